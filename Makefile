@@ -1,0 +1,36 @@
+# make demo   a virtual environment, an installation, and the main job on real pixels, without network beyond the installation
+# make test   the same set-up, then the tests
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+OTHER_TRANSFORMERS := 4.57.6 5.12.1
+
+.PHONY: demo test lint test-versions clean
+
+demo: $(VENV)/.demo
+	$(RUN) scripts/demo.py
+
+test: $(VENV)/.test
+	$(RUN) -m pytest
+
+lint: $(VENV)/.test
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+
+# The tests of everything that touches transformers, under its older versions, with checkpoints written by each of them.
+test-versions: $(VENV)/.test $(OTHER_TRANSFORMERS:%=$(VENV)/transformers-%)
+	for version in $(OTHER_TRANSFORMERS); do \
+	  PYTHONPATH=$(VENV)/transformers-$$version $(RUN) -m pytest tests/models tests/data/test_preprocess.py || exit 1; \
+	done
+
+$(VENV)/transformers-%: $(VENV)/.test
+	$(RUN) -m pip install --quiet --target $@ transformers==$*
+
+$(VENV)/.%: setup.cfg constraints.txt
+	test -d $(VENV) || $(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --quiet --constraint constraints.txt --editable '.[$*]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) demo_output

@@ -1,0 +1,37 @@
+"""Hugging Face detectors for DeepfakeBench, and an evaluator whose numbers can be trusted.
+
+The public names are imported when they are first used: `import deepfakebench_ext` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from deepfakebench_ext.evaluation import Evaluation, evaluate, gather_samples
+    from deepfakebench_ext.host.registry import DETECTOR, register
+    from deepfakebench_ext.models.loading import load_detector
+
+__version__ = "0.1.0"
+
+__all__ = ["DETECTOR", "Evaluation", "evaluate", "gather_samples", "load_detector", "register"]
+
+_PUBLIC = {
+    "DETECTOR": "deepfakebench_ext.host.registry",
+    "Evaluation": "deepfakebench_ext.evaluation",
+    "evaluate": "deepfakebench_ext.evaluation",
+    "gather_samples": "deepfakebench_ext.evaluation",
+    "load_detector": "deepfakebench_ext.models.loading",
+    "register": "deepfakebench_ext.host.registry",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_PUBLIC[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_PUBLIC])

@@ -1,0 +1,51 @@
+"""`dfb-ext`: one command, one verb a file. Nothing heavy is imported before a verb needs it."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+import click
+
+from deepfakebench_ext import __version__
+from deepfakebench_ext.errors import ExtError
+
+_VERBS = {"evaluate": "deepfakebench_ext.cli.evaluate"}
+
+
+class _LazyGroup(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(_VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _VERBS:
+            return None
+        command: click.Command = getattr(import_module(_VERBS[cmd_name]), cmd_name)
+        return command
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="dfb-ext")
+def cli() -> None:
+    """Hugging Face detectors for DeepfakeBench, and an evaluator whose numbers can be trusted."""
+
+
+def run(command: Callable[..., Any]) -> None:
+    """Run a click command as the program: errors of ours as one message, their exit code, no traceback."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
+    # Requests are reported by our own hub module; the client's line for each would drown them.
+    for noisy in ("httpx", "httpx2", "httpcore", "urllib3", "filelock"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    try:
+        command()
+    except ExtError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(error.exit_code)
+
+
+def main() -> None:
+    """Entry point of `dfb-ext`."""
+    run(cli)

@@ -1,0 +1,175 @@
+"""A detector's YAML, read and validated: a superset of DeepfakeBench's own keys.
+
+One precedence rule for everything that can be said in several places: command line, then YAML, then checkpoint, then
+default. A key that nobody knows is an error, since a misspelt one would be silently without effect.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+
+from deepfakebench_ext.errors import ConfigError
+
+_PACKAGE = Path(__file__).parent
+# Inside a wheel the configs lie in the package, in a checkout at its top.
+CONFIG_FOLDERS = (_PACKAGE / "configs/detector", _PACKAGE.parent / "configs/detector")
+
+# Keys of DeepfakeBench's own detector, train and test YAMLs (commit 8a4a7bf) that its scripts read and we do not.
+_HOST_KEYS = """
+    SWA all_dataset backbone_config backbone_name compression cuda cudnn data_aug dataset_json_folder dataset_type ddp
+    dry_run frame_num label_dict lmdb lmdb_dir local_rank log_dir logdir loss_func losstype lr_T_max lr_eta_min lr_gamma
+    lr_scheduler lr_step manualSeed metric_scoring mode nEpochs ngpu optimizer pretrained rec_iter restore_ckpt rgb_dir
+    save_avg save_ckpt save_epoch save_feat start_epoch swa_start task_target test_batchSize test_dataset
+    train_batchSize train_dataset use_data_augmentation video_mode with_landmark with_mask workers
+"""
+HOST_KEYS = frozenset(_HOST_KEYS.split())
+
+
+class DetectorConfig(BaseModel):
+    """What our detectors read of a detector YAML. Everything else in it belongs to DeepfakeBench's own scripts.
+
+    Attributes:
+        model_name: Name in the detector registry.
+        huggingface_model_name: Hub id (`org/name[@revision]`) or local folder that gives the architecture, and the
+            weights where no others are named.
+        weights: Weight files tried first when none are named on the command line, relative to a DeepfakeBench
+            checkout. One that is absent is passed over.
+        architecture: A transformers config written in place (`hidden_size: ...`), so that a `.pth` needs no hub.
+        use_svd: Train the attention projections as a frozen main part plus a trainable SVD residual
+            (Effort, arXiv 2411.15633).
+        svd_rank: Singular values kept in the frozen part; None keeps all but one.
+        new_head: Leave a checkpoint's own classifier aside and start a two-class one, to fine-tune from it.
+        fake_index: Index, or indices, of the logits that mean fake.
+        preprocess: Overrides of single fields of the checkpoint's preprocessing.
+        resolution, mean, std: What DeepfakeBench's loader feeds the network. Used for weights without a processor
+            JSON of their own, that is for a `.pth`.
+        clip_size: Frames of a clip. None: what the checkpoint's config says.
+        seed: Seed of a head that no checkpoint fills.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+    model_name: str
+    huggingface_model_name: str | None = None
+    weights: tuple[str, ...] = ()
+    architecture: dict[str, Any] | None = None
+    use_svd: bool = False
+    svd_rank: int | None = Field(default=None, ge=0)
+    new_head: bool = False
+    fake_index: tuple[int, ...] | None = None
+    preprocess: dict[str, Any] = Field(default_factory=dict)
+    resolution: int | None = Field(default=None, gt=0)
+    mean: tuple[float, float, float] | None = None
+    std: tuple[float, float, float] | None = None
+    clip_size: int | None = Field(default=None, gt=0)
+    seed: int = 1024
+
+    @field_validator("weights", "fake_index", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: Any) -> Any:
+        single = isinstance(value, str | int) and not isinstance(value, bool)  # `fake_index: yes` names no logit
+        return (value,) if single else value
+
+    @field_validator("weights", "preprocess", mode="before")
+    @classmethod
+    def _none_is_empty(cls, value: Any, info: ValidationInfo) -> Any:
+        if value is not None:
+            return value
+        return () if info.field_name == "weights" else {}
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any]) -> DetectorConfig:
+        """Return the config that a whole YAML mapping says, DeepfakeBench's own keys left aside.
+
+        Raises:
+            ConfigError: A key nobody knows, or a value of the wrong kind.
+        """
+        unknown = sorted(set(values) - set(cls.model_fields) - HOST_KEYS, key=str)
+        if unknown:
+            raise ConfigError(_unknown_keys(unknown, [*cls.model_fields, *HOST_KEYS]))
+        return cls._validated(values)
+
+    @classmethod
+    def from_host(cls, values: Mapping[str, Any]) -> DetectorConfig:
+        """Return what DeepfakeBench hands a constructor: its scripts merge keys of their own, which are left aside."""
+        return cls._validated(values)
+
+    @classmethod
+    def _validated(cls, values: Mapping[str, Any]) -> DetectorConfig:
+        try:
+            return cls.model_validate({key: value for key, value in values.items() if key in cls.model_fields})
+        except ValidationError as error:
+            raise ConfigError("detector config: " + "; ".join(map(_problem, error.errors()))) from error
+
+
+def config_names() -> list[str]:
+    """Return the names of the configs that ship with this package."""
+    return sorted(_shipped())
+
+
+def find_config(name_or_path: str | Path) -> Path:
+    """Return the YAML file meant by a path or by the name of a config that ships with this package.
+
+    Raises:
+        ConfigError: Neither; the message lists the names.
+    """
+    path = Path(os.path.expanduser(name_or_path))  # noqa: PTH111 - Path.expanduser raises for an unknown ~user
+    if os.path.isfile(path):  # noqa: PTH113 - Path.is_file raises for a name too long to exist
+        return path
+    # The older tool's default was training/config/detector/huggingface_clip.yaml: a path whose file is not there is an
+    # error even where its stem is one of our names.
+    if str(name_or_path) in (shipped := _shipped()):
+        return shipped[str(name_or_path)]
+    near = difflib.get_close_matches(path.stem, config_names(), n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    raise ConfigError(
+        f"no detector config {str(name_or_path)!r}.{hint} Give the path of a YAML file or one of the names "
+        f"{', '.join(config_names())}"
+    )
+
+
+def load_config(source: str | Path | Mapping[str, Any] | DetectorConfig) -> DetectorConfig:
+    """Return the validated config meant by a shipped name, a YAML path or a ready mapping.
+
+    Raises:
+        ConfigError: No such file, not YAML, an unknown key, or a value of the wrong kind. Names the file.
+    """
+    if isinstance(source, DetectorConfig):
+        return source
+    if isinstance(source, Mapping):
+        return DetectorConfig.from_mapping(source)
+    path = find_config(source)
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+        raise ConfigError(f"{path}: not a readable YAML file: {error}") from error
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path}: a detector config is a mapping of keys to values, got {type(values).__name__}")
+    try:
+        return DetectorConfig.from_mapping(values)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
+
+
+def _shipped() -> dict[str, Path]:
+    return {path.stem: path for folder in reversed(CONFIG_FOLDERS) for path in folder.glob("*.yaml")}
+
+
+def _problem(error: Mapping[str, Any]) -> str:
+    got = "" if error["type"] == "missing" else f" (got {error['input']!r})"
+    return f"{'.'.join(map(str, error['loc']))}: {error['msg']}{got}"
+
+
+def _unknown_keys(unknown: list[str], known: list[str]) -> str:
+    parts = []
+    for key in unknown:
+        near = difflib.get_close_matches(str(key), known, n=1)
+        parts.append(f"{key!r}" + (f" (did you mean {near[0]!r}?)" if near else ""))
+    return f"unknown key {', '.join(parts)}; comment it out or correct it"

@@ -1,0 +1,1 @@
+"""Samples, their labels, and the one preprocessing transform."""

@@ -1,0 +1,276 @@
+"""What is to be scored: image files, or videos as folders of frames, from a path or from a CSV manifest."""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import os
+import stat
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from deepfakebench_ext.data.folder_labels import label_above, label_of, plain_path
+from deepfakebench_ext.errors import ConfigError
+from deepfakebench_ext.media.image import IMAGE_SUFFIXES, is_image_name
+from deepfakebench_ext.types import Label, Sample
+from deepfakebench_ext.words import claims
+
+Kind = Literal["image", "video"]
+
+_MANIFEST_COLUMNS = ("path", "label", "video", "dataset", "method")
+# "1.0" is what pandas writes for 1 in a column with gaps.
+_MANIFEST_LABELS: dict[str, Label | None] = {"": None, "0": 0, "0.0": 0, "1": 1, "1.0": 1}
+
+
+def collect_images(path: Path, *, kind: Kind) -> list[Sample]:
+    """The samples under a path, sorted by key, labelled by the names of their directories (see `label_of`).
+
+    For `image`, each image file is one; keys are relative to `path`. For `video`, each folder that directly holds
+    images is one, with the folder as its path. Folders are searched to any depth, links followed but not in circles;
+    hidden files and `__MACOSX` are left out. Where no directory below `path` says anything, `path` itself and the four
+    directories above it are asked, the innermost first.
+
+    Raises:
+        ConfigError: Nothing at `path`, nothing of the kind in it, or directories that contradict each other.
+    """
+    if not path.exists():
+        raise _missing(path)
+    if not path.is_dir():
+        return [_single_file(path, kind)]
+    others: Counter[str] = Counter()
+    found = [(parts, names) for parts, names in _walk(path, (), frozenset(), others) if names]
+    if not found:
+        raise ConfigError(f"{path} holds no image ({_suffixes()}); it holds {_counted(others)}")
+    labels = [label_of(parts, root=path) for parts, _ in found]
+    if all(label is None for label in labels):
+        labels = [label_above(path)] * len(found)
+    make = _frame_folders if kind == "video" else _image_files
+    samples = [
+        sample
+        for (parts, names), label in zip(found, labels, strict=True)
+        for sample in make(path, parts, names, label)
+    ]
+    return sorted(_with_distinct_root(samples, path), key=lambda sample: sample.key)
+
+
+def read_manifest(csv_path: Path, *, kind: Kind) -> list[Sample]:
+    """The samples that a CSV file lists, in its order.
+
+    Columns: `path` (required; relative ones start at the manifest's folder, `\\` is read as `/`), `label` (0, 1, real,
+    fake or a synonym, or empty), `video`, `dataset`, `method`; others are ignored. Files that do not exist are listed
+    all the same, so that they are reported as not scored.
+
+    Raises:
+        ConfigError: No such file, no text, no rows, a column missing or misspelt, or a line with an unknown label, a
+            path that came before, or a path of the wrong kind; the message names the line.
+    """
+    if not csv_path.exists():
+        raise _missing(csv_path)
+    samples: list[Sample] = []
+    lines: dict[Path, int] = {}
+    for line, row in _rows(csv_path):
+        sample = _manifest_sample(row, csv_path.parent, f"{csv_path}, line {line}", kind)
+        first = lines.setdefault(plain_path(sample.path), line)
+        if first != line:
+            raise ConfigError(f"{csv_path}, line {line}: {row['path']} was already listed in line {first}")
+        samples.append(sample)
+    if not samples:
+        raise ConfigError(f"{csv_path} lists no samples; it needs a row for each under the header path,label")
+    return samples
+
+
+def limit_samples(samples: Sequence[Sample], n: int, seed: int) -> list[Sample]:
+    """At most `n` samples, drawn at random, as evenly from real, fake and unknown as their numbers allow; order kept.
+
+    The same samples, `n` and `seed` always give the same draw.
+
+    Raises:
+        ConfigError: `n` is below 1.
+    """
+    if n < 1:
+        raise ConfigError(f"a limit of {n} leaves nothing to score; it must be at least 1")
+    rng = np.random.default_rng(seed)
+    groups = [[at for at, sample in enumerate(samples) if sample.label == label] for label in (0, 1, None)]
+    shares = _even_shares([len(group) for group in groups], n)
+    drawn = [rng.permutation(group)[:share] for group, share in zip(groups, shares, strict=True)]
+    return [samples[int(at)] for at in sorted(np.concatenate(drawn).astype(int))]
+
+
+def _walk(
+    folder: Path, parts: tuple[str, ...], above: frozenset[tuple[int, int]], others: Counter[str]
+) -> Iterator[tuple[tuple[str, ...], list[str]]]:
+    """Each folder's parts below the root and its image names; counts the suffixes of all else in `others`."""
+    try:
+        status = folder.stat()
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError as error:
+        raise ConfigError(f"{folder} cannot be listed: {error.strerror}") from error
+    identity = (status.st_dev, status.st_ino)
+    if identity in above:
+        return
+    visible = [entry for entry in entries if not entry.name.startswith(".") and entry.name != "__MACOSX"]
+    subfolders = [entry.name for entry in visible if _is_folder(entry)]
+    files = [entry for entry in visible if not _is_folder(entry)]
+    # A broken link stays a sample, to be reported; a pipe would block whoever opens it.
+    images = [entry.name for entry in files if is_image_name(entry.name) and (entry.is_symlink() or entry.is_file())]
+    others.update(Path(entry.name).suffix.lower() for entry in files if not is_image_name(entry.name))
+    yield parts, images
+    for name in subfolders:
+        yield from _walk(folder / name, (*parts, name), above | {identity}, others)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
+
+
+def _image_files(root: Path, parts: Sequence[str], names: Sequence[str], label: Label | None) -> Iterator[Sample]:
+    folder = root.joinpath(*parts)
+    for name in names:
+        yield Sample(key=_printable("/".join([*parts, name])), path=folder / name, label=label)
+
+
+def _frame_folders(root: Path, parts: Sequence[str], names: Sequence[str], label: Label | None) -> Iterator[Sample]:
+    del names
+    yield Sample(key=_printable("/".join(parts)), path=root.joinpath(*parts), label=label)
+
+
+def _with_distinct_root(samples: Sequence[Sample], root: Path) -> list[Sample]:
+    """The given folder, where it is itself a video, goes by its name, unless a folder in it has that name."""
+    keys = {sample.key for sample in samples}
+    name = _printable(plain_path(root).name)
+    return [replace(sample, key="." if name in keys else name) if not sample.key else sample for sample in samples]
+
+
+def _single_file(path: Path, kind: Kind) -> Sample:
+    if not is_image_name(path.name):
+        raise ConfigError(f"{path} is not an image ({_suffixes()})")
+    if kind == "video":
+        raise ConfigError(f"{path} is one image; a video detector takes folders of frames, one folder a video")
+    return Sample(key=_printable(path.name), path=path, label=label_above(path.parent))
+
+
+def _rows(csv_path: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    """Line numbers and stripped cells of a manifest, under its checked header; absent cells are empty."""
+    try:
+        with csv_path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file, strict=True)
+            header = [cell.strip() for cell in next(reader, [])]
+            _check_header(header, csv_path)
+            for cells in filter(any, reader):
+                if len(cells) > len(header):
+                    raise ConfigError(
+                        f"{csv_path}, line {reader.line_num}: {len(cells)} cells under a header of {len(header)}; "
+                        "put a path with a comma in quotes"
+                    )
+                row = dict.fromkeys(_MANIFEST_COLUMNS, "") | dict(zip(header, map(str.strip, cells), strict=False))
+                yield reader.line_num, row
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ConfigError(f"{csv_path} cannot be read as UTF-8 CSV: {error}") from error
+
+
+def _check_header(header: Sequence[str], csv_path: Path) -> None:
+    """Accept a header with `path`, without doubles and without what looks like a misspelt column of ours."""
+    doubled = [name for name, count in Counter(header).items() if count > 1 and name]
+    if doubled:
+        raise ConfigError(f"{csv_path} has the column {doubled[0]!r} twice")
+    absent = [column for column in _MANIFEST_COLUMNS if column not in header]
+    for name in header:
+        meant = difflib.get_close_matches(name.lower(), absent, n=1, cutoff=0.8)
+        if meant:
+            raise ConfigError(f"{csv_path} has a column {name!r}; did you mean {meant[0]!r}?")
+    if "path" in absent:
+        raise ConfigError(
+            f"{csv_path} has no column 'path'; its first line must name the columns, separated by commas, such as "
+            f"path,label; it is {','.join(header)!r}"
+        )
+
+
+def _manifest_sample(row: Mapping[str, str], folder: Path, where: str, kind: Kind) -> Sample:
+    if not row["path"]:
+        raise ConfigError(f"{where}: the path is empty")
+    key, path = _located(row["path"], folder)
+    mode = _mode(path)
+    if kind == "video" and stat.S_ISREG(mode):
+        raise ConfigError(f"{where}: {row['path']} is a file; a video detector takes folders of frames")
+    if kind == "image" and stat.S_ISDIR(mode):
+        raise ConfigError(f"{where}: {row['path']} is a folder; an image detector takes image files")
+    return Sample(
+        key=key,
+        path=path,
+        label=_manifest_label(row["label"], where),
+        video=row["video"] or None,
+        dataset=row["dataset"] or None,
+        method=row["method"] or None,
+    )
+
+
+def _mode(path: Path) -> int:
+    """The file's mode bits, 0 where there is none to be had."""
+    try:
+        return path.stat().st_mode
+    except (OSError, ValueError):
+        return 0
+
+
+def _located(text: str, folder: Path) -> tuple[str, Path]:
+    """Key and path of a manifest's entry; an absolute path in the manifest's folder has the key of a relative one."""
+    given = Path(os.path.normpath(text.replace("\\", "/")))
+    inside = plain_path(folder / given).is_relative_to(plain_path(folder))
+    key = plain_path(folder / given).relative_to(plain_path(folder)) if inside else given
+    return key.as_posix(), folder / given
+
+
+def _manifest_label(text: str, where: str) -> Label | None:
+    if text in _MANIFEST_LABELS:
+        return _MANIFEST_LABELS[text]
+    claim = claims(text)
+    if len(claim) != 1:
+        raise ConfigError(f"{where}: unknown label {text!r}; write 0 or real, 1 or fake, or nothing")
+    return next(iter(claim))
+
+
+def _even_shares(sizes: Sequence[int], n: int) -> list[int]:
+    """How many to take of each group: as even as the sizes allow, `min(n, sum(sizes))` together, early ones first."""
+    shares = [0] * len(sizes)
+    for _ in range(min(n, sum(sizes))):
+        open_groups = [group for group, size in enumerate(sizes) if shares[group] < size]
+        shares[min(open_groups, key=lambda group: shares[group])] += 1
+    return shares
+
+
+def _missing(path: Path) -> ConfigError:
+    """The error for a path that is not there, with what is there under a name like it."""
+    absolute = plain_path(path)
+    folder = next((parent for parent in absolute.parents if parent.is_dir()), absolute)
+    wanted = absolute.relative_to(folder).parts[0]
+    names = [entry.name for entry in os.scandir(folder)]
+    if wanted in names:
+        return ConfigError(f"{path} is a link to {(folder / wanted).readlink()}, which does not exist")
+    close = difflib.get_close_matches(wanted, names, n=3)
+    meant = (
+        f"did you mean {' or '.join(str(folder / name) for name in close)}?" if close else f"{folder} has no {wanted!r}"
+    )
+    return ConfigError(f"{path} does not exist; {meant}")
+
+
+def _printable(key: str) -> str:
+    """A key that can be written as UTF-8, also where the file system's bytes are not."""
+    return os.fsencode(key).decode("utf-8", "backslashreplace")
+
+
+def _counted(suffixes: Mapping[str, int]) -> str:
+    """`2 .txt, 1 without suffix`, most frequent first."""
+    ordered = sorted(suffixes.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{count} {suffix or 'without suffix'}" for suffix, count in ordered) or "no files"
+
+
+def _suffixes() -> str:
+    return ", ".join(sorted(IMAGE_SUFFIXES))

@@ -1,0 +1,1 @@
+"""Loading, predicting, run directories, training."""

@@ -1,0 +1,43 @@
+"""Errors that reach a user: each says what came, what is allowed and what to type, and carries its exit code."""
+
+from __future__ import annotations
+
+
+class ExtError(Exception):
+    """Base of every error this package raises on purpose.
+
+    Attributes:
+        exit_code: What a command exits with: 1 for a failure of the world, 2 for a mistake of the caller.
+    """
+
+    exit_code = 1
+
+
+class ConfigError(ExtError):
+    """The command line, the YAML or the manifest asks for something that is not allowed."""
+
+    exit_code = 2
+
+
+class WeightsError(ExtError):
+    """Weights that cannot be found, fetched, trusted or fitted to the detector."""
+
+
+class MediaError(ExtError):
+    """One image or video that cannot be read. The run goes on; the sample is listed with this reason."""
+
+
+class ModelError(ExtError):
+    """A detector that computes something no score can be made of, such as logits that are not finite."""
+
+
+class OutputError(ExtError):
+    """Results that cannot be written, or a run directory that is not this run's."""
+
+
+class HostError(ExtError):
+    """A DeepfakeBench checkout that was named and is not one."""
+
+
+class MissingExtraError(ExtError):
+    """A feature whose optional dependency is not installed."""

@@ -1,0 +1,1 @@
+"""Files to RGB frames, and which frames. Pixels are RGB uint8 (H, W, 3)."""

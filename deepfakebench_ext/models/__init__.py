@@ -1,0 +1,1 @@
+"""Detectors, and weights from wherever they lie into them."""

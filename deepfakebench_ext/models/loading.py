@@ -1,0 +1,69 @@
+"""`load_detector`: the one way from a config and weights to a detector that is ready to score."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from deepfakebench_ext.config import DetectorConfig, load_config
+from deepfakebench_ext.errors import WeightsError
+from deepfakebench_ext.host.registry import DETECTOR
+from deepfakebench_ext.models.base import Detector
+from deepfakebench_ext.models.placement import choose_device, choose_dtype
+from deepfakebench_ext.models.source import resolve_weights
+
+UNTRAINED = (
+    "UNTRAINED HEAD: the classifier of this detector did not come from the weights ({source}); it is random "
+    "(seed {seed}), so every score and figure below is noise. Give --weights a fine-tuned checkpoint."
+)
+
+
+def load_detector(
+    config: str | Path | Mapping[str, Any] | DetectorConfig = "huggingface_clip",
+    weights: str | None = None,
+    *,
+    device: str = "auto",
+    dtype: str = "auto",
+    fake_index: tuple[int, ...] | None = None,
+    require_trained_head: bool = False,
+) -> Detector:
+    """Return a detector in inference mode, filled, placed and with its `report`.
+
+    Example:
+        >>> detector = load_detector("huggingface_image", "org/deepfake-vit")
+        >>> detector.report.head_trained, detector.report.label_order.fake
+        (True, (1,))
+
+    Args:
+        config: Name of a shipped config, path of a detector YAML, or its mapping.
+        weights: Path or hub id `org/name[@revision]`; None takes the config's own.
+        device: `auto` (CUDA, MPS, CPU), or a torch device.
+        dtype: `auto` (bfloat16 where the hardware computes in it), `float32`, `bfloat16`, `float16`.
+        fake_index: Indices of the logits that mean fake, where the checkpoint's names do not say.
+        require_trained_head: Make a head that did not come from the weights an error.
+
+    Raises:
+        ConfigError: A wrong config, device or dtype, or label names that leave open which is fake.
+        WeightsError: Weights that cannot be had, trusted or fitted, or an untrained head where one is required.
+    """
+    settings = load_config(config)
+    # Inference needs one matrix a layer: Effort's factors are folded as they are read.
+    changes: dict[str, Any] = {"use_svd": False}
+    if fake_index is not None:
+        changes["fake_index"] = fake_index
+    settings = settings.model_copy(update=changes)
+    place = choose_device(device)
+    number = choose_dtype(dtype, place)
+    detector: Detector = DETECTOR[settings.model_name](
+        settings, source=resolve_weights(weights) if weights is not None else None
+    )
+    if require_trained_head and not detector.report.head_trained:
+        raise WeightsError(untrained_notice(detector))
+    detector.place(place, number)
+    return detector
+
+
+def untrained_notice(detector: Detector) -> str:
+    """Return the warning that goes wherever scores of an untrained head go."""
+    return UNTRAINED.format(source=detector.report.source, seed=detector.settings.seed)

@@ -1,0 +1,37 @@
+"""From a head's logits to P(fake): the one place."""
+
+from __future__ import annotations
+
+import torch
+
+from deepfakebench_ext.types import LabelOrder
+
+
+def two_class_logits(logits: torch.Tensor, order: LabelOrder) -> torch.Tensor:
+    """Return logits (B, 2), 0 real and 1 fake, whose softmax says what a head of any width and order says.
+
+    A class of several logits is their log-sum-exp, so P(fake) is the sum of its members' probabilities; a single
+    logit z stands against 0, which makes the softmax its sigmoid.
+
+    Args:
+        logits: (B, K) as the head gives them.
+        order: Which of the K mean fake.
+    """
+    if order.num_logits == 1:
+        zero = torch.zeros_like(logits)
+        return torch.cat((zero, logits) if order.fake else (logits, zero), dim=1)
+    fake = list(order.fake)
+    if order.num_logits == 2 and fake == [1]:
+        return logits
+    real = [index for index in range(order.num_logits) if index not in order.fake]
+    return torch.stack((logits[:, real].logsumexp(1), logits[:, fake].logsumexp(1)), dim=1)
+
+
+def fake_probability(cls: torch.Tensor) -> torch.Tensor:
+    """Return P(fake) (B,) as float64 on the CPU for two-class logits (B, 2).
+
+    In float64, so that two confident scores that differ in the logits stay different: float32 says 1.0 from a margin
+    of 17 on, and ties move AUC.
+    """
+    cls = cls.detach().cpu().double()
+    return torch.sigmoid(cls[:, 1] - cls[:, 0])

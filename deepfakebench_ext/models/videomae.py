@@ -1,0 +1,98 @@
+"""`huggingface_videomae`: a VideoMAE backbone, mean over its tokens, `fc_norm`, a linear head."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import nn
+
+from deepfakebench_ext.errors import WeightsError
+from deepfakebench_ext.models.base import Detector, seeded, skeleton
+from deepfakebench_ext.models.decisions import decide_architecture
+from deepfakebench_ext.models.keymaps import videomae_names
+from deepfakebench_ext.models.state_files import StateDict, read_state_dict
+from deepfakebench_ext.types import WeightsReport
+
+
+class HuggingFaceVideoMAE(Detector):
+    """VideoMAE with DeepfakeBench's head (videomae_detector.py:53-110), or with a checkpoint's own classifier.
+
+    Three structures occur, and the checkpoint's keys tell them apart: DeepfakeBench's (a layer norm at the end of the
+    backbone, mean over tokens, `fc_norm`, `head`); `VideoMAEForVideoClassification` with mean pooling (the same
+    without that layer norm); and the same class without mean pooling (the layer norm, the first token, no `fc_norm`).
+    """
+
+    takes: ClassVar[Literal["image", "video"]] = "video"
+
+    def _build(self) -> WeightsReport:
+        state = read_state_dict(self.source.files) if self.source.files else None
+        architecture = decide_architecture(self.settings, self.source)
+        self.video = _videomae_config(architecture, self.source.spec)
+        keys = list(state or ())
+        # A backbone under the wrong setting would lose its final layer norm without an error.
+        self.video.use_mean_pooling = bool(keys) and not any(_inner(key).startswith("layernorm.") for key in keys)
+        owns_head = any(_inner(key).startswith("classifier.") for key in keys) and not self.leaves_head_aside
+        self.pools_first_token = owns_head and not any(_inner(key).startswith("fc_norm.") for key in keys)
+        with skeleton(state):
+            self.backbone = _backbone(self.video)
+        with seeded(self.settings.seed):
+            width = self.video.hidden_size
+            self.fc_norm = nn.Identity() if self.pools_first_token else nn.LayerNorm(width)
+            self.head = nn.Linear(width, 2 if self.leaves_head_aside else _head_width(state))
+        mapped = self.fill(state, videomae_names)
+        trained = "head.weight" in mapped.state
+        order = self.head_order(self.head.out_features, trained=trained, architecture=architecture)
+        return self.make_report(mapped, order)
+
+    @property
+    def input_size(self) -> tuple[int, int]:
+        """(height, width) of the patch grid."""
+        size = self.video.image_size
+        return (size, size) if isinstance(size, int) else (int(size[0]), int(size[1]))
+
+    @property
+    def clip_len(self) -> int:
+        """Frames of a clip, as the checkpoint's config says."""
+        return int(self.video.num_frames)
+
+    def features(self, data_dict: Mapping[str, Any]) -> torch.Tensor:
+        """Return (B, hidden_size) float32 features of clips (B, T, 3, H, W)."""
+        tokens = self.backbone(self.to_backbone(data_dict["image"])).last_hidden_state.float()
+        pooled = tokens[:, 0] if self.pools_first_token else tokens.mean(1)
+        features: torch.Tensor = self.fc_norm(pooled)
+        return features
+
+
+def _videomae_config(architecture: Mapping[str, Any], spec: str) -> Any:
+    from transformers import VideoMAEConfig
+
+    kind = architecture.get("model_type", "videomae")
+    if kind != "videomae":
+        classes = ", ".join(architecture.get("architectures") or []) or "no class named"
+        raise WeightsError(
+            f"{spec} is a {kind!r} model ({classes}), and huggingface_videomae takes VideoMAE; "
+            f"use huggingface_video, huggingface_clip or huggingface_image as --detector_config"
+        )
+    return VideoMAEConfig.from_dict(dict(architecture))
+
+
+def _backbone(config: Any) -> nn.Module:
+    from transformers import VideoMAEModel
+
+    model: nn.Module = VideoMAEModel(config)
+    return model
+
+
+def _inner(key: str) -> str:
+    for prefix in ("backbone.", "model.", "videomae."):
+        key = key.removeprefix(prefix)
+    return key
+
+
+def _head_width(state: StateDict | None) -> int:
+    for key, tensor in (state or {}).items():
+        if _inner(key) in ("head.weight", "classifier.weight") and tensor.ndim == 2:
+            return int(tensor.shape[0])
+    return 2

@@ -1,0 +1,1 @@
+"""Results on paper: text, tables, pictures."""

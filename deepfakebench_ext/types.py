@@ -1,0 +1,100 @@
+"""Frozen records that cross the borders between the packages. No torch, no cv2, no I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+REAL: Final = 0
+FAKE: Final = 1
+Label = Literal[0, 1]
+LABEL_NAMES: dict[int, str] = {REAL: "REAL", FAKE: "FAKE"}
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One thing to score: an image, or a video given as a folder of frames.
+
+    Attributes:
+        key: Identity within a run: the path relative to the input, with `/` on every system. Unique.
+        path: The image file, or the folder of frames.
+        label: 0 real, 1 fake, None when unknown.
+        video: Identity of the video that an image was taken from, or None.
+        dataset: Name of the dataset, or None.
+        method: Name of the manipulation method, or None.
+    """
+
+    key: str
+    path: Path
+    label: Label | None = None
+    video: str | None = None
+    dataset: str | None = None
+    method: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What became of one sample: a score, or the reason why there is none.
+
+    Attributes:
+        key: The sample's key.
+        score: P(fake) in [0, 1], or None when the sample was not scored.
+        status: `ok`, or a word for what went wrong: `unreadable`, `too_short`.
+        reason: Empty when `ok`, else a sentence for people.
+    """
+
+    key: str
+    score: float | None
+    status: Literal["ok", "unreadable", "too_short"] = "ok"
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelOrder:
+    """How P(fake) is read off a detector's logits, and who said so.
+
+    Attributes:
+        fake: Indices of the logits that mean fake; P(fake) is the sum of their probabilities.
+        num_logits: Width of the head. 1 means a sigmoid: `fake == (0,)` where the logit speaks for fake, `()` for real.
+        names: The checkpoint's class names by index, empty where it has none.
+        decided_by: `checkpoint names`, `--fake_index`, or `host contract` (two logits, 0 real and 1 fake).
+    """
+
+    fake: tuple[int, ...]
+    num_logits: int
+    names: tuple[str, ...]
+    decided_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsReport:
+    """Where a detector's parameters came from and how they fitted. Recorded in every result.
+
+    Attributes:
+        source: What was asked for: a path or a hub id.
+        kind: `hub`, `folder` or `file`; `random` where there were no weights at all, to train from scratch.
+        revision: Commit of the hub repository (40 hex digits), None for local weights.
+        files: Names of the weight files read.
+        sha256: SHA-256 over the bytes of these files, in order.
+        matched: Parameters and buffers filled from the source.
+        renamed: `old -> new` for every key that another version or project spells otherwise.
+        folded: Linear layers whose SVD factors were folded into one matrix (Effort).
+        missing: Keys the detector has and the source lacks; only a whole head may be missing.
+        ignored: Keys of the source that the detector has no use for (text tower, decoder, position ids).
+        head_trained: Whether the head came from the source; if not, scores are noise.
+        label_order: How logits become P(fake).
+    """
+
+    source: str
+    kind: Literal["hub", "folder", "file", "random"]
+    revision: str | None
+    files: tuple[str, ...]
+    sha256: str
+    matched: int
+    renamed: tuple[str, ...]
+    folded: int
+    missing: tuple[str, ...]
+    ignored: tuple[str, ...]
+    head_trained: bool
+    label_order: LabelOrder

@@ -1,0 +1,253 @@
+"""`perf_huggingface.py` as a user runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import tiny
+import torch
+import yaml
+
+from deepfakebench_ext.cli.evaluate import evaluate
+from deepfakebench_ext.cli.main import run
+
+REPOSITORY = Path(__file__).parents[2]
+SCRIPT = [sys.executable, str(REPOSITORY / "scripts/perf_huggingface.py")]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+
+Result = tuple[int, str, str]
+Command = Callable[..., Result]
+
+
+@pytest.fixture
+def perf(capsys: pytest.CaptureFixture[str]) -> Command:
+    """Run the command in this process; gives exit code, stdout, stderr."""
+
+    def _run(*arguments: object) -> Result:
+        with pytest.raises(SystemExit) as exit_:
+            run(lambda: evaluate([str(argument) for argument in arguments], prog_name="perf_huggingface.py"))
+            sys.exit(0)
+        out, err = capsys.readouterr()
+        return int(exit_.value.code or 0), out, err
+
+    return _run
+
+
+@pytest.fixture
+def detector(tmp_path: Path) -> list[str]:
+    """`--detector_config` and `--weights` of a trained CLIP, in float32."""
+    (tmp_path / "clip.yaml").write_text(yaml.safe_dump(tiny.CLIP_YAML))
+    torch.save(tiny.clip_detector_state(), tmp_path / "w.pth")
+    return ["--detector_config", "clip.yaml", "--weights", "w.pth", "--dtype", "float32", "--device", "cpu"]
+
+
+def only_run(folder: Path) -> Path:
+    (found,) = (path for path in folder.iterdir() if path.is_dir())
+    return found
+
+
+def test_a_folder_gives_every_result_file(perf: Command, detector: list[str], tmp_path: Path) -> None:
+    tiny.photos(tmp_path / "photos", 4)
+    code, out, err = perf(*detector, "--image", "photos")
+    folder = only_run(tmp_path / "inference_results")
+    names = {path.name for path in folder.iterdir()} - {".lock"}
+    text = "inference_results_huggingface.txt"
+    assert (code, names) == (0, {text, "metrics.json", "run.json", "scores.csv", "scores.jsonl", "curves.png"})
+    assert (tmp_path / text).read_bytes() == (folder / text).read_bytes()
+    assert "frame_auc" in out
+    assert "8 images: 4 real, 4 fake, 0 without a label" in err
+    settings = json.loads((folder / "run.json").read_text())
+    assert settings["weights"]["head_trained"] is True
+    assert len(settings["weights"]["sha256"]) == 64
+
+
+def test_the_figures_are_those_of_the_scores(perf: Command, detector: list[str], tmp_path: Path) -> None:
+    import csv
+
+    from sklearn.metrics import average_precision_score, roc_auc_score
+
+    tiny.photos(tmp_path / "photos", 6)
+    _, out, _ = perf(*detector, "--image", "photos", "--json")
+    with (only_run(tmp_path / "inference_results") / "scores.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    labels = [int(row["key"].startswith("fake/")) for row in rows]
+    scores = [float(row["score"]) for row in rows]
+    figures = json.loads(out)["figures"]
+    assert figures["frame_auc"]["value"] == pytest.approx(roc_auc_score(labels, scores), abs=1e-12)
+    assert figures["frame_ap"]["value"] == pytest.approx(average_precision_score(labels, scores), abs=1e-12)
+
+
+def test_a_file_that_cannot_be_scored_is_exit_code_3_and_named(
+    perf: Command, detector: list[str], tmp_path: Path
+) -> None:
+    (tiny.photos(tmp_path / "photos", 2) / "real/bad.jpg").write_text("no")
+    code, _, err = perf(*detector, "--image", "photos")
+    assert code == 3
+    assert "1 inputs could not be scored" in err
+    assert "bad.jpg" in (tmp_path / "inference_results_huggingface.txt").read_text().split("NOT SCORED")[1]
+
+
+def test_one_image_without_a_label_is_scored(perf: Command, detector: list[str], tmp_path: Path) -> None:
+    tiny.photo(tmp_path / "x.png")
+    code, out, _ = perf(*detector, "--image", "x.png")
+    assert code == 0
+    assert "frame_auc       undefined" in out
+    assert "Single image processed" in (tmp_path / "inference_results_huggingface.txt").read_text()
+
+
+def test_a_manifest_is_scored_with_its_own_labels(perf: Command, detector: list[str], tmp_path: Path) -> None:
+    tiny.photos(tmp_path / "photos", 2, labels=("a", "b"))
+    lines = ["path,label,method", "photos/a/000.png,real,", "photos/b/000.png,1,FaceSwap", "photos/b/001.png,fake,"]
+    (tmp_path / "test.csv").write_text("\n".join(lines))
+    code, out, _ = perf(*detector, "--manifest", "test.csv")
+    assert code == 0
+    assert "3 of 3 scored: 1 real, 2 fake" in out
+
+
+def test_an_untrained_head_is_said_everywhere(perf: Command, tmp_path: Path) -> None:
+    tiny.photos(tmp_path / "photos", 2)
+    tiny.save_folder(tiny.clip_model(), tmp_path / "clip")
+    code, out, err = perf("--weights", "clip", "--image", "photos")
+    folder = only_run(tmp_path / "inference_results")
+    assert code == 0
+    assert "UNTRAINED HEAD" in out
+    assert "UNTRAINED HEAD" in err
+    assert "UNTRAINED HEAD" in (folder / "inference_results_huggingface.txt").read_text().splitlines()[3]
+    assert json.loads((folder / "metrics.json").read_text())["head"] == "untrained"
+    assert all(line.endswith(",untrained") for line in (folder / "scores.csv").read_text().splitlines()[1:])
+    code, _, err = perf("--weights", "clip", "--image", "photos", "--require_trained_head")
+    assert code == 1
+    assert "error: UNTRAINED HEAD" in err
+
+
+def test_the_config_is_chosen_by_what_the_weights_are(perf: Command, tmp_path: Path) -> None:
+    tiny.photos(tmp_path / "photos", 2)
+    tiny.save_folder(tiny.vit_classifier(), tmp_path / "vit")
+    assert "huggingface_image from vit" in perf("--weights", "vit", "--image", "photos")[2]
+    tiny.save_folder(tiny.videomae_model(), tmp_path / "videomae")
+    for index in range(4):
+        tiny.photo(tmp_path / f"videos/real/a/{index}.png", seed=index)
+    _, out, err = perf("--weights", "videomae", "--image", "videos")
+    assert "huggingface_videomae from videomae" in err
+    assert "clip_auc" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["--image", "absent"], 2, "absent"),
+        ([], 2, "give either --image"),
+        (["--image", "photos", "--manifest", "x.csv"], 2, "give either --image"),
+        (["--image", "photos", "--limit", "0"], 2, "--limit 0 is not allowed"),
+        (["--image", "photos", "--batch_size", "0"], 2, "--batch_size 0 is not allowed"),
+        (["--image", "photos", "--dtype", "int8"], 2, "allowed are auto, float32, bfloat16, float16"),
+        (["--image", "photos", "--device", "cuda:99"], 2, "cannot be used here"),
+        (["--image", "photos", "--fake_index", "x"], 2, "is not an index"),
+        (["--image", "photos", "--fake_index", "7"], 2, "7"),
+        (["--image", "photos", "--weights", "typo.pth"], 1, "there are no weights at 'typo.pth'"),
+        (["--image", "photos", "--detector_config", "hugingface_clip"], 2, "Did you mean 'huggingface_clip'?"),
+        (["--image", "photos", "--no_such_option"], 2, "No such option"),
+        (["--image", "photos", "--output_dir", "clip.yaml"], 1, "give another --output_dir"),
+    ],
+)
+def test_a_mistake_is_one_message_and_its_exit_code(
+    arguments: list[str], code: int, message: str, perf: Command, detector: list[str], tmp_path: Path
+) -> None:
+    tiny.photos(tmp_path / "photos", 1)
+    given, _, err = perf(*detector, *arguments)
+    assert given == code
+    assert message in err
+    assert "Traceback" not in err
+
+
+def test_dashes_are_taken_for_underscores(perf: Command, detector: list[str], tmp_path: Path) -> None:
+    tiny.photos(tmp_path / "photos", 1)
+    assert perf(*detector, "--image", "photos", "--batch-size", "2", "--no-plots")[0] == 0
+
+
+def test_limit_scores_a_balanced_choice_and_says_so(perf: Command, detector: list[str], tmp_path: Path) -> None:
+    tiny.photos(tmp_path / "photos", 9)
+    _, out, err = perf(*detector, "--image", "photos", "--limit", "6", "--seed", "5")
+    assert "6 images (--limit 6, balanced, seed 5): 3 real, 3 fake" in err
+    assert "6 of 6 scored" in out
+
+
+def test_a_changed_setting_is_another_run(perf: Command, detector: list[str], tmp_path: Path) -> None:
+    tiny.photos(tmp_path / "photos", 2)
+    perf(*detector, "--image", "photos")
+    perf(*detector, "--image", "photos", "--batch_size", "1")
+    tiny.photo(tmp_path / "photos/real/000.png", seed=99)
+    perf(*detector, "--image", "photos")
+    assert len(list((tmp_path / "inference_results").iterdir())) == 3
+
+
+def test_help_answers_at_once_and_without_torch() -> None:
+    code = (
+        "import sys; from deepfakebench_ext.cli.evaluate import evaluate\n"
+        "try: evaluate(['--help'])\n"
+        "except SystemExit: pass\n"
+        "assert not {'torch', 'transformers', 'numpy', 'sklearn', 'cv2'} & set(sys.modules), sorted(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "Examples:" in done.stdout
+
+
+def undisturbed(command: list[str], folder: Path) -> dict[str, bytes]:
+    subprocess.run([*SCRIPT, *command, "--output_dir", str(folder)], env=ENVIRONMENT, check=True, capture_output=True)
+    return results(folder)
+
+
+def results(folder: Path) -> dict[str, bytes]:
+    run_folder = only_run(folder)
+    return {name: (run_folder / name).read_bytes() for name in ("scores.csv", "metrics.json", "scores.jsonl")}
+
+
+def test_a_run_killed_at_a_random_moment_ends_with_the_same_bytes(detector: list[str], tmp_path: Path) -> None:
+    tiny.photos(tmp_path / "photos", 60)
+    command = [*detector, "--image", "photos", "--batch_size", "4", "--no_plots"]
+    expected = undisturbed(command, tmp_path / "whole")
+    killed = tmp_path / "killed"
+    for seed in (1, 2):
+        process = subprocess.Popen(
+            [*SCRIPT, *command, "--output_dir", str(killed)], env=ENVIRONMENT, stderr=subprocess.DEVNULL
+        )
+        lines = random.Random(seed).randrange(1, 60) * seed
+        while process.poll() is None and scored_lines(killed) < lines:
+            time.sleep(0.001)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert not list(killed.glob("*/metrics.json")), "the run was over before it was killed"
+    assert undisturbed(command, killed) == expected
+
+
+def scored_lines(folder: Path) -> int:
+    return sum(path.read_bytes().count(b"\n") for path in folder.glob("*/scores.jsonl"))
+
+
+def test_a_full_disk_is_a_clear_failure_that_loses_nothing(detector: list[str], tmp_path: Path) -> None:
+    tiny.photos(tmp_path / "photos", 60)
+    command = [*detector, "--image", "photos", "--batch_size", "4", "--no_plots"]
+    expected = undisturbed(command, tmp_path / "whole")
+
+    def full() -> None:  # no file may grow beyond 6000 bytes: the journal of 120 samples would
+        resource.setrlimit(resource.RLIMIT_FSIZE, (6000, 6000))
+
+    done = subprocess.run(
+        [*SCRIPT, *command, "--output_dir", "full"], env=ENVIRONMENT, preexec_fn=full, capture_output=True, text=True, check=False
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "scores.jsonl cannot be written" in done.stderr
+    assert "run the same command again" in done.stderr
+    assert scored_lines(tmp_path / "full") > 0
+    assert undisturbed(command, tmp_path / "full") == expected

@@ -1,0 +1,118 @@
+"""Scores depend on the sample, the weights and the preprocessing, and on nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tiny
+import torch
+from PIL import Image
+
+from deepfakebench_ext import gather_samples, load_detector
+from deepfakebench_ext.engine.loader import InputSpec, load_blocks
+from deepfakebench_ext.engine.predictor import default_batch_size, predict
+from deepfakebench_ext.errors import ModelError
+from deepfakebench_ext.models.base import Detector
+from deepfakebench_ext.models.probability import fake_probability, two_class_logits
+from deepfakebench_ext.types import LabelOrder, Prediction, Sample
+
+
+@pytest.fixture
+def detector(tmp_path: Path) -> Detector:
+    torch.save(tiny.clip_detector_state(), tmp_path / "w.pth")
+    return load_detector(tiny.CLIP_YAML, str(tmp_path / "w.pth"), dtype="float32", device="cpu")
+
+
+def scored(detector: Detector, samples: list[Sample], batch_size: int = 3, workers: int = 2) -> list[Prediction]:
+    return [p for batch in predict(detector, samples, batch_size=batch_size, workers=workers) for p in batch]
+
+
+def test_a_score_is_the_probability_that_transformers_gives(detector: Detector, tmp_path: Path) -> None:
+    samples = gather_samples(tiny.photos(tmp_path / "photos", 2))
+    pixels = []
+    for sample in samples:
+        # What spec_from_host_keys says, by Pillow: squashed to 32 x 32, then mapped to [-1, 1].
+        resized = Image.open(sample.path).convert("RGB").resize((32, 32), Image.Resampling.BICUBIC)
+        pixels.append((np.asarray(resized, np.float32) / 255 - 0.5) / 0.5)
+    batch = torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2)
+    expected = tiny.clip_reference(tiny.clip_detector_state(), batch).softmax(1)[:, 1].tolist()
+    assert [p.score for p in scored(detector, samples)] == pytest.approx(expected, abs=2e-3)
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+@pytest.mark.parametrize("batch_size", [1, 3, 32])
+def test_batch_size_and_workers_change_no_score(
+    detector: Detector, batch_size: int, workers: int, tmp_path: Path
+) -> None:
+    samples = gather_samples(tiny.photos(tmp_path / "photos", 4))
+    base = [p.score for p in scored(detector, samples, batch_size=2, workers=2)]
+    again = [p.score for p in scored(detector, samples, batch_size=batch_size, workers=workers)]
+    assert again == pytest.approx(base, abs=1e-5)
+
+
+def test_order_is_kept_and_a_bad_file_is_no_other_samples_score(detector: Detector, tmp_path: Path) -> None:
+    folder = tiny.photos(tmp_path / "photos", 4)
+    samples = gather_samples(folder)
+    clean = {p.key: p.score for p in scored(detector, samples)}
+    (folder / "real/001.png").write_bytes(b"")
+    (folder / "fake/000.png").write_text("not an image")
+    after = scored(detector, samples)
+    assert [p.key for p in after] == [s.key for s in samples]
+    bad = {p.key: p for p in after if p.status != "ok"}
+    assert set(bad) == {"real/001.png", "fake/000.png"}
+    assert all(p.score is None and p.reason for p in bad.values())
+    for prediction in after:
+        if prediction.status == "ok":
+            assert prediction.score == pytest.approx(clean[prediction.key], abs=1e-5)
+
+
+def test_logits_that_are_not_finite_are_an_error_that_names_the_sample(detector: Detector, tmp_path: Path) -> None:
+    with torch.no_grad():
+        detector.head.bias.fill_(float("nan"))
+    samples = gather_samples(tiny.photos(tmp_path / "photos", 1))
+    with pytest.raises(ModelError, match=r"not finite for fake/000\.png"):
+        scored(detector, samples)
+
+
+def test_a_clip_is_the_centre_of_its_folder_of_frames(tmp_path: Path) -> None:
+    torch.save(tiny.videomae_detector_state(), tmp_path / "w.pth")
+    detector = load_detector(tiny.VIDEOMAE_YAML, str(tmp_path / "w.pth"), dtype="float32", device="cpu")
+    for index in range(8):
+        tiny.photo(tmp_path / f"videos/real/long/{index}.png", seed=index)
+        if 2 <= index < 6:
+            tiny.photo(tmp_path / f"videos/fake/centre/{index:03d}.jpg.png", seed=index)
+    tiny.photo(tmp_path / "videos/fake/short/0.png")
+    predictions = {p.key: p for p in scored(detector, gather_samples(tmp_path / "videos", takes="video"))}
+    assert predictions["real/long"].score == pytest.approx(predictions["fake/centre"].score, abs=1e-6)
+    assert predictions["fake/short"].status == "too_short"
+    assert "1 frames and a clip takes 4" in predictions["fake/short"].reason
+
+
+def test_reading_stays_a_bounded_distance_ahead(detector: Detector, tmp_path: Path) -> None:
+    samples = gather_samples(tiny.photos(tmp_path / "photos", 20))
+    spec = InputSpec(detector.preprocess, None)
+    blocks = load_blocks(samples, spec, block=2, workers=2)
+    next(blocks)
+    for sample in samples[10:]:
+        sample.path.unlink()  # nothing beyond the look-ahead has been opened yet
+    rest = [loaded for block in blocks for loaded in block]
+    assert [loaded.failure is not None for loaded in rest] == [False] * 8 + [True] * 30
+
+
+def test_the_default_batch_of_a_cpu_is_small(detector: Detector) -> None:
+    assert default_batch_size(detector) == 8
+
+
+@pytest.mark.parametrize(("fake", "num_logits"), [((1,), 2), ((0,), 2), ((0, 1), 3), ((2,), 3)])
+def test_two_class_logits_keep_the_probabilities_of_any_head(fake: tuple[int, ...], num_logits: int) -> None:
+    logits = torch.randn(5, num_logits, dtype=torch.float64)
+    expected = logits.softmax(1)[:, list(fake)].sum(1)
+    order = LabelOrder(fake, num_logits, (), "test")
+    torch.testing.assert_close(fake_probability(two_class_logits(logits, order)), expected)
+
+
+def test_confident_scores_stay_apart() -> None:
+    margins = torch.tensor([[0.0, 20.0], [0.0, 21.0], [0.0, 30.0]])
+    assert len(set(fake_probability(margins).tolist())) == 3
