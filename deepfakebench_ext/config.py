@@ -148,7 +148,7 @@ def load_config(source: str | Path | Mapping[str, Any] | DetectorConfig) -> Dete
     path = find_config(source)
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+    except (yaml.YAMLError, ValueError, OSError) as error:  # ValueError: bytes that are no text, a 13th month
         raise ConfigError(f"{path}: not a readable YAML file: {error}") from error
     if not isinstance(values, dict):
         raise ConfigError(f"{path}: a detector config is a mapping of keys to values, got {type(values).__name__}")

@@ -93,6 +93,7 @@ def evaluate(
     batch_size: int | None = None,
     workers: int | None = None,
     plots: bool = True,
+    notices: Sequence[str] = (),
     record: Mapping[str, Any] | None = None,
 ) -> Evaluation:
     """Score `samples`, write a run directory, and return the figures.
@@ -111,6 +112,7 @@ def evaluate(
         batch_size: None takes what suits the device.
         workers: Reading threads; None takes the CPUs, at most 8.
         plots: Draw ROC and PR curves, where matplotlib is installed.
+        notices: Warnings to go with the figures, beside those found here.
         record: Further settings to write into `run.json`, such as the command line. They decide no score.
 
     Raises:
@@ -127,7 +129,7 @@ def evaluate(
     with RunDirectory(folder, {**settings, **(record or {})}) as run:
         done = run.resume(samples, batch_size)
         _score(detector, samples, run, done, batch_size, workers)
-        return _report(detector, samples, run, plots)
+        return _report(detector, samples, run, plots, notices)
 
 
 def _score(
@@ -144,10 +146,12 @@ def _score(
             bar.update(len(predictions))
 
 
-def _report(detector: Detector, samples: Sequence[Sample], run: RunDirectory, plots: bool) -> Evaluation:
+def _report(
+    detector: Detector, samples: Sequence[Sample], run: RunDirectory, plots: bool, given: Sequence[str]
+) -> Evaluation:
     level: Level = "frame" if detector.takes == "image" else "clip"
     head: Head = "trained" if detector.report.head_trained else "untrained"
-    notices = [] if detector.report.head_trained else [untrained_notice(detector)]
+    notices = [*([] if detector.report.head_trained else [untrained_notice(detector)]), *given]
 
     def rows() -> Iterator[Row]:
         for index, (sample, prediction) in enumerate(zip(samples, run.predictions(), strict=True), start=1):

@@ -35,8 +35,8 @@ class Repo:
         refs: Branch or tag -> commit.
         refuses: Status and X-Error-Code that every request is answered with.
         faults: File name -> what goes wrong with it: `error` 500; `portal` a web page and no header of the hub's;
-            `page` a web page in the place of the content; `cut` half the content, and nothing from then on; `cut once`
-            half the content, and the rest when it is asked for; `hang up` no answer at all.
+            `page` a web page in the place of the content; `cut` half of the content and then the end of the
+            connection; `hang up` the end of the connection at once.
     """
 
     commits: dict[str, dict[str, bytes]] = field(default_factory=dict)
@@ -123,28 +123,17 @@ class _Handler(BaseHTTPRequestHandler):
         if fault == "portal":
             return self._send(200, _PAGE, {"Content-Type": "text/html"})
         if fault == "hang up":
-            return self._hang_up()
+            self.close_connection = True
+            return None
         if content is None:
             return self._error(404, "EntryNotFound", sha)
         headers = {"ETag": f'"{hashlib.sha256(content).hexdigest()}"', "X-Repo-Commit": sha}
         if fault == "page" and self.command == "GET":
             return self._send(200, _PAGE, headers)
-        if fault in ("cut", "cut once") and self.command == "GET":
-            return self._cut(content, headers, resume=fault == "cut once")
+        if fault == "cut" and self.command == "GET":
+            self.close_connection = True
+            return self._send(200, content, headers, only=len(content) // 2)
         return self._send(200, content, headers)
-
-    def _cut(self, content: bytes, headers: dict[str, str], *, resume: bool) -> None:
-        start = int((re.search(r"\d+", self.headers.get("Range", "")) or [0])[0])
-        if start and not resume:
-            return self._hang_up()
-        if start:
-            extent = {"Content-Range": f"bytes {start}-{len(content) - 1}/{len(content)}"}
-            return self._send(206, content[start:], {**headers, **extent})
-        self._send(200, content, headers, only=len(content) // 2)
-        return self._hang_up()
-
-    def _hang_up(self) -> None:
-        self.close_connection = True
 
     def _error(self, status: int, code: str, sha: str | None = None) -> None:
         self._send(status, b"", {"X-Error-Code": code, **({"X-Repo-Commit": sha} if sha else {})})
@@ -176,7 +165,9 @@ class Client:
     def __init__(self, endpoint: str, home: Path, *, offline: bool = False) -> None:
         import deepfakebench_ext
 
-        clean = {k: v for k, v in os.environ.items() if not k.upper().startswith(("HF_", "HUGGINGFACE", "TRANSFORMERS_"))}
+        clean = {
+            k: v for k, v in os.environ.items() if not k.upper().startswith(("HF_", "HUGGINGFACE", "TRANSFORMERS_"))
+        }
         clean = {k: v for k, v in clean.items() if not k.upper().endswith("_PROXY")}
         package = str(Path(deepfakebench_ext.__file__).parents[1])
         own = {
@@ -230,19 +221,21 @@ def resolve(spec: str) -> dict[str, Any]:
     }
 
 
-def architecture(config: dict[str, Any], weights: str) -> dict[str, Any]:
-    from deepfakebench_ext.config import DetectorConfig
-    from deepfakebench_ext.models.decisions import decide_architecture
-    from deepfakebench_ext.models.source import resolve_weights
-
-    return decide_architecture(DetectorConfig.from_mapping(config), resolve_weights(weights))
-
-
 def report(config: Any, weights: str | None) -> dict[str, Any]:
     from deepfakebench_ext import load_detector
 
     made = load_detector(config, weights).report
     return {"kind": made.kind, "revision": made.revision, "matched": made.matched, "missing": list(made.missing)}
+
+
+def make_clip(folder: str) -> dict[str, Any]:
+    """Make a CLIP folder, and in it `detector.pth`; return the architecture of the latter."""
+    import tiny
+    import torch
+
+    tiny.save_folder(tiny.clip_model(), Path(folder))
+    torch.save(tiny.clip_detector_state(), Path(folder) / "detector.pth")
+    return {"model_type": "clip_vision_model", **tiny.CLIP}
 
 
 def _run(line: str, said: list[str], slept: list[float]) -> Answer:

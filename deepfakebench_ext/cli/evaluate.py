@@ -54,7 +54,7 @@ def _fake_index(ctx: click.Context, param: click.Parameter, value: str | None) -
 )
 @click.option(
     "--weights",
-    help="Folder, file (.safetensors .pth .pt .bin .ckpt), or hub id org/name[@revision]. Default: what the config names.",
+    help="Folder, file (.safetensors .pth .pt .bin .ckpt) or hub id org/name[@revision]. Default: the config's.",
 )
 @click.option("--image", help="Image, or folder searched in all depths; for a video detector, folders of frames.")
 @click.option("--manifest", help="CSV with path,label[,video,dataset,method] instead of --image.")
@@ -119,6 +119,7 @@ def evaluate(
         batch_size=batch_size,
         workers=workers,
         plots=plots,
+        notices=[] if limit is None else [_limit_notice(samples, limit, seed)],
         record={"command": shlex.join(sys.argv), "input": image or manifest, "limit": limit, "seed": seed},
     )
     _finish(result, as_json)
@@ -141,6 +142,10 @@ def _check_writable(folder: Path) -> None:
         probe.unlink()
     except OSError as error:
         raise OutputError(f"results cannot be written to {folder}: {error}; give another --output_dir") from error
+
+
+def _limit_notice(samples: Sequence[Sample], limit: int, seed: int) -> str:
+    return f"--limit {limit}: {len(samples)} samples chosen at random with seed {seed}, balanced over the labels"
 
 
 def _say_samples(samples: Sequence[Sample], takes: str, limit: int | None, seed: int) -> None:

@@ -21,7 +21,7 @@ import numpy.typing as npt
 Rgb: TypeAlias = npt.NDArray[np.uint8]
 Floats: TypeAlias = npt.NDArray[np.float32]
 
-# Section 3.1.2 of the paper: the share of the source in the middle of the mask; half of all blends are complete.
+# Share of the source view in the middle of the mask, as the paper draws it: half of all blends are complete.
 PAPER_RATIOS = (0.25, 0.5, 0.75, 1.0, 1.0, 1.0)
 MIN_RADIUS_PX = 2.0
 
@@ -58,20 +58,19 @@ def self_blend(
         rng: Where every random draw comes from: the same state gives the same pair.
         ratios: Blending ratios in (0, 1] to draw from, all equally likely.
         strength: How far the two views differ in colour, 1 being about the paper's range.
+        target_share: How often the changed view is the target, in [0, 1]; half of the time in the paper. Such a
+            `target` differs from `rgb` all over, so that a change alone gives no fake away: train and score on
+            `target`, not on `rgb`. At 0, `target` always equals `rgb`.
 
     Returns:
-        The pair and its mask. In half of the pairs the changed view is the target, as in the paper, so `target` may
-        differ from `rgb` all over: train and score on `target`, not on `rgb`.
+        The pair and its mask.
 
     Raises:
         ValueError: On another shape or dtype, a hull of less than three finite points, a hull that covers no disc of
-            2 pixels radius of the image, or a ratio or strength out of range.
+            more than 2 pixels radius of the image, or a number out of range.
     """
     _check_image(rgb)
-    if not ratios or not all(0 < ratio <= 1 for ratio in ratios):
-        raise ValueError(f"ratios ({tuple(ratios)}) must be one or more numbers in (0, 1], such as {PAPER_RATIOS}")
-    if not 0 <= strength < np.inf:
-        raise ValueError(f"strength ({strength}) must be 0 or more; 1 is about the paper's range")
+    _check_numbers(ratios, strength, target_share)
     region, radius_px = _face_region(rgb, hull_px)
     source, target = rgb, rgb.copy()
     if rng.random() < target_share:
@@ -97,6 +96,15 @@ def _check_image(rgb: Rgb) -> None:
     if not isinstance(rgb, np.ndarray) or rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3:
         what = f"{rgb.dtype} {rgb.shape}" if isinstance(rgb, np.ndarray) else type(rgb).__name__
         raise ValueError(f"the image is {what}; it must be a uint8 array of shape (H, W, 3) in RGB order")
+
+
+def _check_numbers(ratios: Sequence[float], strength: float, target_share: float) -> None:
+    if not ratios or not all(0 < ratio <= 1 for ratio in ratios):
+        raise ValueError(f"ratios ({tuple(ratios)}) must be one or more numbers in (0, 1], such as {PAPER_RATIOS}")
+    if not 0 <= strength < np.inf:
+        raise ValueError(f"strength ({strength}) must be 0 or more; 1 is about the paper's range")
+    if not 0 <= target_share <= 1:
+        raise ValueError(f"target_share ({target_share}) must be in [0, 1]; the paper's is 0.5")
 
 
 def _face_region(rgb: Rgb, hull_px: npt.ArrayLike) -> tuple[Floats, float]:
@@ -169,7 +177,7 @@ def _deform(region: Floats, radius_px: float, rng: np.random.Generator) -> Float
 
 
 def _soften(region: Floats, radius_px: float, rng: np.random.Generator) -> Floats:
-    """Blur, keep what the blur left whole, blur again: eroded or dilated, as the two widths fall (section 3.1.2)."""
+    """Blur, keep what the blur left whole, blur again: eroded or dilated, as the two widths fall."""
     first, second = rng.uniform(0.03, 0.12, 2) * radius_px
     core = (cv2.GaussianBlur(region, (0, 0), first) > 0.99).astype(np.float32)
     return np.asarray(np.clip(cv2.GaussianBlur(core, (0, 0), second), 0, 1), np.float32)

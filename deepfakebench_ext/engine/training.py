@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -31,26 +32,32 @@ class Batches(Protocol):
 class TensorBatches:
     """Batches out of memory: shuffled anew every epoch, half of the images mirrored, all by `seed` and epoch alone."""
 
-    def __init__(self, images: Tensor, labels: Tensor, *, batch_size: int, seed: int = 0) -> None:
+    def __init__(self, images: Tensor, labels: Tensor, *, batch_size: int, group: int = 1, seed: int = 0) -> None:
         """Hold the images without copying them.
 
         Args:
             images: uint8 (N, 3, H, W) or (N, T, 3, H, W); all frames of a clip are mirrored together.
             labels: int64 (N,), 0 real and 1 fake.
             batch_size: Images in a batch; the last batch of an epoch holds what is left.
+            group: Neighbouring images that stay in one batch and are mirrored alike. With 2, a real image and the fake
+                made of it: their difference is then the blend alone, which a network finds much sooner.
             seed: With the number of the epoch, the only source of order and mirroring.
 
         Raises:
-            ValueError: On another dtype or shape, no image at all, or a batch size below 1.
+            ValueError: On another dtype or shape, no image at all, or a group that does not divide the images and the
+                batch.
         """
         if images.dtype != torch.uint8 or images.ndim not in (4, 5) or images.shape[-3] != 3 or not len(images):
             raise ValueError(f"images are {images.dtype} {tuple(images.shape)}; they must be uint8 (N, 3, H, W), N > 0")
         if labels.dtype != torch.int64 or labels.shape != images.shape[:1]:
             raise ValueError(f"labels are {labels.dtype} {tuple(labels.shape)}; they must be int64 ({len(images)},)")
-        if batch_size < 1:
-            raise ValueError(f"batch_size ({batch_size}) must be 1 or more")
+        if group < 1 or batch_size < 1 or batch_size % group or len(images) % group:
+            raise ValueError(
+                f"batch_size ({batch_size}) and the number of images ({len(images)}) must be multiples of "
+                f"group ({group}), which is 1 or more"
+            )
         self._images, self._labels = images, labels
-        self._batch_size, self._seed = batch_size, seed
+        self._batch_size, self._group, self._seed = batch_size, group, seed
 
     def __len__(self) -> int:
         """Return the number of batches of an epoch."""
@@ -58,12 +65,15 @@ class TensorBatches:
 
     def __call__(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield the batches of an epoch, the same ones each time it is asked for."""
-        generator = torch.Generator().manual_seed(self._seed * 1_000_003 + epoch)
-        for rows in torch.randperm(len(self._labels), generator=generator).split(self._batch_size):
-            images = self._images[rows]
-            mirrored = torch.rand(len(rows), generator=generator) < 0.5
-            images[mirrored] = images[mirrored].flip(-1)
-            yield images, self._labels[rows]
+        rng = np.random.default_rng([self._seed, epoch])
+        groups = torch.from_numpy(rng.permutation(len(self._labels) // self._group))
+        rows = (groups[:, None] * self._group + torch.arange(self._group)).flatten()
+        mirrored = torch.from_numpy(rng.random(len(groups)) < 0.5).repeat_interleave(self._group)
+        for start in range(0, len(rows), self._batch_size):
+            stop = start + self._batch_size
+            images = self._images[rows[start:stop]]
+            images[mirrored[start:stop]] = images[mirrored[start:stop]].flip(-1)
+            yield images, self._labels[rows[start:stop]]
 
 
 def fit(

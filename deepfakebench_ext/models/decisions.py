@@ -10,6 +10,7 @@ from deepfakebench_ext.data.preprocess import (
     PreprocessSpec,
     output_size,
     override,
+    spec_from_block,
     spec_from_checkpoint,
     spec_from_host_keys,
 )
@@ -87,12 +88,14 @@ def decide_preprocess(
     """Return how frames are prepared: the checkpoint's own JSON, else the YAML's `resolution`, `mean` and `std`.
 
     A lone `.pth` has no JSON; it was trained by DeepfakeBench's loader or ours on what the YAML says. Single fields of
-    `preprocess` in the YAML win over both.
+    `preprocess` in the YAML win over both, and a complete `preprocess` stands alone.
 
     Raises:
         ConfigError: Neither says, or frames would come out in another size than the network takes.
     """
-    spec = spec_from_checkpoint(folder) if folder is not None else None
+    spec = spec_from_block(settings.preprocess)
+    if spec is None and folder is not None:
+        spec = spec_from_checkpoint(folder)
     if spec is None:
         if settings.resolution is None or settings.mean is None or settings.std is None:
             raise ConfigError(

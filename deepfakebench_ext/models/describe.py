@@ -11,7 +11,7 @@ import torch
 _FAMILIES = (
     (r"pre_layrnorm\.", "a CLIP vision tower"),
     (r"visual\.transformer\.resblocks\.", "an OpenCLIP model"),
-    (r"attention\.attention\.(q_bias|query\.|key\.).*", "a ViT or VideoMAE of transformers"),
+    (r"\.attention\.(attention\.(q_bias|query\.|key\.)|q_proj\.)", "a ViT or VideoMAE of transformers"),
     (r"blocks\.\d+\.attn\.qkv\.", "a ViT of timm or of VideoMAE's own repository"),
     (r"_blocks\.\d+\._depthwise_conv", "an EfficientNet"),
     (r"block12\.rep\.", "an Xception"),
@@ -54,15 +54,18 @@ def _numbers(state: Mapping[str, torch.Tensor], patch: torch.Tensor | None) -> s
 def _clip_shape(state: Mapping[str, torch.Tensor]) -> tuple[int, int, int, int]:
     patch = _find(state, r"patch_embed(ding|dings\.projection)\.weight$")
     positions = _find(state, r"position_embedding\.weight$")
-    layers = {match[1] for key in state if (match := re.search(r"(?<!decoder_)layers?\.(\d+)\.", key))}
+    layers = {match[1] for key in _vision(state) if (match := re.search(r"(?<!decoder_)layers?\.(\d+)\.", key))}
     width, size = (int(patch.shape[0]), int(patch.shape[-1])) if patch is not None else (0, 0)
     pixels = round((positions.shape[0] - 1) ** 0.5) * size if positions is not None else 0
     return width, len(layers), size, pixels
 
 
 def _find(state: Mapping[str, torch.Tensor], pattern: str) -> torch.Tensor | None:
-    vision = [key for key in state if re.search(pattern, key) and "text_model" not in key]
-    return state[vision[0]] if vision else None
+    return next((state[key] for key in _vision(state) if re.search(pattern, key)), None)
+
+
+def _vision(state: Iterable[str]) -> list[str]:
+    return [key for key in state if "text_model." not in key]
 
 
 def _any(pattern: str, keys: Iterable[str]) -> bool:

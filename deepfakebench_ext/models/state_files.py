@@ -68,6 +68,10 @@ def read_state_dict(files: Sequence[Path]) -> StateDict:
 def _read(path: Path) -> Any:
     head = _head(path)
     if head.startswith(_ZIP):
+        if _is_torchscript(path):
+            raise WeightsError(
+                f"{path} is a TorchScript program, not weights; load it with torch.jit.load and save its state_dict()"
+            )
         return _read_pickle(path)
     if head[8:9] == b"{" or path.suffix == ".safetensors":
         return _read_safetensors(path)
@@ -103,15 +107,12 @@ def _read_safetensors(path: Path) -> StateDict:
 
 def _read_pickle(path: Path) -> Any:
     try:
-        with torch.serialization.safe_globals(_harmless_globals()):
-            return torch.load(path, map_location="cpu", weights_only=True)
+        # The stream, not the path: torch judges a path by its suffix, and we by the bytes.
+        with torch.serialization.safe_globals(_harmless_globals()), path.open("rb") as stream:
+            return torch.load(stream, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise WeightsError(_refused(path, str(error))) from error
     except _DAMAGE as error:
-        if _is_torchscript(path):
-            raise WeightsError(
-                f"{path} is a TorchScript program, not weights; load it with torch.jit.load and save its state_dict()"
-            ) from error
         raise WeightsError(
             f"{path} cannot be read as torch weights (truncated or damaged?): {_first_line(str(error)) or repr(error)}"
         ) from error

@@ -243,9 +243,8 @@ def test_a_full_disk_is_a_clear_failure_that_loses_nothing(detector: list[str], 
     def full() -> None:  # no file may grow beyond 6000 bytes: the journal of 120 samples would
         resource.setrlimit(resource.RLIMIT_FSIZE, (6000, 6000))
 
-    done = subprocess.run(
-        [*SCRIPT, *command, "--output_dir", "full"], env=ENVIRONMENT, preexec_fn=full, capture_output=True, text=True, check=False
-    )  # fmt: skip
+    options = {"env": ENVIRONMENT, "preexec_fn": full, "capture_output": True, "text": True, "check": False}
+    done = subprocess.run([*SCRIPT, *command, "--output_dir", "full"], **options)
     assert done.returncode == 1
     assert "scores.jsonl cannot be written" in done.stderr
     assert "run the same command again" in done.stderr

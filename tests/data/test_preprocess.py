@@ -25,7 +25,6 @@ CENTRE = dataclasses.replace(SQUARE, resize="none", size=None, crop=(5, 4))
 # transformers' processors: module, class, what differs from the class's defaults.
 PROCESSORS = {
     "clip": ("clip", "CLIPImageProcessor", {}),
-    "clip-336": ("clip", "CLIPImageProcessor", {"size": {"shortest_edge": 336}, "crop_size": 336}),
     "clip-larger-crop": ("clip", "CLIPImageProcessor", {"size": {"shortest_edge": 99}, "crop_size": 120}),
     "videomae": ("videomae", "VideoMAEImageProcessor", {"image_mean": [0.485, 0.456, 0.406]}),
     "vit": ("vit", "ViTImageProcessor", {}),
@@ -60,13 +59,13 @@ def _photographs() -> dict[str, np.ndarray]:
         "at-size": astronaut[10:234, 100:324],
         "landscape": coffee,
         "portrait": coffee[:, 150:400],
-        "strip": rocket[200:236],
-        "column": rocket[:, 300:335],
+        "strip": rocket[200:236, 100:460],
+        "column": rocket[60:410, 300:335],
         "odd": chelsea[:, :299],
         "slightly-small": astronaut[:221, :223],
         "small": chelsea[100:160, 120:210],
         "tiny": astronaut[100:105, 200:209],
-        "large": np.asarray(Image.fromarray(coffee).resize((1500, 1000), Image.Resampling.BICUBIC)),
+        "large": np.asarray(Image.fromarray(coffee).resize((1200, 800), Image.Resampling.BICUBIC)),
     }
 
 

@@ -253,3 +253,24 @@ def test_bfloat16_computes_the_head_in_float32(tmp_path: Path) -> None:
     assert next(detector.backbone.parameters()).dtype is torch.bfloat16
     full = scores(load_detector(tiny.CLIP_YAML, weights, dtype="float32"), tiny.pixels())
     torch.testing.assert_close(out["prob"], full["prob"], atol=0.05, rtol=0)
+
+
+def test_a_complete_preprocess_block_stands_alone(tmp_path: Path) -> None:
+    torch.save(tiny.clip_detector_state(), tmp_path / "w.pth")
+    block = {"resize": "exact", "size": 32, "crop": None, "resample": "bilinear", "mean": [0, 0, 0], "std": [1, 1, 1]}
+    config = {"model_name": "huggingface_clip", "architecture": tiny.CLIP, "preprocess": block}
+    assert load_detector(config, str(tmp_path / "w.pth")).preprocess.resample == "bilinear"
+
+
+def test_images_of_another_size_than_the_tower_takes_are_an_error(tmp_path: Path) -> None:
+    torch.save(tiny.clip_detector_state(), tmp_path / "w.pth")
+    detector = load_detector({**tiny.CLIP_YAML, "resolution": 64}, str(tmp_path / "w.pth"))
+    with pytest.raises(ConfigError, match="64x64 images and this network takes 32x32"):
+        _ = detector.preprocess
+
+
+def test_nothing_that_says_how_images_are_prepared_is_an_error(tmp_path: Path) -> None:
+    torch.save(tiny.clip_detector_state(), tmp_path / "w.pth")
+    config = {"model_name": "huggingface_clip", "architecture": tiny.CLIP}
+    with pytest.raises(ConfigError, match="set `resolution`, `mean` and `std`"):
+        _ = load_detector(config, str(tmp_path / "w.pth")).preprocess
