@@ -165,7 +165,7 @@ def memory(folder: Path) -> None:
         target.hardlink_to(path.path)
     peaks = [_peak(few), _peak(folder / "many")]
     more = peaks[1] - peaks[0]
-    print(f"memory  peak over 20,000 images {peaks[1]:.0f} MB, over 2,000 {peaks[0]:.0f} MB: {more:+.0f} MB", flush=True)
+    print(f"memory  peak over 20,000 images {peaks[1]:.0f} MB, 2,000 {peaks[0]:.0f} MB: {more:+.0f} MB", flush=True)
 
 
 def _peak(folder: Path) -> float:

@@ -145,7 +145,7 @@ def _check_writable(folder: Path) -> None:
 
 
 def _limit_notice(samples: Sequence[Sample], limit: int, seed: int) -> str:
-    return f"--limit {limit}: {len(samples)} samples chosen at random with seed {seed}, balanced over the labels"
+    return f"--limit {limit}: {len(samples)} samples chosen by seed {seed}, balanced over the labels"
 
 
 def _say_samples(samples: Sequence[Sample], takes: str, limit: int | None, seed: int) -> None:
@@ -159,11 +159,12 @@ def _say_detector(detector: Detector) -> None:
     report, parameter = detector.report, next(detector.backbone.parameters())
     order = report.label_order
     names = f" ({', '.join(order.names)})" if order.names else ""
+    dtype = str(parameter.dtype).removeprefix("torch.")
     click.echo(
         f"{detector.settings.model_name} from {report.source}"
         f"{f' at {report.revision}' if report.revision else ''}: {report.matched} tensors matched, "
         f"{len(report.renamed)} renamed, {len(report.missing)} missing; {parameter.device.type}, "
-        f"{str(parameter.dtype).removeprefix('torch.')}; fake is logit {list(order.fake)}{names}, by {order.decided_by}",
+        f"{dtype}; fake is logit {list(order.fake)}{names}, by {order.decided_by}",
         err=True,
     )
 

@@ -107,7 +107,7 @@ def fit(
 
     Raises:
         ConfigError: On a value out of range, or a detector with nothing to train.
-        ModelError: On a loss that is not finite; the detector is then spoilt.
+        ModelError: On a loss that is not finite; the step that gave it is not taken.
         ValueError: When an epoch yields more or fewer batches than `len(batches)`.
     """
     _check(epochs, learning_rate, weight_decay, warmup, len(batches))
@@ -148,26 +148,25 @@ def _train_epoch(
     steps, images_seen, loss_sum = 0, 0, 0.0
     for images, labels in batches(epoch):
         data_dict = {"image": normalise(images.to(device)), "label": labels.to(device)}
-        loss = _step(detector, data_dict, optimizer)
-        schedule.step()
-        if not math.isfinite(loss):
+        loss: Tensor = detector.get_losses(data_dict, detector(data_dict))["overall"]  # type: ignore[operator]
+        value = float(loss.detach())
+        if not math.isfinite(value):
             raise ModelError(
-                f"the loss became {loss} in epoch {epoch}, step {steps}; lower learning_rate or lengthen warmup"
+                f"the loss became {value} in epoch {epoch}, step {steps}; lower learning_rate or lengthen warmup"
             )
-        steps, images_seen, loss_sum = steps + 1, images_seen + len(labels), loss_sum + loss * len(labels)
+        _update(detector, loss, optimizer)
+        schedule.step()
+        steps, images_seen, loss_sum = steps + 1, images_seen + len(labels), loss_sum + value * len(labels)
     if steps != len(batches):
         raise ValueError(f"epoch {epoch} yielded {steps} batches; len(batches) promised {len(batches)}")
     return loss_sum / images_seen
 
 
-def _step(detector: nn.Module, data_dict: dict[str, Tensor], optimizer: torch.optim.Optimizer) -> float:
-    pred_dict = detector(data_dict)
-    loss: Tensor = detector.get_losses(data_dict, pred_dict)["overall"]  # type: ignore[operator]
+def _update(detector: nn.Module, loss: Tensor, optimizer: torch.optim.Optimizer) -> None:
     optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
     nn.utils.clip_grad_norm_(detector.parameters(), MAX_GRADIENT_NORM)
     optimizer.step()
-    return float(loss.detach())
 
 
 def _parameter_groups(detector: nn.Module, weight_decay: float) -> list[dict[str, object]]:

@@ -189,7 +189,7 @@ def test_jpeg_keeps_colours_and_loses_detail_with_quality():
     rgb = photograph()
     errors = [np.abs(jpeg(rgb, quality).astype(int) - rgb).mean() for quality in (95, 50, 10)]
     assert errors == sorted(errors)
-    assert errors[0] < 5
+    assert errors[0] < 7
     np.testing.assert_allclose(jpeg(rgb, 90).mean((0, 1)), rgb.mean((0, 1)), atol=2)
 
 
