@@ -1,0 +1,45 @@
+"""The demo's data: no source in both halves, and nothing but the blending between real and fake."""
+
+from __future__ import annotations
+
+import csv
+import runpy
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("skimage", reason="the demo's photograph comes with scikit-image")
+
+DEMO = Path(__file__).parents[2] / "scripts/demo.py"
+
+
+def made(folder: Path, seed: int = 0) -> list[dict[str, str]]:
+    demo = runpy.run_path(str(DEMO), run_name="demo")
+    demo["SOURCES"].update(train=4, test=2)
+    demo["make_dataset"](folder, seed)
+    with (folder / "sources.csv").open() as stream:
+        return list(csv.DictReader(stream))
+
+
+def test_every_source_is_in_one_half_with_one_real_and_one_fake(tmp_path: Path) -> None:
+    rows = made(tmp_path)
+    halves = {
+        source: {row["half"] for row in rows if row["source"] == source} for source in {r["source"] for r in rows}
+    }
+    assert len(halves) == 6
+    assert all(len(half) == 1 for half in halves.values())
+    assert all(sorted(r["label"] for r in rows if r["source"] == source) == ["fake", "real"] for source in halves)
+    assert {row["path"] for row in rows} == {p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*.jpg")}
+
+
+def test_the_two_of_a_pair_are_compressed_alike(tmp_path: Path) -> None:
+    rows = made(tmp_path)
+    for source in {row["source"] for row in rows}:
+        assert len({row["jpeg_quality"] for row in rows if row["source"] == source}) == 1
+
+
+def test_the_same_seed_makes_the_same_pictures(tmp_path: Path) -> None:
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        made(tmp_path / name, seed)
+    pictures = {name: [p.read_bytes() for p in sorted((tmp_path / name).rglob("*.jpg"))] for name in "abc"}
+    assert pictures["a"] == pictures["b"] != pictures["c"]
