@@ -4,32 +4,31 @@ from __future__ import annotations
 
 import logging
 import platform
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from deepfakebench_ext.data.samples import collect_images, limit_samples, read_manifest
+from deepfakebench_ext.data.reading import Reader, is_video
+from deepfakebench_ext.data.samples import collect_samples, limit_samples, read_manifest
 from deepfakebench_ext.engine.loader import default_workers
 from deepfakebench_ext.engine.predictor import default_batch_size, predict
 from deepfakebench_ext.engine.run_directory import RunDirectory, digest_samples, fingerprint
-from deepfakebench_ext.errors import ConfigError, MissingExtraError
-from deepfakebench_ext.metrics.counts import Counts, count_samples
-from deepfakebench_ext.metrics.ranking import Figure, Level, binary_figures
+from deepfakebench_ext.errors import ConfigError
+from deepfakebench_ext.media.sampling import ClipSampling, FrameSampling, ShortVideo
+from deepfakebench_ext.media.video import backend_name
+from deepfakebench_ext.metrics.aggregation import aggregation_rule
+from deepfakebench_ext.metrics.counts import Counts
+from deepfakebench_ext.metrics.ranking import Figure, Level
 from deepfakebench_ext.models.base import Detector
 from deepfakebench_ext.models.loading import untrained_notice
-from deepfakebench_ext.report.plots import write_curves
-from deepfakebench_ext.report.results_text import write_results_text
-from deepfakebench_ext.report.tables import Head, Row, write_metrics_json, write_scores_csv
+from deepfakebench_ext.report.run_report import write_report
 from deepfakebench_ext.types import Sample
 
 logger = logging.getLogger(__name__)
 
-RESULTS_TEXT = "inference_results_huggingface.txt"
-SCORES, METRICS, CURVES = "scores.csv", "metrics.json", "curves.png"
+DEFAULT_NUM_CLIPS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +37,16 @@ class Evaluation:
 
     Attributes:
         folder: The run directory with every file written.
-        level: What one score stands for.
-        figures: Name with its level, such as `frame_auc`, to figure.
-        counts: Numbers of samples.
+        level: What the text is about: `video` where there are videos, else `frame` or `clip`.
+        figures: Name with its level, such as `frame_auc`, to figure; of every level there is.
+        counts: Level to numbers of samples.
         notices: Warnings that belong to the figures.
     """
 
     folder: Path
     level: Level
     figures: Mapping[str, Figure]
-    counts: Counts
+    counts: Mapping[Level, Counts]
     notices: tuple[str, ...]
 
 
@@ -55,6 +54,7 @@ def gather_samples(
     image: str | Path | None = None,
     manifest: str | Path | None = None,
     *,
+    video: str | Path | None = None,
     takes: str = "image",
     limit: int | None = None,
     seed: int = 1024,
@@ -62,22 +62,23 @@ def gather_samples(
     """Return the samples of a file, a folder, or a CSV manifest, in a stable order.
 
     Args:
-        image: An image, a folder of images searched in all depths, or for a video detector a folder of folders of
+        image: An image, or a folder of images searched in all depths; for a video detector, a folder of folders of
             frames. Labels come from directory names.
-        manifest: A CSV with `path`, `label` and optionally `video`, `dataset`, `method`, instead of `image`.
+        manifest: A CSV with `path`, `label` and optionally `video`, `dataset`, `method`, instead.
+        video: A video, or a folder of videos and of folders of frames, instead.
         takes: What the detector takes, `image` or `video`.
         limit: At most so many, balanced over the labels; None for all.
         seed: Of the choice that `limit` makes.
 
     Raises:
-        ConfigError: Both or neither given, nothing found, or labels that contradict each other.
+        ConfigError: Not exactly one given, nothing found, or labels that contradict each other.
     """
-    if (image is None) == (manifest is None):
-        raise ConfigError("give either --image (a file or folder) or --manifest (a CSV)")
-    kind: Any = takes
-    samples = (
-        collect_images(Path(image), kind=kind) if image is not None else read_manifest(Path(str(manifest)), kind=kind)
-    )
+    given = [path for path in (image, video, manifest) if path is not None]
+    if len(given) != 1:
+        raise ConfigError("give one of --image (a file or folder), --video (a file or folder), --manifest (a CSV)")
+    kind: Any = "video" if video is not None else takes
+    path = Path(given[0])
+    samples = read_manifest(path, kind=kind) if manifest is not None else collect_samples(path, kind=kind)
     if limit is None:
         return samples
     if limit < 1:
@@ -85,10 +86,56 @@ def gather_samples(
     return limit_samples(samples, limit, seed)
 
 
+def make_reader(
+    detector: Detector,
+    *,
+    sampling: str | None = None,
+    num_frames: int | None = None,
+    fps: float | None = None,
+    num_clips: int | None = None,
+    frame_interval: int | None = None,
+    short_video: ShortVideo | None = None,
+) -> Reader:
+    """Return what makes a detector's input out of images and videos. None is an option's default.
+
+    Args:
+        detector: From `load_detector`; its preprocessing and the length of its clips are taken from it.
+        sampling: Frames of a video, for an image detector: `uniform` (default), `first` or `fps`.
+        num_frames: For `uniform` and `first`; 32 by default.
+        fps: For `fps`, frames of a second; 1 by default.
+        num_clips: Clips of a video, for a video detector; 4 by default.
+        frame_interval: Distance between two frames of a clip; 1 by default.
+        short_video: What becomes of a video shorter than a clip: `skip` (default), `repeat_last`, `wrap`.
+
+    Raises:
+        ConfigError: A number out of range, or an option for the other kind of detector.
+    """
+    of_frames = {"--sampling": sampling, "--num_frames": num_frames, "--fps": fps}
+    of_clips = {"--num_clips": num_clips, "--frame_interval": frame_interval, "--short_video": short_video}
+    unused = [
+        name for name, value in (of_clips if detector.takes == "image" else of_frames).items() if value is not None
+    ]
+    if unused:
+        takes = "single frames" if detector.takes == "image" else f"clips of {detector.clip_len} frames"
+        raise ConfigError(f"{', '.join(unused)} means nothing here: {detector.settings.model_name} takes {takes}")
+    if detector.takes == "image":
+        frames = FrameSampling.from_options(sampling or "uniform", num_frames=num_frames, fps=fps)
+        return Reader(detector.preprocess, frames=frames)
+    clips = ClipSampling(
+        detector.clip_len,
+        1 if frame_interval is None else frame_interval,
+        DEFAULT_NUM_CLIPS if num_clips is None else num_clips,
+        short_video or "skip",
+    )
+    return Reader(detector.preprocess, clips=clips)
+
+
 def evaluate(
     detector: Detector,
     samples: Sequence[Sample],
     *,
+    reader: Reader | None = None,
+    aggregation: str = "mean",
     output_dir: str | Path = "inference_results",
     batch_size: int | None = None,
     workers: int | None = None,
@@ -103,99 +150,86 @@ def evaluate(
     Example:
         >>> result = evaluate(load_detector(weights="demo.pth"), gather_samples("photos"))
         >>> result.figures["frame_auc"].value
-        0.9871
+        0.9682
 
     Args:
         detector: From `load_detector`.
         samples: From `gather_samples`; keys are unique.
+        reader: From `make_reader`; None takes its defaults.
+        aggregation: How the scores of a video's frames or clips come to one: `mean`, `median`, `max`, `topk:K`,
+            `logit_mean`.
         output_dir: The run directory is created in it.
-        batch_size: None takes what suits the device.
+        batch_size: Images, frames or clips of a batch; None takes what suits the device.
         workers: Reading threads; None takes the CPUs, at most 8.
         plots: Draw ROC and PR curves, where matplotlib is installed.
         notices: Warnings to go with the figures, beside those found here.
         record: Further settings to write into `run.json`, such as the command line. They decide no score.
 
     Raises:
-        ConfigError: No samples, or a batch size or worker count below 1.
+        ConfigError: No samples, or an option out of range.
         ModelError: Logits that are not finite.
         OutputError: Results that cannot be written; what was scored until then is kept.
     """
     batch_size = _at_least_one("batch_size", batch_size, default_batch_size(detector))
     workers = _at_least_one("workers", workers, default_workers())
+    aggregation_rule(aggregation)
     if not samples:
         raise ConfigError("there is nothing to score: the list of samples is empty")
-    settings = _settings(detector, samples, batch_size)
-    folder = Path(output_dir) / _run_name(detector, samples, settings["fingerprint"])
+    reader = reader or make_reader(detector)
+    settings = _settings(detector, reader, samples, batch_size)
+    folder = Path(output_dir) / _run_name(detector, settings["fingerprint"])
+    notices = [*([] if detector.report.head_trained else [untrained_notice(detector)]), *notices]
     with RunDirectory(folder, {**settings, **(record or {})}) as run:
-        done = run.resume(samples, batch_size)
-        _score(detector, samples, run, done, batch_size, workers)
-        return _report(detector, samples, run, plots, notices)
+        _score(detector, reader, samples, run, batch_size, workers)
+        report = write_report(
+            folder,
+            samples,
+            run.predictions,
+            unit="frame" if detector.takes == "image" else "clip",
+            by_video=any(sample.video is not None or is_video(sample) for sample in samples),
+            aggregation=aggregation,
+            title=detector.report.source,
+            head="trained" if detector.report.head_trained else "untrained",
+            notices=notices,
+            plots=plots,
+        )
+    return Evaluation(folder, report.level, report.figures, report.counts, tuple(notices))
 
 
 def _score(
-    detector: Detector, samples: Sequence[Sample], run: RunDirectory, done: int, batch_size: int, workers: int
+    detector: Detector, reader: Reader, samples: Sequence[Sample], run: RunDirectory, batch_size: int, workers: int
 ) -> None:
     from tqdm import tqdm
 
-    if done:
+    done, units = run.resume(samples, batch_size)
+    if done or units:
         logger.info("going on after %d of %d samples that %s already holds", done, len(samples), run.folder)
     # disable=None: silent where stderr is not a terminal.
-    with tqdm(total=len(samples), initial=done, unit=detector.takes, disable=None, dynamic_ncols=True) as bar:
-        for predictions in predict(detector, samples[done:], batch_size=batch_size, workers=workers):
+    with tqdm(total=len(samples), initial=done, unit="sample", disable=None, dynamic_ncols=True) as bar:
+        key = samples[done].key if done < len(samples) else None
+        for predictions in predict(
+            detector, reader, samples[done:], batch_size=batch_size, workers=workers, skip=units
+        ):
             run.append(predictions)
-            bar.update(len(predictions))
+            for prediction in predictions:
+                bar.update(prediction.key != key)
+                key = prediction.key
+        bar.update(bar.total - bar.n)
+    run.complete()
 
 
-def _report(
-    detector: Detector, samples: Sequence[Sample], run: RunDirectory, plots: bool, given: Sequence[str]
-) -> Evaluation:
-    level: Level = "frame" if detector.takes == "image" else "clip"
-    head: Head = "trained" if detector.report.head_trained else "untrained"
-    notices = [*([] if detector.report.head_trained else [untrained_notice(detector)]), *given]
-
-    def rows() -> Iterator[Row]:
-        for index, (sample, prediction) in enumerate(zip(samples, run.predictions(), strict=True), start=1):
-            yield index, sample, prediction
-
-    labels, scores = _labelled(rows())
-    figures = binary_figures(labels, scores, level=level)
-    counts = count_samples([sample.label for sample in samples], [row[2].status for row in rows()])
-    text: dict[str, Any] = {"figures": figures, "counts": counts, "level": level, "notices": notices}
-    write_results_text(run.folder / RESULTS_TEXT, rows=rows, **text)
-    write_scores_csv(run.folder / SCORES, rows(), head=head)
-    if plots and figures[f"{level}_auc"].value is not None:
-        _draw(run.folder / CURVES, labels, scores, level, detector.report.source, notices)
-    write_metrics_json(run.folder / METRICS, figures, counts, level=level, head=head, notices=notices)
-    return Evaluation(run.folder, level, figures, counts, tuple(notices))
-
-
-def _labelled(rows: Iterator[Row]) -> tuple[Any, Any]:
-    pairs = np.fromiter(
-        ((s.label, p.score) for _, s, p in rows if s.label is not None and p.score is not None),
-        dtype=[("label", np.int64), ("score", np.float64)],
-    )
-    return pairs["label"], pairs["score"]
-
-
-def _draw(path: Path, labels: Any, scores: Any, level: Level, title: str, notices: Sequence[str]) -> None:
-    try:
-        write_curves(path, labels, scores, level=level, title=title, notices=notices)
-    except MissingExtraError as error:
-        logger.warning("%s", error)
-
-
-def _settings(detector: Detector, samples: Sequence[Sample], batch_size: int) -> dict[str, Any]:
+def _settings(detector: Detector, reader: Reader, samples: Sequence[Sample], batch_size: int) -> dict[str, Any]:
     """Return what goes into `run.json`; all of it decides scores and so the fingerprint, which is added."""
     parameter = next(detector.backbone.parameters())
     settings = {
         "schema_version": 1,
         "detector": detector.settings.model_dump(mode="json"),
         "weights": asdict(detector.report),
-        "preprocess": detector.preprocess.to_dict(),
-        "clip_len": detector.clip_len,
+        **reader.to_dict(),
         "device": parameter.device.type,
         "dtype": str(parameter.dtype).removeprefix("torch."),
         "batch_size": batch_size,
+        "video_backend": backend_name() if any(map(is_video, samples)) else None,
         "samples": {"count": len(samples), "sha256": digest_samples(samples)},
         "versions": {name: version(name) for name in ("torch", "transformers", "numpy", "pillow")}
         | {"python": platform.python_version(), "deepfakebench-ext": _own_version()},
@@ -209,8 +243,8 @@ def _own_version() -> str:
     return __version__
 
 
-def _run_name(detector: Detector, samples: Sequence[Sample], digest: str) -> str:
-    """Return `<weights>-<input>-<8 hex digits>`; the digits tell runs of other settings apart."""
+def _run_name(detector: Detector, digest: str) -> str:
+    """Return `<detector>-<weights>-<8 hex digits>`; the digits tell runs of other settings apart."""
     source = detector.report.source.rstrip("/\\")
     stem = Path(source).stem if detector.report.kind == "file" else "-".join(source.replace("\\", "/").split("/")[-2:])
     words = f"{detector.settings.model_name}-{stem}"

@@ -33,21 +33,61 @@ class Sample:
     method: str | None = None
 
 
+Status = Literal["ok", "unreadable", "too_short", "no_face"]
+
+
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What became of one sample: a score, or the reason why there is none.
+    """What became of one image, frame or clip: a score, or the reason why there is none.
 
     Attributes:
         key: The sample's key.
-        score: P(fake) in [0, 1], or None when the sample was not scored.
-        status: `ok`, or a word for what went wrong: `unreadable`, `too_short`.
+        score: P(fake) in [0, 1], or None when it was not scored.
+        status: `ok`, or a word for what went wrong.
         reason: Empty when `ok`, else a sentence for people.
+        index: Number of this frame or clip within its sample, from 0.
+        start_s: Presentation time of the frame, or of the clip's first frame, in seconds; None for images.
+        end_s: Presentation time of the clip's last frame; None for images and frames.
+        planned: Frames that the sampling asked of the whole sample.
+        decoded: Frames of this frame or clip that could be decoded.
+        faceless: Those of them in which no face was found.
     """
 
     key: str
     score: float | None
-    status: Literal["ok", "unreadable", "too_short"] = "ok"
+    status: Status = "ok"
     reason: str = ""
+    index: int = 0
+    start_s: float | None = None
+    end_s: float | None = None
+    planned: int = 1
+    decoded: int = 1
+    faceless: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class VideoScore:
+    """What became of one video: the score that its frames or clips come to.
+
+    Attributes:
+        sample: The video, or the first of the images that were taken from it.
+        score: P(fake) in [0, 1], or None when nothing of it was scored.
+        status: `ok` when something of it was scored, else what went wrong with the first frame or clip.
+        reason: Empty when `ok`, else a sentence for people.
+        units_scored: Frames or clips that the score rests on.
+        frames_planned: Frames that the sampling asked for.
+        frames_decoded: Frames that could be decoded.
+        frames_faceless: Decoded frames without a face.
+    """
+
+    sample: Sample
+    score: float | None
+    status: Status
+    reason: str
+    units_scored: int
+    frames_planned: int
+    frames_decoded: int
+    frames_faceless: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -220,12 +220,12 @@ def _read_pairs(detector: Detector, folder: Path) -> tuple[torch.Tensor, torch.T
     """Return images uint8 (N, 3, H, W) and labels int64 (N,), read as the evaluator reads: real, its fake, real, ..."""
     import torch
 
-    from deepfakebench_ext.data.samples import collect_images
-    from deepfakebench_ext.engine.loader import InputSpec, default_workers, load_blocks
+    from deepfakebench_ext.data.reading import Reader
+    from deepfakebench_ext.data.samples import collect_samples
 
-    samples = sorted(collect_images(folder, kind="image"), key=lambda sample: (sample.path.name, sample.label))
-    blocks = load_blocks(samples, InputSpec(detector.preprocess, None), block=64, workers=default_workers())
-    images = [loaded.pixels for block in blocks for loaded in block if loaded.pixels is not None]
+    samples = sorted(collect_samples(folder, kind="image"), key=lambda sample: (sample.path.name, sample.label))
+    reader = Reader(detector.preprocess)
+    images = [unit.pixels for sample in samples for unit in reader.units(sample) if unit.pixels is not None]
     return torch.stack(images), torch.tensor([sample.label for sample in samples])
 
 

@@ -1,4 +1,4 @@
-"""What is to be scored: image files, or videos as folders of frames, from a path or from a CSV manifest."""
+"""What is to be scored: image files, or videos as files and folders of frames, from a path or a CSV manifest."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import difflib
 import os
 import stat
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -17,6 +17,7 @@ import numpy as np
 from deepfakebench_ext.data.folder_labels import label_above, label_of, plain_path
 from deepfakebench_ext.errors import ConfigError
 from deepfakebench_ext.media.image import IMAGE_SUFFIXES, is_image_name
+from deepfakebench_ext.media.video import VIDEO_SUFFIXES, is_video_name
 from deepfakebench_ext.types import Label, Sample
 from deepfakebench_ext.words import claims
 
@@ -27,13 +28,13 @@ _MANIFEST_COLUMNS = ("path", "label", "video", "dataset", "method")
 _MANIFEST_LABELS: dict[str, Label | None] = {"": None, "0": 0, "0.0": 0, "1": 1, "1.0": 1}
 
 
-def collect_images(path: Path, *, kind: Kind) -> list[Sample]:
+def collect_samples(path: Path, *, kind: Kind) -> list[Sample]:
     """The samples under a path, sorted by key, labelled by the names of their directories (see `label_of`).
 
-    For `image`, each image file is one; keys are relative to `path`. For `video`, each folder that directly holds
-    images is one, with the folder as its path. Folders are searched to any depth, links followed but not in circles;
-    hidden files and `__MACOSX` are left out. Where no directory below `path` says anything, `path` itself and the four
-    directories above it are asked, the innermost first.
+    For `image`, each image file is one; keys are relative to `path`. For `video`, each video file is one, and each
+    folder that directly holds images, with the folder as its path. Folders are searched to any depth, links followed
+    but not in circles; hidden files and `__MACOSX` are left out. Where no directory below `path` says anything, `path`
+    itself and the four directories above it are asked, the innermost first.
 
     Raises:
         ConfigError: Nothing at `path`, nothing of the kind in it, or directories that contradict each other.
@@ -43,17 +44,16 @@ def collect_images(path: Path, *, kind: Kind) -> list[Sample]:
     if not path.is_dir():
         return [_single_file(path, kind)]
     others: Counter[str] = Counter()
-    found = [(parts, names) for parts, names in _walk(path, (), frozenset(), others) if names]
+    found = [(parts, names) for parts, names in _walk(path, (), frozenset(), kind, others) if names]
     if not found:
-        raise ConfigError(f"{path} holds no image ({_suffixes()}); it holds {_counted(others)}")
+        raise ConfigError(f"{path} holds no {_wanted(kind)}; it holds {_counted(others)}.{_other_kind(others, kind)}")
     labels = [label_of(parts, root=path) for parts, _ in found]
     if all(label is None for label in labels):
         labels = [label_above(path)] * len(found)
-    make = _frame_folders if kind == "video" else _image_files
     samples = [
         sample
         for (parts, names), label in zip(found, labels, strict=True)
-        for sample in make(path, parts, names, label)
+        for sample in _samples_of(path, parts, names, label, kind)
     ]
     return sorted(_with_distinct_root(samples, path), key=lambda sample: sample.key)
 
@@ -102,9 +102,9 @@ def limit_samples(samples: Sequence[Sample], n: int, seed: int) -> list[Sample]:
 
 
 def _walk(
-    folder: Path, parts: tuple[str, ...], above: frozenset[tuple[int, int]], others: Counter[str]
+    folder: Path, parts: tuple[str, ...], above: frozenset[tuple[int, int]], kind: Kind, others: Counter[str]
 ) -> Iterator[tuple[tuple[str, ...], list[str]]]:
-    """Each folder's parts below the root and its image names; counts the suffixes of all else in `others`."""
+    """Each folder's parts below the root and its names of the kind; counts the suffixes of all else in `others`."""
     try:
         status = folder.stat()
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
@@ -117,11 +117,16 @@ def _walk(
     subfolders = [entry.name for entry in visible if _is_folder(entry)]
     files = [entry for entry in visible if not _is_folder(entry)]
     # A broken link stays a sample, to be reported; a pipe would block whoever opens it.
-    images = [entry.name for entry in files if is_image_name(entry.name) and (entry.is_symlink() or entry.is_file())]
-    others.update(Path(entry.name).suffix.lower() for entry in files if not is_image_name(entry.name))
-    yield parts, images
+    names = [entry.name for entry in files if _is_of(entry.name, kind) and (entry.is_symlink() or entry.is_file())]
+    others.update(Path(entry.name).suffix.lower() for entry in files if not _is_of(entry.name, kind))
+    yield parts, names
     for name in subfolders:
-        yield from _walk(folder / name, (*parts, name), above | {identity}, others)
+        yield from _walk(folder / name, (*parts, name), above | {identity}, kind, others)
+
+
+def _is_of(name: str, kind: Kind) -> bool:
+    """Whether a file makes a sample of the kind; images do so for videos too, as frames."""
+    return is_image_name(name) or (kind == "video" and is_video_name(name))
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
@@ -131,15 +136,15 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _image_files(root: Path, parts: Sequence[str], names: Sequence[str], label: Label | None) -> Iterator[Sample]:
+def _samples_of(
+    root: Path, parts: Sequence[str], names: Sequence[str], label: Label | None, kind: Kind
+) -> Iterator[Sample]:
     folder = root.joinpath(*parts)
     for name in names:
-        yield Sample(key=_printable("/".join([*parts, name])), path=folder / name, label=label)
-
-
-def _frame_folders(root: Path, parts: Sequence[str], names: Sequence[str], label: Label | None) -> Iterator[Sample]:
-    del names
-    yield Sample(key=_printable("/".join(parts)), path=root.joinpath(*parts), label=label)
+        if kind == "image" or is_video_name(name):
+            yield Sample(key=_printable("/".join([*parts, name])), path=folder / name, label=label)
+    if kind == "video" and any(map(is_image_name, names)):
+        yield Sample(key=_printable("/".join(parts)), path=folder, label=label)
 
 
 def _with_distinct_root(samples: Sequence[Sample], root: Path) -> list[Sample]:
@@ -150,10 +155,9 @@ def _with_distinct_root(samples: Sequence[Sample], root: Path) -> list[Sample]:
 
 
 def _single_file(path: Path, kind: Kind) -> Sample:
-    if not is_image_name(path.name):
-        raise ConfigError(f"{path} is not an image ({_suffixes()})")
-    if kind == "video":
-        raise ConfigError(f"{path} is one image; a video detector takes folders of frames, one folder a video")
+    allowed = is_image_name if kind == "image" else is_video_name
+    if not allowed(path.name):
+        raise ConfigError(f"{path} is no {_wanted(kind)}.{_other_kind([path.suffix.lower()], kind)}")
     return Sample(key=_printable(path.name), path=path, label=label_above(path.parent))
 
 
@@ -198,10 +202,8 @@ def _manifest_sample(row: Mapping[str, str], folder: Path, where: str, kind: Kin
         raise ConfigError(f"{where}: the path is empty")
     key, path = _located(row["path"], folder)
     mode = _mode(path)
-    if kind == "video" and stat.S_ISREG(mode):
-        raise ConfigError(f"{where}: {row['path']} is a file; a video detector takes folders of frames")
-    if kind == "image" and stat.S_ISDIR(mode):
-        raise ConfigError(f"{where}: {row['path']} is a folder; an image detector takes image files")
+    if kind == "video" and stat.S_ISREG(mode) and is_image_name(path.name):
+        raise ConfigError(f"{where}: {row['path']} is one image; a video detector takes videos and folders of frames")
     return Sample(
         key=key,
         path=path,
@@ -272,5 +274,13 @@ def _counted(suffixes: Mapping[str, int]) -> str:
     return ", ".join(f"{count} {suffix or 'without suffix'}" for suffix, count in ordered) or "no files"
 
 
-def _suffixes() -> str:
-    return ", ".join(sorted(IMAGE_SUFFIXES))
+def _wanted(kind: Kind) -> str:
+    if kind == "image":
+        return f"image ({', '.join(sorted(IMAGE_SUFFIXES))})"
+    return f"video ({', '.join(sorted(VIDEO_SUFFIXES))}) and no folder of frames"
+
+
+def _other_kind(suffixes: Iterable[str], kind: Kind) -> str:
+    """The hint that the other option takes what is there."""
+    option, known = ("--image", IMAGE_SUFFIXES) if kind == "video" else ("--video", VIDEO_SUFFIXES)
+    return f" Give it to {option}" if any(suffix in known for suffix in suffixes) else ""

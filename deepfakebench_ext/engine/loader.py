@@ -1,50 +1,20 @@
-"""Samples to uint8 tensors, in order, read by threads while the model computes. Memory stays bounded."""
+"""Samples to units of input (images, frames, clips), in order, read by threads while the model computes."""
 
 from __future__ import annotations
 
 import os
+import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
-from pathlib import Path
+from queue import Full, Queue
 
-import torch
+from deepfakebench_ext.data.reading import Unit
+from deepfakebench_ext.types import Sample
 
-from deepfakebench_ext.data.preprocess import PreprocessSpec, resize_and_crop
-from deepfakebench_ext.errors import MediaError
-from deepfakebench_ext.media.image import frame_files, read_rgb
-from deepfakebench_ext.media.sampling import clip_indices
-from deepfakebench_ext.types import Prediction, Sample
-
-
-@dataclass(frozen=True, slots=True)
-class InputSpec:
-    """What a network takes.
-
-    Attributes:
-        preprocess: How a frame is prepared.
-        clip_len: Frames of a clip; None for single images.
-    """
-
-    preprocess: PreprocessSpec
-    clip_len: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """One sample after reading: its pixels, or why there are none.
-
-    Attributes:
-        sample: The sample.
-        pixels: uint8 (3, H, W), or (T, 3, H, W) for a clip; None where reading failed.
-        failure: The prediction that records the failure; None where reading succeeded.
-    """
-
-    sample: Sample
-    pixels: torch.Tensor | None
-    failure: Prediction | None
+Read = Callable[[Sample], Iterable[Unit]]
+_END = object()
 
 
 def default_workers() -> int:
@@ -53,46 +23,63 @@ def default_workers() -> int:
     return min(usable, 8)
 
 
-def load_blocks(samples: Sequence[Sample], spec: InputSpec, *, block: int, workers: int) -> Iterator[list[Loaded]]:
-    """Yield `samples` read, `block` at a time and in their order.
+def read_units(samples: Sequence[Sample], read: Read, *, workers: int, ahead: int, depth: int) -> Iterator[Unit]:
+    """Yield the units of all samples, in the order of the samples and of their units.
 
-    Which samples share a block depends on their order alone, so that a run cut off and continued computes the same
-    batches. At most two blocks, or two samples a worker, are read ahead.
+    Each sample is read by one thread into a queue of its own. No more than `ahead` samples are begun before the first
+    of them is used up, and no more than `depth` units of a sample wait, so that memory stays bounded however long a
+    video is.
 
     Args:
         samples: What to read.
-        spec: What the network takes.
-        block: Samples of a block, at least 1.
+        read: Gives the units of one sample; called in a thread.
         workers: Reading threads, at least 1.
+        ahead: Samples read ahead, at least 1.
+        depth: Units of one sample that may wait, at least 1.
     """
-    ahead = max(2 * block, 2 * workers)
     waiting = iter(samples)
+    streams: deque[Queue[object]] = deque()
+    stop = threading.Event()
     pool = ThreadPoolExecutor(workers, thread_name_prefix="read")
+
+    def begin(count: int) -> None:
+        for sample in islice(waiting, count):
+            streams.append(Queue(depth))
+            pool.submit(_produce, sample, read, streams[-1], stop)
+
     try:
-        queue: deque[Future[Loaded]] = deque(pool.submit(_load, s, spec) for s in islice(waiting, ahead))
-        while queue:
-            ready = []
-            for _ in range(min(block, len(queue))):
-                ready.append(queue.popleft().result())
-                queue.extend(pool.submit(_load, s, spec) for s in islice(waiting, 1))
-            yield ready
+        begin(max(ahead, workers))
+        while streams:
+            yield from _drain(streams[0])
+            streams.popleft()
+            begin(1)
     finally:
+        stop.set()
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _load(sample: Sample, spec: InputSpec) -> Loaded:
+def _produce(sample: Sample, read: Read, stream: Queue[object], stop: threading.Event) -> None:
     try:
-        if spec.clip_len is None:
-            return Loaded(sample, resize_and_crop(read_rgb(sample.path), spec.preprocess), None)
-        return _load_clip(sample, spec.preprocess, spec.clip_len)
-    except MediaError as error:
-        return Loaded(sample, None, Prediction(sample.key, None, "unreadable", str(error)))
+        for unit in read(sample):
+            _put(stream, unit, stop)
+            if stop.is_set():
+                return
+        _put(stream, _END, stop)
+    except BaseException as error:  # handed to the consumer, which raises it
+        _put(stream, error, stop)
 
 
-def _load_clip(sample: Sample, spec: PreprocessSpec, clip_len: int) -> Loaded:
-    frames: list[Path] = frame_files(sample.path)
-    if len(frames) < clip_len:
-        reason = f"{sample.path} has {len(frames)} frames and a clip takes {clip_len}"
-        return Loaded(sample, None, Prediction(sample.key, None, "too_short", reason))
-    indices = clip_indices(len(frames), clip_len=clip_len)
-    return Loaded(sample, torch.stack([resize_and_crop(read_rgb(frames[i]), spec) for i in indices]), None)
+def _put(stream: Queue[object], item: object, stop: threading.Event) -> None:
+    while not stop.is_set():
+        try:
+            return stream.put(item, timeout=0.2)
+        except Full:
+            continue
+
+
+def _drain(stream: Queue[object]) -> Iterator[Unit]:
+    while (item := stream.get()) is not _END:
+        if isinstance(item, BaseException):
+            raise item
+        assert isinstance(item, Unit)
+        yield item

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
 
 import torch
 
 from deepfakebench_ext.data.preprocess import normalise
-from deepfakebench_ext.engine.loader import InputSpec, Loaded, load_blocks
+from deepfakebench_ext.data.reading import Reader, Unit
+from deepfakebench_ext.engine.loader import read_units
 from deepfakebench_ext.errors import ModelError
 from deepfakebench_ext.models.base import Detector
 from deepfakebench_ext.models.probability import fake_probability
@@ -25,35 +28,43 @@ def default_batch_size(detector: Detector) -> int:
 
 
 def predict(
-    detector: Detector, samples: Sequence[Sample], *, batch_size: int, workers: int
+    detector: Detector, reader: Reader, samples: Sequence[Sample], *, batch_size: int, workers: int, skip: int = 0
 ) -> Iterator[list[Prediction]]:
-    """Yield the predictions of `samples` in their order, one list a batch; a sample that fails has one that says so.
+    """Yield the predictions of all images, frames or clips of `samples` in their order, one list a batch.
+
+    Which of them share a batch depends on their order alone, so that a run cut off and continued computes the same
+    batches. One that cannot be read has a prediction that says so and leaves its batch smaller.
 
     Args:
         detector: In inference mode.
+        reader: What makes the detector's input out of a sample.
         samples: What to score.
-        batch_size: Samples of a batch; those that cannot be read leave theirs smaller.
+        batch_size: Images, frames or clips of a batch.
         workers: Reading threads.
+        skip: Units of the first sample that are scored already.
 
     Raises:
         ModelError: The network refused a batch, or gave logits that are not finite; names the samples.
     """
-    spec = InputSpec(detector.preprocess, detector.clip_len if detector.takes == "video" else None)
-    for block in load_blocks(samples, spec, block=batch_size, workers=workers):
-        yield _score(detector, block)
+    ahead, depth = reader.look_ahead(samples, batch_size, workers)
+    units = read_units(samples, reader.units, workers=workers, ahead=ahead, depth=depth)
+    try:
+        rest = islice(units, skip, None)
+        while batch := list(islice(rest, batch_size)):
+            yield _score(detector, batch)
+    finally:
+        units.close()  # type: ignore[attr-defined]  # a generator: its threads end with it
 
 
-def _score(detector: Detector, block: Sequence[Loaded]) -> list[Prediction]:
-    ready = [(loaded.sample, loaded.pixels) for loaded in block if loaded.pixels is not None]
-    scores: dict[str, float] = {}
-    if ready:
-        batch = torch.stack([pixels for _, pixels in ready])
-        scores = dict(zip((s.key for s, _ in ready), _forward(detector, batch, [s for s, _ in ready]), strict=True))
-    return [loaded.failure or Prediction(loaded.sample.key, scores[loaded.sample.key]) for loaded in block]
+def _score(detector: Detector, batch: Sequence[Unit]) -> list[Prediction]:
+    ready = [unit for unit in batch if unit.pixels is not None]
+    scores = iter(_forward(detector, ready)) if ready else iter(())
+    return [unit.prediction if unit.pixels is None else replace(unit.prediction, score=next(scores)) for unit in batch]
 
 
-def _forward(detector: Detector, pixels: torch.Tensor, samples: Sequence[Sample]) -> list[float]:
+def _forward(detector: Detector, units: Sequence[Unit]) -> list[float]:
     device = next(detector.parameters()).device
+    pixels = torch.stack([unit.pixels for unit in units if unit.pixels is not None])
     try:
         with torch.inference_mode():
             images = normalise(pixels.to(device, non_blocking=True), detector.preprocess)
@@ -62,7 +73,7 @@ def _forward(detector: Detector, pixels: torch.Tensor, samples: Sequence[Sample]
         raise ModelError(f"the network refused a batch of shape {tuple(pixels.shape)}: {error}") from error
     finite = torch.isfinite(cls).all(dim=1).tolist()
     if not all(finite):
-        names = [sample.key for sample, good in zip(samples, finite, strict=True) if not good]
+        names = [unit.prediction.key for unit, good in zip(units, finite, strict=True) if not good]
         raise ModelError(
             f"the network gave logits that are not finite for {', '.join(names[:5])} ({len(names)} in this batch); "
             f"try --dtype float32, or the weights are damaged"

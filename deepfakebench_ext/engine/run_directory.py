@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 from filelock import FileLock, Timeout
 
@@ -23,6 +23,14 @@ from deepfakebench_ext.types import Prediction, Sample
 
 SETTINGS = "run.json"
 JOURNAL = "scores.jsonl"
+_COMPLETE = {"complete": True}
+
+
+class Position(NamedTuple):
+    """Where a run goes on: from the sample of that number, without its first `units` frames or clips."""
+
+    sample: int
+    units: int
 
 
 def fingerprint(settings: Mapping[str, Any]) -> str:
@@ -92,8 +100,8 @@ class RunDirectory:
             self._journal.close()
         self._lock.release()
 
-    def resume(self, samples: Sequence[Sample], batch_size: int) -> int:
-        """Return how many samples are done, and open the journal after them.
+    def resume(self, samples: Sequence[Sample], batch_size: int) -> Position:
+        """Return where scoring goes on, and open the journal there.
 
         Only whole batches count: the batch that was being written is scored again, so that every batch of the run has
         the composition it would have had undisturbed.
@@ -102,17 +110,15 @@ class RunDirectory:
             OutputError: The journal's keys are not these samples'.
         """
         path = self.folder / JOURNAL
-        whole: list[int] = [0]  # byte offsets after each whole line
-        if path.is_file():
-            for line, sample in zip(_whole_lines(path), samples, strict=False):
-                if _key(path, line, len(whole)) != sample.key:
-                    raise OutputError(f"{path} does not belong to these samples: {sample.key!r} is not in its place")
-                whole.append(whole[-1] + len(line))
-        scored = len(whole) - 1
-        done = scored if scored == len(samples) else scored - scored % batch_size
+        lines = list(_line_ends(path)) if path.is_file() else []
+        complete = bool(lines) and lines[-1][1] is None
+        units = lines[:-1] if complete else lines[: len(lines) - len(lines) % batch_size]
+        numbers = _numbers_of([str(key) for _, key in units], samples, path)
         self._journal = path.open("ab")
-        self._journal.truncate(whole[done])
-        return done
+        if complete:
+            return Position(len(samples), 0)
+        self._journal.truncate(units[-1][0] if units else 0)
+        return Position(numbers[-1], numbers.count(numbers[-1])) if numbers else Position(0, 0)
 
     def append(self, predictions: Sequence[Prediction]) -> None:
         """Add the predictions of one batch to the journal, at once and through to the system.
@@ -120,10 +126,26 @@ class RunDirectory:
         Raises:
             OutputError: They cannot be written, for instance because the disk is full. What was there stays.
         """
+        self._write("".join(json.dumps(_without_defaults(p)) + "\n" for p in predictions))
+
+    def complete(self) -> None:
+        """Mark the run as scored to its end; a run that is already so stays as it is.
+
+        Raises:
+            OutputError: As `append`.
+        """
+        if not self.is_complete():
+            self._write(json.dumps(_COMPLETE) + "\n")
+
+    def is_complete(self) -> bool:
+        """Return whether everything has been scored."""
+        *_, last = (b"", *_whole_lines(self.folder / JOURNAL))
+        return last == json.dumps(_COMPLETE).encode() + b"\n"
+
+    def _write(self, text: str) -> None:
         assert self._journal is not None, "resume() opens the journal"
-        lines = "".join(json.dumps(asdict(p), ensure_ascii=True) + "\n" for p in predictions)
         try:
-            self._journal.write(lines.encode())
+            self._journal.write(text.encode())
             self._journal.flush()
         except OSError as error:
             raise OutputError(
@@ -132,18 +154,44 @@ class RunDirectory:
             ) from error
 
     def predictions(self) -> Iterator[Prediction]:
-        """Yield what the journal holds, in the order of the samples."""
+        """Yield what the journal holds, in the order of the samples and of their frames or clips."""
         for line in _whole_lines(self.folder / JOURNAL):
-            yield Prediction(**json.loads(line))
+            values = json.loads(line)
+            if values != _COMPLETE:
+                yield Prediction(**{"score": None, **values})
 
 
-def _key(path: Path, line: bytes, number: int) -> str:
-    try:
-        return str(json.loads(line)["key"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise OutputError(
-            f"{path}: line {number} is damaged ({line[:40]!r}); move {path.parent} away to score everything anew"
-        ) from error
+def _without_defaults(prediction: Prediction) -> dict[str, Any]:
+    """Return the fields that say something: a journal has a line for every frame."""
+    defaults = asdict(Prediction("", None))
+    return {name: value for name, value in asdict(prediction).items() if name == "key" or value != defaults[name]}
+
+
+def _numbers_of(keys: Sequence[str], samples: Sequence[Sample], path: Path) -> list[int]:
+    """Return the number of the sample that each line belongs to; the lines keep the order of the samples."""
+    numbers: list[int] = []
+    current = -1
+    for key in keys:
+        if current < 0 or key != samples[current].key:
+            current += 1
+            if current >= len(samples) or key != samples[current].key:
+                raise OutputError(f"{path} does not belong to these samples: {key!r} is not in its place")
+        numbers.append(current)
+    return numbers
+
+
+def _line_ends(path: Path) -> Iterator[tuple[int, str | None]]:
+    """Yield for each whole line the offset of its end and its key, None for the mark of completion."""
+    end = 0
+    for number, line in enumerate(_whole_lines(path), start=1):
+        end += len(line)
+        try:
+            values = json.loads(line)
+            yield end, None if values == _COMPLETE else str(values["key"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise OutputError(
+                f"{path}: line {number} is damaged ({line[:40]!r}); move {path.parent} away to score everything anew"
+            ) from error
 
 
 def _whole_lines(path: Path) -> Iterator[bytes]:

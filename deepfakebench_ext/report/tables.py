@@ -1,4 +1,4 @@
-"""Machine-readable results: `scores.csv`, one line a sample, and `metrics.json`, every figure with its definition."""
+"""Machine-readable results: `scores.csv`, `videos.csv`, and `metrics.json`, every figure with its definition."""
 
 from __future__ import annotations
 
@@ -11,14 +11,21 @@ from typing import Literal, TextIO, TypedDict
 from deepfakebench_ext.metrics.counts import Counts
 from deepfakebench_ext.metrics.ranking import Figure, Level
 from deepfakebench_ext.report.files import atomic_writer
-from deepfakebench_ext.types import Prediction, Sample
+from deepfakebench_ext.types import Prediction, Sample, VideoScore
 
 Head = Literal["trained", "untrained"]
 Row = tuple[int, Sample, Prediction]
 """Position in the input list (from 1), the sample, and what became of it."""
 
 SCHEMA_VERSION = 1
-SCORES_COLUMNS = ("key", "path", "label", "score", "status", "reason", "video", "dataset", "method", "head")
+SCORES_COLUMNS = (
+    *("key", "path", "label", "index", "start_s", "end_s", "score", "status", "reason"),
+    *("video", "dataset", "method", "head"),
+)
+VIDEOS_COLUMNS = (
+    *("key", "path", "label", "score", "status", "reason", "units_scored"),
+    *("frames_planned", "frames_decoded", "frames_faceless", "video", "dataset", "method", "head"),
+)
 
 
 class FigureJson(TypedDict):
@@ -60,23 +67,23 @@ class MetricsJson(TypedDict):
 
     Attributes:
         schema_version: 1. Rises when a key changes its meaning or goes.
-        level: What one score stands for: `frame`, `clip` or `video`.
         head: `untrained` when the detector's head did not come from a checkpoint: the scores are noise.
         notices: Warnings that belong to the figures, as sentences.
-        counts: Numbers of samples.
+        aggregation: The rule by which frames or clips come to the score of a video; null where there are no videos.
+        counts: Level (`frame`, `clip`, `video`) to numbers.
         figures: Name with its level, such as `frame_auc`, to figure.
     """
 
     schema_version: int
-    level: Level
     head: Head
     notices: list[str]
-    counts: CountsJson
+    aggregation: str | None
+    counts: dict[Level, CountsJson]
     figures: dict[str, FigureJson]
 
 
 def write_scores_csv(path: Path, rows: Iterable[Row], *, head: Head) -> None:
-    """Write one CSV line a sample, in the order given, under `SCORES_COLUMNS`.
+    """Write one CSV line an image, frame or clip, in the order given, under `SCORES_COLUMNS`.
 
     Scores have as many digits as give the same float64 back. Unknown labels, absent scores and absent names are empty.
 
@@ -102,12 +109,46 @@ def _csv_row(sample: Sample, prediction: Prediction, head: Head) -> dict[str, st
     if sample.key != prediction.key:
         raise ValueError(f"the prediction for {prediction.key!r} stands beside the sample {sample.key!r}")
     return {
+        **_sample_columns(sample, head),
+        "index": str(prediction.index),
+        "start_s": _number(prediction.start_s),
+        "end_s": _number(prediction.end_s),
+        "score": _number(prediction.score),
+        "status": prediction.status,
+        "reason": prediction.reason,
+    }
+
+
+def write_videos_csv(path: Path, videos: Iterable[VideoScore], *, head: Head) -> None:
+    """Write one CSV line a video, in the order given, under `VIDEOS_COLUMNS`.
+
+    Raises:
+        OutputError: The file cannot be written; what stood there is unchanged.
+    """
+    with atomic_writer(path) as file:
+        writer = csv.DictWriter(file, VIDEOS_COLUMNS, extrasaction="raise", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(_video_row(video, head) for video in videos)
+
+
+def _video_row(video: VideoScore, head: Head) -> dict[str, str]:
+    return {
+        **_sample_columns(video.sample, head),
+        "score": _number(video.score),
+        "status": video.status,
+        "reason": video.reason,
+        "units_scored": str(video.units_scored),
+        "frames_planned": str(video.frames_planned),
+        "frames_decoded": str(video.frames_decoded),
+        "frames_faceless": str(video.frames_faceless),
+    }
+
+
+def _sample_columns(sample: Sample, head: Head) -> dict[str, str]:
+    return {
         "key": sample.key,
         "path": str(sample.path),
         "label": "" if sample.label is None else str(sample.label),
-        "score": "" if prediction.score is None else repr(float(prediction.score)),
-        "status": prediction.status,
-        "reason": prediction.reason,
         "video": sample.video or "",
         "dataset": sample.dataset or "",
         "method": sample.method or "",
@@ -115,14 +156,18 @@ def _csv_row(sample: Sample, prediction: Prediction, head: Head) -> dict[str, st
     }
 
 
+def _number(value: float | None) -> str:
+    return "" if value is None else repr(float(value))
+
+
 def write_metrics_json(
     path: Path,
     figures: Mapping[str, Figure],
-    counts: Counts,
+    counts: Mapping[Level, Counts],
     *,
-    level: Level,
     head: Head,
     notices: Sequence[str] = (),
+    aggregation: str | None = None,
 ) -> None:
     """Write `MetricsJson`. The same figures give the same bytes: sorted keys, no times, no machine.
 
@@ -131,10 +176,10 @@ def write_metrics_json(
     """
     document = MetricsJson(
         schema_version=SCHEMA_VERSION,
-        level=level,
         head=head,
         notices=list(notices),
-        counts=_counts_json(counts),
+        aggregation=aggregation,
+        counts={level: _counts_json(numbers) for level, numbers in counts.items()},
         figures={name: _figure_json(figure) for name, figure in figures.items()},
     )
     with atomic_writer(path) as file:

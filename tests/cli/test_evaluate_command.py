@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 import tiny
 import torch
+import videos
 import yaml
 
 from deepfakebench_ext.cli.evaluate import evaluate
@@ -65,7 +66,7 @@ def test_a_folder_gives_every_result_file(perf: Command, detector: list[str], tm
     assert (code, names) == (0, {text, "metrics.json", "run.json", "scores.csv", "scores.jsonl", "curves.png"})
     assert (tmp_path / text).read_bytes() == (folder / text).read_bytes()
     assert "frame_auc" in out
-    assert "8 images: 4 real, 4 fake, 0 without a label" in err
+    assert "8 samples: 4 real, 4 fake, 0 without a label" in err
     settings = json.loads((folder / "run.json").read_text())
     assert settings["weights"]["head_trained"] is True
     assert len(settings["weights"]["sha256"]) == 64
@@ -111,7 +112,7 @@ def test_a_manifest_is_scored_with_its_own_labels(perf: Command, detector: list[
     (tmp_path / "test.csv").write_text("\n".join(lines))
     code, out, _ = perf(*detector, "--manifest", "test.csv")
     assert code == 0
-    assert "3 of 3 scored: 1 real, 2 fake" in out
+    assert "3 of 3 frames scored: 1 real, 2 fake" in out
 
 
 def test_an_untrained_head_is_said_everywhere(perf: Command, tmp_path: Path) -> None:
@@ -146,8 +147,8 @@ def test_the_config_is_chosen_by_what_the_weights_are(perf: Command, tmp_path: P
     ("arguments", "code", "message"),
     [
         (["--image", "absent"], 2, "absent"),
-        ([], 2, "give either --image"),
-        (["--image", "photos", "--manifest", "x.csv"], 2, "give either --image"),
+        ([], 2, "give one of --image"),
+        (["--image", "photos", "--manifest", "x.csv"], 2, "give one of --image"),
         (["--image", "photos", "--limit", "0"], 2, "--limit 0 is not allowed"),
         (["--image", "photos", "--batch_size", "0"], 2, "--batch_size 0 is not allowed"),
         (["--image", "photos", "--dtype", "int8"], 2, "allowed are auto, float32, bfloat16, float16"),
@@ -178,8 +179,8 @@ def test_dashes_are_taken_for_underscores(perf: Command, detector: list[str], tm
 def test_limit_scores_a_balanced_choice_and_says_so(perf: Command, detector: list[str], tmp_path: Path) -> None:
     tiny.photos(tmp_path / "photos", 9)
     _, out, err = perf(*detector, "--image", "photos", "--limit", "6", "--seed", "5")
-    assert "6 images (--limit 6, balanced, seed 5): 3 real, 3 fake" in err
-    assert "6 of 6 scored" in out
+    assert "6 samples (--limit 6, balanced, seed 5): 3 real, 3 fake" in err
+    assert "6 of 6 frames scored" in out
 
 
 def test_a_changed_setting_is_another_run(perf: Command, detector: list[str], tmp_path: Path) -> None:
@@ -217,22 +218,85 @@ def test_a_run_killed_at_a_random_moment_ends_with_the_same_bytes(detector: list
     tiny.photos(tmp_path / "photos", 60)
     command = [*detector, "--image", "photos", "--batch_size", "4", "--no_plots"]
     expected = undisturbed(command, tmp_path / "whole")
-    killed = tmp_path / "killed"
     for seed in (1, 2):
-        process = subprocess.Popen(
-            [*SCRIPT, *command, "--output_dir", str(killed)], env=ENVIRONMENT, stderr=subprocess.DEVNULL
-        )
-        lines = random.Random(seed).randrange(1, 60) * seed
-        while process.poll() is None and scored_lines(killed) < lines:
-            time.sleep(0.001)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        assert not list(killed.glob("*/metrics.json")), "the run was over before it was killed"
-    assert undisturbed(command, killed) == expected
+        kill_at(random.Random(seed).randrange(1, 60) * seed, command, tmp_path / "killed")
+    assert undisturbed(command, tmp_path / "killed") == expected
+
+
+def kill_at(lines: int, command: list[str], folder: Path) -> None:
+    """Start the command and kill it when its journal has at least so many lines."""
+    whole = [*SCRIPT, *command, "--output_dir", str(folder)]
+    process = subprocess.Popen(whole, env=ENVIRONMENT, stderr=subprocess.DEVNULL)
+    while process.poll() is None and scored_lines(folder) < lines:
+        time.sleep(0.001)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not list(folder.glob("*/metrics.json")), "the run was over before it was killed"
 
 
 def scored_lines(folder: Path) -> int:
     return sum(path.read_bytes().count(b"\n") for path in folder.glob("*/scores.jsonl"))
+
+
+def films(folder: Path) -> None:
+    for name, frames in (("real/a.mp4", 30), ("real/b.avi", 12), ("fake/a.mp4", 20), ("fake/c.webm", 9)):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        videos.stamped_video(folder / name, frames)
+
+
+def test_an_image_detector_scores_the_frames_of_videos(perf: Command, detector: list[str], tmp_path: Path) -> None:
+    films(tmp_path / "films")
+    (tmp_path / "films/fake/broken.mp4").write_text("not a video")
+    code, out, _ = perf(*detector, "--video", "films", "--num_frames", "6", "--batch_size", "4")
+    folder = only_run(tmp_path / "inference_results")
+    assert code == 3
+    assert "24 of 25 frames scored: 12 real, 12 fake" in out
+    assert "4 of 5 videos scored: 2 real, 2 fake" in out
+    table = (folder / "videos.csv").read_text().splitlines()
+    assert [line.split(",")[0] for line in table[1:]] == [
+        "fake/a.mp4", "fake/broken.mp4", "fake/c.webm", "real/a.mp4", "real/b.avi",
+    ]  # fmt: skip
+    assert json.loads((folder / "run.json").read_text())["sampling"] == {"policy": "uniform", "num_frames": 6}
+
+
+def test_a_video_detector_scores_the_clips_of_videos(perf: Command, tmp_path: Path) -> None:
+    films(tmp_path / "films")
+    model = tiny.videomae_model("VideoMAEForVideoClassification", **tiny.labels(tiny.REAL_FAKE))
+    tiny.save_folder(model, tmp_path / "videomae")
+    code, out, _ = perf("--weights", "videomae", "--video", "films", "--num_clips", "2", "--frame_interval", "2")
+    assert code == 0
+    assert "8 of 8 clips scored" in out
+    assert "video_auc" in out
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--num_clips", "2", "--num_clips means nothing here: huggingface_clip takes single frames"),
+        ("--sampling", "random", "one of uniform, fps, first"),
+        ("--fps", "2", "means nothing with --sampling uniform"),
+        ("--num_frames", "0", "must be at least 1"),
+        ("--aggregation", "best", "mean, median, max"),
+    ],
+)
+def test_a_mistake_in_sampling_is_said_before_anything_is_scored(
+    option: str, value: str, message: str, perf: Command, detector: list[str], tmp_path: Path
+) -> None:
+    films(tmp_path / "films")
+    code, _, err = perf(*detector, "--video", "films", option, value)
+    assert code == 2
+    assert message in err
+    assert not list((tmp_path / "inference_results").glob("*/scores.jsonl"))
+
+
+def test_a_run_over_videos_killed_in_one_of_them_ends_with_the_same_bytes(detector: list[str], tmp_path: Path) -> None:
+    for number in range(6):
+        (tmp_path / "films/real").mkdir(parents=True, exist_ok=True)
+        videos.stamped_video(tmp_path / f"films/real/{number}.mp4", 50)
+    command = [*detector, "--video", "films", "--num_frames", "50", "--batch_size", "3", "--no_plots"]
+    expected = undisturbed(command, tmp_path / "whole")
+    kill_at(70, command, tmp_path / "killed")
+    assert undisturbed(command, tmp_path / "killed") == expected
 
 
 def test_a_full_disk_is_a_clear_failure_that_loses_nothing(detector: list[str], tmp_path: Path) -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,9 +15,11 @@ import torch
 from PIL import Image
 
 from deepfakebench_ext import gather_samples, load_detector
-from deepfakebench_ext.engine.loader import InputSpec, load_blocks
+from deepfakebench_ext.data.reading import Unit
+from deepfakebench_ext.engine.loader import read_units
 from deepfakebench_ext.engine.predictor import default_batch_size, predict
 from deepfakebench_ext.errors import ModelError
+from deepfakebench_ext.evaluation import make_reader
 from deepfakebench_ext.models.base import Detector
 from deepfakebench_ext.models.probability import fake_probability, two_class_logits
 from deepfakebench_ext.types import LabelOrder, Prediction, Sample
@@ -25,8 +31,12 @@ def detector(tmp_path: Path) -> Detector:
     return load_detector(tiny.CLIP_YAML, str(tmp_path / "w.pth"), dtype="float32", device="cpu")
 
 
-def scored(detector: Detector, samples: list[Sample], batch_size: int = 3, workers: int = 2) -> list[Prediction]:
-    return [p for batch in predict(detector, samples, batch_size=batch_size, workers=workers) for p in batch]
+def scored(
+    detector: Detector, samples: list[Sample], batch_size: int = 3, workers: int = 2, **reading: Any
+) -> list[Prediction]:
+    reader = make_reader(detector, **reading)
+    batches = predict(detector, reader, samples, batch_size=batch_size, workers=workers)
+    return [p for batch in batches for p in batch]
 
 
 def test_a_score_is_the_probability_that_transformers_gives(detector: Detector, tmp_path: Path) -> None:
@@ -84,21 +94,53 @@ def test_a_clip_is_the_centre_of_its_folder_of_frames(tmp_path: Path) -> None:
         if 2 <= index < 6:
             tiny.photo(tmp_path / f"videos/fake/centre/{index:03d}.jpg.png", seed=index)
     tiny.photo(tmp_path / "videos/fake/short/0.png")
-    predictions = {p.key: p for p in scored(detector, gather_samples(tmp_path / "videos", takes="video"))}
+    samples = gather_samples(tmp_path / "videos", takes="video")
+    predictions = {p.key: p for p in scored(detector, samples, num_clips=1)}
     assert predictions["real/long"].score == pytest.approx(predictions["fake/centre"].score, abs=1e-6)
     assert predictions["fake/short"].status == "too_short"
-    assert "1 frames and a clip takes 4" in predictions["fake/short"].reason
+    assert "1 frames, and a clip spans 4" in predictions["fake/short"].reason
 
 
 def test_reading_stays_a_bounded_distance_ahead(detector: Detector, tmp_path: Path) -> None:
     samples = gather_samples(tiny.photos(tmp_path / "photos", 20))
-    spec = InputSpec(detector.preprocess, None)
-    blocks = load_blocks(samples, spec, block=2, workers=2)
-    next(blocks)
+    units = read_units(samples, make_reader(detector).units, workers=2, ahead=4, depth=1)
+    next(units)
     for sample in samples[10:]:
         sample.path.unlink()  # nothing beyond the look-ahead has been opened yet
-    rest = [loaded for block in blocks for loaded in block]
-    assert [loaded.failure is not None for loaded in rest] == [False] * 8 + [True] * 30
+    assert [unit.pixels is None for unit in units] == [False] * 9 + [True] * 30
+
+
+def test_units_of_a_sample_wait_in_bounded_number(tmp_path: Path) -> None:
+    made: list[int] = []
+
+    def many(sample: Sample) -> Iterator[Unit]:
+        for index in range(1000):
+            made.append(index)
+            yield Unit(Prediction(sample.key, None, index=index), None)
+
+    units = read_units([Sample("film", tmp_path)], many, workers=2, ahead=2, depth=3)
+    assert next(units).prediction.index == 0
+    time.sleep(0.3)
+    assert len(made) <= 6
+    assert [unit.prediction.index for unit in units] == list(range(1, 1000))
+
+
+def test_what_breaks_in_a_reading_thread_is_raised_where_it_is_used(tmp_path: Path) -> None:
+    def broken(sample: Sample) -> Iterator[Unit]:
+        raise ZeroDivisionError(sample.key)
+        yield
+
+    with pytest.raises(ZeroDivisionError, match="a"):
+        list(read_units([Sample("a", tmp_path)], broken, workers=1, ahead=1, depth=1))
+
+
+def test_stopping_early_ends_the_reading_threads(detector: Detector, tmp_path: Path) -> None:
+    samples = gather_samples(tiny.photos(tmp_path / "photos", 20))
+    before = threading.active_count()
+    batches = predict(detector, make_reader(detector), samples, batch_size=2, workers=4)
+    next(batches)
+    batches.close()  # type: ignore[attr-defined]
+    assert threading.active_count() == before
 
 
 def test_the_default_batch_of_a_cpu_is_small(detector: Detector) -> None:

@@ -19,14 +19,17 @@ PREDICTIONS = [Prediction(s.key, 0.1 * i) for i, s in enumerate(SAMPLES)]
 def write(folder: Path, count: int, batch: int = 2) -> None:
     with RunDirectory(folder, SETTINGS) as run:
         done = run.resume(SAMPLES, batch)
-        for start in range(done, count, batch):
-            run.append(PREDICTIONS[start : min(start + batch, count)])
+        start = done.sample + bool(done.units)  # here a sample is one unit
+        for at in range(start, count, batch):
+            run.append(PREDICTIONS[at : min(at + batch, count)])
+        if count == len(SAMPLES):
+            run.complete()
 
 
 def test_a_whole_run_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     write(tmp_path, 5)
     with RunDirectory(tmp_path, SETTINGS) as run:
-        assert run.resume(SAMPLES, 2) == 5
+        assert run.resume(SAMPLES, 2) == (5, 0)
         assert list(run.predictions()) == PREDICTIONS
 
 
@@ -34,7 +37,7 @@ def test_a_whole_run_is_read_back_as_it_was_written(tmp_path: Path) -> None:
 def test_only_whole_batches_count_after_a_stop(scored: int, kept: int, tmp_path: Path) -> None:
     write(tmp_path, scored)
     with RunDirectory(tmp_path, SETTINGS) as run:
-        assert run.resume(SAMPLES, 2) == kept
+        assert run.resume(SAMPLES, 2) == ((kept - 1, 1) if kept else (0, 0))
         assert list(run.predictions()) == PREDICTIONS[:kept]
 
 
@@ -48,10 +51,25 @@ def test_a_line_cut_at_any_byte_is_written_again(cut: int, tmp_path: Path) -> No
     assert journal.read_bytes() == undisturbed
 
 
+def test_a_video_that_was_cut_in_the_middle_goes_on_after_its_last_whole_batch(tmp_path: Path) -> None:
+    frames = [Prediction(SAMPLES[0].key, 0.5, index=i, start_s=i / 25) for i in range(3)]
+    frames += [Prediction(SAMPLES[1].key, None, "no_face", "none", index=i, faceless=1) for i in range(4)]
+    with RunDirectory(tmp_path, SETTINGS) as run:
+        run.resume(SAMPLES, 2)
+        for at in range(0, len(frames), 2):
+            run.append(frames[at : at + 2])
+    with RunDirectory(tmp_path, SETTINGS) as run:
+        assert run.resume(SAMPLES, 2) == (1, 3)
+        assert list(run.predictions()) == frames[:6]
+
+
 def test_the_journal_of_other_samples_is_refused(tmp_path: Path) -> None:
     write(tmp_path, 5)
     other = [Sample("fake/0.png", Path("fake/0.png"), 1), *SAMPLES[1:]]
-    with RunDirectory(tmp_path, SETTINGS) as run, pytest.raises(OutputError, match=r"fake/0\.png"):
+    with (
+        RunDirectory(tmp_path, SETTINGS) as run,
+        pytest.raises(OutputError, match=r"'real/0\.png' is not in its place"),
+    ):
         run.resume(other, 2)
 
 

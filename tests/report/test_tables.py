@@ -66,7 +66,8 @@ def test_columns_are_named_and_absent_values_are_empty(tmp_path):
     assert list(line.values()) == [
         "a.png",
         str(Path("in/a.png")),
-        *("", "", "unreadable", "cut off after 12 bytes"),
+        *("", "0", "", ""),
+        *("", "unreadable", "cut off after 12 bytes"),
         *("", "", ""),
         "untrained",
     ]
@@ -104,7 +105,7 @@ FIGURES = binary_figures(np.array([0, 0, 1, 1]), np.array([0.1, 0.4, 0.3, 0.45])
 
 
 def write(path, figures=FIGURES, notices=()):
-    write_metrics_json(path, figures, COUNTS, level="frame", head="untrained", notices=notices)
+    write_metrics_json(path, figures, {"frame": COUNTS}, head="untrained", notices=notices, aggregation="mean")
     return json.loads(path.read_text(encoding="utf-8"))
 
 
@@ -118,11 +119,11 @@ def test_every_figure_comes_back_with_its_definition_and_reason(tmp_path):
 def test_the_document_has_exactly_the_documented_keys(tmp_path):
     got = write(tmp_path / "metrics.json", notices=["UNTRAINED HEAD: scores are noise"])
     assert set(got) == set(get_type_hints(MetricsJson))
-    assert set(got["counts"]) == set(get_type_hints(CountsJson))
+    assert set(got["counts"]["frame"]) == set(get_type_hints(CountsJson))
     assert set(got["figures"]["frame_auc"]) == set(get_type_hints(FigureJson))
-    assert (got["schema_version"], got["level"], got["head"]) == (1, "frame", "untrained")
+    assert (got["schema_version"], got["aggregation"], got["head"]) == (1, "mean", "untrained")
     assert got["notices"] == ["UNTRAINED HEAD: scores are noise"]
-    assert Counts(**got["counts"]) == COUNTS
+    assert Counts(**got["counts"]["frame"]) == COUNTS
 
 
 def test_the_same_figures_give_the_same_bytes_in_whatever_order(tmp_path):

@@ -1,0 +1,108 @@
+"""The options of `evaluate`, grouped, and the record that they make. Imports nothing heavy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+Option = Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line said; None where it said nothing and the default depends on the detector."""
+
+    detector_config: str | None
+    weights: str | None
+    image: str | None
+    video: str | None
+    manifest: str | None
+    limit: int | None
+    seed: int
+    sampling: str | None
+    num_frames: int | None
+    fps: float | None
+    num_clips: int | None
+    frame_interval: int | None
+    short_video: str | None
+    aggregation: str
+    fake_index: tuple[int, ...] | None
+    require_trained_head: bool
+    device: str
+    dtype: str
+    batch_size: int | None
+    workers: int | None
+    output_dir: str
+    plots: bool
+    as_json: bool
+
+
+def _fake_index(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int, ...] | None:
+    if value is None:
+        return None
+    try:
+        return tuple(int(part) for part in value.split(","))
+    except ValueError as error:
+        raise click.BadParameter(f"{value!r} is not an index such as 1, nor several such as 0,1") from error
+
+
+DETECTOR = (
+    click.option(
+        "--detector_config",
+        help="Name of a shipped config or path of a detector YAML. Default: by the weights, else huggingface_clip.",
+    ),
+    click.option(
+        "--weights",
+        help="Folder, file (.safetensors .pth .pt .bin .ckpt) or hub id org/name[@revision]. Default: the config's.",
+    ),
+    click.option(
+        "--fake_index", callback=_fake_index, help="Which logit means fake (or several: 0,1), where names do not say."
+    ),
+    click.option("--require_trained_head", is_flag=True, help="Fail when the head did not come from the weights."),
+)
+INPUT = (
+    click.option("--image", help="Image, or folder searched in all depths; for a video detector, folders of frames."),
+    click.option("--video", help="Video, or folder searched in all depths for videos and folders of frames."),
+    click.option("--manifest", help="CSV with path,label[,video,dataset,method] instead."),
+    click.option("--limit", type=int, help="Score at most so many samples, balanced over the labels."),
+    click.option("--seed", type=int, default=1024, show_default=True, help="Of the choice that --limit makes."),
+)
+VIDEO = (
+    click.option("--sampling", help="Frames of a video, for an image detector: uniform (default), first, or fps."),
+    click.option("--num_frames", type=int, help="For --sampling uniform and first. Default: 32."),
+    click.option("--fps", type=float, help="For --sampling fps: frames of a second. Default: 1."),
+    click.option("--num_clips", type=int, help="Clips of a video, for a video detector. Default: 4."),
+    click.option("--frame_interval", type=int, help="Distance between two frames of a clip. Default: 1."),
+    click.option("--short_video", help="A video shorter than a clip: skip (default), repeat_last, or wrap."),
+    click.option(
+        "--aggregation",
+        default="mean",
+        show_default=True,
+        help="Scores to one a video: mean, median, max, topk:K, logit_mean.",
+    ),
+)
+RUNNING = (
+    click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, mps."),
+    click.option("--dtype", default="auto", show_default=True, help="auto, float32, bfloat16, float16."),
+    click.option("--batch_size", type=int, help="Default: what suits the device."),
+    click.option("--workers", type=int, help="Reading threads. Default: the CPUs, at most 8."),
+)
+OUTPUT = (
+    click.option("--output_dir", default="inference_results", show_default=True, help="Where run directories go."),
+    click.option("--plots/--no_plots", default=True, show_default=True, help="Draw ROC and PR curves."),
+    click.option("--json", "as_json", is_flag=True, help="Print metrics.json instead of the summary."),
+)
+
+
+def options(*groups: tuple[Option, ...]) -> Option:
+    """Return a decorator that gives a command the options of these groups, in their order."""
+
+    def decorate(command: Any) -> Any:
+        for option in reversed([option for group in groups for option in group]):
+            command = option(command)
+        return command
+
+    return decorate

@@ -1,0 +1,1 @@
+"""Faces in frames: found, aligned, cropped and kept."""

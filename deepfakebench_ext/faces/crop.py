@@ -1,0 +1,168 @@
+"""From frames to crops of the face, each a crop or a miss with its reason; never a silent fallback."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from deepfakebench_ext.faces.align import five_points, similarity, square_box, template, transform_points
+from deepfakebench_ext.faces.detect import RGB, Face, FaceDetector, largest
+from deepfakebench_ext.faces.settings import FaceSettings
+
+NO_FACE = "no face found"
+
+_Matrix = npt.NDArray[np.float64]
+_Region = tuple[int, int, int, int]
+# OpenCV 4 refuses to warp an image with a side of this length or more.
+_WARP_LIMIT_PX = 32767
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FaceCrop:
+    """What goes to the network for one frame.
+
+    Attributes:
+        rgb: uint8 (h, w, 3) of the settings' `size_px`; the frame itself, at its own size, where `is_full_frame`.
+        landmarks_px: (K, 2) float64 x, y in the crop, or None where the frame has none.
+        face_found: Whether a face was found in this very frame. A clip's frame without one is cut where the others are.
+        is_full_frame: Whether this is the whole frame, for lack of a face.
+        reason: Why it is the whole frame, else empty.
+    """
+
+    rgb: RGB
+    landmarks_px: npt.NDArray[np.float64] | None = None
+    face_found: bool = True
+    is_full_frame: bool = False
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Miss:
+    """A frame that gave no crop.
+
+    Attributes:
+        reason: For people.
+    """
+
+    reason: str
+
+
+def crop_frame(rgb: RGB, detector: FaceDetector, settings: FaceSettings) -> FaceCrop | Miss:
+    """The largest face of a uint8 (H, W, 3) RGB frame, aligned by its landmarks, else cut around its box.
+
+    With dlib's landmarks and a square size the pixels are those of DeepfakeBench's preprocessing under the same OpenCV.
+    Unlike it, the crop's landmarks are the frame's, moved by the same matrix: it looks for the face in the crop anew,
+    and drops the frame where it does not find it again.
+
+    Raises:
+        ValueError: `rgb` is not an RGB frame.
+
+    Source:
+        DeepfakeBench preprocess.py:120-207.
+    """
+    return crop_clip([rgb], detector, settings)[0]
+
+
+def crop_frames(frames: Sequence[RGB], detector: FaceDetector, settings: FaceSettings) -> list[FaceCrop | Miss]:
+    """One crop or miss for each frame of a clip: cut at one place, or each at its own, as `settings.per` says.
+
+    Raises:
+        ValueError: A frame is not RGB.
+    """
+    if settings.per == "clip":
+        return crop_clip(frames, detector, settings)
+    return [crop_frame(rgb, detector, settings) for rgb in frames]
+
+
+def crop_clip(frames: Sequence[RGB], detector: FaceDetector, settings: FaceSettings) -> list[FaceCrop | Miss]:
+    """Crops of uint8 (H, W, 3) RGB frames, all cut at one place: by the median of the landmarks, else of the boxes.
+
+    Frames without a face of their own have `face_found` False. A miss for one is a miss for all: none has a face, or
+    the frames differ in size.
+
+    Raises:
+        ValueError: A frame is not RGB.
+    """
+    for rgb in frames:
+        _check_frame(rgb)
+    sizes = {rgb.shape for rgb in frames}
+    if len(sizes) > 1:
+        listed = ", ".join(f"{width}x{height}" for height, width, _ in sorted(sizes))
+        return [Miss(f"the frames of the clip differ in size: {listed}; use --crop frame")] * len(frames)
+    faces = [largest(detector.detect(rgb)) for rgb in frames]
+    found = [face for face in faces if face is not None]
+    if not found:
+        return [_without_face(rgb, NO_FACE, settings) for rgb in frames]
+    try:
+        place = _place(found, settings)
+    except ValueError as error:
+        return [_without_face(rgb, f"no usable face: {error}", settings) for rgb in frames]
+    return [_crop(rgb, face, place, settings) for rgb, face in zip(frames, faces, strict=True)]
+
+
+def _place(faces: Sequence[Face], settings: FaceSettings) -> _Matrix | _Region:
+    """The (2, 3) matrix to warp by, or the region to cut where there are no landmarks. The median of one is itself."""
+    landmarks = [five_points(face.landmarks_px) for face in faces if face.landmarks_px is not None]
+    if len(landmarks) < len(faces):
+        x0, y0, x1, y1 = (float(edge) for edge in np.median([face.bbox_px for face in faces], axis=0))
+        return square_box((x0, y0, x1, y1), settings.size_px, settings.scale)
+    points = np.median(landmarks, axis=0).astype(np.float32)
+    return similarity(points, template(settings.size_px, settings.scale))
+
+
+def _crop(rgb: RGB, face: Face | None, place: _Matrix | _Region, settings: FaceSettings) -> FaceCrop:
+    if isinstance(place, tuple):
+        return FaceCrop(_resized(_cut(rgb, place), settings.size_px), None, face is not None)
+    landmarks = None if face is None or face.landmarks_px is None else transform_points(face.landmarks_px, place)
+    return FaceCrop(_warped(rgb, place, settings.size_px), landmarks, face is not None)
+
+
+def _without_face(rgb: RGB, reason: str, settings: FaceSettings) -> FaceCrop | Miss:
+    if settings.no_face == "skip":
+        return Miss(reason)
+    return FaceCrop(rgb, None, face_found=False, is_full_frame=True, reason=reason)
+
+
+def _warped(rgb: RGB, matrix: _Matrix, size_px: tuple[int, int]) -> RGB:
+    if max(rgb.shape[:2]) >= _WARP_LIMIT_PX:
+        rgb, matrix = _around_crop(rgb, matrix, size_px)
+    height, width = size_px
+    return np.asarray(cv2.warpAffine(rgb, matrix, (width, height)))
+
+
+def _around_crop(rgb: RGB, matrix: _Matrix, size_px: tuple[int, int]) -> tuple[RGB, _Matrix]:
+    """The part of the frame that the crop shows, and the matrix that starts from it."""
+    height, width = size_px
+    corners = np.array([(0, 0), (width, 0), (0, height), (width, height)], dtype=np.float64)
+    seen = transform_points(corners, cv2.invertAffineTransform(matrix))
+    limits = np.array([rgb.shape[1], rgb.shape[0]])
+    x0, y0 = np.clip(np.floor(seen.min(axis=0)) - 1, 0, limits - 1).astype(int).tolist()
+    x1, y1 = np.clip(np.ceil(seen.max(axis=0)) + 2, 1, limits).astype(int).tolist()
+    shift = matrix[:, :2] @ np.array([x0, y0], dtype=np.float64)
+    return rgb[y0:y1, x0:x1], np.column_stack([matrix[:, :2], matrix[:, 2] + shift])
+
+
+def _cut(rgb: RGB, region: _Region) -> RGB:
+    """The region of the frame, black where the frame ends."""
+    x0, y0, x1, y1 = region
+    height, width = rgb.shape[:2]
+    left, top = max(x0, 0), max(y0, 0)
+    right, bottom = max(left, min(x1, width)), max(top, min(y1, height))
+    cut = np.zeros((y1 - y0, x1 - x0, 3), np.uint8)
+    cut[top - y0 : bottom - y0, left - x0 : right - x0] = rgb[top:bottom, left:right]
+    return cut
+
+
+def _resized(rgb: RGB, size_px: tuple[int, int]) -> RGB:
+    height, width = size_px
+    shrinks = height < rgb.shape[0]
+    return np.asarray(cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR))
+
+
+def _check_frame(rgb: RGB) -> None:
+    if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or 0 in rgb.shape:
+        raise ValueError(f"frame is {rgb.dtype} of shape {rgb.shape}; it must be uint8 of shape (H, W, 3)")

@@ -1,0 +1,157 @@
+"""What decides the pixels of a crop, checked before anything runs."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import cv2
+
+from deepfakebench_ext.errors import ConfigError
+from deepfakebench_ext.faces.detect import (
+    DlibDetector,
+    FaceDetector,
+    Search,
+    YuNetDetector,
+    check_model_file,
+    dlib_version,
+)
+
+DetectorName = Literal["none", "dlib", "yunet"]
+NoFace = Literal["skip", "full_frame"]
+Per = Literal["frame", "clip"]
+
+# To be raised by whoever changes what the same settings cut, so that caches and runs of before are not taken for it.
+_RULES = 1
+
+
+@dataclass(frozen=True, slots=True)
+class FaceSettings:
+    """All that decides the pixels of a crop. Made by `face_settings`.
+
+    Attributes:
+        detector: `none` leaves frames whole.
+        size_px: Height and width of a crop.
+        landmark_model: dlib's shape predictor; None cuts around the box, unaligned.
+        landmark_model_sha256: Of its bytes.
+        face_model: YuNet's network.
+        face_model_sha256: Of its bytes.
+        search: How dlib looks for faces.
+        scale: How much more than the face a crop shows.
+        no_face: What becomes of a frame without a face: a miss, or the whole frame, which says that it is one.
+        per: `clip` cuts all frames of a clip at one place, so that alignment jitter does not become motion; `frame`
+            each at its own, as DeepfakeBench does.
+    """
+
+    detector: DetectorName
+    size_px: tuple[int, int]
+    landmark_model: Path | None = None
+    landmark_model_sha256: str | None = None
+    face_model: Path | None = None
+    face_model_sha256: str | None = None
+    search: Search = "full"
+    scale: float = 1.3
+    no_face: NoFace = "skip"
+    per: Per = "frame"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The settings for `run.json` and for the crop cache: models by content, not by place; versions of libraries.
+
+        Raises:
+            MissingExtraError: dlib is needed and not installed.
+        """
+        return {
+            "detector": self.detector,
+            "size_px": list(self.size_px),
+            "landmark_model_sha256": self.landmark_model_sha256,
+            "face_model_sha256": self.face_model_sha256,
+            "search": self.search,
+            "scale": self.scale,
+            "no_face": self.no_face,
+            "per": self.per,
+            "rules": _RULES,
+            "versions": _versions(self.detector),
+        }
+
+
+def face_settings(
+    detector: DetectorName,
+    size_px: tuple[int, int],
+    *,
+    landmark_model: Path | None = None,
+    face_model: Path | None = None,
+    search: Search = "full",
+    scale: float = 1.3,
+    no_face: NoFace = "skip",
+    per: Per = "frame",
+) -> FaceSettings:
+    """The settings, checked against each other, with the digests of the models' files.
+
+    Raises:
+        ConfigError: Values that are not allowed, a model that the detector does not use or lacks, or cannot be read.
+    """
+    _check_choice("--face_detector", detector, DetectorName)
+    _check_choice("--face_search", search, Search)
+    _check_choice("--no_face", no_face, NoFace)
+    _check_choice("--crop", per, Per)
+    if min(size_px) < 1 or not 1.0 <= scale <= 10.0:
+        raise ConfigError(f"a crop of {size_px} px at scale {scale} is not allowed: sizes from 1, scale from 1 to 10")
+    if landmark_model is not None and detector != "dlib":
+        raise ConfigError(f"--landmark_model is read by --face_detector dlib, not by {detector}; leave one of them out")
+    if search == "coarse" and detector != "dlib":
+        raise ConfigError(f"--face_search coarse is for --face_detector dlib, not for {detector}; leave it out")
+    if (face_model is not None) != (detector == "yunet"):
+        raise ConfigError(
+            f"--face_detector {detector} with --face_model {face_model}: yunet needs it, no other takes it"
+        )
+    return FaceSettings(
+        detector=detector,
+        size_px=size_px,
+        landmark_model=landmark_model,
+        landmark_model_sha256=_sha256(landmark_model, "--landmark_model"),
+        face_model=face_model,
+        face_model_sha256=_sha256(face_model, "--face_model"),
+        search=search,
+        scale=scale,
+        no_face=no_face,
+        per=per,
+    )
+
+
+def open_detector(settings: FaceSettings) -> FaceDetector | None:
+    """The face detector of the settings, or None for `none`. One serves all threads.
+
+    Raises:
+        MissingExtraError: dlib is not installed.
+        ConfigError: A model's file is not the model it should be.
+    """
+    if settings.detector == "dlib":
+        return DlibDetector(settings.landmark_model, search=settings.search)
+    if settings.face_model is not None:
+        return YuNetDetector(settings.face_model)
+    return None
+
+
+def _check_choice(option: str, value: str, allowed: Any) -> None:
+    if value not in get_args(allowed):
+        raise ConfigError(f"{option} {value!r} is not allowed; give {', '.join(get_args(allowed))}")
+
+
+def _sha256(path: Path | None, option: str) -> str | None:
+    if path is None:
+        return None
+    check_model_file(path, option)
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as stream:
+            while chunk := stream.read(1 << 20):
+                digest.update(chunk)
+    except OSError as error:
+        raise ConfigError(f"{option} {path} cannot be read: {error.strerror}") from error
+    return digest.hexdigest()
+
+
+def _versions(detector: DetectorName) -> dict[str, str]:
+    return {"opencv": cv2.__version__} | ({"dlib": dlib_version()} if detector == "dlib" else {})

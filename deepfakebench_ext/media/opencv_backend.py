@@ -1,0 +1,99 @@
+"""Video files through the FFmpeg inside OpenCV: slower to plan, and everywhere that PyAV is not installed."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from deepfakebench_ext.errors import MediaError
+from deepfakebench_ext.media.frame import RGB, Clock, Picture
+from deepfakebench_ext.media.image import MAX_PIXELS
+from deepfakebench_ext.media.sniff import why_no_video
+
+# `grab` fails at every packet that cannot be decoded and goes on behind it when called again; it also fails at the end.
+_FAILURES_AT_THE_END = 64
+# What comes out of a damaged stream depends on the number of threads.
+_ONE_THREAD = [cv2.CAP_PROP_N_THREADS, 1]
+
+_opening = threading.Lock()
+
+
+def packet_times(path: Path) -> list[float]:
+    """Presentation times of all frames that can be decoded, in seconds, sorted. Decodes, since OpenCV cannot demux.
+
+    Raises:
+        MediaError: Not a video.
+    """
+    clock = Clock()
+    return [clock.seconds(picture.time_s) for picture in pictures(path)]
+
+
+def pictures(path: Path) -> Iterator[Picture]:
+    """Every frame that OpenCV can decode, in order of presentation.
+
+    Raises:
+        MediaError: Not a video.
+    """
+    capture = _opened(path)
+    try:
+        first, failures = True, 0
+        while failures < _FAILURES_AT_THE_END:
+            if not capture.grab():
+                failures += 1
+                continue
+            yield Picture(_time_s(capture, first), partial(_rgb, capture, path))
+            first, failures = False, 0
+    finally:
+        capture.release()
+
+
+def _opened(path: Path) -> cv2.VideoCapture:
+    with _opening, _silent():
+        # Absolute, so that no name reads as a protocol.
+        capture = cv2.VideoCapture(str(path.absolute()), cv2.CAP_FFMPEG, _ONE_THREAD)
+    if not capture.isOpened():
+        raise MediaError(f"{path}: {why_no_video(path)}")
+    return capture
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Keep OpenCV, and for the life of the process its FFmpeg, from writing to stderr what we raise or step over.
+
+    Both settings belong to the process. FFmpeg's is read from the environment when the first file is opened.
+    """
+    name = "OPENCV_FFMPEG_LOGLEVEL"
+    unset = name not in os.environ
+    logging = getattr(cv2.utils, "logging", cv2)  # where OpenCV 4 and 5 keep the two functions
+    level = logging.getLogLevel()
+    logging.setLogLevel(0)
+    os.environ.setdefault(name, "-8")
+    try:
+        yield
+    finally:
+        logging.setLogLevel(level)
+        if unset:
+            del os.environ[name]
+
+
+def _time_s(capture: cv2.VideoCapture, first: bool) -> float | None:
+    """What the file says; OpenCV says 0 where it says nothing."""
+    time_ms: float = capture.get(cv2.CAP_PROP_POS_MSEC)
+    return time_ms / 1000 if time_ms or first else None
+
+
+def _rgb(capture: cv2.VideoCapture, path: Path) -> RGB:
+    width, height = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)), int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
+    if width * height > MAX_PIXELS:
+        raise MediaError(f"{path}: frames of {width}x{height} are more than {MAX_PIXELS:,} pixels")
+    converted, bgr = capture.retrieve()
+    if not converted:
+        raise MediaError(f"{path}: OpenCV cannot convert its frames of {width}x{height} to RGB")
+    return np.ascontiguousarray(bgr[:, :, ::-1])

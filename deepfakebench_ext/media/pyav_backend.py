@@ -1,0 +1,204 @@
+"""Video files through PyAV, which brings its own FFmpeg. Imported only where the extra `video` is installed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import av
+import av.error
+import numpy as np
+from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Disposition
+from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
+from av.video.stream import VideoStream
+
+from deepfakebench_ext.errors import MediaError
+from deepfakebench_ext.media.frame import RGB, Picture
+from deepfakebench_ext.media.image import MAX_PIXELS
+from deepfakebench_ext.media.sniff import why_no_video
+
+# Playlists and pictures are not among them: a text file must not make FFmpeg open others.
+_FORMATS = "mov,avi,matroska,mpeg,mpegts,flv,asf,ogg,mpegvideo,m4v,h264,hevc"
+_OPTIONS = {"format_whitelist": _FORMATS, "protocol_whitelist": "file"}
+# Each decoder thread holds a frame; one of 8K has 50 MB.
+_MAX_THREADS = 4
+
+
+def packet_times(path: Path) -> list[float]:
+    """Presentation times of the frames that ought to be decodable, in seconds, sorted. Nothing is decoded.
+
+    Left out are packets that an edit list discards, and those before the first keyframe, in the file or on screen.
+
+    Raises:
+        MediaError: Not a video.
+    """
+    with _opened(path) as (container, stream):
+        census = _Census()
+        for packet in _packets(container, stream):
+            census.add(packet)
+        return [pts * float(stream.time_base or 0) for pts in sorted(census.decodable())]
+
+
+def pictures(path: Path) -> Iterator[Picture]:
+    """Every frame that FFmpeg can decode, in order of presentation.
+
+    Several threads decode as long as nothing is wrong. Which frames come out of a damaged stream, and what is in them,
+    depends on the number of threads, so from the first sign of damage on one thread does it all.
+
+    Raises:
+        MediaError: Not a video.
+    """
+    given = 0
+    for threads in (_num_threads(), 1):
+        decoding = _Decoding(path, threads)
+        for at, picture in enumerate(decoding.pictures()):
+            if decoding.damaged and threads > 1:
+                break
+            if at >= given:
+                given += 1
+                yield picture
+        if threads == 1 or not decoding.damaged:
+            return
+
+
+def _num_threads() -> int:
+    """The CPUs this process may use, as FFmpeg's own choice of one more is slower on two."""
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(usable, _MAX_THREADS)
+
+
+class _Census:
+    """Presentation timestamps of the packets of one stream, to count what can be decoded of it."""
+
+    def __init__(self) -> None:
+        self._timestamps: list[int] = []
+        self._first_key: tuple[int, int] | None = None
+
+    def add(self, packet: Packet[VideoStream]) -> None:
+        timestamp = (packet.dts if packet.pts is None else packet.pts) or 0
+        if packet.is_keyframe and self._first_key is None:
+            self._first_key = (len(self._timestamps), timestamp)
+        if not packet.is_discard:
+            self._timestamps.append(timestamp)
+
+    def decodable(self) -> list[int]:
+        """Return timestamps in order of decoding, all of them where no packet calls itself a keyframe."""
+        if self._first_key is None:
+            return self._timestamps
+        start, earliest = self._first_key
+        return [timestamp for timestamp in self._timestamps[start:] if timestamp >= earliest]
+
+
+class _Decoding:
+    """One pass over a file with a number of threads.
+
+    Attributes:
+        damaged: Whether anything was wrong so far. Told at the end too: PyAV loses frames where an error comes up while
+            its decoder threads are emptied, and says nothing.
+    """
+
+    def __init__(self, path: Path, threads: int) -> None:
+        self.damaged = False
+        self._path = path
+        self._threads = threads
+        self._reformatter = VideoReformatter()
+
+    def pictures(self) -> Iterator[Picture]:
+        census, decoded = _Census(), 0
+        with _opened(self._path) as (container, stream):
+            stream.thread_type = "AUTO"
+            stream.codec_context.thread_count = self._threads
+            # AVI counts frames and has no presentation times; what FFmpeg makes up for them is not even ascending.
+            by_dts = container.format.name == "avi"
+            for packet in _packets(container, stream):
+                census.add(packet)
+                for frame in self._frames(stream, packet):
+                    decoded += 1
+                    yield self._picture(frame, stream, by_dts)
+            for frame in self._frames(stream, None):
+                decoded += 1
+                yield self._picture(frame, stream, by_dts)
+        self.damaged |= decoded < len(census.decodable())
+
+    def _frames(self, stream: VideoStream, packet: Packet[VideoStream] | None) -> list[VideoFrame]:
+        """Frames that come out when a packet goes in, none where it is broken; None empties the decoder."""
+        try:
+            frames = stream.decode(packet)
+        except av.error.FFmpegError:
+            self.damaged = True
+            return []
+        self.damaged |= any(frame.is_corrupt for frame in frames)
+        return frames
+
+    def _picture(self, frame: VideoFrame, stream: VideoStream, by_dts: bool) -> Picture:
+        timestamp = frame.dts if by_dts or frame.pts is None else frame.pts
+        time_s = None if timestamp is None or stream.time_base is None else float(timestamp * stream.time_base)
+        return Picture(time_s, partial(_rgb, frame, self._reformatter, self._path))
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
+    try:
+        # Absolute, so that no name reads as a protocol; titles in another alphabet than UTF-8 are none of our business.
+        container = av.open(str(path.absolute()), "r", options=_OPTIONS, metadata_errors="replace")
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        raise MediaError(f"{path}: {why_no_video(path)}") from error
+    with container:
+        yield container, _video_stream(container, path)
+
+
+def _video_stream(container: InputContainer, path: Path) -> VideoStream:
+    """The first stream of moving pictures; the cover of a piece of music is not one."""
+    streams = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
+    if not streams:
+        kinds = sorted({"a cover picture" if stream.type == "video" else stream.type for stream in container.streams})
+        raise MediaError(f"{path}: holds no video, only {' and '.join(kinds) or 'an empty container'}")
+    stream: VideoStream = streams[0]
+    if stream.codec_context is None:
+        raise MediaError(f"{path}: its video is coded in a way that FFmpeg does not know")
+    return stream
+
+
+def _packets(container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
+    """Packets that hold something, up to the end or to where the file cannot be read on, as the ffmpeg tool does."""
+    packets = container.demux(stream)
+    while True:
+        try:
+            packet = next(packets, None)
+        except av.error.FFmpegError:
+            return
+        if packet is None:
+            return
+        if packet.size:
+            yield packet
+
+
+def _rgb(frame: VideoFrame, reformatter: VideoReformatter, path: Path) -> RGB:
+    if frame.width * frame.height > MAX_PIXELS:
+        raise MediaError(f"{path}: frames of {frame.width}x{frame.height} are more than {MAX_PIXELS:,} pixels")
+    # Bicubic only concerns colour planes that are smaller than the picture, and is what OpenCV takes.
+    converted = reformatter.reformat(frame, format="rgb24", interpolation="BICUBIC").to_ndarray()
+    return _upright(np.asarray(converted, np.uint8), frame)
+
+
+def _upright(rgb: RGB, frame: VideoFrame) -> RGB:
+    """Turn, and mirror, as the display matrix says; to the nearest quarter turn."""
+    quarters = round(frame.rotation / 90)
+    if _is_mirrored(frame):
+        rgb, quarters = rgb[:, ::-1], quarters + 2
+    return np.ascontiguousarray(np.rot90(rgb, quarters))
+
+
+def _is_mirrored(frame: VideoFrame) -> bool:
+    matrix: Any = frame.side_data.get("DISPLAYMATRIX")
+    if matrix is None:
+        return False
+    a, b, _, c, d = np.frombuffer(bytes(matrix), np.int32)[:5].tolist()
+    return bool(a * d < b * c)

@@ -1,0 +1,222 @@
+"""Videos to frames: files, through PyAV or else OpenCV, and folders of images. Sequential decode only.
+
+Frame i is the i-th frame of a sequential decode. Nothing seeks by frame number and nothing believes a declared number
+of frames. Colours follow the file's own matrix and range tags, 601 and limited where it has none; both backends agree
+to the value, for 10 bits within 4 levels. Non-square pixels stay as they are stored; interlaced frames too.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
+from typing import Generic, Literal, TypeVar
+
+from deepfakebench_ext.errors import MediaError
+from deepfakebench_ext.media.frame import RGB, Clock, EndOfVideo, Frame, Picture
+from deepfakebench_ext.media.image import frame_files, read_rgb
+from deepfakebench_ext.media.sampling import RateGate
+from deepfakebench_ext.media.sniff import check_file
+
+__all__ = [
+    "RGB",
+    "VIDEO_SUFFIXES",
+    "EndOfVideo",
+    "Frame",
+    "Sampled",
+    "Scan",
+    "backend_name",
+    "frames_at_rate",
+    "is_video_name",
+    "read_frames",
+    "sampled",
+    "scan",
+]
+
+VIDEO_SUFFIXES = frozenset(
+    (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".m2ts", ".flv", ".wmv", ".3gp", ".ogv")
+)
+
+Backend = Literal["pyav", "opencv"]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What a file promises before anything is decoded.
+
+    Attributes:
+        num_frames: Frames that ought to be decodable. Damage shows only in decoding.
+        times_s: Their presentation times in seconds after the first, ascending; None for folders of images.
+    """
+
+    num_frames: int
+    times_s: tuple[float, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sampled(Generic[T]):
+    """What became of the frames that a plan asked for.
+
+    Attributes:
+        indices: The plan, as it was carried out.
+        items: One for each index; frames that the plan names twice share theirs.
+        num_frames: Frames of the video that the plan was made for.
+        scanned: Frames that the file had promised.
+    """
+
+    indices: tuple[int, ...]
+    items: tuple[T, ...]
+    num_frames: int
+    scanned: int
+
+    @property
+    def replanned(self) -> bool:
+        """Whether fewer frames could be decoded than the first plan was made for."""
+        return self.num_frames != self.scanned
+
+
+def is_video_name(name: str) -> bool:
+    """Whether a file is taken for a video: one of VIDEO_SUFFIXES in any case, and not hidden (`.`, `._`)."""
+    return not name.startswith(".") and os.path.splitext(name)[1].lower() in VIDEO_SUFFIXES  # noqa: PTH122 (20,000 names)
+
+
+def backend_name() -> Backend:
+    """Return what decodes video files here: `pyav` where the extra `video` is installed, else `opencv`."""
+    return "pyav" if find_spec("av") else "opencv"
+
+
+def scan(path: Path, *, backend: Backend | None = None) -> Scan:
+    """Count the frames of a video and read their times.
+
+    PyAV only reads the packets. OpenCV has to decode the whole video.
+
+    Raises:
+        MediaError: Not a video, or one without frames.
+    """
+    if path.is_dir():
+        return Scan(len(frame_files(path)), None)
+    check_file(path)
+    times_s = _backend(backend).packet_times(path)
+    if not times_s:
+        raise _no_frame(path)
+    return Scan(len(times_s), tuple(time_s - times_s[0] for time_s in times_s))
+
+
+def read_frames(path: Path, indices: Sequence[int], *, backend: Backend | None = None) -> Iterator[Frame]:
+    """Yield the frames at `indices`, each once and in ascending order, from one decode that stops after the last.
+
+    Raises:
+        EndOfVideo: The video has fewer frames; those that it has were yielded before.
+        MediaError: Not a video, or no frame of it can be decoded.
+        ValueError: A negative index.
+    """
+    wanted = sorted(set(indices))
+    if wanted and wanted[0] < 0:
+        raise ValueError(f"frame {wanted[0]} was asked for; the first is 0")
+    if not wanted:
+        return
+    upcoming, decoded = 0, 0
+    with closing(_timed(path, backend)) as pictures:
+        for time_s, picture in pictures:
+            if decoded == wanted[upcoming]:
+                yield Frame(picture.rgb(), decoded, time_s)
+                upcoming += 1
+            decoded += 1
+            if upcoming == len(wanted):
+                return
+    raise EndOfVideo(f"{path}: frame {wanted[upcoming]} was asked for, and only {decoded} can be decoded", decoded)
+
+
+def frames_at_rate(path: Path, fps: float, *, backend: Backend | None = None) -> Iterator[Frame]:
+    """Yield the first frame at or after each multiple of 1/fps seconds, see `RateGate`, to the end of the video.
+
+    One frame is in memory at a time, however long the video.
+
+    Raises:
+        MediaError: Not a video, no frame of it can be decoded, or a folder of images, which has no times.
+        ValueError: `fps` is not a positive number.
+    """
+    gate = RateGate(fps)
+    with closing(_timed(path, backend)) as pictures:
+        for index, (time_s, picture) in enumerate(pictures):
+            if time_s is None:
+                raise MediaError(f"{path}: a folder of images has no times; sample it by --sampling uniform or first")
+            if gate.lets_pass(time_s):
+                yield Frame(picture.rgb(), index, time_s)
+
+
+def sampled(
+    path: Path,
+    plan: Callable[[int], Sequence[int]],
+    transform: Callable[[Frame], T],
+    *,
+    backend: Backend | None = None,
+) -> Sampled[T]:
+    """Return `transform` of the frames that `plan` asks for, given how many there are.
+
+    The plan is first made for the frames that the file promises. Where it then asks for one that cannot be decoded, it
+    is made again for those that can, and the video is decoded once more.
+
+    Args:
+        path: A video file or a folder of images.
+        plan: From a number of frames to indices below it, in any order, repetitions allowed. May be empty.
+        transform: Called once for each frame, in ascending order, so that one whole frame is in memory at a time.
+        backend: For tests; None takes what is installed.
+
+    Raises:
+        MediaError: Not a video, or no frame of it can be decoded.
+    """
+    promised = scan(path, backend=backend).num_frames
+    try:
+        return _carried_out(path, plan, promised, promised, transform, backend)
+    except EndOfVideo as end:
+        return _carried_out(path, plan, end.decoded, promised, transform, backend)
+
+
+def _carried_out(
+    path: Path,
+    plan: Callable[[int], Sequence[int]],
+    num_frames: int,
+    scanned: int,
+    transform: Callable[[Frame], T],
+    backend: Backend | None,
+) -> Sampled[T]:
+    indices = tuple(plan(num_frames))
+    done = {frame.index: transform(frame) for frame in read_frames(path, indices, backend=backend)}
+    return Sampled(indices, tuple(done[index] for index in indices), num_frames, scanned)
+
+
+def _timed(path: Path, backend: Backend | None) -> Generator[tuple[float | None, Picture], None, None]:
+    """Every picture of a video with its time after the first; at least one."""
+    if path.is_dir():
+        for file in frame_files(path):
+            yield None, Picture(None, partial(read_rgb, file))
+        return
+    check_file(path)
+    clock, empty = Clock(), True
+    with closing(_backend(backend).pictures(path)) as pictures:
+        for picture in pictures:
+            empty = False
+            yield clock.seconds(picture.time_s), picture
+    if empty:
+        raise _no_frame(path)
+
+
+def _backend(name: Backend | None) -> ModuleType:
+    if (name or backend_name()) == "pyav":
+        from deepfakebench_ext.media import pyav_backend
+
+        return pyav_backend
+    from deepfakebench_ext.media import opencv_backend
+
+    return opencv_backend
+
+
+def _no_frame(path: Path) -> MediaError:
+    return MediaError(f"{path}: not one frame of it can be decoded")

@@ -1,0 +1,176 @@
+"""All result files of a run, made afresh from its samples and predictions."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from deepfakebench_ext.errors import MissingExtraError
+from deepfakebench_ext.metrics.aggregation import Rule, aggregation_rule
+from deepfakebench_ext.metrics.counts import Counts, count_samples
+from deepfakebench_ext.metrics.ranking import Figure, Level, binary_figures
+from deepfakebench_ext.report.plots import write_curves
+from deepfakebench_ext.report.results_text import write_results_text
+from deepfakebench_ext.report.tables import Head, Row, write_metrics_json, write_scores_csv, write_videos_csv
+from deepfakebench_ext.types import Prediction, Sample, VideoScore
+
+logger = logging.getLogger(__name__)
+
+RESULTS_TEXT = "inference_results_huggingface.txt"
+SCORES, VIDEOS, METRICS, CURVES = "scores.csv", "videos.csv", "metrics.json", "curves.png"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The figures of a run.
+
+    Attributes:
+        level: What the text and the curves are about: `video` where there are videos, else `frame` or `clip`.
+        figures: Name with its level, such as `frame_auc`, to figure; of every level there is.
+        counts: Level to numbers of samples.
+    """
+
+    level: Level
+    figures: Mapping[str, Figure]
+    counts: Mapping[Level, Counts]
+
+
+def write_report(
+    folder: Path,
+    samples: Sequence[Sample],
+    predictions: Callable[[], Iterable[Prediction]],
+    *,
+    unit: Level,
+    by_video: bool,
+    aggregation: str,
+    title: str,
+    head: Head,
+    notices: Sequence[str],
+    plots: bool,
+) -> Report:
+    """Write every result file into `folder` and return the figures.
+
+    Args:
+        folder: The run directory.
+        samples: In the order of the run.
+        predictions: Gives all predictions afresh at every call, in the order of the samples, one or more for each.
+        unit: What one prediction stands for.
+        by_video: Whether predictions belong to videos, which then have scores and figures of their own.
+        aggregation: The rule that makes one score of a video's.
+        title: Heading of the curves.
+        head: Whether the scores mean anything.
+        notices: Warnings to print with the figures.
+        plots: Whether to draw.
+
+    Raises:
+        OutputError: A file cannot be written.
+    """
+
+    def unit_rows() -> Iterator[Row]:
+        return _aligned(samples, predictions())
+
+    rows = {unit: unit_rows}
+    if by_video:
+        videos = video_scores(unit_rows(), aggregation_rule(aggregation))
+        rows["video"] = lambda: _video_rows(videos)
+        write_videos_csv(folder / VIDEOS, videos, head=head)
+    write_scores_csv(folder / SCORES, unit_rows(), head=head)
+    report = _figures(rows)
+    text: dict[str, Any] = {"figures": report.figures, "counts": report.counts[report.level], "level": report.level}
+    write_results_text(folder / RESULTS_TEXT, rows=rows[report.level], notices=notices, **text)
+    if plots and report.figures[f"{report.level}_auc"].value is not None:
+        _draw(folder / CURVES, rows[report.level](), report.level, title, notices)
+    rule = aggregation if by_video else None
+    write_metrics_json(folder / METRICS, report.figures, report.counts, head=head, notices=notices, aggregation=rule)
+    return report
+
+
+def video_scores(rows: Iterable[Row], rule: Rule) -> list[VideoScore]:
+    """Return one score a video, in the order in which their first predictions come.
+
+    A video's identity is the sample's key, which holds its dataset and label folders; or, for images that a manifest
+    says were taken from a video, dataset, label and video together. A folder's own name is never enough: two
+    manipulations of one source bear the same (facts of DeepfakeBench: metrics/utils.py:41-51 merges them).
+    """
+    videos: dict[object, _Video] = {}
+    for _, sample, prediction in rows:
+        identity = (sample.dataset, sample.label, sample.video) if sample.video is not None else sample.key
+        videos.setdefault(identity, _Video(sample, prediction)).add(prediction, planned_each=sample.video is not None)
+    return [video.score(rule) for video in videos.values()]
+
+
+@dataclass(slots=True)
+class _Video:
+    sample: Sample
+    first: Prediction
+    scores: list[float] = field(default_factory=list)
+    planned: int = 0
+    decoded: int = 0
+    faceless: int = 0
+
+    def add(self, prediction: Prediction, *, planned_each: bool) -> None:
+        self.planned = self.planned + prediction.planned if planned_each else prediction.planned
+        self.decoded += prediction.decoded
+        self.faceless += prediction.faceless
+        if prediction.score is not None:
+            self.scores.append(prediction.score)
+
+    def score(self, rule: Rule) -> VideoScore:
+        failed = not self.scores
+        return VideoScore(
+            sample=self.sample,
+            score=None if failed else rule(np.array(self.scores)),
+            status=self.first.status if failed else "ok",
+            reason=self.first.reason if failed else "",
+            units_scored=len(self.scores),
+            frames_planned=self.planned,
+            frames_decoded=self.decoded,
+            frames_faceless=self.faceless,
+        )
+
+
+def _aligned(samples: Sequence[Sample], predictions: Iterable[Prediction]) -> Iterator[Row]:
+    number = 0
+    for prediction in predictions:
+        while samples[number].key != prediction.key:
+            number += 1
+        yield number + 1, samples[number], prediction
+
+
+def _video_rows(videos: Sequence[VideoScore]) -> Iterator[Row]:
+    for number, video in enumerate(videos, start=1):
+        yield number, video.sample, Prediction(video.sample.key, video.score, video.status, video.reason)
+
+
+def _figures(rows: Mapping[Level, Callable[[], Iterator[Row]]]) -> Report:
+    figures: dict[str, Figure] = {}
+    counts: dict[Level, Counts] = {}
+    level: Level = "frame"
+    for level, each in rows.items():  # the last one is what the text is about
+        labels, scores = _labelled(each())
+        figures |= binary_figures(labels, scores, level=level)
+        pairs = [(sample.label, prediction.status) for _, sample, prediction in each()]
+        counts[level] = count_samples([label for label, _ in pairs], [status for _, status in pairs])
+    return Report(level, figures, counts)
+
+
+def _labelled(rows: Iterable[Row]) -> tuple[Any, Any]:
+    pairs = np.fromiter(
+        ((s.label, p.score) for _, s, p in rows if s.label is not None and p.score is not None),
+        dtype=[("label", np.int64), ("score", np.float64)],
+    )
+    # Copies: a field of a structured array is strided over the other.
+    return pairs["label"].copy(), pairs["score"].copy()
+
+
+def _draw(path: Path, rows: Iterable[Row], level: Level, title: str, notices: Sequence[str]) -> None:
+    labels, scores = _labelled(rows)
+    try:
+        write_curves(path, labels, scores, level=level, title=title, notices=notices)
+    except MissingExtraError as error:
+        logger.warning("%s", error)
