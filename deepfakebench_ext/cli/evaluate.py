@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from deepfakebench_ext.cli.options import DETECTOR, INPUT, OUTPUT, RUNNING, VIDEO, Options, options
+from deepfakebench_ext.cli.options import DETECTOR, FACES, INPUT, OUTPUT, RUNNING, VIDEO, Options, options
 from deepfakebench_ext.errors import OutputError
 from deepfakebench_ext.types import FAKE, REAL
 
@@ -41,7 +41,7 @@ Exit codes: 0 done, 1 failure, 2 usage, 3 done but some inputs could not be scor
         "token_normalize_func": lambda name: name.replace("-", "_"),
     },
 )
-@options(DETECTOR, INPUT, VIDEO, RUNNING, OUTPUT)
+@options(DETECTOR, INPUT, VIDEO, FACES, RUNNING, OUTPUT)
 def evaluate(**given: Any) -> None:
     """Score images and videos with a detector and write results with figures that can be trusted."""
     from deepfakebench_ext import evaluation
@@ -97,9 +97,13 @@ def _load(settings: Any, said: Options) -> Detector:
 
 
 def _reader(detector: Detector, said: Options) -> Reader:
-    from deepfakebench_ext.evaluation import make_reader
+    from deepfakebench_ext.evaluation import make_face_reader, make_reader
 
     short: Any = said.short_video
+    chosen: dict[str, Any] = {
+        name: getattr(said, name)
+        for name in ("face_detector", "landmark_model", "face_model", "face_search", "no_face", "crop", "crop_cache")
+    }
     return make_reader(
         detector,
         sampling=said.sampling,
@@ -108,6 +112,7 @@ def _reader(detector: Detector, said: Options) -> Reader:
         num_clips=said.num_clips,
         frame_interval=said.frame_interval,
         short_video=short,
+        faces=make_face_reader(detector, **chosen),
     )
 
 

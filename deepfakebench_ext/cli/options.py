@@ -29,6 +29,13 @@ class Options:
     frame_interval: int | None
     short_video: str | None
     aggregation: str
+    face_detector: str | None
+    landmark_model: str | None
+    face_model: str | None
+    face_search: str
+    no_face: str | None
+    crop: str | None
+    crop_cache: str | None
     fake_index: tuple[int, ...] | None
     require_trained_head: bool
     device: str
@@ -83,6 +90,19 @@ VIDEO = (
         show_default=True,
         help="Scores to one a video: mean, median, max, topk:K, logit_mean.",
     ),
+)
+FACES = (
+    click.option(
+        "--landmark_model", help="dlib's .dat of 68 or 81 points: aligned crops, as DeepfakeBench makes them."
+    ),
+    click.option("--face_detector", help="none, dlib or yunet. Default: dlib with --landmark_model, else none."),
+    click.option("--face_model", help="YuNet's .onnx, for --face_detector yunet."),
+    click.option(
+        "--face_search", default="full", show_default=True, help="full, or coarse: on a reduced image first, faster."
+    ),
+    click.option("--no_face", help="skip or full_frame. Default: full_frame for images, skip for videos."),
+    click.option("--crop", help="clip: one place for all frames of a clip (default); frame: each at its own."),
+    click.option("--crop_cache", help="Folder that keeps crops for the next detector on the same data."),
 )
 RUNNING = (
     click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, mps."),

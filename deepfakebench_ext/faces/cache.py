@@ -13,10 +13,12 @@ import json
 import logging
 import os
 import secrets
+import stat
+import struct
 import threading
 import time
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,13 +34,17 @@ logger = logging.getLogger(__name__)
 _MAGIC = b"deepfakebench_ext crops 1\n"
 _SUFFIX = ".crops"
 _LOCK = ".eviction.lock"
-# How often a process looks at what all of them have written: after this share of the limit of its own.
+_UNFINISHED = ".tmp"
+# An entry: the magic, the checksum of all that follows, the length of the JSON, the JSON, and arrays as np.save has it.
+_CHECKSUM, _LENGTH = struct.Struct("<I"), struct.Struct("<Q")
+# A process looks at what all of them have written whenever it has itself written this share of the limit.
 _LOOK_SHARE = 1 / 64
 # Eviction goes on down to this share of the limit, so that it does not begin anew at once.
 _KEEP_SHARE = 0.9
 _ABANDONED_S = 3600.0
 
-_DAMAGE = (ValueError, KeyError, TypeError, IndexError, EOFError, OSError, MemoryError)
+# What reading an entry raises that is not one, or not whole.
+_DAMAGE = (ValueError, KeyError, TypeError, EOFError, OSError, MemoryError, struct.error)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,7 +78,7 @@ class CachedCrops:
 class CropCache:
     """A folder of entries, together at most `max_bytes` large; the least recently used go first.
 
-    With several processes the folder may for a while be larger, by 1/64 of the limit for each of them.
+    Each further process that writes at the same time may add 1/64 of the limit before it looks at the others' entries.
     """
 
     def __init__(self, folder: Path, max_bytes: int) -> None:
@@ -136,10 +142,9 @@ class CropCache:
         data = _encoded(crops, key)
         if len(data) > self._max_bytes:
             return
-        path = self._path(key)
         try:
-            _write_whole(path, data)
             self._make_room(len(data))
+            _write_whole(self._path(key), data)
         except OSError as error:
             if not self._has_warned:
                 logger.warning("the crop cache cannot be written, crops are not kept: %s", error)
@@ -151,35 +156,31 @@ class CropCache:
     def _content(self, path: Path) -> str:
         try:
             status = path.stat()
+            if not stat.S_ISREG(status.st_mode):  # a pipe would block the reader for ever
+                raise MediaError(f"{path}: not a regular file")
             identity = (os.path.abspath(path), status.st_size, status.st_mtime_ns)  # noqa: PTH100 (20,000 files)
-            with self._lock:
-                known = self._contents.get(identity)
+            known = self._contents.get(identity)
             if known is None:
-                known = _file_sha256(path)
-                with self._lock:
-                    self._contents[identity] = known
+                known = self._contents[identity] = _file_sha256(path)
         except OSError as error:
             raise MediaError(f"{path}: {error.strerror or error}") from error
         return known
 
-    def _make_room(self, written: int) -> None:
+    def _make_room(self, incoming: int) -> None:
         with self._lock:
-            self._unseen_bytes += written
+            self._unseen_bytes += incoming
             if self._unseen_bytes < self._max_bytes * _LOOK_SHARE:
                 return
-            self._unseen_bytes = 0
-        try:
-            with FileLock(self._folder / _LOCK, timeout=0):
-                _evict(self._folder, self._max_bytes)
-        except Timeout:
-            return  # another one is at it
+            self._unseen_bytes = incoming
+        with contextlib.suppress(Timeout), FileLock(self._folder / _LOCK, timeout=0):  # unless another one is at it
+            _evict(self._folder, self._max_bytes, incoming)
 
 
-def _evict(folder: Path, max_bytes: int) -> None:
-    """Remove the entries that were not used for longest until the rest is well within the limit."""
+def _evict(folder: Path, max_bytes: int, incoming: int) -> None:
+    """Remove the entries not used for longest, unless all of them and the incoming one are within the limit."""
     entries = sorted(_entries(folder))
-    total = sum(size for _, size, _ in entries)
-    if total <= max_bytes:
+    total = incoming + sum(size for _, size, _ in entries)
+    if total <= max_bytes * (1 - _LOOK_SHARE):
         return
     for _, size, path in entries:
         if total <= max_bytes * _KEEP_SHARE:
@@ -187,3 +188,95 @@ def _evict(folder: Path, max_bytes: int) -> None:
         with contextlib.suppress(OSError):  # gone meanwhile; or open in a reader, on a system that then keeps it
             path.unlink()
         total -= size
+
+
+def _entries(folder: Path) -> Iterator[tuple[int, int, Path]]:
+    """Time of last use in nanoseconds, size in bytes and path of each entry; drops what killed writers left behind."""
+    for path in folder.glob("[0-9a-f][0-9a-f]/*"):
+        try:
+            status = path.stat()
+            if path.suffix == _SUFFIX:
+                yield status.st_mtime_ns, status.st_size, path
+            elif path.suffix == _UNFINISHED and time.time() - status.st_mtime > _ABANDONED_S:
+                path.unlink()
+        except OSError:  # gone meanwhile
+            continue
+
+
+def _write_whole(path: Path, data: bytes) -> None:
+    """Put a file in its place, whole or not at all. It need not reach the disk: after a crash it counts as damaged."""
+    path.parent.mkdir(exist_ok=True)
+    unfinished = path.with_name(f"{path.stem}.{secrets.token_hex(4)}{_UNFINISHED}")
+    try:
+        unfinished.write_bytes(data)
+        unfinished.replace(path)
+    finally:
+        with contextlib.suppress(OSError):  # in its place already, or in a folder that lets nothing be removed
+            unfinished.unlink(missing_ok=True)
+
+
+def _encoded(crops: CachedCrops, key: str) -> bytes:
+    arrays = io.BytesIO()
+    frames = [_frame_to_json(frame, arrays) for frame in crops.frames]
+    header = json.dumps({"key": key, "info": dict(crops.info), "frames": frames}).encode()
+    body = _LENGTH.pack(len(header)) + header + arrays.getvalue()
+    return _MAGIC + _CHECKSUM.pack(zlib.crc32(body)) + body
+
+
+def _decoded(data: bytes, key: str) -> CachedCrops:
+    """The entry of these bytes.
+
+    Raises:
+        _DAMAGE: They are not one, or that of another key.
+    """
+    if not data.startswith(_MAGIC):
+        raise ValueError(f"begins with {data[: len(_MAGIC)]!r}")
+    start = len(_MAGIC) + _CHECKSUM.size
+    (checksum,) = _CHECKSUM.unpack_from(data, len(_MAGIC))
+    if zlib.crc32(memoryview(data)[start:]) != checksum:
+        raise ValueError("checksum")
+    (length,) = _LENGTH.unpack_from(data, start)
+    arrays = io.BytesIO(data)
+    arrays.seek(start + _LENGTH.size)
+    header = json.loads(arrays.read(length))
+    if header["key"] != key:
+        raise ValueError(f"it is the entry {header['key']}")
+    return CachedCrops(tuple(_frame_from_json(values, arrays) for values in header["frames"]), header["info"])
+
+
+def _frame_to_json(frame: CachedFrame, arrays: io.BytesIO) -> dict[str, Any]:
+    """All of a frame but its arrays, which are appended to `arrays`: pixels, then landmarks if there are any."""
+    values: dict[str, Any] = {"index": frame.index, "pts_s": frame.pts_s}
+    if isinstance(frame.result, Miss):
+        return values | {"miss": frame.result.reason}
+    crop = frame.result
+    np.save(arrays, crop.rgb, allow_pickle=False)
+    if crop.landmarks_px is not None:
+        np.save(arrays, crop.landmarks_px, allow_pickle=False)
+    return values | {
+        "face_found": crop.face_found,
+        "is_full_frame": crop.is_full_frame,
+        "reason": crop.reason,
+        "has_landmarks": crop.landmarks_px is not None,
+    }
+
+
+def _frame_from_json(values: Mapping[str, Any], arrays: io.BytesIO) -> CachedFrame:
+    if "miss" in values:
+        return CachedFrame(values["index"], values["pts_s"], Miss(values["miss"]))
+    crop = FaceCrop(
+        rgb=np.load(arrays, allow_pickle=False),
+        landmarks_px=np.load(arrays, allow_pickle=False) if values["has_landmarks"] else None,
+        face_found=values["face_found"],
+        is_full_frame=values["is_full_frame"],
+        reason=values["reason"],
+    )
+    return CachedFrame(values["index"], values["pts_s"], crop)
+
+
+def _file_sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while chunk := stream.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()

@@ -10,15 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from deepfakebench_ext.faces.align import five_points, similarity, square_box, template, transform_points
-from deepfakebench_ext.faces.detect import RGB, Face, FaceDetector, largest
+from deepfakebench_ext.faces.detect import RGB, WARP_LIMIT_PX, Face, FaceDetector, largest
 from deepfakebench_ext.faces.settings import FaceSettings
 
 NO_FACE = "no face found"
 
 _Matrix = npt.NDArray[np.float64]
 _Region = tuple[int, int, int, int]
-# OpenCV 4 refuses to warp an image with a side of this length or more.
-_WARP_LIMIT_PX = 32767
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -128,7 +126,7 @@ def _without_face(rgb: RGB, reason: str, settings: FaceSettings) -> FaceCrop | M
 
 
 def _warped(rgb: RGB, matrix: _Matrix, size_px: tuple[int, int]) -> RGB:
-    if max(rgb.shape[:2]) >= _WARP_LIMIT_PX:
+    if max(rgb.shape[:2]) >= WARP_LIMIT_PX:
         rgb, matrix = _around_crop(rgb, matrix, size_px)
     height, width = size_px
     return np.asarray(cv2.warpAffine(rgb, matrix, (width, height)))

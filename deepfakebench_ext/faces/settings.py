@@ -10,14 +10,9 @@ from typing import Any, Literal, get_args
 import cv2
 
 from deepfakebench_ext.errors import ConfigError
-from deepfakebench_ext.faces.detect import (
-    DlibDetector,
-    FaceDetector,
-    Search,
-    YuNetDetector,
-    check_model_file,
-    dlib_version,
-)
+from deepfakebench_ext.faces.detect import FaceDetector, Search, check_model_file
+from deepfakebench_ext.faces.dlib_detector import DlibDetector, dlib_version
+from deepfakebench_ext.faces.yunet_detector import YuNetDetector
 
 DetectorName = Literal["none", "dlib", "yunet"]
 NoFace = Literal["skip", "full_frame"]

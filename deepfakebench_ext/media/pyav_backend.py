@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -27,8 +26,9 @@ from deepfakebench_ext.media.sniff import why_no_video
 # Playlists and pictures are not among them: a text file must not make FFmpeg open others.
 _FORMATS = "mov,avi,matroska,mpeg,mpegts,flv,asf,ogg,mpegvideo,m4v,h264,hevc"
 _OPTIONS = {"format_whitelist": _FORMATS, "protocol_whitelist": "file"}
-# Each decoder thread holds a frame; one of 8K has 50 MB.
-_MAX_THREADS = 4
+# Faster than FFmpeg's own choice on two CPUs. A constant, since in damaged streams the frames just before the first sign
+# of it come out otherwise with another number. Workers that read several videos at a time fill the other CPUs.
+_THREADS = 2
 
 
 def packet_times(path: Path) -> list[float]:
@@ -49,14 +49,15 @@ def packet_times(path: Path) -> list[float]:
 def pictures(path: Path) -> Iterator[Picture]:
     """Every frame that FFmpeg can decode, in order of presentation.
 
-    Several threads decode as long as nothing is wrong. Which frames come out of a damaged stream, and what is in them,
-    depends on the number of threads, so from the first sign of damage on one thread does it all.
+    Two threads decode as long as nothing is wrong. At the first sign of damage one begins again and goes on from there,
+    since several lose frames of a damaged stream. How many there are and when depends on neither; what FFmpeg makes of
+    the missing parts of a frame may differ from one decode to the next.
 
     Raises:
         MediaError: Not a video.
     """
     given = 0
-    for threads in (_num_threads(), 1):
+    for threads in (_THREADS, 1):
         decoding = _Decoding(path, threads)
         for at, picture in enumerate(decoding.pictures()):
             if decoding.damaged and threads > 1:
@@ -64,14 +65,8 @@ def pictures(path: Path) -> Iterator[Picture]:
             if at >= given:
                 given += 1
                 yield picture
-        if threads == 1 or not decoding.damaged:
+        if not decoding.damaged:
             return
-
-
-def _num_threads() -> int:
-    """The CPUs this process may use, as FFmpeg's own choice of one more is slower on two."""
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(usable, _MAX_THREADS)
 
 
 class _Census:
@@ -147,7 +142,7 @@ class _Decoding:
 def _opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     try:
         # Absolute, so that no name reads as a protocol; titles in another alphabet than UTF-8 are none of our business.
-        container = av.open(str(path.absolute()), "r", options=_OPTIONS, metadata_errors="replace")
+        container = av.open(str(path.absolute()), "r", container_options=_OPTIONS, metadata_errors="replace")
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise MediaError(f"{path}: {why_no_video(path)}") from error
     with container:
@@ -158,8 +153,8 @@ def _video_stream(container: InputContainer, path: Path) -> VideoStream:
     """The first stream of moving pictures; the cover of a piece of music is not one."""
     streams = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
     if not streams:
-        kinds = sorted({"a cover picture" if stream.type == "video" else stream.type for stream in container.streams})
-        raise MediaError(f"{path}: holds no video, only {' and '.join(kinds) or 'an empty container'}")
+        others = ["sound"] * bool(container.streams.audio) + ["a cover picture"] * bool(container.streams.video)
+        raise MediaError(f"{path}: holds no video, only {' and '.join(others) or 'other data'}")
     stream: VideoStream = streams[0]
     if stream.codec_context is None:
         raise MediaError(f"{path}: its video is coded in a way that FFmpeg does not know")

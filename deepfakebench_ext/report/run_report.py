@@ -33,11 +33,13 @@ class Report:
         level: What the text and the curves are about: `video` where there are videos, else `frame` or `clip`.
         figures: Name with its level, such as `frame_auc`, to figure; of every level there is.
         counts: Level to numbers of samples.
+        notices: Every warning that was printed with the figures.
     """
 
     level: Level
     figures: Mapping[str, Figure]
     counts: Mapping[Level, Counts]
+    notices: tuple[str, ...]
 
 
 def write_report(
@@ -74,13 +76,14 @@ def write_report(
     def unit_rows() -> Iterator[Row]:
         return _aligned(samples, predictions())
 
+    notices = [*notices, *_face_notices(predictions())]
     rows = {unit: unit_rows}
     if by_video:
         videos = video_scores(unit_rows(), aggregation_rule(aggregation))
         rows["video"] = lambda: _video_rows(videos)
         write_videos_csv(folder / VIDEOS, videos, head=head)
     write_scores_csv(folder / SCORES, unit_rows(), head=head)
-    report = _figures(rows)
+    report = _figures(rows, tuple(notices))
     text: dict[str, Any] = {"figures": report.figures, "counts": report.counts[report.level], "level": report.level}
     write_results_text(folder / RESULTS_TEXT, rows=rows[report.level], notices=notices, **text)
     if plots and report.figures[f"{report.level}_auc"].value is not None:
@@ -147,7 +150,18 @@ def _video_rows(videos: Sequence[VideoScore]) -> Iterator[Row]:
         yield number, video.sample, Prediction(video.sample.key, video.score, video.status, video.reason)
 
 
-def _figures(rows: Mapping[Level, Callable[[], Iterator[Row]]]) -> Report:
+def _face_notices(predictions: Iterable[Prediction]) -> list[str]:
+    """Say what was scored without a face: such scores are the detector's word on something it was not made for."""
+    frames = scored = 0
+    for prediction in predictions:
+        frames += prediction.faceless
+        scored += prediction.faceless > 0 and prediction.score is not None
+    if not frames:
+        return []
+    return [f"{frames} frames show no face; {scored} scores rest on such frames, the other frames were left out"]
+
+
+def _figures(rows: Mapping[Level, Callable[[], Iterator[Row]]], notices: tuple[str, ...]) -> Report:
     figures: dict[str, Figure] = {}
     counts: dict[Level, Counts] = {}
     level: Level = "frame"
@@ -156,7 +170,7 @@ def _figures(rows: Mapping[Level, Callable[[], Iterator[Row]]]) -> Report:
         figures |= binary_figures(labels, scores, level=level)
         pairs = [(sample.label, prediction.status) for _, sample, prediction in each()]
         counts[level] = count_samples([label for label, _ in pairs], [status for _, status in pairs])
-    return Report(level, figures, counts)
+    return Report(level, figures, counts, notices)
 
 
 def _labelled(rows: Iterable[Row]) -> tuple[Any, Any]:

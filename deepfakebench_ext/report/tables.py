@@ -19,7 +19,7 @@ Row = tuple[int, Sample, Prediction]
 
 SCHEMA_VERSION = 1
 SCORES_COLUMNS = (
-    *("key", "path", "label", "index", "start_s", "end_s", "score", "status", "reason"),
+    *("key", "path", "label", "index", "start_s", "end_s", "score", "status", "reason", "frames_faceless"),
     *("video", "dataset", "method", "head"),
 )
 VIDEOS_COLUMNS = (
@@ -116,6 +116,7 @@ def _csv_row(sample: Sample, prediction: Prediction, head: Head) -> dict[str, st
         "score": _number(prediction.score),
         "status": prediction.status,
         "reason": prediction.reason,
+        "frames_faceless": str(prediction.faceless),
     }
 
 

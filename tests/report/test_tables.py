@@ -67,7 +67,7 @@ def test_columns_are_named_and_absent_values_are_empty(tmp_path):
         "a.png",
         str(Path("in/a.png")),
         *("", "0", "", ""),
-        *("", "unreadable", "cut off after 12 bytes"),
+        *("", "unreadable", "cut off after 12 bytes", "0"),
         *("", "", ""),
         "untrained",
     ]

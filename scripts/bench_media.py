@@ -1,0 +1,238 @@
+#!/usr/bin/env python3
+"""How fast videos and faces are, as ratios measured side by side in one run.
+
+    python scripts/bench_media.py            # all four, about 10 minutes on 2 cores
+    python scripts/bench_media.py decode     # one of: faces, decode, cache, memory
+
+faces   photographs of 1024x768 with a face through CLIP ViT-L/14, against the older tool's way: two detections an
+        image, one core for them, float32, one image at a time. Full and coarse search.
+decode  32 frames of 600 of a 720p H.264 video with a keyframe every 250, against one sequential PyAV loop that decodes
+        to the last of these frames and converts the same 32.
+cache   a second detector over the same photographs with a warm crop cache, against the same detector over crops that
+        lie ready as files of the network's size.
+memory  peak resident memory over a video of 60 minutes, one frame a second, against that over one of 1 minute.
+
+Needs the extras video, faces and demo.
+"""
+
+from __future__ import annotations
+
+import copy
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import dlib
+import numpy as np
+import skimage.data
+import torch
+from PIL import Image
+
+from deepfakebench_ext import evaluate, gather_samples, load_detector
+from deepfakebench_ext.data.preprocess import resize_and_crop
+from deepfakebench_ext.evaluation import make_face_reader, make_reader
+from deepfakebench_ext.media.sampling import uniform_indices
+from deepfakebench_ext.media.video import sampled
+from deepfakebench_ext.models.base import Detector
+from deepfakebench_ext.types import Sample
+
+VIT_L_14 = {
+    "hidden_size": 1024,
+    "intermediate_size": 4096,
+    "num_hidden_layers": 24,
+    "num_attention_heads": 16,
+    "image_size": 224,
+    "patch_size": 14,
+    "projection_dim": 768,
+}
+TINY = {**VIT_L_14, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 2}
+MEAN, STD = [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711]
+ROUNDS = 3
+PHOTOS, OLDER_PHOTOS = 32, 4
+
+
+def detector(architecture: dict[str, int], dtype: str) -> Detector:
+    """A random CLIP of that architecture, as any weights would be loaded."""
+    values = {"model_name": "huggingface_clip", "architecture": architecture, "mean": MEAN, "std": STD}
+    return load_detector({**values, "resolution": architecture["image_size"]}, dtype=dtype)
+
+
+def photographs(folder: Path) -> list[Sample]:
+    """JPEGs of 1024x768 that show the astronaut's face at about 200 px, each shifted and lit otherwise."""
+    rng = np.random.default_rng(0)
+    large = cv2.resize(skimage.data.astronaut(), (1024, 1024), interpolation=cv2.INTER_CUBIC)
+    for index in range(PHOTOS):
+        rgb = np.roll(large, (int(rng.integers(-20, 20)), int(rng.integers(-150, 150))), axis=(0, 1))[:768]
+        path = folder / ("real" if index % 2 else "fake") / f"{index:03d}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.clip(rgb * rng.uniform(0.9, 1.1), 0, 255).astype(np.uint8)).save(path, quality=92)
+    return gather_samples(folder)
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """Time one call of `work`."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def score(model: Detector, samples: list[Sample], reading: dict[str, Any], **faces: Any) -> None:
+    """Score as the command does, results and all."""
+    with tempfile.TemporaryDirectory() as folder:
+        reader = make_reader(model, **reading, faces=make_face_reader(model, **faces))
+        evaluate(model, samples, reader=reader, output_dir=folder, plots=False)
+
+
+def older_tool(model: Detector, samples: list[Sample]) -> Callable[[], object]:
+    """Two detections an image, cut around the box, to a tensor, to PIL and through the processor, float32."""
+    from transformers import CLIPImageProcessor
+
+    processor = CLIPImageProcessor(image_mean=MEAN, image_std=STD)
+    find = dlib.get_frontal_face_detector()
+
+    def run() -> None:
+        for sample in samples:
+            rgb = cv2.cvtColor(cv2.imread(str(sample.path)), cv2.COLOR_BGR2RGB)
+            box = max(find(rgb, 1), key=lambda rect: rect.width() * rect.height())
+            crop = cv2.resize(rgb[max(0, box.top()) : box.bottom(), max(0, box.left()) : box.right()], (224, 224))
+            find(crop, 1)
+            tensor = torch.from_numpy(crop).permute(2, 0, 1) / 255
+            image = Image.fromarray((tensor.permute(1, 2, 0).numpy() * 255).astype(np.uint8))
+            with torch.no_grad():
+                model({"image": processor(images=image, return_tensors="pt")["pixel_values"]})
+
+    return run
+
+
+def compare(name: str, ours: Callable[[], object], theirs: Callable[[], object], share: float = 1.0) -> None:
+    """Time both in turn and print the median of `theirs / ours`, theirs having done `share` of the work of ours."""
+    pairs = [(seconds(theirs) / share, seconds(ours)) for _ in range(ROUNDS)]
+    ratios = [t / o for t, o in pairs]
+    print(
+        f"{name}: {statistics.median(ratios):.3f}  (evaluator {statistics.median(o for _, o in pairs):.2f} s, "
+        f"the other {statistics.median(t for t, _ in pairs):.2f} s; ratios {', '.join(f'{r:.3f}' for r in ratios)})",
+        flush=True,
+    )
+
+
+def faces(folder: Path) -> None:
+    """Print how many times faster photographs with faces are than the older way, with either search."""
+    samples, model = photographs(folder), detector(VIT_L_14, "auto")
+    few = samples[:: PHOTOS // OLDER_PHOTOS]
+    older = older_tool(copy.deepcopy(model).float(), few)
+    older()
+    for search in ("full", "coarse"):
+        ours: dict[str, Any] = {"face_detector": "dlib", "face_search": search}
+        name = f"faces   {search} search, speed of the evaluator / speed of the older way"
+        compare(name, lambda ours=ours: score(model, samples, {}, **ours), older, len(few) / len(samples))
+
+
+def film(path: Path, num_frames: int, size: tuple[int, int], gop: int, fps: int) -> None:
+    """Write an H.264 video with motion in it."""
+    rng = np.random.default_rng(0)
+    wall = cv2.resize(rng.integers(0, 256, (12, 20, 3), dtype=np.uint8), size, interpolation=cv2.INTER_CUBIC)
+    with av.open(str(path), "w") as container:
+        options = {"g": str(gop), "preset": "veryfast"}
+        stream = container.add_stream("libx264", rate=fps, options=options)
+        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+        for index in range(num_frames):
+            picture = av.VideoFrame.from_ndarray(np.roll(wall, 3 * index, axis=1), format="rgb24")
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode())
+
+
+def decode(folder: Path) -> None:
+    """Print our time for 32 frames of a video over that of one sequential loop."""
+    path = folder / "film.mp4"
+    film(path, 600, (1280, 720), 250, 25)
+    wanted = set(uniform_indices(600, 32))
+
+    def loop() -> None:
+        with av.open(str(path)) as container:
+            stream = container.streams.video[0]
+            stream.thread_type = "AUTO"
+            for index, frame in enumerate(container.decode(stream)):
+                if index in wanted:
+                    frame.to_ndarray(format="rgb24")
+                if index == max(wanted):
+                    break
+
+    def ours() -> None:
+        sampled(path, lambda n: uniform_indices(n, 32), lambda frame: None)
+
+    loop()
+    pairs = [(seconds(loop), seconds(ours)) for _ in range(3 * ROUNDS)]
+    ratio = statistics.median(o / t for t, o in pairs)
+    loop_s, ours_s = (statistics.median(column) for column in zip(*pairs, strict=True))
+    print(
+        f"decode  our time / time of one loop: {ratio:.3f}  (ours {ours_s:.2f} s, the loop {loop_s:.2f} s)", flush=True
+    )
+
+
+def cache(folder: Path) -> None:
+    """Print the time of a second detector with a warm crop cache over that with crops that lie ready."""
+    samples, model = photographs(folder / "photos"), detector(VIT_L_14, "auto")
+    kept: dict[str, Any] = {"face_detector": "dlib", "crop_cache": folder / "cache"}
+    reader = make_face_reader(model, **kept)
+    assert reader is not None
+    for sample in samples:
+        crop = reader.image(sample.path).frames[0].result
+        target = (folder / "crops" / sample.key).with_suffix(".png")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(resize_and_crop(crop.rgb, model.preprocess).permute(1, 2, 0).numpy()).save(target)  # type: ignore[union-attr]
+    ready = gather_samples(folder / "crops")
+    compare(
+        "cache   speed with a warm crop cache / speed with ready crops",
+        lambda: score(model, samples, {}, **kept),
+        lambda: score(model, ready, {}),
+    )
+
+
+def memory(folder: Path) -> None:
+    """Print how much more memory an hour takes than a minute."""
+    for minutes in (1, 60):
+        film(folder / f"{minutes}.mp4", minutes * 60 * 10, (640, 360), 100, 10)
+    peaks = [_peak(folder / f"{minutes}.mp4") for minutes in (1, 60)]
+    more = peaks[1] - peaks[0]
+    print(
+        f"memory  peak over 60 minutes {peaks[1]:.0f} MB, over 1 minute {peaks[0]:.0f} MB: {more:+.0f} MB", flush=True
+    )
+
+
+def _peak(path: Path) -> float:
+    done = subprocess.run([sys.executable, __file__, "--peak", str(path)], check=True, capture_output=True, text=True)
+    return float(done.stdout)
+
+
+def print_peak(path: Path) -> None:
+    """Evaluate one video, a frame a second, with a small detector and print this process's peak memory in MB."""
+    score(detector(TINY, "float32"), gather_samples(video=path), {"sampling": "fps", "fps": 1.0})
+    # Not getrusage: its maximum begins with that of the process which started this one.
+    status = Path("/proc/self/status").read_text()
+    print(int(status.split("VmHWM:")[1].split()[0]) / 1024)
+
+
+def main() -> None:
+    """Run the benchmarks named on the command line, or all."""
+    benchmarks = {"faces": faces, "decode": decode, "cache": cache, "memory": memory}
+    if sys.argv[1:2] == ["--peak"]:
+        print_peak(Path(sys.argv[2]))
+        return
+    unknown = [name for name in sys.argv[1:] if name not in benchmarks]
+    if unknown:
+        sys.exit(f"unknown benchmark {unknown[0]!r}; known are {', '.join(benchmarks)}")
+    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}")
+    for name in sys.argv[1:] or benchmarks:
+        with tempfile.TemporaryDirectory() as folder:
+            benchmarks[name](Path(folder))
+
+
+if __name__ == "__main__":
+    main()
