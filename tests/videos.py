@@ -85,20 +85,6 @@ def stamped_video(
     return [tick / fps for tick in ticks]
 
 
-def still_video(path: Path, num_frames: int, *, size: tuple[int, int], fps: int) -> None:
-    """Write a long video of one repeated picture, quickly."""
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=fps)
-        stream.width, stream.height = size
-        stream.pix_fmt = "yuv420p"
-        stream.options = {"preset": "ultrafast", "g": "250"}
-        frame = av.VideoFrame.from_ndarray(stamp(0, size)).reformat(format="yuv420p")
-        for number in range(num_frames):
-            frame.pts, frame.time_base = number, Fraction(1, fps)
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
-
-
 def sound(path: Path, *, cover: bool = False) -> None:
     """Write a file of silence; with `cover`, and a picture as pieces of music have."""
     with av.open(str(path), "w") as container:

@@ -1,4 +1,9 @@
-"""Video files through the FFmpeg inside OpenCV: slower to plan, and everywhere that PyAV is not installed."""
+"""Video files through the FFmpeg inside OpenCV: what there is where PyAV is not installed.
+
+Slower to plan, and not in all things PyAV's equal: the wheels of OpenCV decode no AV1; from 4.13 on, OpenCV returns
+whatever was in memory for interlaced frames, and says that it succeeded (vllm-project/vllm#47853); releases such as 4.8
+convert all colours by BT.601; mirrored displays are not mirrored; the cover of a piece of music is a video.
+"""
 
 from __future__ import annotations
 

@@ -26,8 +26,8 @@ from deepfakebench_ext.media.sniff import why_no_video
 # Playlists and pictures are not among them: a text file must not make FFmpeg open others.
 _FORMATS = "mov,avi,matroska,mpeg,mpegts,flv,asf,ogg,mpegvideo,m4v,h264,hevc"
 _OPTIONS = {"format_whitelist": _FORMATS, "protocol_whitelist": "file"}
-# Faster than FFmpeg's own choice on two CPUs. A constant, since in damaged streams the frames just before the first sign
-# of it come out otherwise with another number. Workers that read several videos at a time fill the other CPUs.
+# Faster than FFmpeg's own choice on two CPUs. A constant, since the frames just before the first sign of damage come
+# out otherwise with another number. Workers that read several videos at a time fill the other CPUs.
 _THREADS = 2
 
 

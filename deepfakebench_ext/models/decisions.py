@@ -16,18 +16,22 @@ from deepfakebench_ext.data.preprocess import (
 )
 from deepfakebench_ext.errors import ConfigError
 from deepfakebench_ext.host.checkout import find_checkout
-from deepfakebench_ext.models.source import Source, read_json, resolve_config, resolve_weights
+from deepfakebench_ext.models.source import Source, parse_weights, read_json, resolve_config, resolve_weights
 
 
 def config_for(weights: str | None) -> str:
     """Return the name of the shipped config that takes `weights`, by the class that its config.json names.
 
-    A lone file says nothing of its class; then, and without weights, it is `huggingface_clip`, as in the older tool.
+    Of a hub repository only that file is fetched. A lone file says nothing of its class; then, and without weights, it
+    is `huggingface_clip`, as in the older tool.
+
+    Raises:
+        WeightsError: The weights, or their config.json, cannot be had.
     """
-    source = resolve_weights(weights) if weights is not None else None
-    if source is None or source.folder is None:
+    found = parse_weights(weights) if weights is not None else None
+    if found is None or (isinstance(found, Path) and found.is_file() and not (found.parent / "config.json").is_file()):
         return "huggingface_clip"
-    config = read_json(source.folder / "config.json")
+    config = resolve_config(str(weights))
     classes = " ".join(config.get("architectures") or [])
     if "ForImageClassification" in classes:
         return "huggingface_image"

@@ -44,7 +44,7 @@ def fetch(repo: str, filename: str, revision: str | None) -> Path | None:
             if cached is not None:  # the cache remembers that this commit has no such file
                 return None
         if not constants.HF_HUB_OFFLINE:
-            logger.info("asking %s for %s of %s", constants.ENDPOINT, filename, _name(repo, revision))
+            logger.info("asking %s for %s of %s", constants.ENDPOINT, filename, repo)
         return Path(hf_hub_download(repo, filename, revision=revision))
     except LocalEntryNotFoundError as error:  # a subclass of EntryNotFoundError, and of another meaning
         if constants.HF_HUB_OFFLINE and filename != "config.json":

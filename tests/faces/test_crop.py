@@ -1,0 +1,296 @@
+"""Crops: aligned as DeepfakeBench aligns, cut around a box, one place for a clip, and what becomes of a missing face."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+import types
+import warnings
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from conftest import FIVE
+from scenes import head, scene
+
+from deepfakebench_ext.faces.align import similarity, template, transform_points
+from deepfakebench_ext.faces.crop import NO_FACE, FaceCrop, Miss, crop_clip, crop_frame, crop_frames
+from deepfakebench_ext.faces.detect import Face
+from deepfakebench_ext.faces.settings import FaceSettings, face_settings, open_detector
+from deepfakebench_ext.host.checkout import find_checkout
+
+ALIGNED = FaceSettings("dlib", (224, 224))
+EYES_NOSE_MOUTH = np.array(list(FIVE.values()), dtype=np.float64)
+
+
+class Given:
+    """A face detector that finds what it was given: for each frame, in turn, its faces."""
+
+    def __init__(self, *found: list[Face]) -> None:
+        self._found = list(found)
+
+    def detect(self, rgb: np.ndarray) -> list[Face]:
+        return self._found.pop(0) if len(self._found) > 1 else self._found[0]
+
+
+def face(points=None, bbox=(100.0, 100.0, 200.0, 200.0)):
+    return Face(tuple(map(float, bbox)), None if points is None else np.asarray(points, dtype=np.float64), 1.0)
+
+
+def real_face(shift=(0, 0)):
+    return face(EYES_NOSE_MOUTH + shift)
+
+
+@pytest.fixture
+def grid():
+    """uint8 (120, 160, 3) whose pixels say where they are."""
+    rows, columns = np.mgrid[0:120, 0:160]
+    return np.stack([rows, columns, np.full_like(rows, 255)], axis=-1).astype(np.uint8)
+
+
+# Aligned by landmarks
+
+
+def test_the_crop_of_the_astronaut_is_the_recorded_one(astronaut):
+    """OpenCV 4 samples on a grid of 1/32 px, OpenCV 5 where the point is: up to 3 levels apart on her face."""
+    crop = crop_frame(astronaut, Given([real_face()]), ALIGNED)
+    assert crop.rgb.dtype == np.uint8
+    assert crop.rgb.shape == (224, 224, 3)
+    assert crop.face_found
+    assert not crop.is_full_frame
+    sampled = crop.rgb[16:224:48, 16:224:48].astype(int)
+    assert np.abs(sampled - GOLDEN).max() <= (1 if int(cv2.__version__.split(".")[0]) >= 5 else 4)
+    assert crop.rgb.mean(axis=(0, 1)) == pytest.approx(GOLDEN_MEAN, abs=0.1)
+
+
+def test_the_five_points_land_on_the_template(astronaut):
+    moved = transform_points(template((256, 256)), np.array([[0.5, 0, 100], [0, 0.5, 30]]))
+    crop = crop_frame(astronaut, Given([face(moved)]), replace(ALIGNED, size_px=(256, 256)))
+    np.testing.assert_allclose(crop.landmarks_px, template((256, 256)), atol=1e-3)
+
+
+@pytest.mark.parametrize("points", [68, 81])
+def test_the_landmarks_of_a_crop_are_those_of_the_frame_moved_by_its_matrix(astronaut, landmark_models, points):
+    settings = face_settings("dlib", (224, 224), landmark_model=landmark_models[points])
+    detector = open_detector(settings)
+    crop = crop_frame(astronaut, detector, settings)
+    landmarks = max(detector.detect(astronaut), key=lambda found: found.score).landmarks_px
+    five = landmarks[[37, 44, 30, 49, 55]].astype(np.float32)
+    expected = transform_points(landmarks, similarity(five, template((224, 224))))
+    assert crop.landmarks_px.shape == (points, 2)
+    np.testing.assert_array_equal(crop.landmarks_px, expected)
+    assert np.abs(crop.landmarks_px[[37, 44, 30, 49, 55]] - template((224, 224))).max() < 10
+
+
+def test_what_the_frame_does_not_show_is_black(astronaut):
+    crop = crop_frame(np.full((60, 60, 3), 200, np.uint8), Given([face(EYES_NOSE_MOUTH - (200, 100))]), ALIGNED)
+    assert (crop.rgb[:, 0] == 0).all()
+    assert crop.rgb.max() == 200
+
+
+@pytest.mark.parametrize("size_px", [(224, 320), (320, 224)])
+def test_a_crop_that_is_not_square_shows_more_on_two_sides(astronaut, size_px):
+    whole = crop_frame(astronaut, Given([real_face()]), replace(ALIGNED, size_px=size_px))
+    square = crop_frame(astronaut, Given([real_face()]), ALIGNED)
+    assert whole.rgb.shape[:2] == size_px
+    middle = whole.rgb[:, 48:272] if size_px[1] > 224 else whole.rgb[48:272]
+    assert np.abs(middle.astype(int) - square.rgb).max() <= 4
+
+
+def test_a_frame_too_wide_for_opencv_4_gives_the_same_crop(astronaut):
+    wide = np.zeros((512, 40000, 3), np.uint8)
+    wide[:, 30000:30512] = astronaut
+    crop = crop_frame(wide, Given([real_face((30000, 0))]), ALIGNED)
+    expected = crop_frame(astronaut, Given([real_face()]), ALIGNED)
+    assert np.abs(crop.rgb.astype(int) - expected.rgb).mean() < 0.05
+    np.testing.assert_allclose(crop.landmarks_px, expected.landmarks_px, atol=0.01)
+
+
+def test_the_frame_is_left_as_it_is(astronaut):
+    before = astronaut.copy()
+    crop = crop_frame(astronaut, Given([real_face()]), ALIGNED)
+    crop.rgb[:] = 0
+    np.testing.assert_array_equal(astronaut, before)
+
+
+# Around a box
+
+
+def test_without_landmarks_the_square_around_the_box_is_cut(grid):
+    settings = replace(ALIGNED, size_px=(26, 26))
+    crop = crop_frame(grid, Given([face(bbox=(50, 40, 70, 56))]), settings)
+    np.testing.assert_array_equal(crop.rgb, grid[35:61, 47:73])
+    assert crop.landmarks_px is None
+
+
+def test_a_box_at_the_border_is_filled_up_with_black(grid):
+    crop = crop_frame(grid, Given([face(bbox=(-5, 105, 15, 125))]), replace(ALIGNED, size_px=(26, 26)))
+    np.testing.assert_array_equal(crop.rgb[:18, 8:], grid[102:120, 0:18])
+    assert (crop.rgb[18:] == 0).all()
+    assert (crop.rgb[:, :8] == 0).all()
+
+
+@pytest.mark.parametrize("bbox", [(500, 500, 520, 520), (-520, -520, -500, -500)])
+def test_a_box_outside_of_the_frame_is_black(grid, bbox):
+    assert not crop_frame(grid, Given([face(bbox=bbox)]), ALIGNED).rgb.any()
+
+
+def test_a_large_box_is_averaged_and_not_thinned_out():
+    stripes = np.zeros((104, 104, 3), np.uint8)
+    stripes[:, ::2] = 200
+    crop = crop_frame(stripes, Given([face(bbox=(12, 12, 92, 92))]), replace(ALIGNED, size_px=(26, 26)))
+    assert (crop.rgb == 100).all()
+
+
+def test_the_scale_is_the_share_of_the_box_that_is_shown(grid):
+    settings = replace(ALIGNED, size_px=(40, 40), scale=2.0)
+    crop = crop_frame(grid, Given([face(bbox=(50, 40, 70, 60))]), settings)
+    np.testing.assert_array_equal(crop.rgb, grid[30:70, 40:80])
+
+
+# Which face, and none
+
+
+def test_the_largest_face_is_cut(grid):
+    small, large = face(bbox=(10, 10, 20, 20)), face(bbox=(50, 40, 70, 60))
+    crop = crop_frame(grid, Given([small, large, small]), replace(ALIGNED, size_px=(26, 26)))
+    np.testing.assert_array_equal(crop.rgb, grid[37:63, 47:73])
+
+
+def test_no_face_is_a_miss_with_its_reason(grid):
+    miss = crop_frame(grid, Given([]), ALIGNED)
+    assert miss == Miss(NO_FACE)
+
+
+def test_the_full_frame_instead_of_a_face_says_that_it_is_one(grid):
+    crop = crop_frame(grid, Given([]), replace(ALIGNED, no_face="full_frame"))
+    np.testing.assert_array_equal(crop.rgb, grid)
+    assert crop.is_full_frame
+    assert not crop.face_found
+    assert crop.reason == NO_FACE
+
+
+@pytest.mark.parametrize("points", [np.full((5, 2), 50.0), np.full((5, 2), np.nan)])
+def test_landmarks_that_fix_no_crop_are_a_miss_with_the_reason(grid, points):
+    assert "no usable face: " in crop_frame(grid, Given([face(points)]), ALIGNED).reason
+    crop = crop_frame(grid, Given([face(points)]), replace(ALIGNED, no_face="full_frame"))
+    assert crop.is_full_frame
+    assert "no usable face: " in crop.reason
+
+
+@pytest.mark.parametrize("frame", [np.zeros((9, 9), np.uint8), np.zeros((9, 9, 3)), np.zeros((0, 9, 3), np.uint8)])
+def test_what_is_no_rgb_frame_is_an_error(frame):
+    with pytest.raises(ValueError, match=r"must be uint8 of shape \(H, W, 3\)"):
+        crop_frame(frame, Given([]), ALIGNED)
+
+
+# Clips
+
+
+def test_all_frames_of_a_clip_are_cut_at_the_median_of_the_landmarks(astronaut):
+    jitter = [(0, 0), (1, 0), (0, 1), (-1, 0), (40, -30)]
+    crops = crop_clip([astronaut] * 5, Given(*([real_face(move)] for move in jitter)), ALIGNED)
+    expected = crop_frame(astronaut, Given([real_face()]), ALIGNED)
+    for crop in crops:
+        np.testing.assert_array_equal(crop.rgb, expected.rgb)
+    scale = np.linalg.norm(np.diff(expected.landmarks_px[:2], axis=0)) / np.linalg.norm(EYES_NOSE_MOUTH[1] - EYES_NOSE_MOUTH[0])
+    moved = [np.linalg.norm((crop.landmarks_px - expected.landmarks_px)[0]) / scale for crop in crops]
+    np.testing.assert_allclose(moved, [0, 1, 1, 1, 50], atol=1e-3)
+
+
+def test_boxes_of_a_clip_have_a_median_too(grid):
+    boxes = [(50, 40, 70, 60), (52, 42, 72, 62), (10, 10, 20, 20)]
+    crops = crop_clip([grid] * 3, Given(*([face(bbox=box)] for box in boxes)), replace(ALIGNED, size_px=(26, 26)))
+    for crop in crops:
+        np.testing.assert_array_equal(crop.rgb, grid[37:63, 47:73])
+
+
+def test_a_frame_of_a_clip_without_a_face_is_cut_where_the_others_are(astronaut):
+    crops = crop_clip([astronaut, astronaut[:, ::-1], astronaut], Given([real_face()], [], [real_face()]), ALIGNED)
+    assert [crop.face_found for crop in crops] == [True, False, True]
+    assert crops[1].landmarks_px is None
+    assert not crops[1].is_full_frame
+    mirrored = crop_frame(astronaut[:, ::-1], Given([real_face()]), ALIGNED)
+    np.testing.assert_array_equal(crops[1].rgb, mirrored.rgb)
+
+
+def test_a_clip_without_any_face_is_all_misses_or_all_full_frames(grid):
+    assert crop_clip([grid] * 3, Given([]), ALIGNED) == [Miss(NO_FACE)] * 3
+    crops = crop_clip([grid] * 3, Given([]), replace(ALIGNED, no_face="full_frame"))
+    assert [crop.is_full_frame for crop in crops] == [True] * 3
+
+
+def test_frames_of_different_sizes_have_no_common_place(grid):
+    miss, _ = crop_clip([grid, grid[1:]], Given([face()]), ALIGNED)
+    assert "differ in size: 160x119, 160x120; use --crop frame" in miss.reason
+
+
+def test_no_frames_are_no_crops():
+    assert crop_clip([], Given([]), ALIGNED) == []
+
+
+def test_per_frame_each_has_its_own_place_and_per_clip_they_share_one(astronaut):
+    faces = [real_face()], [real_face((30, 0))], []
+    each = crop_frames([astronaut] * 3, Given(*faces), replace(ALIGNED, per="frame"))
+    assert [type(crop) for crop in each] == [FaceCrop, FaceCrop, Miss]
+    assert np.abs(each[0].rgb.astype(int) - each[1].rgb).mean() > 5
+    shared = crop_frames([astronaut] * 3, Given(*faces), replace(ALIGNED, per="clip"))
+    np.testing.assert_array_equal(shared[0].rgb, shared[1].rgb)
+    np.testing.assert_array_equal(shared[0].rgb, shared[2].rgb)
+
+
+# With dlib, end to end, and against DeepfakeBench itself
+
+
+def test_a_face_is_aligned_wherever_and_however_large_it_is(astronaut, landmark_models):
+    settings = face_settings("dlib", (112, 112), landmark_model=landmark_models[81])
+    detector = open_detector(settings)
+    frames = [scene(head(astronaut), (400, 500), 120, (200, 150)), scene(head(astronaut), (400, 500), 200, (260, 200))]
+    crops = [crop_frame(frame, detector, settings).rgb.astype(float) for frame in frames]
+    assert np.corrcoef(crops[0].ravel(), crops[1].ravel())[0, 1] > 0.95
+
+
+@pytest.fixture(scope="session")
+def host_crop():
+    """DeepfakeBench's own `extract_aligned_face_dlib`, from its checkout, or a skip."""
+    pytest.importorskip("dlib", reason="dlib is not installed (extra `faces`)")
+    here = Path(__file__).parents[2] / "vendors/DeepfakeBench"
+    root = find_checkout(None if os.environ.get("DEEPFAKEBENCH_ROOT") or not here.is_dir() else here)
+    if root is None:
+        pytest.skip("no DeepfakeBench checkout: set DEEPFAKEBENCH_ROOT or put one at vendors/DeepfakeBench")
+    imutils = types.ModuleType("imutils")
+    imutils.face_utils = types.SimpleNamespace(shape_to_np=lambda shape: [(p.x, p.y) for p in shape.parts()])
+    spec = importlib.util.spec_from_file_location("host_preprocess", root / "preprocessing/preprocess.py")
+    module = importlib.util.module_from_spec(spec)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "imutils", imutils)
+        spec.loader.exec_module(module)
+    return module.extract_aligned_face_dlib
+
+
+@pytest.mark.host
+@pytest.mark.parametrize("points", [68, 81])
+@pytest.mark.parametrize("side", [224, 256])
+def test_the_crop_is_that_of_deepfakebench_to_the_pixel(host_crop, astronaut, landmark_models, points, side):
+    import dlib
+
+    settings = face_settings("dlib", (side, side), landmark_model=landmark_models[points])
+    detector, own = open_detector(settings), dlib.get_frontal_face_detector()
+    predictor = dlib.shape_predictor(str(landmark_models[points]))
+    compared = 0
+    for width, angle in ((91, 0), (70, -8), (150, 5), (230, 10)):
+        frame = scene(astronaut, (360, 480), width, angle=angle)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it calls scikit-image under names of before
+            theirs, _, _ = host_crop(own, predictor, np.ascontiguousarray(frame[..., ::-1]), res=side)
+        if theirs is not None:  # it drops what it does not find again in the crop
+            np.testing.assert_array_equal(crop_frame(frame, detector, settings).rgb, theirs[..., ::-1])
+            compared += 1
+    assert compared >= 3
+
+
+GOLDEN_MEAN = (0.0, 0.0, 0.0)
+GOLDEN = np.zeros((5, 5, 3), dtype=int)
