@@ -9,20 +9,32 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from deepfakebench_ext.evaluation import Evaluation, evaluate, gather_samples
+    from deepfakebench_ext.evaluation import Evaluation, evaluate
     from deepfakebench_ext.host.registry import DETECTOR, register
+    from deepfakebench_ext.inputs import gather_samples, make_face_reader, make_reader
     from deepfakebench_ext.models.loading import load_detector
 
 __version__ = "0.1.0"
 
-__all__ = ["DETECTOR", "Evaluation", "evaluate", "gather_samples", "load_detector", "register"]
+__all__ = [
+    "DETECTOR",
+    "Evaluation",
+    "evaluate",
+    "gather_samples",
+    "load_detector",
+    "make_face_reader",
+    "make_reader",
+    "register",
+]
 
 _PUBLIC = {
     "DETECTOR": "deepfakebench_ext.host.registry",
     "Evaluation": "deepfakebench_ext.evaluation",
     "evaluate": "deepfakebench_ext.evaluation",
-    "gather_samples": "deepfakebench_ext.evaluation",
+    "gather_samples": "deepfakebench_ext.inputs",
     "load_detector": "deepfakebench_ext.models.loading",
+    "make_face_reader": "deepfakebench_ext.inputs",
+    "make_reader": "deepfakebench_ext.inputs",
     "register": "deepfakebench_ext.host.registry",
 }
 

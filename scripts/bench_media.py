@@ -37,7 +37,7 @@ from PIL import Image
 
 from deepfakebench_ext import evaluate, gather_samples, load_detector
 from deepfakebench_ext.data.preprocess import resize_and_crop
-from deepfakebench_ext.evaluation import make_face_reader, make_reader
+from deepfakebench_ext.inputs import make_face_reader, make_reader
 from deepfakebench_ext.media.sampling import uniform_indices
 from deepfakebench_ext.media.video import sampled
 from deepfakebench_ext.models.base import Detector

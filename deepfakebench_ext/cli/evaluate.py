@@ -47,12 +47,13 @@ def evaluate(**given: Any) -> None:
     from deepfakebench_ext import evaluation
     from deepfakebench_ext.config import load_config
     from deepfakebench_ext.host.registry import DETECTOR as REGISTRY
+    from deepfakebench_ext.inputs import gather_samples
     from deepfakebench_ext.models.decisions import config_for
 
     said = Options(**given)
     _hush_transformers()
     settings = load_config(said.detector_config or config_for(said.weights))
-    samples = evaluation.gather_samples(
+    samples = gather_samples(
         said.image,
         said.manifest,
         video=said.video,
@@ -97,7 +98,7 @@ def _load(settings: Any, said: Options) -> Detector:
 
 
 def _reader(detector: Detector, said: Options) -> Reader:
-    from deepfakebench_ext.evaluation import make_face_reader, make_reader
+    from deepfakebench_ext.inputs import make_face_reader, make_reader
 
     short: Any = said.short_video
     chosen: dict[str, Any] = {

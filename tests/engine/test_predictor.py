@@ -19,7 +19,7 @@ from deepfakebench_ext.data.reading import Unit
 from deepfakebench_ext.engine.loader import read_units
 from deepfakebench_ext.engine.predictor import default_batch_size, predict
 from deepfakebench_ext.errors import ModelError
-from deepfakebench_ext.evaluation import make_reader
+from deepfakebench_ext.inputs import make_reader
 from deepfakebench_ext.models.base import Detector
 from deepfakebench_ext.models.probability import fake_probability, two_class_logits
 from deepfakebench_ext.types import LabelOrder, Prediction, Sample

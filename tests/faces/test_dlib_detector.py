@@ -8,8 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import cv2
 import numpy as np
 import pytest
-from conftest import FACE, train_landmark_model
-from scenes import head, scene
+from scenes import FACE, head, scene, train_landmark_model
 
 from deepfakebench_ext.errors import ConfigError, MissingExtraError
 from deepfakebench_ext.faces import dlib_detector

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -234,6 +235,7 @@ def test_a_stream_cut_in_the_middle_starts_at_what_can_be_decoded(made, tmp_path
     assert [frame.time_s for frame in frames] == pytest.approx([k / 25 for k in range(len(frames))], abs=ROUNDED)
     result = sampled(tmp_path / "v.ts", lambda n: uniform_indices(n, 3), lambda f: stamp_of(f.rgb), backend=backend)
     assert result.items == (first, first + (len(frames) - 1) // 2, NUM_FRAMES - 1)
+    assert not result.replanned
 
 
 @backends
@@ -277,6 +279,38 @@ def test_damage_costs_the_same_frames_with_any_backend_and_number_of_threads(mad
     for threads in (1, 3):
         monkeypatch.setattr(pyav_backend, "_THREADS", threads)
         assert times_s("pyav") == expected
+
+
+@pytest.mark.parametrize("threads", [1, 2, 4])
+@pytest.mark.parametrize("stop", [0.54, 0.62, 0.74, 0.86])
+def test_no_thread_keeps_the_last_frames_of_a_file_cut_short(made, tmp_path, monkeypatch, stop, threads):
+    piece(made("fragments.mp4")[0], tmp_path / "v.mp4", 0.0, stop)
+    monkeypatch.setattr(pyav_backend, "_THREADS", threads)
+    assert stamps(everything(tmp_path / "v.mp4", "pyav")) == stamps(everything(tmp_path / "v.mp4", "opencv"))
+
+
+def test_from_the_first_damage_on_one_thread_decodes(monkeypatch):
+    class Decoding:
+        """Two threads notice damage at their third frame; one gets more out of the file."""
+
+        def __init__(self, path, threads):
+            self.threads, self.damaged = threads, False
+
+        def pictures(self):
+            for number in range(3 if self.threads > 1 else 5):
+                self.damaged = number >= 2
+                yield (self.threads, number)
+
+    monkeypatch.setattr(pyav_backend, "_Decoding", Decoding)
+    assert list(pyav_backend.pictures("v.mp4")) == [(2, 0), (2, 1), (1, 2), (1, 3), (1, 4)]
+
+
+def test_a_frame_that_ffmpeg_calls_corrupt_is_a_sign_of_damage():
+    decoding = pyav_backend._Decoding("v.mp4", 2)
+    for corrupt in (False, True):
+        frames = [SimpleNamespace(is_corrupt=False), SimpleNamespace(is_corrupt=corrupt)]
+        assert decoding._frames(SimpleNamespace(decode=lambda packet, frames=frames: frames), None) == frames
+        assert decoding.damaged is corrupt
 
 
 @backends

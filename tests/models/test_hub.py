@@ -308,7 +308,7 @@ def unreachable(home: Path) -> Iterator[Client]:
 def test_an_unreachable_hub_says_what_is_waited_for_and_gives_up(unreachable: Client, repo: str) -> None:
     answer = unreachable.ask("resolve", repo)
     assert answer.log[0].startswith("asking http://127.0.0.1:")
-    assert answer.log[0].endswith(f"for config.json of '{repo}'")
+    assert answer.log[0].endswith(f"for config.json of {repo}")
     assert answer.kind == "WeightsError"
     assert "refused" in answer.error
     assert "check the network or HF_ENDPOINT, or give a local path" in answer.error
