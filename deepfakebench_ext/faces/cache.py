@@ -41,6 +41,7 @@ _CHECKSUM, _LENGTH = struct.Struct("<I"), struct.Struct("<Q")
 _LOOK_SHARE = 1 / 64
 # Eviction goes on down to this share of the limit, so that it does not begin anew at once.
 _KEEP_SHARE = 0.9
+_PATIENCE_S, _POLL_S = 30.0, 0.005
 _ABANDONED_S = 3600.0
 
 # What reading an entry raises that is not one, or not whole.
@@ -172,8 +173,10 @@ class CropCache:
             if self._unseen_bytes < self._max_bytes * _LOOK_SHARE:
                 return
             self._unseen_bytes = incoming
-        with contextlib.suppress(Timeout), FileLock(self._folder / _LOCK, timeout=0):  # unless another one is at it
-            _evict(self._folder, self._max_bytes, incoming)
+            lock = FileLock(self._folder / _LOCK)
+            # One at a time, or writers would outrun the one that evicts. Unless that one hangs.
+            with contextlib.suppress(Timeout), lock.acquire(timeout=_PATIENCE_S, poll_interval=_POLL_S):
+                _evict(self._folder, self._max_bytes, incoming)
 
 
 def _evict(folder: Path, max_bytes: int, incoming: int) -> None:

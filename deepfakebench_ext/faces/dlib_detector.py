@@ -19,7 +19,7 @@ from deepfakebench_ext.faces.detect import MODEL_FILES, RGB, WARP_LIMIT_PX, Face
 
 MAX_FULL_PIXELS = 2**24
 """Up to 16.8 million pixels (5016 x 3344) dlib's full search enlarges the frame to twice its size, as DeepfakeBench
-does: 0.2 s for 1024 x 768, 9 s and 700 MB at this limit. Larger frames are searched as if they had this size."""
+does: 0.2 s for 1024 x 768, 5 s and 700 MB at this limit. Larger frames are searched as if they had this size."""
 
 # dlib looks for faces in a pyramid whose levels shrink by 5/6. A box is 73 px wide at its level, so that the smallest
 # that a search finds are 73 px wide in the searched image, and the next larger ones 87 or 88.
