@@ -13,7 +13,7 @@ import click
 from deepfakebench_ext import __version__
 from deepfakebench_ext.errors import ExtError
 
-_VERBS = {"evaluate": "deepfakebench_ext.cli.evaluate"}
+_VERBS = {"evaluate": "deepfakebench_ext.cli.evaluate", "extract": "deepfakebench_ext.cli.extract"}
 
 
 class _LazyGroup(click.Group):

@@ -70,10 +70,10 @@ def places(samples: Sequence[Sample], dataset: str) -> list[Place]:
 
 def _wanted(sample: Sample, dataset: str) -> Place:
     parts = [part.replace("\\", "_") for part in sample.key.split("/") if part != "."]
-    *folders, name = [part for part in parts if part not in _KINDS] or [dataset]
+    *folders, name = [part for part in parts if part.casefold() not in _KINDS] or [dataset]
     if is_video_name(name):
         name = name.rpartition(".")[0]
-    if sample.label is not None and _label(folders) != sample.label:
+    if sample.label is not None and not _say(folders, sample.label):
         folders = [*folders, LABEL_NAMES[sample.label].lower()]
     return Place("/".join(folders or [_UNLABELLED]), name)
 
@@ -82,24 +82,19 @@ def _tagged(place: Place, sample: Sample) -> Place:
     tag = hashlib.sha256(sample.key.encode()).hexdigest()[:_TAG_DIGITS]
     short = place.video.encode()[:_MAX_NAME_BYTES].decode("utf-8", "ignore")
     named = replace(place, video=f"{short}-{tag}")
-    return named if _says(named) == sample.label else replace(place, video=f"video-{tag}")
+    return named if _is_good(named, sample.label) else replace(place, video=f"video-{tag}")
 
 
 def _is_good(place: Place, label: Label | None) -> bool:
-    return _says(place) == label and len(place.video.encode()) <= _MAX_NAME_BYTES
+    return _say(place.frames.split("/"), label) and len(place.video.encode()) <= _MAX_NAME_BYTES + _TAG_DIGITS + 1
 
 
-def _says(place: Place) -> Label | None:
-    """What the folders say about the frames to whoever reads them as a video."""
-    return _label(place.frames.split("/"))
-
-
-def _label(folders: Sequence[str]) -> Label | None:
-    """What folders say; nothing where they contradict each other."""
+def _say(folders: Sequence[str], label: Label | None) -> bool:
+    """Whether folders say that label to whoever reads what lies in them."""
     try:
-        return label_of(folders)
+        return label_of(folders) == label
     except ConfigError:
-        return None
+        return False
 
 
 def _identity(place: Place) -> str:

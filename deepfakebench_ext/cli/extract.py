@@ -1,0 +1,117 @@
+"""`dfb-ext extract`, and `extract_frames.py`: videos to aligned crops in DeepfakeBench's layout."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from deepfakebench_ext.cli.options import options
+from deepfakebench_ext.errors import ConfigError
+from deepfakebench_ext.types import FAKE, REAL
+
+if TYPE_CHECKING:
+    from deepfakebench_ext.extraction import Extraction
+
+_EXAMPLES = """
+\b
+Examples:
+  extract_frames.py --input_dir videos/ --output_dir datasets/ --landmark_model shape_predictor_81_face_landmarks.dat
+  extract_frames.py --input_dir videos/ --output_dir datasets/ --face_detector dlib --fps 5 --split train
+
+\b
+Labels come from directory names (real, original, ... / fake, deepfake, ...).
+The same command goes on where it was cut off.
+Exit codes: 0 done, 1 failure, 2 usage, 3 done but some videos gave no frame.
+"""
+
+_PLACES = (
+    click.option("--input_dir", required=True, help="Folder searched in all depths for videos and folders of frames."),
+    click.option("--output_dir", required=True, help="Where <dataset>/ and <dataset>.json go."),
+    click.option("--dataset", help="Name of the dataset in DeepfakeBench. Default: that of the input folder."),
+    click.option(
+        "--split",
+        default="test",
+        show_default=True,
+        help="Where the JSON lists the videos: train, val, test, or several.",
+    ),
+    click.option(
+        "--run_from",
+        help="Folder from which DeepfakeBench is run; the JSON's paths are relative to it. "
+        "Default: its checkout (DEEPFAKEBENCH_ROOT, vendors/DeepfakeBench, or around this folder), else this folder.",
+    ),
+)
+_FRAMES = (
+    click.option("--sampling", help="uniform, first or fps. Default: fps with --fps, else uniform."),
+    click.option("--num_frames", type=int, help="For --sampling uniform and first. Default: 32."),
+    click.option("--fps", type=float, help="For --sampling fps: frames of a second. Default: 1."),
+)
+_CROPS = (
+    click.option("--landmark_model", help="dlib's .dat of 68 or 81 points: aligned crops, and landmarks beside them."),
+    click.option("--face_detector", help="none, dlib or yunet. Default: dlib with --landmark_model, else none."),
+    click.option("--face_model", help="YuNet's .onnx, for --face_detector yunet."),
+    click.option(
+        "--face_search", default="full", show_default=True, help="full, or coarse: on a reduced image first, faster."
+    ),
+    click.option("--size", type=int, help="Side of the square crops in pixels. Default: 256."),
+    click.option("--no_face", help="skip (default) leaves a frame without a face out; full_frame takes it whole."),
+    click.option("--workers", type=int, help="Videos at a time. Default: the CPUs, at most 8."),
+)
+
+
+@click.command(
+    epilog=_EXAMPLES,
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "token_normalize_func": lambda name: name.replace("-", "_"),
+    },
+)
+@options(_PLACES, _FRAMES, _CROPS)
+def extract(**said: Any) -> None:
+    """Write the frames of videos, cut to the face, as a dataset that DeepfakeBench loads."""
+    from deepfakebench_ext import extraction
+    from deepfakebench_ext.media.sampling import FrameSampling
+
+    policy = said["sampling"] or ("uniform" if said["fps"] is None else "fps")
+    cropping = ("landmark_model", "face_detector", "face_model", "face_search", "size", "no_face")
+    run_from = _run_from(said["run_from"])
+    result = extraction.extract(
+        said["input_dir"],
+        said["output_dir"],
+        dataset=said["dataset"],
+        sampling=FrameSampling.from_options(policy, num_frames=said["num_frames"], fps=said["fps"]),
+        faces=extraction.make_crop_reader(**{name: said[name] for name in cropping}),
+        splits=said["split"].split(","),
+        run_from=run_from,
+        workers=said["workers"],
+    )
+    click.echo(_summary(result, run_from))
+    if result.failed:
+        click.echo(f"{len(result.failed)} videos gave no frame; {result.report} says why", err=True)
+        sys.exit(3)
+
+
+def _run_from(given: str | None) -> Path:
+    from deepfakebench_ext.host.checkout import find_checkout
+
+    if given is not None and not Path(given).is_dir():
+        raise ConfigError(f"--run_from {given} is no folder; give the one from which DeepfakeBench is run")
+    return Path(given).absolute() if given is not None else find_checkout() or Path.cwd()
+
+
+def _summary(result: Extraction, run_from: Path) -> str:
+    labels = [sample.label for sample in result.samples]
+    real, fake = labels.count(REAL), labels.count(FAKE)
+    frames = sum(len(video.frames) for video in result.videos)
+    decoded, faceless = (sum(getattr(video, name) for video in result.videos) for name in ("decoded", "faceless"))
+    lines = [
+        f"{len(labels)} videos: {real} real, {fake} fake, {len(labels) - real - fake} without a label",
+        f"{frames} frames written of {decoded} decoded, {faceless} without a face, in {result.folder}",
+    ]
+    if result.dataset_json is None:
+        lines.append("no JSON for DeepfakeBench: no video with a label gave a frame")
+    else:
+        lines.append(f"{result.dataset_json} is for DeepfakeBench run from {run_from}")
+    return "\n".join(lines)
