@@ -15,7 +15,7 @@ from typing import Any
 from deepfakebench_ext.data.folder_labels import plain_path
 from deepfakebench_ext.data.frame_tree import Place, places
 from deepfakebench_ext.data.samples import collect_samples
-from deepfakebench_ext.engine.frame_store import FrameStore, VideoFrames, folder_bytes, remove_unfinished, writing
+from deepfakebench_ext.engine.frame_store import FrameStore, VideoFrames, folder_bytes, writing
 from deepfakebench_ext.engine.frame_writer import FrameWriter
 from deepfakebench_ext.engine.loader import default_workers
 from deepfakebench_ext.engine.run_directory import fingerprint
@@ -33,7 +33,7 @@ from deepfakebench_ext.host.dataset_json import (
 from deepfakebench_ext.media.image import frame_files
 from deepfakebench_ext.media.sampling import FrameSampling
 from deepfakebench_ext.media.video import backend_name, is_video_name
-from deepfakebench_ext.report.files import atomic_writer
+from deepfakebench_ext.report.files import atomic_writer, remove_unfinished
 from deepfakebench_ext.types import Sample
 
 logger = logging.getLogger(__name__)

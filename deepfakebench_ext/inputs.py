@@ -130,12 +130,16 @@ def make_face_reader(
         MissingExtraError: dlib is not installed.
     """
     name: DetectorName = face_detector or ("dlib" if landmark_model is not None else "none")
+    unused = [option for option, value in (("--no_face", no_face), ("--crop", crop)) if value is not None]
+    if name == "none" and unused:
+        raise ConfigError(f"{', '.join(unused)} means nothing here: without --face_detector frames stay whole")
     settings = face_settings(
         name,
         output_size(detector.preprocess) or (0, 0),
         landmark_model=None if landmark_model is None else Path(landmark_model),
         face_model=None if face_model is None else Path(face_model),
         search=face_search,
+        no_face=no_face or "skip",
         per=crop or "clip",
     )
     cache = None if crop_cache is None else CropCache(Path(crop_cache), CROP_CACHE_BYTES)

@@ -8,7 +8,6 @@ there, and ends with the same tree. So it does with other settings, or another i
 from __future__ import annotations
 
 import contextlib
-import glob
 import hashlib
 import json
 import shutil
@@ -22,7 +21,7 @@ from filelock import FileLock, Timeout
 
 from deepfakebench_ext.data.frame_tree import Place
 from deepfakebench_ext.errors import ConfigError, OutputError
-from deepfakebench_ext.report.files import write_bytes_atomic
+from deepfakebench_ext.report.files import remove_unfinished, write_bytes_atomic
 from deepfakebench_ext.types import Status
 
 _OURS = ".extract"
@@ -185,17 +184,6 @@ class FrameStore:
 def folder_bytes(folders: Iterable[Path]) -> int:
     """Size of all files directly in these folders; 0 for one that is not there."""
     return sum(file.stat().st_size for folder in folders if folder.is_dir() for file in folder.iterdir())
-
-
-def remove_unfinished(folder: Path, name: str) -> None:
-    """Remove what an atomic writer of these files left behind when it was killed.
-
-    Args:
-        folder: Where the files lie; nobody else writes them.
-        name: Of the file; `*` for all.
-    """
-    for path in folder.glob(f".{name if name == '*' else glob.escape(name)}.*.tmp"):
-        path.unlink()
 
 
 @contextmanager

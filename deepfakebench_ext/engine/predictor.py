@@ -16,9 +16,9 @@ from deepfakebench_ext.models.base import Detector
 from deepfakebench_ext.models.probability import fake_probability
 from deepfakebench_ext.types import Prediction, Sample
 
-# On a CPU a large batch is slower than a small one: CLIP ViT-L/14 in bfloat16 takes 0.26 s an image in batches of 8
-# and 0.47 s in batches of 32.
-_BATCH = {"cpu": {"image": 8, "video": 1}, "cuda": {"image": 64, "video": 8}, "mps": {"image": 16, "video": 2}}
+# On a CPU a large batch is slower than a small one: CLIP ViT-L/14 in bfloat16 on 2 cores takes 257, 252, 245 and 292 ms
+# an image in batches of 1, 2, 4 and 8.
+_BATCH = {"cpu": {"image": 4, "video": 1}, "cuda": {"image": 64, "video": 8}, "mps": {"image": 16, "video": 2}}
 
 
 def default_batch_size(detector: Detector) -> int:

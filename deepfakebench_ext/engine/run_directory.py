@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, NamedTuple
 from filelock import FileLock, Timeout
 
 from deepfakebench_ext.errors import OutputError
-from deepfakebench_ext.report.files import atomic_writer
+from deepfakebench_ext.report.files import atomic_writer, remove_unfinished
 from deepfakebench_ext.types import Prediction, Sample
 
 SETTINGS = "run.json"
@@ -70,6 +70,7 @@ class RunDirectory:
             folder.mkdir(parents=True, exist_ok=True)
             self._lock = FileLock(folder / ".lock")
             self._lock.acquire(timeout=0)
+            remove_unfinished(folder, "*")
         except Timeout as error:
             raise OutputError(
                 f"another process is writing {folder}; wait for it, or give another --output_dir"

@@ -145,7 +145,6 @@ def face_reader(settings: FaceSettings, no_face: NoFace | None, cache: CropCache
         ConfigError: A cache and no face detector, or a model's file that is not the model it should be.
         MissingExtraError: dlib is not installed.
     """
-    check_no_face(no_face)
     detector = open_detector(settings)
     if detector is None:
         if cache is not None:

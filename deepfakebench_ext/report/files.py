@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
 import secrets
 from collections.abc import Iterator
@@ -45,6 +46,17 @@ def write_bytes_atomic(path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
+
+
+def remove_unfinished(folder: Path, name: str) -> None:
+    """Remove what an atomic writer of these files left behind when it was killed.
+
+    Args:
+        folder: Where the files lie; nobody else writes them.
+        name: Of the file; `*` for all.
+    """
+    for path in folder.glob(f".{name if name == '*' else glob.escape(name)}.*.tmp"):
+        path.unlink()
 
 
 @contextmanager

@@ -277,6 +277,9 @@ def test_a_video_detector_scores_the_clips_of_videos(perf: Command, tmp_path: Pa
         ("--fps", "2", "means nothing with --sampling uniform"),
         ("--num_frames", "0", "must be at least 1"),
         ("--aggregation", "best", "mean, median, max"),
+        ("--no_face", "skip", "--no_face means nothing here: without --face_detector"),
+        ("--face_detector", "haar", "none, dlib, yunet"),
+        ("--landmark_model", "absent.dat", "--landmark_model absent.dat does not exist"),
     ],
 )
 def test_a_mistake_in_sampling_is_said_before_anything_is_scored(

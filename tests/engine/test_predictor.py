@@ -144,7 +144,7 @@ def test_stopping_early_ends_the_reading_threads(detector: Detector, tmp_path: P
 
 
 def test_the_default_batch_of_a_cpu_is_small(detector: Detector) -> None:
-    assert default_batch_size(detector) == 8
+    assert default_batch_size(detector) == 4
 
 
 @pytest.mark.parametrize(("fake", "num_logits"), [((1,), 2), ((0,), 2), ((0, 1), 3), ((2,), 3)])

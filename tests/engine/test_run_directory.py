@@ -103,6 +103,12 @@ def test_two_processes_cannot_write_one_run(tmp_path: Path) -> None:
         pass  # and it is free again
 
 
+def test_what_a_killed_writer_left_behind_is_removed(tmp_path: Path) -> None:
+    (tmp_path / ".metrics.json.0a1b2c3d.tmp").write_text("half")
+    with RunDirectory(tmp_path, SETTINGS):
+        assert not list(tmp_path.glob(".*.tmp"))
+
+
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match=r"file.* give another --output_dir"):
