@@ -13,6 +13,11 @@ import pytest
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.setdefault("HF_HOME", str(Path(__file__).parent / ".no_cache"))
 
+# Tests run in folders of their own, from which a checkout in this repository's vendors/ would not be found.
+_VENDORED = Path(__file__).parents[1] / "vendors/DeepfakeBench"
+if _VENDORED.is_dir():
+    os.environ.setdefault("DEEPFAKEBENCH_ROOT", str(_VENDORED))
+
 sys.path.insert(0, str(Path(__file__).parent))  # for `import tiny`
 
 

@@ -36,6 +36,7 @@ def write_results_text(
     counts: Counts,
     level: Level,
     notices: Sequence[str] = (),
+    aggregation: str | None = None,
 ) -> None:
     """Write the results file. It is streamed: no more than one line is held at a time.
 
@@ -47,6 +48,7 @@ def write_results_text(
         counts: Counts of the same rows.
         level: What one row stands for.
         notices: Warnings to print before everything else, such as an untrained head.
+        aggregation: The rule by which frames or clips came to the score of a video; None where rows are no videos.
 
     Raises:
         OutputError: The file cannot be written; what stood there is unchanged.
@@ -59,7 +61,7 @@ def write_results_text(
         _write_samples(file, rows(), counts)
         file.write(f"\n{RULE}\nPERFORMANCE METRICS\n{RULE}\n")
         _write_older_metrics(file, rows, figures, counts, level)
-        _write_newer_metrics(file, figures, counts, level)
+        _write_newer_metrics(file, figures, counts, level, aggregation)
         if counts.not_scored:
             _write_not_scored(file, rows(), counts)
 
@@ -126,11 +128,15 @@ def _write_no_auc(file: TextIO, rows: Iterable[Row], classes: Sequence[int]) -> 
     file.writelines(f"  {printable(row[1].path.name)}\n" for row in islice(scored, SAMPLE_NAMES_SHOWN))
 
 
-def _write_newer_metrics(file: TextIO, figures: Mapping[str, Figure], counts: Counts, level: Level) -> None:
+def _write_newer_metrics(
+    file: TextIO, figures: Mapping[str, Figure], counts: Counts, level: Level, aggregation: str | None
+) -> None:
     """What the older tool did not say: the meaning of PR-AUC, the level, figures at a threshold, what is missing."""
     if figures[f"{level}_ap"].value is not None:
         file.write("PR-AUC is step-wise average precision (AP), not the trapezoidal area.\n")
     file.write(f"\n{LEVEL_LINES[level]}\n")
+    if aggregation is not None:
+        file.write(f"Score of a video: {aggregation} over its frames or clips\n")
     file.write(f"A score above {DECISION_THRESHOLD} is decided as fake.\n")
     for title, name, form in (
         ("EER (Equal Error Rate)", "eer", ".4f"),

@@ -84,11 +84,18 @@ def write_report(
         write_videos_csv(folder / VIDEOS, videos, head=head)
     write_scores_csv(folder / SCORES, unit_rows(), head=head)
     report = _figures(rows, tuple(notices))
-    text: dict[str, Any] = {"figures": report.figures, "counts": report.counts[report.level], "level": report.level}
-    write_results_text(folder / RESULTS_TEXT, rows=rows[report.level], notices=notices, **text)
+    rule = aggregation if by_video else None
+    write_results_text(
+        folder / RESULTS_TEXT,
+        rows=rows[report.level],
+        figures=report.figures,
+        counts=report.counts[report.level],
+        level=report.level,
+        notices=notices,
+        aggregation=rule,
+    )
     if plots and report.figures[f"{report.level}_auc"].value is not None:
         _draw(folder / CURVES, rows[report.level](), report.level, title, notices)
-    rule = aggregation if by_video else None
     write_metrics_json(folder / METRICS, report.figures, report.counts, head=head, notices=notices, aggregation=rule)
     return report
 

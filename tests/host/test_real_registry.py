@@ -36,7 +36,7 @@ print(type(DETECTOR).__module__)
 
 @pytest.mark.host
 def test_our_detectors_train_under_deepfakebenchs_own_registry() -> None:
-    root = find_checkout() or find_checkout_of_repository()
+    root = find_checkout()
     if root is None:
         pytest.skip("no DeepfakeBench checkout: set DEEPFAKEBENCH_ROOT or put one at vendors/DeepfakeBench")
     path = os.pathsep.join(map(str, (root / "training", REPOSITORY, REPOSITORY / "tests")))
@@ -44,9 +44,3 @@ def test_our_detectors_train_under_deepfakebenchs_own_registry() -> None:
     done = subprocess.run([sys.executable, "-c", CODE], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "metrics.registry"
-
-
-def find_checkout_of_repository() -> Path | None:
-    """The checkout in this repository's own vendors/: tests run in folders of their own."""
-    vendored = REPOSITORY / "vendors/DeepfakeBench"
-    return find_checkout(vendored) if vendored.is_dir() else None

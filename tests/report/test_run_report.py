@@ -117,4 +117,5 @@ def test_the_text_lists_videos_with_their_scores(tmp_path: Path) -> None:
     assert "[1/4]" in text
     assert "Prob: 0.8000" in text
     assert "Level of the figures: video" in text
+    assert "Score of a video: mean over its frames or clips" in text
     assert "001.mp4" in text.split("NOT SCORED")[1]
