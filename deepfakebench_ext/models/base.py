@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cached_property
@@ -27,7 +28,7 @@ HEAD = ("fc_norm.", "head.")
 Names = Callable[[Iterable[str], Iterable[str]], dict[str, str | None]]
 
 
-class Detector(nn.Module):
+class Detector(nn.Module, ABC):
     """A detector under DeepfakeBench's contract, built as `DETECTOR[name](config)`.
 
     A subclass sets `backbone`, `head` and, where it has one, `fc_norm`, in `_build`, and says in `features` how an
@@ -64,9 +65,9 @@ class Detector(nn.Module):
             self.report: WeightsReport = self._build()
         self.loss_func = self.build_loss(config)
 
+    @abstractmethod
     def _build(self) -> WeightsReport:
         """Set `backbone` and `head`, fill them, and report."""
-        raise NotImplementedError
 
     @cached_property
     def preprocess(self) -> PreprocessSpec:
@@ -95,9 +96,9 @@ class Detector(nn.Module):
         """Return the loss; part of DeepfakeBench's contract."""
         return nn.CrossEntropyLoss()
 
+    @abstractmethod
     def features(self, data_dict: Mapping[str, Any]) -> torch.Tensor:
         """Return (B, D) float32 features of `data_dict['image']`."""
-        raise NotImplementedError
 
     def classifier(self, features: torch.Tensor) -> torch.Tensor:
         """Return the head's own logits (B, K) for features (B, D).
