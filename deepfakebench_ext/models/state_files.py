@@ -6,6 +6,7 @@ import argparse
 import pickle
 import re
 import struct
+import warnings
 import zipfile
 from collections.abc import Mapping, Sequence
 from importlib import import_module
@@ -107,9 +108,12 @@ def _read_safetensors(path: Path) -> StateDict:
 
 def _read_pickle(path: Path) -> Any:
     try:
-        # The stream, not the path: torch judges a path by its suffix, and we by the bytes.
-        with torch.serialization.safe_globals(_harmless_globals()), path.open("rb") as stream:
-            return torch.load(stream, map_location="cpu", weights_only=True)
+        # torch warns of its own deprecations, by what a byte of the file says: none of the user's making.
+        with warnings.catch_warnings(), torch.serialization.safe_globals(_harmless_globals()):
+            warnings.simplefilter("ignore")
+            # The stream, not the path: torch judges a path by its suffix, and we by the bytes.
+            with path.open("rb") as stream:
+                return torch.load(stream, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise WeightsError(_refused(path, str(error))) from error
     except _DAMAGE as error:

@@ -20,8 +20,8 @@ from safetensors.torch import save_file
 from deepfakebench_ext.errors import WeightsError
 from deepfakebench_ext.models.state_files import read_state_dict
 
-# torch warns of the pickle protocol that a damaged byte or another program named; TorchScript is deprecated.
-pytestmark = pytest.mark.filterwarnings("ignore:Detected pickle protocol", "ignore::DeprecationWarning")
+# TorchScript, which some tests write, is deprecated.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 STATE = {"head.weight": torch.arange(6.0).reshape(2, 3), "head.bias": torch.tensor([0.5, -1.5])}
 
