@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -87,52 +88,120 @@ def evaluate(
         ModelError: Logits that are not finite.
         OutputError: Results that cannot be written; what was scored until then is kept.
     """
-    batch_size = _at_least_one("batch_size", batch_size, default_batch_size(detector))
-    workers = _at_least_one("workers", workers, default_workers())
     aggregation_rule(aggregation)
-    if not samples:
-        raise ConfigError("there is nothing to score: the list of samples is empty")
-    reader = reader or make_reader(detector)
-    settings = _settings(detector, reader, samples, batch_size)
-    folder = Path(output_dir) / _run_name(detector, settings["fingerprint"])
-    notices = [*([] if detector.report.head_trained else [untrained_notice(detector)]), *notices]
-    with RunDirectory(folder, {**settings, **(record or {})}) as run:
-        _score(detector, reader, samples, run, batch_size, workers)
+    with Scoring(
+        detector,
+        samples,
+        reader or make_reader(detector),
+        output_dir=output_dir,
+        batch_size=batch_size,
+        workers=workers,
+        record=record,
+    ) as scoring:
+        _with_progress(scoring)
+        return scoring.report(aggregation=aggregation, plots=plots, notices=notices)
+
+
+class Scoring:
+    """One evaluation under way: a run directory that is open, scored batch by batch, then reported.
+
+    A context manager. Iterating it scores one batch a step and gives the number of samples begun so far, so that
+    several can go abreast. A run that was cut off goes on where it stopped.
+    """
+
+    def __init__(
+        self,
+        detector: Detector,
+        samples: Sequence[Sample],
+        reader: Reader,
+        *,
+        output_dir: str | Path = "inference_results",
+        batch_size: int | None = None,
+        workers: int | None = None,
+        record: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Open the run directory; the arguments are those of `evaluate`.
+
+        Raises:
+            ConfigError: No samples, or an option out of range.
+            OutputError: The run directory cannot be had.
+        """
+        self._batch_size = _at_least_one("batch_size", batch_size, default_batch_size(detector))
+        self._workers = _at_least_one("workers", workers, default_workers())
+        if not samples:
+            raise ConfigError("there is nothing to score: the list of samples is empty")
+        self.detector, self.samples, self.reader = detector, samples, reader
+        settings = _settings(detector, reader, samples, self._batch_size)
+        self.folder = Path(output_dir) / _run_name(detector, samples, settings["fingerprint"])
+        self._run = RunDirectory(self.folder, {**settings, **(record or {})})
+        self.done, self._units = 0, 0
+
+    def __enter__(self) -> Scoring:
+        """Find out where to go on."""
+        with ExitStack() as stack:
+            run = stack.enter_context(self._run)
+            self.done, self._units = run.resume(self.samples, self._batch_size)
+            self._stack = stack.pop_all()
+        if self.done or self._units:
+            logger.info(
+                "going on after %d of %d samples that %s already holds", self.done, len(self.samples), self.folder
+            )
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        """Close the run directory; what was scored is kept."""
+        self._stack.__exit__(*error)
+
+    def __iter__(self) -> Iterator[int]:
+        """Score batch by batch.
+
+        Raises:
+            ModelError: Logits that are not finite.
+            OutputError: The journal cannot be written.
+        """
+        numbers = {sample.key: number for number, sample in enumerate(self.samples)}
+        batches = predict(
+            self.detector,
+            self.reader,
+            self.samples[self.done :],
+            batch_size=self._batch_size,
+            workers=self._workers,
+            skip=self._units,
+        )
+        with closing(batches):
+            for predictions in batches:
+                self._run.append(predictions)
+                self.done = numbers[predictions[-1].key]
+                yield self.done
+        self._run.complete()
+        self.done = len(self.samples)
+
+    def report(self, *, aggregation: str = "mean", plots: bool = True, notices: Sequence[str] = ()) -> Evaluation:
+        """Write every result file and return the figures; once all is scored."""
+        trained = self.detector.report.head_trained
         report = write_report(
-            folder,
-            samples,
-            run.predictions,
-            unit="frame" if detector.takes == "image" else "clip",
-            by_video=any(sample.video is not None or is_video(sample) for sample in samples),
+            self.folder,
+            self.samples,
+            self._run.predictions,
+            unit="frame" if self.detector.takes == "image" else "clip",
+            by_video=any(sample.video is not None or is_video(sample) for sample in self.samples),
             aggregation=aggregation,
-            title=detector.report.source,
-            head="trained" if detector.report.head_trained else "untrained",
-            notices=notices,
+            title=self.detector.report.source,
+            head="trained" if trained else "untrained",
+            notices=[*([] if trained else [untrained_notice(self.detector)]), *notices],
             plots=plots,
         )
-    return Evaluation(folder, report.level, report.figures, report.counts, report.notices)
+        return Evaluation(self.folder, report.level, report.figures, report.counts, report.notices)
 
 
-def _score(
-    detector: Detector, reader: Reader, samples: Sequence[Sample], run: RunDirectory, batch_size: int, workers: int
-) -> None:
+def _with_progress(scoring: Scoring) -> None:
     from tqdm import tqdm
 
-    done, units = run.resume(samples, batch_size)
-    if done or units:
-        logger.info("going on after %d of %d samples that %s already holds", done, len(samples), run.folder)
     # disable=None: silent where stderr is not a terminal.
-    with tqdm(total=len(samples), initial=done, unit="sample", disable=None, dynamic_ncols=True) as bar:
-        key = samples[done].key if done < len(samples) else None
-        for predictions in predict(
-            detector, reader, samples[done:], batch_size=batch_size, workers=workers, skip=units
-        ):
-            run.append(predictions)
-            for prediction in predictions:
-                bar.update(prediction.key != key)
-                key = prediction.key
+    with tqdm(total=len(scoring.samples), initial=scoring.done, unit="sample", disable=None, dynamic_ncols=True) as bar:
+        for done in scoring:
+            bar.update(done - bar.n)
         bar.update(bar.total - bar.n)
-    run.complete()
 
 
 def _settings(detector: Detector, reader: Reader, samples: Sequence[Sample], batch_size: int) -> dict[str, Any]:
@@ -160,11 +229,13 @@ def _own_version() -> str:
     return __version__
 
 
-def _run_name(detector: Detector, digest: str) -> str:
-    """Return `<detector>-<weights>-<8 hex digits>`; the digits tell runs of other settings apart."""
+def _run_name(detector: Detector, samples: Sequence[Sample], digest: str) -> str:
+    """Return `<detector>-<weights>[-<dataset>]-<8 hex digits>`; the digits tell runs of other settings apart."""
     source = detector.report.source.rstrip("/\\")
     stem = Path(source).stem if detector.report.kind == "file" else "-".join(source.replace("\\", "/").split("/")[-2:])
-    words = f"{detector.settings.model_name}-{stem}"
+    datasets = {sample.dataset for sample in samples}
+    dataset = datasets.pop() if len(datasets) == 1 else None
+    words = f"{detector.settings.model_name}-{stem}" + (f"-{dataset}" if dataset else "")
     safe = "".join(c if c.isalnum() or c in "._-" else "_" for c in words)
     return f"{safe[:100]}-{digest[:8]}"
 

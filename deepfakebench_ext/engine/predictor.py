@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 from itertools import islice
 
@@ -29,7 +29,7 @@ def default_batch_size(detector: Detector) -> int:
 
 def predict(
     detector: Detector, reader: Reader, samples: Sequence[Sample], *, batch_size: int, workers: int, skip: int = 0
-) -> Iterator[list[Prediction]]:
+) -> Generator[list[Prediction], None, None]:
     """Yield the predictions of all images, frames or clips of `samples` in their order, one list a batch.
 
     Which of them share a batch depends on their order alone, so that a run cut off and continued computes the same

@@ -1,9 +1,9 @@
 """DeepfakeBench's own packages, imported one module at a time and only when something is asked of them.
 
-Its `detectors`, `networks`, `loss` and `dataset` import everything they hold: one missing dependency, one absent file or
-a machine without CUDA, and none of its 36 detectors can be had (training/detectors/__init__.py:10-46,
+Its `detectors`, `networks`, `loss` and `dataset` import everything they hold: one missing dependency, one absent file
+or a machine without CUDA, and none of its 36 detectors can be had (training/detectors/__init__.py:10-46,
 training/dataset/__init__.py:11-20, lsda_dataset.py:165). Here these four stand in `sys.modules` without their
-`__init__` having run, and DeepfakeBench's registries import the module that registers a name when that name is looked up.
+`__init__` having run, and DeepfakeBench's registries import the module that registers a name when it is looked up.
 """
 
 from __future__ import annotations
@@ -70,15 +70,15 @@ def detectors(checkout: Path) -> dict[str, Entry]:
 def mount(checkout: Path) -> ModuleType:
     """Make DeepfakeBench's packages importable, each of their modules alone, and return its `metrics.registry`.
 
-    Its top-level names (`metrics`, `detectors`, `networks`, `loss`, `dataset`, `trainer`, ...) then mean the checkout's,
-    for the rest of the process. A second call for the same checkout changes nothing.
+    Its top-level names (`metrics`, `detectors`, `networks`, `loss`, `dataset`, `trainer`, ...) then mean the
+    checkout's, for the rest of the process. A second call for the same checkout changes nothing.
 
     Raises:
         HostError: Modules of these names belong to something else, such as another checkout.
     """
     training = checkout.resolve() / "training"
     if str(training) not in sys.path:
-        # Its scripts run with training/ in front (sys.path[0]); its packages append the root (detectors/__init__.py:6-7).
+        # Its scripts run with training/ in front; its packages append the root (detectors/__init__.py:6-7).
         sys.path.insert(0, str(training))
         sys.path.append(str(checkout.resolve()))
     _check_ours_to_take(training)
