@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepfakebench_ext.errors import ConfigError
+from deepfakebench_ext.metrics.logits import to_logits, to_scores
 
 Rule = Callable[[NDArray[np.float64]], float]
 NAMES = ("mean", "median", "max", "logit_mean", "topk:K")
@@ -46,7 +47,4 @@ def _max(scores: NDArray[np.float64]) -> float:
 
 
 def _logit_mean(scores: NDArray[np.float64]) -> float:
-    # A score of exactly 0 or 1 has no finite logit; it counts as the nearest double that has one.
-    inside = np.clip(scores, np.nextafter(0.0, 1.0), np.nextafter(1.0, 0.0))
-    logit = float(np.mean(np.log(inside) - np.log1p(-inside)))
-    return float(1 / (1 + np.exp(-logit))) if logit >= 0 else float(np.exp(logit) / (1 + np.exp(logit)))
+    return float(to_scores(np.array(to_logits(scores).mean())))

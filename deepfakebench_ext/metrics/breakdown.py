@@ -1,0 +1,221 @@
+"""Figures by manipulation method, dataset, compression or any column: a good mean may hide a group that fails. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from deepfakebench_ext.metrics.bootstrap import Bootstrap
+from deepfakebench_ext.metrics.decisions import Threshold
+from deepfakebench_ext.metrics.delong import NORMAL_95, auc_influence, auc_interval, influence_variance
+from deepfakebench_ext.metrics.detailed import detailed_figures
+from deepfakebench_ext.metrics.figure import (
+    Figure,
+    Floats,
+    Integers,
+    Level,
+    check_arrays,
+    check_clusters,
+    check_length,
+    one_class_reason,
+)
+
+UNNAMED = "(none)"
+"""The group of samples that the column says nothing about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """Samples to be broken down.
+
+    Attributes:
+        labels: Integers (N,): 0 real, 1 fake.
+        scores: float64 (N,): P(fake) in [0, 1].
+        level: What one row stands for.
+        clusters: Integers (N,): the video that a frame or clip is from; None where every row stands alone.
+    """
+
+    labels: Integers
+    scores: Floats
+    level: Level
+    clusters: Integers | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse arrays that no figure is made from."""
+        check_arrays(self.labels, self.scores)
+        if self.clusters is not None:
+            check_clusters(self.clusters, self.labels)
+
+    def take(self, chosen: Integers) -> Scored:
+        """The samples at these places."""
+        clusters = None if self.clusters is None else self.clusters[chosen]
+        return Scored(self.labels[chosen], self.scores[chosen], self.level, clusters)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The figures of one group.
+
+    Attributes:
+        name: The column's value; `(none)` where it is empty.
+        real: Reals in it; for methods, all reals.
+        fake: Fakes in it.
+        figures: As `detailed_figures` gives them.
+    """
+
+    name: str
+    real: int
+    fake: int
+    figures: dict[str, Figure]
+
+
+@dataclass(frozen=True, slots=True)
+class Breakdown:
+    """The groups of one column.
+
+    Attributes:
+        column: What they differ in: `method`, `dataset`, ...
+        groups: In the order of their names.
+        worst: Name of the group with the lowest AUC; None where fewer than two groups have one.
+        mean_auc: Mean of the groups' AUCs, each group counting the same.
+        pooled_auc: AUC of all samples together. Lower than the mean where one group's scores lie above another's.
+    """
+
+    column: str
+    groups: tuple[Group, ...]
+    worst: str | None
+    mean_auc: Figure
+    pooled_auc: Figure
+
+
+def by_column(
+    samples: Scored,
+    values: Sequence[str | None],
+    *,
+    column: str,
+    threshold: Threshold | None = None,
+    bootstrap: Bootstrap | None = None,
+) -> Breakdown:
+    """Figures of each group of samples that share a value: datasets, compressions, splits.
+
+    Args:
+        samples: All of them.
+        values: (N) the column's value of each sample, None or empty where unknown.
+        column: Its name.
+        threshold: As `detailed_figures`.
+        bootstrap: As `detailed_figures`; it is done for every group.
+
+    Raises:
+        ValueError: There is not one value a sample.
+    """
+    return _break_down(samples, _places(samples, values), column, threshold, bootstrap)
+
+
+def by_method(
+    samples: Scored,
+    methods: Sequence[str | None],
+    *,
+    threshold: Threshold | None = None,
+    bootstrap: Bootstrap | None = None,
+) -> Breakdown:
+    """Figures of the fakes of each method against all reals, whatever method a real's row names.
+
+    Args:
+        samples: All of them.
+        methods: (N) the manipulation method of each sample, None or empty where unknown.
+        threshold: As `detailed_figures`.
+        bootstrap: As `detailed_figures`; it is done for every method.
+
+    Raises:
+        ValueError: There is not one value a sample.
+    """
+    reals = np.flatnonzero(samples.labels == 0)
+    fakes = {name: places[samples.labels[places] == 1] for name, places in _places(samples, methods).items()}
+    groups = {name: np.sort(np.concatenate([reals, places])) for name, places in fakes.items() if len(places)}
+    return _break_down(samples, groups, "method", threshold, bootstrap)
+
+
+def _places(samples: Scored, values: Sequence[str | None]) -> dict[str, Integers]:
+    check_length("values", np.empty(len(values)), samples.labels)
+    found: dict[str, list[int]] = {}
+    for place, value in enumerate(values):
+        found.setdefault(value or UNNAMED, []).append(place)
+    return {name: np.array(found[name], dtype=np.intp) for name in sorted(found)}
+
+
+def _break_down(
+    samples: Scored,
+    places: dict[str, Integers],
+    column: str,
+    threshold: Threshold | None,
+    bootstrap: Bootstrap | None,
+) -> Breakdown:
+    groups = []
+    for name, chosen in places.items():
+        part = samples.take(chosen)
+        figures = detailed_figures(
+            part.labels,
+            part.scores,
+            level=part.level,
+            clusters=part.clusters,
+            threshold=threshold,
+            bootstrap=bootstrap,
+        )
+        fake = int(part.labels.sum(dtype=np.int64))
+        groups.append(Group(name, len(chosen) - fake, fake, figures))
+    return Breakdown(
+        column, tuple(groups), _worst(groups, samples.level), _mean_auc(samples, places, column), _pooled(samples)
+    )
+
+
+def _worst(groups: Sequence[Group], level: Level) -> str | None:
+    aucs = [(value, group.name) for group in groups if (value := group.figures[f"{level}_auc"].value) is not None]
+    return min(aucs)[1] if len(aucs) > 1 else None
+
+
+def _mean_auc(samples: Scored, places: dict[str, Integers], column: str) -> Figure:
+    """The mean over the groups that have both classes. What groups share, such as reals, is in its variance."""
+    defined = [chosen for chosen in places.values() if not one_class_reason(samples.labels[chosen])]
+    definition = f"mean of the AUCs of {len(defined)} of {len(places)} groups by {column}, each counting the same"
+    if not defined:
+        return Figure(None, definition, f"no group by {column} has both classes", higher_is_better=True)
+    aucs, influence, alone = [], np.zeros(len(samples.labels)), False
+    for chosen in defined:
+        part = samples.take(chosen)
+        own = auc_influence(part.labels, part.scores)
+        alone = alone or math.isnan(influence_variance(own.values, part.labels, part.clusters))
+        aucs.append(own.auc)
+        influence[chosen] += own.values / len(defined)
+    variance = math.nan if alone else influence_variance(influence, samples.labels, samples.clusters)
+    warning = "; ".join(_mean_warnings(aucs, len(places) - len(defined)))
+    return _with_normal_interval(math.fsum(aucs) / len(aucs), definition, variance, warning)
+
+
+def _mean_warnings(aucs: Sequence[float], left_out: int) -> list[str]:
+    warnings = [f"{left_out} groups have one class only and are not in the mean"] if left_out else []
+    if certain := sum(auc in (0.0, 1.0) for auc in aucs):
+        warnings.append(f"{certain} groups have an AUC of 0 or 1, which shows no spread: the interval is too narrow")
+    return warnings
+
+
+def _with_normal_interval(value: float, definition: str, variance: float, warning: str) -> Figure:
+    if not variance > 0:
+        method = "none: the variance is 0 or, with one sample or video of a class in a group, unknown"
+        return Figure(value, definition, higher_is_better=True, interval=method, warning=warning)
+    reach = NORMAL_95 * math.sqrt(variance)
+    low, high = max(value - reach, 0.0), min(value + reach, 1.0)
+    method = "DeLong, plain scale, samples that groups share counted once"
+    return Figure(value, definition, higher_is_better=True, low=low, high=high, interval=method, warning=warning)
+
+
+def _pooled(samples: Scored) -> Figure:
+    definition = "AUC of the samples of all groups together, ties counted half"
+    if reason := one_class_reason(samples.labels):
+        return Figure(None, definition, reason, higher_is_better=True)
+    interval = auc_interval(samples.labels, samples.scores, samples.clusters)
+    value = auc_influence(samples.labels, samples.scores).auc
+    low, high, method = interval.low, interval.high, interval.method
+    return Figure(value, definition, higher_is_better=True, low=low, high=high, interval=method)

@@ -1,0 +1,134 @@
+"""What a figure is, and the arrays that every figure is made from. Pure."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Level = Literal["frame", "clip", "video"]
+LEVELS = ("frame", "clip", "video")
+Floats = NDArray[np.float64]
+Integers = NDArray[np.integer[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One figure, or the reason why there is none.
+
+    Attributes:
+        value: The figure, or None where the data do not define it.
+        definition: What the figure measures, in one line.
+        reason: Why it is undefined; empty when it is defined.
+        higher_is_better: Which way is good; None for what has no good side, such as a threshold.
+        low: Lower end of the 95 % interval, at most `value`; None where there is no interval.
+        high: Upper end of the 95 % interval, at least `value`; None where there is no interval.
+        interval: How the interval was made; where there is none, why, or empty if none was asked for.
+        warning: Why the value should not be relied on although it is defined; empty when nothing is known against it.
+    """
+
+    value: float | None
+    definition: str
+    reason: str = ""
+    higher_is_better: bool | None = None
+    low: float | None = None
+    high: float | None = None
+    interval: str = ""
+    warning: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse a figure without value and reason, with both, or not finite; an interval beside its value."""
+        if (self.value is None) != bool(self.reason):
+            raise ValueError(f"value is {self.value!r} and reason is {self.reason!r}; give exactly one of them")
+        if self.value is not None and not math.isfinite(self.value):
+            raise ValueError(f"value is {self.value!r}; a figure is finite, or None with a reason")
+        if self.low is None and self.high is None:
+            return
+        if self.value is None or self.low is None or self.high is None or not self.low <= self.value <= self.high:
+            raise ValueError(f"value is {self.value!r}, interval {self.low!r} to {self.high!r}; it must hold the value")
+
+
+def check_arrays(labels: Integers, scores: Floats) -> None:
+    """Refuse anything but integer labels (N,) of 0 and 1 beside float64 scores (N,) in [0, 1].
+
+    Raises:
+        ValueError: Another type, shape or value; says which and where.
+    """
+    for name, array in (("labels", labels), ("scores", scores)):
+        check_vector(name, array)
+    if labels.dtype.kind not in "iu":
+        raise ValueError(f"labels must be integers, 0 real and 1 fake, got dtype {labels.dtype}")
+    if scores.dtype != np.float64:
+        raise ValueError(f"scores must be float64, got {scores.dtype}; use scores.astype(np.float64)")
+    check_length("scores", scores, labels)
+    check_values("labels", labels, (labels == 0) | (labels == 1), "0 (real) and 1 (fake)")
+    check_values("scores", scores, (scores >= 0) & (scores <= 1), "P(fake) from 0 to 1")
+
+
+def check_clusters(clusters: Integers, labels: Integers) -> None:
+    """Refuse anything but one integer a label.
+
+    Raises:
+        ValueError: Another type, shape or length.
+    """
+    check_vector("clusters", clusters)
+    if clusters.dtype.kind not in "iu":
+        raise ValueError(f"clusters must be integers, one number a video, got dtype {clusters.dtype}")
+    check_length("clusters", clusters, labels)
+
+
+def check_level(level: str) -> None:
+    """Refuse a level that does not exist.
+
+    Raises:
+        ValueError: It is none of `LEVELS`.
+    """
+    if level not in LEVELS:
+        raise ValueError(f"level is {level!r}; allowed are frame, clip and video")
+
+
+def check_vector(name: str, array: NDArray[Any]) -> None:
+    """Refuse anything but a NumPy array of one dimension.
+
+    Raises:
+        ValueError: It is something else; says what under `name`.
+    """
+    if not isinstance(array, np.ndarray) or array.ndim != 1:
+        shape = array.shape if isinstance(array, np.ndarray) else type(array).__name__
+        raise ValueError(f"{name} must be a NumPy array of shape (N,), got {shape}")
+
+
+def check_length(name: str, array: NDArray[Any], labels: Integers) -> None:
+    """Refuse an array that does not have one value a label.
+
+    Raises:
+        ValueError: The lengths differ.
+    """
+    if len(array) != len(labels):
+        raise ValueError(f"{len(labels)} labels but {len(array)} {name}; give one of each a sample")
+
+
+def check_values(name: str, array: NDArray[Any], allowed: NDArray[np.bool_], rule: str) -> None:
+    """Refuse the first value that is not allowed, with its place.
+
+    Raises:
+        ValueError: `allowed` (N,) is not true everywhere.
+    """
+    if not allowed.all():
+        index = int(np.argmin(allowed))
+        raise ValueError(f"{name}[{index}] is {array[index]}; allowed is {rule}")
+
+
+def one_class_reason(labels: Integers) -> str:
+    """Why figures that compare the classes are undefined; empty where both are there."""
+    fakes = int(labels.sum(dtype=np.int64))
+    reals = len(labels) - fakes
+    if reals and fakes:
+        return ""
+    if not reals and not fakes:
+        return "no samples: nothing was scored that has a label"
+    only, missing = ("real", "fake") if reals else ("fake", "real")
+    return f"only {only} samples: the figure needs both classes, and none of the {len(labels)} samples is {missing}"

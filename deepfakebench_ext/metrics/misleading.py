@@ -1,0 +1,133 @@
+"""Warnings in words where a number would mislead. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from deepfakebench_ext.metrics.figure import Figure, Floats, Integers, Level, check_arrays
+from deepfakebench_ext.types import FAKE, LABEL_NAMES, REAL, Label
+
+FEW = 20
+"""Fewer samples of a class than this give intervals too wide, and too unreliable, to publish."""
+LOPSIDED = 0.8
+"""Share of one class from which accuracy, precision and AP say more about the classes than about the detector."""
+OFF_THRESHOLD = 0.2
+"""An AUC this far above the balanced accuracy at 0.5 means that 0.5 is not where the scores part."""
+SHOWN = 3
+
+
+def score_warnings(
+    labels: Integers,
+    scores: Floats,
+    figures: Mapping[str, Figure],
+    *,
+    level: Level,
+    clusters: Integers | None = None,
+    head_trained: bool = True,
+) -> list[str]:
+    """Sentences on one set of scores and its figures; none where nothing misleads.
+
+    Args:
+        labels: Integers (N,): 0 real, 1 fake.
+        scores: float64 (N,): P(fake) in [0, 1].
+        figures: As `detailed_figures` gives them for these scores.
+        level: What one row stands for.
+        clusters: Integers (N,): the video that a frame or clip is from; None where every row stands alone.
+        head_trained: Whether the detector's head came from a checkpoint.
+
+    Raises:
+        ValueError: The arrays are none that figures are made from.
+    """
+    check_arrays(labels, scores)
+    warnings = [] if head_trained else ["the detector's head is untrained: its scores, and every figure, are noise"]
+    warnings += _few(labels, clusters, level)
+    if len(scores) > 1 and scores.min() == scores.max():
+        warnings.append(f"all {len(scores)} {level} scores are {scores[0]:.6g}: the detector tells nothing apart")
+    warnings += _turned(figures, level) + _threshold(figures, level) + _lopsided(labels, level)
+    return warnings + [f"{name}: {figure.warning}" for name, figure in figures.items() if figure.warning]
+
+
+def videos_on_both_sides(fitted: Iterable[str], judged: Iterable[str], *, purpose: str) -> list[str]:
+    """Say which videos a threshold, a calibration or a training has seen and is judged on.
+
+    Args:
+        fitted: Identities of the videos on the one side.
+        judged: Identities of the videos on the other side.
+        purpose: What the first side was for: `the threshold was chosen`.
+    """
+    both = sorted(set(fitted) & set(judged))
+    if not both:
+        return []
+    return [f"{len(both)} videos, such as {_some(both)}, are judged and also among those on which {purpose}"]
+
+
+def duplicates_across_classes(keys: Sequence[str], labels: Sequence[Label | None], digests: Sequence[str]) -> list[str]:
+    """Say which files are the same, byte for byte, and yet labelled real and fake.
+
+    Args:
+        keys: (N) identities of the samples.
+        labels: (N) 0 real, 1 fake, None unknown.
+        digests: (N) digests of the files' contents.
+    """
+    first: dict[tuple[str, Label], str] = {}
+    for key, label, digest in zip(keys, labels, digests, strict=True):
+        if label is not None:
+            first.setdefault((digest, label), key)
+    pairs = [
+        f"{key} ({LABEL_NAMES[REAL]}) and {first[digest, FAKE]} ({LABEL_NAMES[FAKE]})"
+        for (digest, label), key in first.items()
+        if label == REAL and (digest, FAKE) in first
+    ]
+    if not pairs:
+        return []
+    return [f"{len(pairs)} files have the same content under both labels, such as {_some(pairs)}"]
+
+
+def _few(labels: Integers, clusters: Integers | None, level: Level) -> list[str]:
+    warnings = []
+    for label, name in LABEL_NAMES.items():
+        chosen = labels == label
+        samples = int(chosen.sum())
+        videos = samples if clusters is None else len(np.unique(clusters[chosen]))
+        if 0 < videos < FEW:
+            of = f"{samples} {level}s" if clusters is None else f"{samples} {level}s of {videos} videos"
+            warnings.append(f"only {of} are {name}: under {FEW}, figures say little and intervals may be too narrow")
+    return warnings
+
+
+def _turned(figures: Mapping[str, Figure], level: Level) -> list[str]:
+    auc = figures[f"{level}_auc"]
+    if auc.value is None or auc.high is None or auc.high >= 0.5:
+        return []
+    return [
+        f"{level}_auc is {auc.value:.4f}, and its interval ({auc.low:.4f} to {auc.high:.4f}) excludes 0.5: reals score "
+        "above fakes; is the label order right (--fake_index)?"
+    ]
+
+
+def _threshold(figures: Mapping[str, Figure], level: Level) -> list[str]:
+    auc, balanced = figures[f"{level}_auc"].value, figures[f"{level}_balanced_accuracy"].value
+    if auc is None or balanced is None or auc - balanced < OFF_THRESHOLD:
+        return []
+    return [
+        f"{level}_auc is {auc:.4f} but balanced accuracy at 0.5 only {balanced:.4f}: the scores part elsewhere; choose "
+        "a threshold or calibrate on other samples (--threshold_from, --calibrate)"
+    ]
+
+
+def _lopsided(labels: Integers, level: Level) -> list[str]:
+    fakes = int(labels.sum(dtype=np.int64))
+    most = max(fakes, len(labels) - fakes)
+    if not len(labels) - most > 0 or most < LOPSIDED * len(labels):
+        return []
+    name = LABEL_NAMES[FAKE if fakes == most else REAL]
+    return [
+        f"{most} of {len(labels)} {level}s are {name}: calling all so has an accuracy of {most / len(labels):.4f}; "
+        "read balanced accuracy and AUC, and compare AP and precision only at the same share of fakes"
+    ]
+
+
+def _some(items: Sequence[str]) -> str:
+    return ", ".join(items[:SHOWN])

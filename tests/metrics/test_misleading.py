@@ -1,0 +1,88 @@
+import numpy as np
+import pytest
+
+from deepfakebench_ext.metrics.detailed import detailed_figures
+from deepfakebench_ext.metrics.misleading import duplicates_across_classes, score_warnings, videos_on_both_sides
+
+
+def warnings(labels, scores, clusters=None, **options):
+    labels, scores = np.array(labels, dtype=np.int64), np.array(scores, dtype=np.float64)
+    figures = detailed_figures(labels, scores, level="video", clusters=clusters)
+    return score_warnings(labels, scores, figures, level="video", clusters=clusters, **options)
+
+
+def good(size=2000):
+    """So many samples, and scores so good, that nothing misleads."""
+    rng = np.random.default_rng(0)
+    labels = rng.permutation(np.repeat([0, 1], size // 2))
+    return labels, np.clip(rng.normal(0.35 + 0.3 * labels, 0.15), 0, 1)
+
+
+def test_good_figures_need_no_warning():
+    assert warnings(*good()) == []
+
+
+def test_an_untrained_head_comes_first():
+    assert warnings(*good(), head_trained=False) == [
+        "the detector's head is untrained: its scores, and every figure, are noise"
+    ]
+
+
+def test_an_auc_below_chance_beyond_noise_asks_for_the_label_order():
+    labels, scores = good()
+    (line,) = [line for line in warnings(1 - labels, scores) if "label order" in line]
+    assert line.startswith("video_auc is 0.0")
+    assert "excludes 0.5: reals score above fakes; is the label order right (--fake_index)?" in line
+    assert not [line for line in warnings([0, 0, 0, 1, 1, 1], [0.6, 0.5, 0.4, 0.35, 0.45, 0.55]) if "order" in line]
+
+
+def test_few_samples_of_a_class_are_named():
+    labels, scores = good()
+    kept = np.concatenate([np.flatnonzero(labels == 1)[:19], np.flatnonzero(labels == 0)])
+    lines = warnings(labels[kept], scores[kept])
+    assert lines[0].startswith("only 19 videos are FAKE: under 20")
+
+
+def test_videos_and_not_frames_are_counted():
+    labels, scores = good()
+    videos = np.where(labels == 1, np.arange(2000) % 7, 100 + np.arange(2000))
+    (line,) = [line for line in warnings(labels, scores, clusters=videos) if "only" in line]
+    assert line.startswith("only 1000 videos of 7 videos are FAKE")
+
+
+def test_equal_scores_are_named():
+    lines = warnings([0] * 1000 + [1] * 1000, [0.5] * 2000)
+    assert "all 2000 video scores are 0.5: the detector tells nothing apart" in lines
+
+
+def test_a_good_ranking_far_from_a_half_asks_for_a_threshold():
+    labels, scores = good()
+    (line,) = warnings(labels, scores / 4)
+    assert "but balanced accuracy at 0.5 only 0.5000: the scores part elsewhere" in line
+
+
+def test_lopsided_classes_warn_of_accuracy():
+    labels, scores = good(4000)
+    kept = np.concatenate([np.flatnonzero(labels == 1), np.flatnonzero(labels == 0)[:500]])
+    lines = warnings(labels[kept], scores[kept])
+    assert lines[0].startswith("2000 of 2500 videos are FAKE: calling all so has an accuracy of 0.8000")
+    assert lines[1].startswith("video_tpr_at_fpr_0.001: 500 reals cannot show an FPR of 0.1%")
+    assert len(lines) == 2
+
+
+@pytest.mark.parametrize(("labels", "scores"), [([], []), ([0], [0.3]), ([1, 1], [0.2, 0.9])])
+def test_one_class_or_none_is_no_reason_to_fail(labels, scores):
+    assert all("AUC" not in line and "accuracy" not in line for line in warnings(labels, scores))
+
+
+def test_videos_on_both_sides_are_named():
+    (line,) = videos_on_both_sides(["b", "a", "a", "d"], ["c", "a", "b"], purpose="the threshold was chosen")
+    assert line == "2 videos, such as a, b, are judged and also among those on which the threshold was chosen"
+    assert videos_on_both_sides(["a"], ["b"], purpose="the threshold was chosen") == []
+
+
+def test_files_that_are_the_same_under_both_labels_are_named():
+    keys, labels, digests = ["r/1", "f/1", "f/2", "r/2", "x"], [0, 1, 1, 0, None], ["d1", "d1", "d1", "d2", "d2"]
+    (line,) = duplicates_across_classes(keys, labels, digests)
+    assert line == "1 files have the same content under both labels, such as r/1 (REAL) and f/1 (FAKE)"
+    assert duplicates_across_classes(["r/1", "r/2"], [0, 0], ["d", "d"]) == []
