@@ -37,6 +37,7 @@ def write_results_text(
     level: Level,
     notices: Sequence[str] = (),
     aggregation: str | None = None,
+    host: Sequence[str] = (),
 ) -> None:
     """Write the results file. It is streamed: no more than one line is held at a time.
 
@@ -49,6 +50,7 @@ def write_results_text(
         level: What one row stands for.
         notices: Warnings to print before everything else, such as an untrained head.
         aggregation: The rule by which frames or clips came to the score of a video; None where rows are no videos.
+        host: A sentence on each figure that DeepfakeBench would have otherwise.
 
     Raises:
         OutputError: The file cannot be written; what stood there is unchanged.
@@ -62,6 +64,7 @@ def write_results_text(
         file.write(f"\n{RULE}\nPERFORMANCE METRICS\n{RULE}\n")
         _write_older_metrics(file, rows, figures, counts, level)
         _write_newer_metrics(file, figures, counts, level, aggregation)
+        file.writelines(f"{printable(line)}\n" for line in (["", *host] if host else []))
         if counts.not_scored:
             _write_not_scored(file, rows(), counts)
 
@@ -147,6 +150,8 @@ def _write_newer_metrics(
         ("F1-Score", "f1", ".4f"),
     ):
         file.write(f"{title}: {_value(figures[f'{level}_{name}'], form)}\n")
+    for title, name in (("AUC", "auc"), ("PR-AUC", "ap"), ("EER", "eer")):
+        file.write(_interval(title, figures[f"{level}_{name}"]))
     file.write(f"\nInputs: {counts.total}\nScored: {counts.scored}\nNot scored: {counts.not_scored}\n")
     file.write(f"Scored without a true label: {counts.unlabelled}\n")
 
@@ -164,6 +169,12 @@ def _write_not_scored(file: TextIO, rows: Iterable[Row], counts: Counts) -> None
 
 def _value(figure: Figure, form: str) -> str:
     return f"undefined ({figure.reason})" if figure.value is None else format(figure.value, form)
+
+
+def _interval(title: str, figure: Figure) -> str:
+    if figure.low is None or figure.high is None:
+        return ""
+    return f"95 % interval of {title}: {figure.low:.4f} to {figure.high:.4f} ({figure.interval})\n"
 
 
 def _name(row: Row) -> str:

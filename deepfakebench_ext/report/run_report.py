@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,34 +13,26 @@ import numpy as np
 
 from deepfakebench_ext.errors import MissingExtraError
 from deepfakebench_ext.metrics.aggregation import Rule, aggregation_rule
-from deepfakebench_ext.metrics.counts import Counts, count_samples
-from deepfakebench_ext.metrics.ranking import Figure, Level, binary_figures
+from deepfakebench_ext.metrics.bootstrap import Bootstrap
+from deepfakebench_ext.metrics.figure import Level
+from deepfakebench_ext.metrics.score_table import ScoreTable
+from deepfakebench_ext.report.duplicates import duplicate_files
+from deepfakebench_ext.report.files import atomic_writer
 from deepfakebench_ext.report.plots import write_curves
 from deepfakebench_ext.report.results_text import write_results_text
-from deepfakebench_ext.report.tables import Head, Row, write_metrics_json, write_scores_csv, write_videos_csv
+from deepfakebench_ext.report.run_page import write_run_page
+from deepfakebench_ext.report.summary_json import summary_text
+from deepfakebench_ext.report.tables import Head, Row, write_scores_csv, write_videos_csv
+from deepfakebench_ext.report.thumbnails import Paths
+from deepfakebench_ext.summary import How, Summary, summarise
 from deepfakebench_ext.types import Prediction, Sample, VideoScore
 
 logger = logging.getLogger(__name__)
 
 RESULTS_TEXT = "inference_results_huggingface.txt"
 SCORES, VIDEOS, METRICS, CURVES = "scores.csv", "videos.csv", "metrics.json", "curves.png"
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """The figures of a run.
-
-    Attributes:
-        level: What the text and the curves are about: `video` where there are videos, else `frame` or `clip`.
-        figures: Name with its level, such as `frame_auc`, to figure; of every level there is.
-        counts: Level to numbers of samples.
-        notices: Every warning that was printed with the figures.
-    """
-
-    level: Level
-    figures: Mapping[str, Figure]
-    counts: Mapping[Level, Counts]
-    notices: tuple[str, ...]
+MOST_BOOTSTRAPPED = 100_000
+"""Frames or clips up to which intervals are bootstrapped: half a minute."""
 
 
 def write_report(
@@ -54,19 +47,19 @@ def write_report(
     head: Head,
     notices: Sequence[str],
     plots: bool,
-) -> Report:
-    """Write every result file into `folder` and return the figures.
+) -> Summary:
+    """Write every result file into `folder` and return what they say.
 
     Args:
-        folder: The run directory.
+        folder: The run directory; its `run.json`, where there is one, is the provenance in the report.
         samples: In the order of the run.
         predictions: Gives all predictions afresh at every call, in the order of the samples, one or more for each.
         unit: What one prediction stands for.
         by_video: Whether predictions belong to videos, which then have scores and figures of their own.
         aggregation: The rule that makes one score of a video's.
-        title: Heading of the curves.
+        title: Heading of the curves and the report.
         head: Whether the scores mean anything.
-        notices: Warnings to print with the figures.
+        notices: Facts to print with the figures.
         plots: Whether to draw.
 
     Raises:
@@ -76,28 +69,49 @@ def write_report(
     def unit_rows() -> Iterator[Row]:
         return _aligned(samples, predictions())
 
-    notices = [*notices, *_face_notices(predictions())]
+    table = ScoreTable.from_predictions(samples, predictions(), level=unit, has_videos=by_video)
+    paths = _paths(samples, table)
+    summary = summarise(
+        table,
+        How(aggregation=aggregation, bootstrap=Bootstrap() if len(table.scores) <= MOST_BOOTSTRAPPED else None),
+        title=title,
+        trained=head == "trained",
+        notices=[*notices, *_face_notices(predictions()), *duplicate_files(table, paths)],
+    )
     rows = {unit: unit_rows}
     if by_video:
         videos = video_scores(unit_rows(), aggregation_rule(aggregation))
         rows["video"] = lambda: _video_rows(videos)
         write_videos_csv(folder / VIDEOS, videos, head=head)
     write_scores_csv(folder / SCORES, unit_rows(), head=head)
-    report = _figures(rows, tuple(notices))
-    rule = aggregation if by_video else None
+    said = [*summary.notices, *summary.warnings]
     write_results_text(
         folder / RESULTS_TEXT,
-        rows=rows[report.level],
-        figures=report.figures,
-        counts=report.counts[report.level],
-        level=report.level,
-        notices=notices,
-        aggregation=rule,
+        rows=rows[summary.level],
+        figures=summary.figures,
+        counts=summary.counts[summary.level],
+        level=summary.level,
+        notices=said,
+        aggregation=summary.aggregation,
+        host=summary.host.differences if summary.host else (),
     )
-    if plots and report.figures[f"{report.level}_auc"].value is not None:
-        _draw(folder / CURVES, rows[report.level](), report.level, title, notices)
-    write_metrics_json(folder / METRICS, report.figures, report.counts, head=head, notices=notices, aggregation=rule)
-    return report
+    if plots and summary.figures[f"{summary.level}_auc"].value is not None:
+        _draw(folder / CURVES, rows[summary.level](), summary.level, title, said)
+    write_run_page(folder, summary, run=_run(folder), paths=paths, plots=plots)
+    with atomic_writer(folder / METRICS) as file:
+        file.write(summary_text(summary))
+    return summary
+
+
+def _paths(samples: Sequence[Sample], table: ScoreTable) -> Paths:
+    by_key = {sample.key: str(sample.path) for sample in samples}
+    return lambda rows: [by_key[table.key.text(row)] for row in rows]
+
+
+def _run(folder: Path) -> dict[str, Any]:
+    path = folder / "run.json"
+    settings: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return settings
 
 
 def video_scores(rows: Iterable[Row], rule: Rule) -> list[VideoScore]:
@@ -166,18 +180,6 @@ def _face_notices(predictions: Iterable[Prediction]) -> list[str]:
     if not frames:
         return []
     return [f"{frames} frames show no face; {scored} scores rest on such frames, the other frames were left out"]
-
-
-def _figures(rows: Mapping[Level, Callable[[], Iterator[Row]]], notices: tuple[str, ...]) -> Report:
-    figures: dict[str, Figure] = {}
-    counts: dict[Level, Counts] = {}
-    level: Level = "frame"
-    for level, each in rows.items():  # the last one is what the text is about
-        labels, scores = _labelled(each())
-        figures |= binary_figures(labels, scores, level=level)
-        pairs = [(sample.label, prediction.status) for _, sample, prediction in each()]
-        counts[level] = count_samples([label for label, _ in pairs], [status for _, status in pairs])
-    return Report(level, figures, counts, notices)
 
 
 def _labelled(rows: Iterable[Row]) -> tuple[Any, Any]:

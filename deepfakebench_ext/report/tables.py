@@ -1,15 +1,12 @@
-"""Machine-readable results: `scores.csv`, `videos.csv`, and `metrics.json`, every figure with its definition."""
+"""Scores as tables: `scores.csv` and `videos.csv`."""
 
 from __future__ import annotations
 
 import csv
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal, TextIO, TypedDict
+from typing import Literal, TextIO
 
-from deepfakebench_ext.metrics.counts import Counts
-from deepfakebench_ext.metrics.ranking import Figure, Level
 from deepfakebench_ext.report.files import atomic_writer
 from deepfakebench_ext.types import Prediction, Sample, VideoScore
 
@@ -17,7 +14,6 @@ Head = Literal["trained", "untrained"]
 Row = tuple[int, Sample, Prediction]
 """Position in the input list (from 1), the sample, and what became of it."""
 
-SCHEMA_VERSION = 1
 SCORES_COLUMNS = (
     *("key", "path", "label", "index", "start_s", "end_s", "score", "status", "reason", "frames_faceless"),
     *("video", "dataset", "method", "head"),
@@ -26,60 +22,6 @@ VIDEOS_COLUMNS = (
     *("key", "path", "label", "score", "status", "reason", "units_scored"),
     *("frames_planned", "frames_decoded", "frames_faceless", "video", "dataset", "method", "head"),
 )
-
-
-class FigureJson(TypedDict):
-    """One figure in `metrics.json`.
-
-    Attributes:
-        value: The figure, or null where the data do not define it.
-        definition: What it measures.
-        reason: Why it is undefined; empty when it is defined.
-    """
-
-    value: float | None
-    definition: str
-    reason: str
-
-
-class CountsJson(TypedDict):
-    """Numbers of samples in `metrics.json`.
-
-    Attributes:
-        total: Every sample of the input.
-        scored: Samples with a score.
-        not_scored: Samples without one; `scores.csv` says why.
-        real: Scored samples labelled real.
-        fake: Scored samples labelled fake.
-        unlabelled: Scored samples without a label; no figure includes them.
-    """
-
-    total: int
-    scored: int
-    not_scored: int
-    real: int
-    fake: int
-    unlabelled: int
-
-
-class MetricsJson(TypedDict):
-    """The whole of `metrics.json`.
-
-    Attributes:
-        schema_version: 1. Rises when a key changes its meaning or goes.
-        head: `untrained` when the detector's head did not come from a checkpoint: the scores are noise.
-        notices: Warnings that belong to the figures, as sentences.
-        aggregation: The rule by which frames or clips come to the score of a video; null where there are no videos.
-        counts: Level (`frame`, `clip`, `video`) to numbers.
-        figures: Name with its level, such as `frame_auc`, to figure.
-    """
-
-    schema_version: int
-    head: Head
-    notices: list[str]
-    aggregation: str | None
-    counts: dict[Level, CountsJson]
-    figures: dict[str, FigureJson]
 
 
 def write_scores_csv(path: Path, rows: Iterable[Row], *, head: Head) -> None:
@@ -159,44 +101,3 @@ def _sample_columns(sample: Sample, head: Head) -> dict[str, str]:
 
 def _number(value: float | None) -> str:
     return "" if value is None else repr(float(value))
-
-
-def write_metrics_json(
-    path: Path,
-    figures: Mapping[str, Figure],
-    counts: Mapping[Level, Counts],
-    *,
-    head: Head,
-    notices: Sequence[str] = (),
-    aggregation: str | None = None,
-) -> None:
-    """Write `MetricsJson`. The same figures give the same bytes: sorted keys, no times, no machine.
-
-    Raises:
-        OutputError: The file cannot be written; what stood there is unchanged.
-    """
-    document = MetricsJson(
-        schema_version=SCHEMA_VERSION,
-        head=head,
-        notices=list(notices),
-        aggregation=aggregation,
-        counts={level: _counts_json(numbers) for level, numbers in counts.items()},
-        figures={name: _figure_json(figure) for name, figure in figures.items()},
-    )
-    with atomic_writer(path) as file:
-        file.write(json.dumps(document, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
-
-
-def _figure_json(figure: Figure) -> FigureJson:
-    return FigureJson(value=figure.value, definition=figure.definition, reason=figure.reason)
-
-
-def _counts_json(counts: Counts) -> CountsJson:
-    return CountsJson(
-        total=counts.total,
-        scored=counts.scored,
-        not_scored=counts.not_scored,
-        real=counts.real,
-        fake=counts.fake,
-        unlabelled=counts.unlabelled,
-    )

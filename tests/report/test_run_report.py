@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from deepfakebench_ext.metrics.aggregation import aggregation_rule
-from deepfakebench_ext.report.run_report import Report, video_scores, write_report
+from deepfakebench_ext.report.run_report import video_scores, write_report
+from deepfakebench_ext.summary import Summary
 from deepfakebench_ext.types import Prediction, Sample
 
 
@@ -33,7 +34,7 @@ VIDEOS = [
 ]
 
 
-def report(folder: Path, videos: list[tuple[Sample, list[Prediction]]], **changes: Any) -> Report:
+def report(folder: Path, videos: list[tuple[Sample, list[Prediction]]], **changes: Any) -> Summary:
     options: dict[str, Any] = {
         "unit": "frame", "by_video": True, "aggregation": "mean", "title": "t", "head": "trained", "notices": [],
         "plots": False,

@@ -1,22 +1,13 @@
 import csv
-import json
 from pathlib import Path
-from typing import get_type_hints
 
 import numpy as np
 import pytest
 
 from deepfakebench_ext.errors import OutputError
 from deepfakebench_ext.metrics.counts import Counts
-from deepfakebench_ext.metrics.ranking import Figure, binary_figures
-from deepfakebench_ext.report.tables import (
-    SCORES_COLUMNS,
-    CountsJson,
-    FigureJson,
-    MetricsJson,
-    write_metrics_json,
-    write_scores_csv,
-)
+from deepfakebench_ext.metrics.ranking import binary_figures
+from deepfakebench_ext.report.tables import SCORES_COLUMNS, write_scores_csv
 from deepfakebench_ext.types import Prediction, Sample
 
 NASTY = [
@@ -102,37 +93,3 @@ def test_a_csv_that_cannot_be_written_is_an_output_error(tmp_path):
 
 COUNTS = Counts(total=5, scored=4, not_scored=1, real=2, fake=2, unlabelled=0)
 FIGURES = binary_figures(np.array([0, 0, 1, 1]), np.array([0.1, 0.4, 0.3, 0.45]), level="frame")
-
-
-def write(path, figures=FIGURES, notices=()):
-    write_metrics_json(path, figures, {"frame": COUNTS}, head="untrained", notices=notices, aggregation="mean")
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
-def test_every_figure_comes_back_with_its_definition_and_reason(tmp_path):
-    got = write(tmp_path / "metrics.json")["figures"]
-    assert {name: Figure(**fields) for name, fields in got.items()} == FIGURES
-    assert got["frame_precision"]["value"] is None
-    assert got["frame_precision"]["reason"].startswith("no predicted fakes")
-
-
-def test_the_document_has_exactly_the_documented_keys(tmp_path):
-    got = write(tmp_path / "metrics.json", notices=["UNTRAINED HEAD: scores are noise"])
-    assert set(got) == set(get_type_hints(MetricsJson))
-    assert set(got["counts"]["frame"]) == set(get_type_hints(CountsJson))
-    assert set(got["figures"]["frame_auc"]) == set(get_type_hints(FigureJson))
-    assert (got["schema_version"], got["aggregation"], got["head"]) == (1, "mean", "untrained")
-    assert got["notices"] == ["UNTRAINED HEAD: scores are noise"]
-    assert Counts(**got["counts"]["frame"]) == COUNTS
-
-
-def test_the_same_figures_give_the_same_bytes_in_whatever_order(tmp_path):
-    write(tmp_path / "a.json")
-    write(tmp_path / "b.json", dict(reversed(FIGURES.items())))
-    assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
-    assert (tmp_path / "a.json").read_bytes().endswith(b"}\n")
-
-
-def test_notices_in_other_scripts_stay_readable(tmp_path):
-    assert write(tmp_path / "a.json", notices=["換臉 \udcff"])["notices"] == ["換臉 \udcff"]
-    assert "換臉".encode() in (tmp_path / "a.json").read_bytes()

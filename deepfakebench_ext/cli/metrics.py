@@ -1,0 +1,163 @@
+"""`dfb-ext metrics`: every figure from scores alone, without a detector and without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from deepfakebench_ext.cli.options import SpacedCommand
+from deepfakebench_ext.cli.score_options import bootstrap_of, bootstrap_options, column_names, column_options
+
+if TYPE_CHECKING:
+    from deepfakebench_ext.report.score_files import ScoreFile
+    from deepfakebench_ext.summary import How, Other, Summary
+
+_EXAMPLES = """
+\b
+Examples:
+  dfb-ext metrics inference_results/huggingface_clip-demo-1a2b3c4d
+  dfb-ext metrics inference_results_huggingface.txt --json
+  dfb-ext metrics run/ --by method,compression --threshold_from val.csv --output_dir report/
+  dfb-ext metrics theirs.csv --label_column is_fake --score_column prob --video_column clip_id
+
+\b
+Reads a run directory, our scores.csv or videos.csv, the older tool's inference_results*.txt, or a CSV whose columns
+are named. Exit codes: 0 done, 1 failure, 2 usage.
+"""
+
+
+@click.command(
+    cls=SpacedCommand,
+    epilog=_EXAMPLES,
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "token_normalize_func": lambda name: name.replace("-", "_"),
+    },
+)
+@click.argument("run_or_csv", nargs=-1, required=True)
+@click.option("--by", help="Columns to break figures down by: method,dataset,compression (default) or others.")
+@click.option("--manifest", help="CSV that was scored, with further columns for --by.")
+@click.option("--aggregation", help="Scores to one a video: mean, median, max, topk:K, logit_mean. Default: the run's.")
+@click.option("--level", help="What a row stands for, where the file does not say: frame (default), clip, video.")
+@click.option("--threshold_from", help="Other scores of the same detector, on which a threshold is chosen.")
+@click.option("--calibrate", help="temperature, platt or isotonic; needs --calibrate_on.")
+@click.option("--calibrate_on", help="Other scores of the same detector, on which the calibration is fitted.")
+@bootstrap_options
+@click.option("--check_files", is_flag=True, help="Look for files of the same content under both labels.")
+@column_options
+@click.option("--output_dir", help="Write metrics.json, report.md and report.html there; of several, a folder each.")
+@click.option("--plots/--no_plots", default=True, show_default=True, help="Draw pictures into the reports.")
+@click.option("--json", "as_json", is_flag=True, help="Print what metrics.json holds instead of lines.")
+def metrics(run_or_csv: tuple[str, ...], **said: Any) -> None:
+    """Compute all figures anew from scores, with intervals, breakdowns and warnings."""
+    from deepfakebench_ext.report.summary_json import summary_text
+    from deepfakebench_ext.report.summary_lines import summary_lines
+
+    several, texts = len(run_or_csv) > 1, {}
+    for name, (file, summary) in zip(_names(run_or_csv), _summaries(run_or_csv, said), strict=True):
+        if said["output_dir"] is not None:
+            folder = Path(said["output_dir"]) / name if several else Path(said["output_dir"])
+            _write(folder, file, summary, plots=said["plots"])
+        if said["as_json"]:
+            texts[str(file.path)] = summary_text(summary)
+        else:
+            click.echo(f"{summary.title} ({file.path})" if several else summary.title)
+            click.echo("\n".join(summary_lines(summary)) + ("\n" if several else ""))
+    if texts:
+        click.echo(_joined(texts), nl=False)
+
+
+def _summaries(paths: Sequence[str], said: dict[str, Any]) -> Iterator[tuple[ScoreFile, Summary]]:
+    from deepfakebench_ext.report.duplicates import duplicate_files
+    from deepfakebench_ext.summary import summarise
+
+    others = _Others(said)
+    for path in paths:
+        file = others.read(path)
+        found = duplicate_files(file.table, file.paths) if said["check_files"] else []
+        notices = [*file.notices, *found]
+        yield file, summarise(file.table, others.how(file), title=file.title, trained=file.trained, notices=notices)
+
+
+class _Others:
+    """The options, and the files that they name, each read once."""
+
+    def __init__(self, said: dict[str, Any]) -> None:
+        self._said = said
+        self._by = None if said["by"] is None else tuple(filter(None, map(str.strip, said["by"].split(","))))
+        self._columns = column_names(said)
+        self._threshold_from = self._other(said["threshold_from"])
+        self._calibrate_on = self._other(said["calibrate_on"])
+
+    def read(self, path: str) -> ScoreFile:
+        from dataclasses import replace
+
+        from deepfakebench_ext.report.manifest_columns import with_manifest
+        from deepfakebench_ext.report.score_files import read_scores
+
+        manifest, by = self._said["manifest"], self._by or ()
+        keep = () if manifest else by
+        file = read_scores(path, columns=self._columns, keep=keep, level=self._said["level"])
+        return replace(file, table=with_manifest(file.table, Path(manifest), by)) if manifest else file
+
+    def how(self, file: ScoreFile) -> How:
+        from deepfakebench_ext.summary import How
+
+        said = self._said
+        return How(
+            aggregation=said["aggregation"] or file.aggregation or "mean",
+            by=self._by,
+            bootstrap=bootstrap_of(said),
+            threshold_from=self._threshold_from,
+            calibrate=said["calibrate"],
+            calibrate_on=self._calibrate_on,
+        )
+
+    def _other(self, path: str | None) -> Other | None:
+        from deepfakebench_ext.report.score_files import read_scores
+        from deepfakebench_ext.summary import Other
+
+        if path is None:
+            return None
+        return Other(read_scores(path, columns=self._columns, level=self._said["level"]).table, path)
+
+
+def _names(paths: Sequence[str]) -> list[str]:
+    """A folder's name for each input, with a number where two would share one."""
+    names: list[str] = []
+    for path in map(Path, paths):
+        base = path.resolve().parent.name if path.name == "scores.csv" else path.resolve().stem
+        name, number = base, 2
+        while name in names:
+            name, number = f"{base}-{number}", number + 1
+        names.append(name)
+    return names
+
+
+def _write(folder: Path, file: ScoreFile, summary: Summary, *, plots: bool) -> None:
+    from deepfakebench_ext.errors import OutputError
+    from deepfakebench_ext.report.files import atomic_writer
+    from deepfakebench_ext.report.run_page import write_run_page
+    from deepfakebench_ext.report.score_files import METRICS
+    from deepfakebench_ext.report.summary_json import summary_text
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"results cannot be written to {folder}: {error}; give another --output_dir") from error
+    with atomic_writer(folder / METRICS) as stream:
+        stream.write(summary_text(summary))
+    write_run_page(folder, summary, run=file.run, paths=file.paths, plots=plots)
+    click.echo(f"report in {folder}", err=True)
+
+
+def _joined(texts: dict[str, str]) -> str:
+    """The one document, or several by the file that they are of."""
+    import json
+
+    if len(texts) == 1:
+        return next(iter(texts.values()))
+    return json.dumps({path: json.loads(text) for path, text in texts.items()}, indent=2, ensure_ascii=False) + "\n"

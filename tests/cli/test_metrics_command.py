@@ -1,0 +1,156 @@
+"""`dfb-ext metrics`: from scores alone, without torch, in lines, JSON and reports."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+import deepfakebench_ext
+from deepfakebench_ext.cli.main import cli
+from deepfakebench_ext.errors import ConfigError
+from deepfakebench_ext.report.run_report import write_report
+from deepfakebench_ext.types import Prediction, Sample
+
+ROOT = Path(deepfakebench_ext.__file__).parents[1]
+
+
+def csv(path: Path, count: int = 40, *, start: int = 0) -> Path:
+    lines = ["key,label,score,video,method,compression"]
+    for n in range(start, start + count):
+        score = ((7 * n + 5) % 23) / 46 + (0.4 if n % 2 else 0)
+        method = ("DF", "FS")[n // 4 % 2] if n % 2 else ""
+        lines.append(f"{n}.png,{n % 2},{score},v{n // 4},{method},{('c23', 'c40')[n // 4 % 3 > 0]}")
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def run(*args: object, code: int = 0) -> str:
+    result = CliRunner().invoke(cli, ["metrics", *map(str, args)])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == code, result.output
+    return result.output
+
+
+def test_lines_say_every_level_group_and_warning(tmp_path):
+    text = run(csv(tmp_path / "a.csv"), "--no_bootstrap")
+    assert "40 frames: 40 scored (20 real, 20 fake), 0 not scored" in text
+    assert "20 videos: 20 scored" in text
+    assert "video_auc, method DF" in text
+    assert "video_auc, compression c40" in text
+    assert "WARNING: only 10 videos are REAL" in text
+
+
+def test_json_is_the_document_and_of_several_files_one_of_each(tmp_path):
+    one, two = csv(tmp_path / "a.csv"), csv(tmp_path / "b.csv", start=100)
+    alone = json.loads(run(one, "--no_bootstrap", "--json"))
+    assert alone["title"] == "a"
+    both = json.loads(run(one, two, "--no_bootstrap", "--json"))
+    assert both[str(one)] == alone
+    assert set(both) == {str(one), str(two)}
+
+
+def test_the_bootstrap_is_seeded(tmp_path):
+    path = csv(tmp_path / "a.csv")
+    first, again, other = (
+        json.loads(run(path, "--bootstrap", 100, "--seed", seed, "--json"))["figures"]["frame_ap"] for seed in (1, 1, 2)
+    )
+    assert first == again != other
+    assert first["low"] < first["value"] < first["high"]
+
+
+def test_a_run_is_recomputed_by_its_own_rule(tmp_path):
+    samples = [Sample(f"{n}.mp4", Path("x"), n % 2) for n in range(4)]  # type: ignore[arg-type]
+    predictions = [
+        Prediction(s.key, (n + 3 * index) / 8, index=index) for n, s in enumerate(samples) for index in (0, 1)
+    ]
+    report = write_report(
+        tmp_path, samples, lambda: predictions, unit="clip", by_video=True, aggregation="max", title="t",
+        head="untrained", notices=["UNTRAINED HEAD: noise"], plots=False,
+    )  # fmt: skip
+    document = json.loads(run(tmp_path, "--no_bootstrap", "--json"))
+    assert (document["aggregation"], document["head"]) == ("max", "untrained")
+    for name, figure in report.figures.items():
+        assert document["figures"][name]["value"] == figure.value
+    assert json.loads(run(tmp_path, "--aggregation", "mean", "--no_bootstrap", "--json"))["aggregation"] == "mean"
+
+
+def test_columns_of_others_are_named(tmp_path):
+    path = tmp_path / "theirs.csv"
+    path.write_text("name,truth,p,clip\na,fake,0.9,1\nb,real,0.2,2\nc,fake,0.1,1\n")
+    names = ["--key_column", "name", "--label-column", "truth", "--score_column", "p", "--video_column", "clip"]
+    document = json.loads(run(path, *names, "--no_bootstrap", "--json"))
+    assert document["figures"]["video_auc"]["value"] == 1.0
+    with pytest.raises(ConfigError, match="--label_column NAME"):
+        run(path)
+
+
+def test_by_takes_columns_of_the_file_or_of_its_manifest(tmp_path):
+    path, manifest = csv(tmp_path / "a.csv"), tmp_path / "manifest.csv"
+    rows = [f"{n}.png,{('young', 'old')[n % 8 > 3]}" for n in range(40)]
+    manifest.write_text("path,age\n" + "\n".join(rows) + "\n")
+    document = json.loads(run(path, "--by", "compression, video", "--no_bootstrap", "--json"))
+    assert list(document["breakdowns"]["frame"]) == ["compression", "video"]
+    document = json.loads(run(path, "--manifest", manifest, "--by", "age,method", "--no_bootstrap", "--json"))
+    assert [group["name"] for group in document["breakdowns"]["frame"]["age"]["groups"]] == ["old", "young"]
+    with pytest.raises(ConfigError, match="age"):
+        run(path, "--by", "age")
+
+
+def test_a_threshold_and_a_calibration_come_from_another_file(tmp_path):
+    path, other = csv(tmp_path / "a.csv"), csv(tmp_path / "val.csv", start=100)
+    text = run(path, "--threshold_from", other, "--calibrate", "temperature", "--calibrate_on", other, "--no_bootstrap")
+    assert "video_accuracy_at_threshold" in text
+    assert f"calibrated on {other}: temperature" in text
+    with pytest.raises(ConfigError, match="go together"):
+        run(path, "--calibrate", "platt")
+
+
+def test_files_of_one_content_under_both_labels_are_found_on_request(tmp_path):
+    for name in ("a.png", "b.png"):
+        (tmp_path / name).write_bytes(b"same")
+    path = tmp_path / "s.csv"
+    path.write_text(f"path,label,score\n{tmp_path}/a.png,0,0.1\n{tmp_path}/b.png,1,0.9\n")
+    assert "same content under both labels" in run(path, "--check_files")
+    assert "same content" not in run(path)
+
+
+def test_reports_are_written_for_each_input(tmp_path):
+    one, two = csv(tmp_path / "a.csv"), csv(tmp_path / "b.csv", start=100)
+    out = tmp_path / "out"
+    run(one, "--no_bootstrap", "--output_dir", out, "--no_plots")
+    assert sorted(path.name for path in out.iterdir()) == ["metrics.json", "report.html", "report.md"]
+    run(one, two, one, "--no_bootstrap", "--output_dir", tmp_path / "several", "--no_plots")
+    assert sorted(path.name for path in (tmp_path / "several").iterdir()) == ["a", "a-2", "b"]
+
+
+def test_numbers_that_no_bootstrap_takes_are_usage(tmp_path):
+    with pytest.raises(ConfigError, match="--bootstrap 7"):
+        run(csv(tmp_path / "a.csv"), "--bootstrap", 7)
+
+
+def test_it_imports_no_torch_and_no_transformers(tmp_path):
+    path = csv(tmp_path / "a.csv")
+    code = (
+        "import sys; from deepfakebench_ext.cli.main import cli;"
+        f"cli(['metrics', {str(path)!r}, '--bootstrap', '100', '--output_dir', {str(tmp_path / 'out')!r}],"
+        " standalone_mode=False);"
+        "heavy = {'torch', 'transformers', 'cv2', 'av', 'huggingface_hub'} & set(sys.modules);"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
+
+
+def test_help_opens_with_examples_and_needs_nothing_heavy():
+    code = (
+        "import sys; from deepfakebench_ext.cli.main import cli;"
+        "cli(['metrics', '--help'], standalone_mode=False);"
+        "assert not {'numpy', 'sklearn', 'PIL'} & set(sys.modules)"
+    )
+    found = subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, capture_output=True, text=True)
+    assert "dfb-ext metrics" in found.stdout

@@ -1,0 +1,41 @@
+"""One file under both labels is found by its content, and only files that may be alike are read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from deepfakebench_ext.metrics.score_table import ScoreTable
+from deepfakebench_ext.report import duplicates
+from deepfakebench_ext.report.duplicates import duplicate_files
+from deepfakebench_ext.types import Prediction, Sample
+
+
+def found(folder: Path, contents: dict[str, tuple[int | None, bytes | None]]) -> list[str]:
+    for name, (_, content) in contents.items():
+        if content is not None:
+            (folder / name).write_bytes(content)
+    samples = [Sample(name, folder / name, label) for name, (label, _) in contents.items()]  # type: ignore[arg-type]
+    table = ScoreTable.from_predictions(
+        samples, [Prediction(s.key, 0.5) for s in samples], level="frame", has_videos=False
+    )
+    return duplicate_files(table, lambda rows: [str(samples[row].path) for row in rows])
+
+
+def test_one_content_under_both_labels_is_named(tmp_path):
+    (warning,) = found(tmp_path, {"a": (0, b"same"), "b": (1, b"same"), "c": (1, b"else")})
+    assert warning == "1 files have the same content under both labels, such as a (REAL) and b (FAKE)"
+
+
+def test_one_content_under_one_label_is_none_of_our_business(tmp_path):
+    assert found(tmp_path, {"a": (0, b"same"), "b": (0, b"same"), "c": (1, b"else"), "d": (None, b"same")}) == []
+
+
+def test_files_that_are_gone_are_not_alike(tmp_path):
+    assert found(tmp_path, {"a": (0, None), "b": (1, None)}) == []
+
+
+def test_files_of_sizes_that_one_class_alone_has_are_not_read(tmp_path, monkeypatch):
+    read = []
+    monkeypatch.setattr(duplicates, "_digest", lambda path: read.append(path.name) or path.name)
+    found(tmp_path, {"a": (0, b"1"), "b": (1, b"22"), "c": (0, b"333"), "d": (1, b"444")})
+    assert read == ["c", "d"]
