@@ -1,0 +1,95 @@
+"""`dfb-ext compare`: detectors on the same samples side by side, from scores alone and without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from deepfakebench_ext.cli.options import SpacedCommand
+from deepfakebench_ext.cli.score_options import bootstrap_of, bootstrap_options, column_names, column_options
+
+if TYPE_CHECKING:
+    from deepfakebench_ext.compare import CompareHow
+    from deepfakebench_ext.report.score_files import ScoreFile
+
+_EXAMPLES = """
+\b
+Examples:
+  dfb-ext compare inference_results/huggingface_clip-demo-1a2b3c4d inference_results/xception-demo-5e6f7a8b
+  dfb-ext compare run_a/ run_b/ theirs.csv --names ours,older,theirs --output_dir comparison/
+  dfb-ext compare a.csv b.csv --level video --by method,compression --json
+
+\b
+Reads what `dfb-ext metrics` reads. Detectors are compared on the samples that all of them scored, by their keys.
+Exit codes: 0 done, 1 failure, 2 usage.
+"""
+
+
+@click.command(
+    cls=SpacedCommand,
+    epilog=_EXAMPLES,
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "token_normalize_func": lambda name: name.replace("-", "_"),
+    },
+)
+@click.argument("run_or_csv", nargs=-1, required=True)
+@click.option("--names", help="What to call the detectors: a,b,c, in the order given. Default: their weights.")
+@click.option("--level", help="frame, clip or video. Default: video where all files have videos, else what rows are.")
+@click.option("--row_level", help="What a row stands for, in files that do not say: frame (default), clip, video.")
+@click.option("--by", help="Columns to break the AUC down by: method,dataset,compression (default) or others.")
+@click.option(
+    "--aggregation", help="Scores to one a video: mean, median, max, topk:K, logit_mean. Default: each run's."
+)
+@bootstrap_options
+@column_options
+@click.option("--output_dir", default="comparison", show_default=True, help="Where the reports and tables go.")
+@click.option("--plots/--no_plots", default=True, show_default=True, help="Draw pictures into the reports.")
+@click.option("--json", "as_json", is_flag=True, help="Print what comparison.json holds instead of the table.")
+def compare(run_or_csv: tuple[str, ...], **said: Any) -> None:
+    """Compare detectors on the samples that all of them scored: figures side by side, and which pairs differ."""
+    from deepfakebench_ext.compare import compare as compared
+    from deepfakebench_ext.report.compare_json import comparison_text
+    from deepfakebench_ext.report.compare_page import comparison_markdown, write_comparison
+
+    how = _how(said)
+    comparison = compared([_read(path, said, how.by or ()) for path in run_or_csv], how)
+    folder = Path(said["output_dir"])
+    write_comparison(folder, comparison, plots=said["plots"])
+    click.echo(comparison_text(comparison) if said["as_json"] else comparison_markdown(comparison), nl=False)
+    click.echo(f"report in {folder}", err=True)
+
+
+def _how(said: dict[str, Any]) -> CompareHow:
+    from deepfakebench_ext.compare import CompareHow
+
+    return CompareHow(
+        level=said["level"],
+        aggregation=said["aggregation"],
+        by=None if said["by"] is None else _list(said["by"]),
+        bootstrap=bootstrap_of(said),
+        names=() if said["names"] is None else _list(said["names"]),
+    )
+
+
+def _list(text: str) -> tuple[str, ...]:
+    return tuple(filter(None, map(str.strip, text.split(","))))
+
+
+def _read(path: str, said: dict[str, Any], by: Sequence[str]) -> ScoreFile:
+    """Read a file: with the columns of `by` that it has, and its rows as `--row_level` says where it does not."""
+    from deepfakebench_ext.report.score_csv import open_csv
+    from deepfakebench_ext.report.score_files import read_scores
+
+    columns = column_names(said)
+    file = read_scores(path, columns=columns)
+    keep: tuple[str, ...] = ()
+    if file.path.suffix.lower() != ".txt":
+        with open_csv(file.path) as (header, _):
+            keep = tuple(name for name in by if name in header and file.table.column(name) is None)
+    is_silent = file.trained is None  # our own files name the head of each row, and say what rows are
+    level = said["row_level"] if is_silent else None
+    return file if not keep and level is None else read_scores(path, columns=columns, keep=keep, level=level)

@@ -1,0 +1,167 @@
+"""`dfb-ext compare`: the table, the sentences and the reports, from scores alone and without torch."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+import deepfakebench_ext
+from deepfakebench_ext.cli.main import cli
+from deepfakebench_ext.errors import ConfigError
+from deepfakebench_ext.report.run_report import write_report
+from deepfakebench_ext.types import Prediction, Sample
+
+ROOT = Path(deepfakebench_ext.__file__).parents[1]
+
+
+def csv(path: Path, shift: int, *, header: str = "key,label,score,video,age") -> Path:
+    lines = [header]
+    for n in range(60):
+        score = ((7 * n + shift) % 23) / 46 + (0.1 if n % 2 else 0)
+        lines.append(f"{n}.png,{n % 2},{score},v{n // 4},{('young', 'old')[n % 8 > 3]}")
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def made_run(folder: Path, shift: float) -> Path:
+    folder.mkdir()
+    samples = [Sample(f"{n}.mp4", Path("x"), n % 2) for n in range(8)]  # type: ignore[arg-type]
+    predictions = [
+        Prediction(s.key, (n + shift + index) / 16, index=index, start_s=float(index))
+        for n, s in enumerate(samples)
+        for index in (0, 1)
+    ]
+    write_report(
+        folder, samples, lambda: predictions, unit="frame", by_video=True, aggregation="mean", title="t",
+        head="trained", notices=[], plots=False,
+    )  # fmt: skip
+    return folder
+
+
+def run(*args: object, code: int = 0, output: Path | None = None) -> str:
+    where = [] if output is None else ["--output_dir", output]
+    arguments = ["compare", *args, *where, "--no_plots", "--no_bootstrap"]
+    result = CliRunner().invoke(cli, [str(argument) for argument in arguments])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == code, result.output
+    return result.stdout
+
+
+@pytest.fixture
+def out(tmp_path) -> Path:
+    return tmp_path / "out"
+
+
+def test_the_table_and_the_sentences_are_printed_and_the_reports_written(tmp_path, out):
+    text = run(csv(tmp_path / "a.csv", 1), csv(tmp_path / "b.csv", 5), output=out)
+    assert "| figure | a | b |" in text
+    assert "2 detectors are compared on 30 videos (15 real, 15 fake)" in text
+    assert "of 1 pair differs in video AUC beyond noise" in text
+    assert sorted(path.name for path in out.iterdir()) == [
+        "comparison.csv", "comparison.json", "report.html", "report.md",
+    ]  # fmt: skip
+
+
+def test_the_output_goes_to_comparison_unless_told(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run(csv(tmp_path / "a.csv", 1), csv(tmp_path / "b.csv", 5))
+    assert (tmp_path / "comparison/report.html").is_file()
+
+
+def test_json_is_what_the_file_holds(tmp_path, out):
+    text = run(csv(tmp_path / "a.csv", 1), csv(tmp_path / "b.csv", 5), "--json", output=out)
+    assert text == (out / "comparison.json").read_text()
+    assert json.loads(text)["level"] == "video"
+
+
+def test_run_directories_go_with_files_of_others(tmp_path, out):
+    theirs = tmp_path / "theirs.csv"
+    theirs.write_text("name,truth,p\n" + "".join(f"{n}.mp4,{('real', 'fake')[n % 2]},0.{n + 1}\n" for n in range(8)))
+    columns = ["--key_column", "name", "--label-column", "truth", "--score_column", "p"]
+    (tmp_path / "same.csv").write_text(theirs.read_text())
+    both = json.loads(run(theirs, tmp_path / "same.csv", *columns, "--level", "frame", "--json", output=out))
+    assert [each["name"] for each in both["detectors"]] == ["theirs", "same"]
+    plain = tmp_path / "plain.csv"
+    plain.write_text(theirs.read_text().replace("name,truth,p", "key,label,score"))
+    ours = made_run(tmp_path / "ours", 1)
+    found = json.loads(run(ours, plain, "--row_level", "video", "--names", "ours, theirs", "--json", output=out))
+    assert (found["level"], found["real"] + found["fake"]) == ("video", 8)
+    assert [each["name"] for each in found["detectors"]] == ["ours", "theirs"]
+    with pytest.raises(ConfigError, match="--row_level video"):
+        run(ours, plain, "--level", "video", output=out)
+
+
+def test_the_level_and_the_rule_are_as_asked(tmp_path, out):
+    runs = [made_run(tmp_path / "a", 0), made_run(tmp_path / "b", 1)]
+    frames = json.loads(run(*runs, "--level", "frame", "--json", output=out))
+    assert (frames["level"], frames["real"], frames["clustered"]) == ("frame", 8, True)
+    videos = json.loads(run(*runs, "--aggregation", "max", "--json", output=out))
+    assert [each["aggregation"] for each in videos["detectors"]] == ["max", "max"]
+
+
+def test_by_takes_a_column_that_one_file_has(tmp_path, out):
+    one, bare = csv(tmp_path / "a.csv", 1), csv(tmp_path / "b.csv", 5, header="key,label,score,video,other")
+    found = json.loads(run(bare, one, "--by", "age", "--json", output=out))
+    assert [group["name"] for group in found["breakdowns"]["age"]["groups"]] == ["old", "young"]
+    with pytest.raises(ConfigError, match="--by size"):
+        run(bare, one, "--by", "size", output=out)
+
+
+def test_mistakes_are_usage_and_leave_nothing_behind(tmp_path, out):
+    one = csv(tmp_path / "a.csv", 1)
+    with pytest.raises(ConfigError, match="1 run to compare"):
+        run(one, output=out)
+    with pytest.raises(ConfigError, match="does not exist"):
+        run(one, tmp_path / "none", output=out)
+    turned = tmp_path / "turned.csv"
+    turned.write_text(one.read_text().replace("\n7.png,1", "\n7.png,0"))
+    with pytest.raises(ConfigError, match=r"'7\.png' is FAKE in a and REAL in turned"):
+        run(one, turned, output=out)
+    assert not out.exists()
+    run(code=2)
+
+
+@pytest.mark.parametrize(("option", "value"), [("--bootstrap", "7"), ("--seed", "-1")])
+def test_numbers_that_no_bootstrap_takes_are_usage(tmp_path, out, option, value):
+    one, other = csv(tmp_path / "a.csv", 1), csv(tmp_path / "b.csv", 5)
+    result = CliRunner().invoke(cli, ["compare", str(one), str(other), option, value, "--output_dir", str(out)])
+    assert isinstance(result.exception, ConfigError)
+    assert f"{option} {value}" in str(result.exception)
+
+
+def test_the_bootstrap_is_seeded(tmp_path, out):
+    paths = [str(csv(tmp_path / "a.csv", 1)), str(csv(tmp_path / "b.csv", 5))]
+    found = []
+    for seed in ("1", "1", "2"):
+        options = ["--bootstrap", "100", "--seed", seed, "--json", "--no_plots", "--output_dir", str(out)]
+        result = CliRunner().invoke(cli, ["compare", *paths, *options])
+        found.append(json.loads(result.stdout)["detectors"][0]["figures"]["video_ap"])
+    assert found[0] == found[1] != found[2]
+
+
+def test_it_imports_no_torch_and_no_transformers(tmp_path):
+    one, other = csv(tmp_path / "a.csv", 1), csv(tmp_path / "b.csv", 5)
+    code = (
+        "import sys; from deepfakebench_ext.cli.main import cli;"
+        f"cli(['compare', {str(one)!r}, {str(other)!r}, '--bootstrap', '100', '--output_dir', "
+        f"{str(tmp_path / 'out')!r}], standalone_mode=False);"
+        "heavy = {'torch', 'transformers', 'cv2', 'av', 'huggingface_hub'} & set(sys.modules);"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
+
+
+def test_help_opens_with_examples_and_needs_nothing_heavy():
+    code = (
+        "import sys; from deepfakebench_ext.cli.main import cli;"
+        "cli(['compare', '--help'], standalone_mode=False);"
+        "assert not {'numpy', 'sklearn', 'PIL'} & set(sys.modules)"
+    )
+    found = subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, capture_output=True, text=True)
+    assert "dfb-ext compare" in found.stdout
