@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from deepfakebench_ext.errors import ConfigError
+from deepfakebench_ext.host.dataset_reading import C40_DATASETS, COMPRESSED_DATASETS
 from deepfakebench_ext.types import FAKE, REAL, Label
 
 SPLITS: Final = ("train", "val", "test")
@@ -20,12 +21,7 @@ LABEL_NAMES: Final[dict[Label, str]] = {REAL: "DF_real", FAKE: "DF_fake"}
 Source: DeepfakeBench training/config/test_config.yaml:31-32, train_config.yaml:36-37.
 """
 
-# Below the split of these it expects a compression, and it opens X_c40.json to look for X in it.
-# Source: DeepfakeBench training/dataset/abstract_dataset.py:173-195.
-_COMPRESSED_C40 = ("FaceForensics++", "FF-DF", "FF-F2F", "FF-FS", "FF-NT")
-_COMPRESSED = frozenset(
-    (*_COMPRESSED_C40, *(f"{name}_c40" for name in _COMPRESSED_C40), "DeepFakeDetection", "FaceShifter")
-)
+_COMPRESSED = frozenset((*COMPRESSED_DATASETS, *(f"{name}_c40" for name in C40_DATASETS)))
 
 
 @dataclass(frozen=True, slots=True)

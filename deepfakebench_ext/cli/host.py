@@ -1,0 +1,124 @@
+"""`dfb-ext host`: a DeepfakeBench checkout, its scripts with our detectors, and what it lacks."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import click
+
+from deepfakebench_ext.errors import HostError
+
+_RUN_EXAMPLES = """
+\b
+Examples:
+  dfb-ext host run --rgb_dir /data/rgb training/test.py --detector_path huggingface_videomae \\
+      --test_dataset Celeb-DF-v2 --weights_path w.pth
+  torchrun --nproc_per_node 2 -m deepfakebench_ext host run training/train.py --ddp \\
+      --detector_path my.yaml --train_dataset FaceForensics++ --test_dataset Celeb-DF-v2
+"""
+_DASHES = {"help_option_names": ["-h", "--help"], "token_normalize_func": lambda name: name.replace("-", "_")}
+_ROOT = click.option("--root", help="The checkout. Default: DEEPFAKEBENCH_ROOT, vendors/DeepfakeBench, the parents.")
+
+
+@click.group(context_settings=_DASHES)
+def host() -> None:
+    """Work with a DeepfakeBench checkout: its scripts with our detectors."""
+
+
+@host.command(context_settings=_DASHES)
+@_ROOT
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
+def status(root: str | None, as_json: bool) -> None:
+    """Say which checkout is found, and which of its detectors can be imported here."""
+    from deepfakebench_ext.host.status import take_status
+
+    found = take_status(_path(root))
+    click.echo(json.dumps(found.as_dict(), indent=2) if as_json else found.text())
+
+
+@host.command(context_settings=_DASHES)
+@click.option("--path", help="Link this checkout instead of cloning.")
+@click.option("--url", help="Where to clone from. Default: DeepfakeBench on GitHub.")
+@click.option("--commit", help="Another commit than the tested one.")
+def install(path: str | None, url: str | None, commit: str | None) -> None:
+    """Put DeepfakeBench at vendors/DeepfakeBench, under the working directory."""
+    from deepfakebench_ext.host import install as installing
+    from deepfakebench_ext.host.checkout import TESTED_COMMIT
+
+    place = Path("vendors/DeepfakeBench").absolute()
+    if path is not None:
+        if url is not None or commit is not None:
+            raise click.UsageError("--path links what is there; --url and --commit are for cloning")
+        made = installing.link_local(Path(path).expanduser(), place)
+    else:
+        made = installing.clone(place, url=url or installing.URL, commit=commit or TESTED_COMMIT)
+    click.echo(made)
+
+
+@host.command(
+    epilog=_RUN_EXAMPLES,
+    context_settings={**_DASHES, "allow_interspersed_args": False},
+)
+@_ROOT
+@click.option("--rgb_dir", help="Folder of the datasets' frames; sets lmdb: false.")
+@click.option("--lmdb_dir", help="Folder of the <dataset>_lmdb folders; sets lmdb: true.")
+@click.option("--dataset_json_folder", help="Folder of the <dataset>.json files.")
+@click.option("--log_dir", help="Where train.py logs and saves. Default: ./logs/training here.")
+@click.option("--set", "assignments", multiple=True, help="key=value over the YAMLs, such as nEpochs=2, lmdb=false.")
+@click.argument("script")
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def run(root: str | None, assignments: tuple[str, ...], script: str, arguments: tuple[str, ...], **paths: Any) -> None:
+    """Run SCRIPT of DeepfakeBench's (training/test.py, training/train.py), unmodified, with our detectors.
+
+    Options before SCRIPT are ours and win over the YAMLs, those after it the script's.
+    """
+    from deepfakebench_ext.host.launch import run_script
+    from deepfakebench_ext.host.script_settings import ScriptSettings
+
+    settings = ScriptSettings.of(paths, assignments, Path.cwd())
+    _leave_root_logger()
+    run_script(script, arguments, root=_found(root), settings=settings)
+
+
+@host.command(context_settings=_DASHES)
+@_ROOT
+def link(root: str | None) -> None:
+    """Let a checkout's own scripts know our detectors: one import line, and our YAMLs."""
+    from deepfakebench_ext.host.link import link as linking
+
+    click.echo("\n".join(linking(_found(root))))
+
+
+@host.command(context_settings=_DASHES)
+@_ROOT
+def unlink(root: str | None) -> None:
+    """Take back what link did."""
+    from deepfakebench_ext.host.link import unlink as unlinking
+
+    click.echo("\n".join(unlinking(_found(root))))
+
+
+def _path(root: str | None) -> Path | None:
+    return None if root is None else Path(root).expanduser()
+
+
+def _found(root: str | None) -> Path:
+    from deepfakebench_ext.host.checkout import HOW_TO_GET, find_checkout
+
+    found = find_checkout(_path(root))
+    if found is None:
+        raise HostError(HOW_TO_GET)
+    return found
+
+
+def _leave_root_logger() -> None:
+    """Keep our messages on a handler of our own: train.py sets up the root logger (training/logger.py:19-34)."""
+    root, ours = logging.getLogger(), logging.getLogger("deepfakebench_ext")
+    for handler in root.handlers[:]:
+        root.removeHandler(handler)
+        ours.addHandler(handler)
+    ours.setLevel(logging.INFO)
+    ours.propagate = False
