@@ -218,7 +218,7 @@ def test_a_config_is_not_changed_after_it_is_read() -> None:
         ("# nothing but a comment", "got NoneType"),
         ("- model_name: x", "got list"),
         ("huggingface_clip", "got str"),
-        ("model_name: x\nlearning_rte: 1", "unknown key 'learning_rte'"),
+        ("model_name: huggingface_clip\nlearning_rte: 1", "unknown key 'learning_rte'"),
         ("model_name: x\nresolution: big", "resolution: "),
     ],
 )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from deepfakebench_ext.config import DetectorConfig, load_config
-from deepfakebench_ext.errors import WeightsError
+from deepfakebench_ext.config import NO_CHECKOUT, DetectorConfig, load_config
+from deepfakebench_ext.errors import ConfigError, HostError, WeightsError
+from deepfakebench_ext.host.checkout import find_checkout
+from deepfakebench_ext.host.packages import detectors
 from deepfakebench_ext.host.registry import DETECTOR
 from deepfakebench_ext.models.base import Detector
 from deepfakebench_ext.models.placement import choose_device, choose_dtype
@@ -36,32 +39,59 @@ def load_detector(
         (True, (1,))
 
     Args:
-        config: Name of a shipped config, path of a detector YAML, or its mapping.
+        config: Name of a shipped config or of one of DeepfakeBench's, path of a detector YAML, or its mapping.
         weights: Path or hub id `org/name[@revision]`; None takes the config's own.
         device: `auto` (CUDA, MPS, CPU), or a torch device.
-        dtype: `auto` (bfloat16 where the hardware computes in it), `float32`, `bfloat16`, `float16`.
+        dtype: `auto` (bfloat16 where the hardware computes in it; float32 for DeepfakeBench's own detectors),
+            `float32`, `bfloat16`, `float16`.
         fake_index: Indices of the logits that mean fake, where the checkpoint's names do not say.
         require_trained_head: Make a head that did not come from the weights an error.
 
     Raises:
         ConfigError: A wrong config, device or dtype, or label names that leave open which is fake.
         WeightsError: Weights that cannot be had, trusted or fitted, or an untrained head where one is required.
+        HostError: One of DeepfakeBench's detectors without a checkout, or one that fails here.
+        MissingExtraError: A package that DeepfakeBench's detector imports is not installed.
     """
     settings = load_config(config)
+    cls = detector_class(settings)
     # Inference needs one matrix a layer: Effort's factors are folded as they are read.
     changes: dict[str, Any] = {"use_svd": False}
     if fake_index is not None:
         changes["fake_index"] = fake_index
     settings = settings.model_copy(update=changes)
     place = choose_device(device)
-    number = choose_dtype(dtype, place)
-    detector: Detector = DETECTOR[settings.model_name](
-        settings, source=resolve_weights(weights) if weights is not None else None
-    )
+    number = choose_dtype("float32" if settings.host is not None and dtype == "auto" else dtype, place)
+    detector = cls(settings, source=resolve_weights(weights) if weights is not None else None)
     if require_trained_head and not detector.report.head_trained:
         raise WeightsError(untrained_notice(detector))
     detector.place(place, number)
     return detector
+
+
+def detector_class(settings: DetectorConfig) -> type[Detector]:
+    """Return the class that a config names: one of ours, or DeepfakeBench's under our surface. Builds nothing.
+
+    Raises:
+        ConfigError: Neither we nor the checkout have a detector of that name.
+        HostError: It is not one of ours, and there is no checkout.
+    """
+    name = settings.model_name
+    if settings.host is None or name in DETECTOR:
+        cls: type[Detector] = DETECTOR[name]
+        return cls
+    from deepfakebench_ext.models.host_detector import HostImageDetector, HostVideoDetector
+
+    checkout = settings.checkout or find_checkout()
+    known = detectors(checkout) if checkout is not None else {}
+    if name not in known:
+        near = difflib.get_close_matches(name, [*DETECTOR.names(), *known], n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        ours = f"no detector is called {name!r}.{hint} Ours are {', '.join(DETECTOR.names())}"
+        if checkout is None:
+            raise HostError(f"{ours}. {NO_CHECKOUT}")
+        raise ConfigError(f"{ours}; those of {checkout} are {', '.join(sorted(known))}")
+    return HostVideoDetector if settings.video_mode else HostImageDetector
 
 
 def untrained_notice(detector: Detector) -> str:
