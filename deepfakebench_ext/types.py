@@ -14,15 +14,18 @@ LABEL_NAMES: dict[int, str] = {REAL: "REAL", FAKE: "FAKE"}
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One thing to score: an image, or a video given as a folder of frames.
+    """One thing to score: an image, or a video given as a file, a folder of frames or a list of frames.
 
     Attributes:
-        key: Identity within a run: the path relative to the input, with `/` on every system. Unique.
-        path: The image file, or the folder of frames.
+        key: Identity within a run: the path relative to the input, with `/` on every system, or
+            `<dataset>/<label name>/<video>` where a DeepfakeBench JSON lists it. Unique.
+        path: The image file, the video file, or the folder of frames; where frames are listed, the folder of the first
+            or the database that holds them.
         label: 0 real, 1 fake, None when unknown.
         video: Identity of the video that an image was taken from, or None.
         dataset: Name of the dataset, or None.
         method: Name of the manipulation method, or None.
+        frames: A video's frames as its DeepfakeBench JSON spells them, in order; empty for all others.
     """
 
     key: str
@@ -31,6 +34,7 @@ class Sample:
     video: str | None = None
     dataset: str | None = None
     method: str | None = None
+    frames: tuple[str, ...] = ()
 
 
 Status = Literal["ok", "unreadable", "too_short", "no_face"]

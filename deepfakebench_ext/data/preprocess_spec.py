@@ -11,10 +11,11 @@ from deepfakebench_ext.errors import ConfigError
 
 Resize = Literal["shortest_edge", "exact", "none"]
 # In the order of PIL.Image.Resampling, so that a checkpoint's number is the index.
-Resample = Literal["nearest", "lanczos", "bilinear", "bicubic", "box", "hamming"]
+PillowResample = Literal["nearest", "lanczos", "bilinear", "bicubic", "box", "hamming"]
+Resample = Literal[PillowResample, "opencv_bicubic"]
 Triple = tuple[float, float, float]
 
-RESAMPLES: tuple[Resample, ...] = get_args(Resample)
+RESAMPLES: tuple[PillowResample, ...] = get_args(PillowResample)
 RESIZES: tuple[Resize, ...] = get_args(Resize)
 MAX_EDGE = 8192  # far above any detector's input; a typo must not ask for gigabytes
 _HUGE = 1e30  # what float32 arithmetic can still square; infinities and NaN are not below it
@@ -28,7 +29,8 @@ class PreprocessSpec:
         resize: `shortest_edge` keeps the aspect ratio, `exact` does not, `none` leaves the image as it is.
         size: (height, width) resized to, both the edge for `shortest_edge`; None exactly when `resize` is `none`.
         crop: (height, width) of the centre crop, padded with zeros where the image is smaller; None for no crop.
-        resample: PIL's name of the filter; all but `nearest` are antialiased.
+        resample: PIL's name of the filter, antialiased but for `nearest`; or `opencv_bicubic`, which is not, and which
+            DeepfakeBench's loader uses.
         mean: Subtracted per channel (RGB), after `rescale_factor` and `offset`.
         std: Divided by per channel, positive.
         rescale_factor: Multiplies the uint8 levels, usually 1/255.
@@ -75,8 +77,8 @@ def output_size(spec: PreprocessSpec) -> tuple[int, int] | None:
 def spec_from_host_keys(resolution: object, mean: object, std: object) -> PreprocessSpec:
     """Return what DeepfakeBench's own keys ask for: exactly `resolution` x `resolution`, then (x / 255 - mean) / std.
 
-    Crops stored at `resolution` come out as the host's, value for value. Others differ slightly: the host's
-    INTER_CUBIC does not antialias, this transform does.
+    What was trained on the images of its loader sees those images: they come out as its own, bit for bit. Its resizing
+    does not antialias, so that much larger images alias here as they do there.
 
     Raises:
         ConfigError: When a value is not what its key takes.
@@ -89,7 +91,7 @@ def spec_from_host_keys(resolution: object, mean: object, std: object) -> Prepro
         resize="exact",
         size=(edge, edge),
         crop=None,
-        resample="bicubic",
+        resample="opencv_bicubic",
         mean=triple_of(mean, "mean"),
         std=positive_triple_of(std, "std"),
         source="detector YAML: resolution, mean, std",
@@ -203,7 +205,7 @@ def _resize_of(value: object, where: str) -> Resize:
 
 
 def _resample_of(value: object, where: str) -> Resample:
-    return cast(Resample, _choice_of(value, where, RESAMPLES))
+    return cast(Resample, _choice_of(value, where, get_args(Resample)))
 
 
 def _choice_of(value: object, where: str, allowed: tuple[str, ...]) -> str:

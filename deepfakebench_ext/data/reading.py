@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import torch
 
@@ -44,9 +44,28 @@ class _Shot:
     reason: str = ""
 
 
+class SampleReader(Protocol):
+    """What an evaluation needs of whatever reads its samples. Safe in several threads.
+
+    Attributes:
+        preprocess: How a frame is prepared; the predictor normalises by it.
+    """
+
+    preprocess: PreprocessSpec
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what is recorded of it: everything that decides which pixels a detector sees."""
+
+    def look_ahead(self, samples: Sequence[Sample], batch_size: int, workers: int) -> tuple[int, int]:
+        """Return how many samples may be read ahead, and how many units of each may wait."""
+
+    def units(self, sample: Sample) -> Iterator[Unit]:
+        """Yield the units of a sample, at least one; what cannot be read is a unit that says why."""
+
+
 def is_video(sample: Sample) -> bool:
-    """Return whether a sample is a video: a file that is no image, or a folder of frames."""
-    return not is_image_name(sample.path.name)
+    """Return whether a sample is a video: a file that is no image, a folder of frames, or a list of frames."""
+    return bool(sample.frames) or not is_image_name(sample.path.name)
 
 
 class Reader:
@@ -68,7 +87,7 @@ class Reader:
             frames: Which frames of a video are read, for an image detector; None takes 32 evenly spread ones.
             faces: What cuts frames to the face; None leaves them whole.
         """
-        self._preprocess = preprocess
+        self.preprocess = preprocess
         self._clips = clips
         self._frames = frames or FrameSampling.from_options()
         self._faces = faces
@@ -77,7 +96,7 @@ class Reader:
         """Return what is recorded of it: everything that decides which pixels a detector sees."""
         sampling = self._clips or self._frames
         faces = None if self._faces is None else self._faces.to_dict()
-        return {"preprocess": self._preprocess.to_dict(), "sampling": sampling.to_dict(), "faces": faces}
+        return {"preprocess": self.preprocess.to_dict(), "sampling": sampling.to_dict(), "faces": faces}
 
     def look_ahead(self, samples: Sequence[Sample], batch_size: int, workers: int) -> tuple[int, int]:
         """Return how many samples may be read ahead, and how many units of each may wait.
@@ -134,14 +153,14 @@ class Reader:
             yield _unit(sample, index, clip, planned, whole)
 
     def _whole(self, frame: Frame) -> _Shot:
-        return _Shot(frame.time_s, resize_and_crop(frame.rgb, self._preprocess))
+        return _Shot(frame.time_s, resize_and_crop(frame.rgb, self.preprocess))
 
     def _cut(self, crops: Iterable[CachedFrame]) -> Iterator[_Shot]:
         for crop in crops:
             if isinstance(crop.result, Miss):
                 yield _Shot(crop.pts_s, None, False, crop.result.reason)
             else:
-                yield _Shot(crop.pts_s, resize_and_crop(crop.result.rgb, self._preprocess), crop.result.face_found)
+                yield _Shot(crop.pts_s, resize_and_crop(crop.result.rgb, self.preprocess), crop.result.face_found)
 
 
 def _unit(sample: Sample, index: int, shots: Sequence[_Shot], planned: int, pixels: torch.Tensor | None) -> Unit:

@@ -101,6 +101,11 @@ def limit_samples(samples: Sequence[Sample], n: int, seed: int) -> list[Sample]:
     return [samples[int(at)] for at in sorted(np.concatenate(drawn).astype(int))]
 
 
+def limit_notice(count: int, limit: int, seed: int) -> str:
+    """Return the warning that goes with figures of samples that `limit_samples` chose."""
+    return f"--limit {limit}: {count} samples chosen by seed {seed}, balanced over the labels"
+
+
 def _walk(
     folder: Path, parts: tuple[str, ...], above: frozenset[tuple[int, int]], kind: Kind, others: Counter[str]
 ) -> Iterator[tuple[tuple[str, ...], list[str]]]:

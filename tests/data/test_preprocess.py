@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -20,6 +21,7 @@ from deepfakebench_ext.data.preprocess_spec import RESAMPLES
 from deepfakebench_ext.errors import MediaError
 
 SQUARE = PreprocessSpec(resize="exact", size=(224, 224), crop=None, resample="bicubic", mean=(0.5,) * 3, std=(0.5,) * 3)
+HOST = dataclasses.replace(SQUARE, resample="opencv_bicubic", mean=(0.48145466, 0.5, 0.1), std=(0.26862954, 0.5, 0.3))
 CENTRE = dataclasses.replace(SQUARE, resize="none", size=None, crop=(5, 4))
 
 # transformers' processors: module, class, what differs from the class's defaults.
@@ -104,6 +106,13 @@ def test_every_filter_is_pillows_of_that_name(resample) -> None:
     np.testing.assert_array_equal(resize_and_crop(PHOTOGRAPHS["small"], spec), np.array(expected).transpose(2, 0, 1))
 
 
+@pytest.mark.parametrize("photograph", PHOTOGRAPHS)
+def test_deepfakebenchs_filter_is_opencvs_bicubic_without_antialiasing(photograph) -> None:
+    rgb = PHOTOGRAPHS[photograph]
+    expected = cv2.resize(rgb, (224, 224), interpolation=cv2.INTER_CUBIC)
+    np.testing.assert_array_equal(resize_and_crop(rgb, HOST), expected.transpose(2, 0, 1))
+
+
 def test_the_longer_edge_is_truncated_like_transformers_does() -> None:
     reference = importlib.import_module("transformers.image_transforms").get_resize_output_image_size
     spec = dataclasses.replace(SQUARE, resize="shortest_edge", size=(7, 7))
@@ -127,7 +136,9 @@ def test_padding_is_zero_and_the_odd_row_goes_on_top() -> None:
     assert resize_and_crop(rgb, CENTRE)[0].tolist() == [[0] * 4, [0] * 4, [9] * 4, [9] * 4, [0] * 4]
 
 
-@pytest.mark.parametrize("spec", [SQUARE, dataclasses.replace(SQUARE, size=(100, 100)), CENTRE])
+@pytest.mark.parametrize(
+    "spec", [SQUARE, dataclasses.replace(SQUARE, size=(100, 100)), CENTRE, dataclasses.replace(HOST, size=(100, 100))]
+)
 def test_frames_may_be_read_only_or_reversed_views(spec) -> None:
     frame = PHOTOGRAPHS["at-size"].copy()
     expected = resize_and_crop(frame, spec)
@@ -174,19 +185,49 @@ def test_normalising_maps_the_ends_of_the_scale_where_the_statistics_say() -> No
     assert normalise(levels, spec).squeeze().tolist() == [[-1.0, 1.0], [0.0, 1.0], [-4.0, 0.0]]
 
 
+def test_what_deepfakebenchs_loader_resizes_is_normalised_in_its_steps_bit_for_bit() -> None:
+    levels = torch.arange(256, dtype=torch.uint8).view(1, 1, 256).expand(3, 1, 256)
+    by_steps = levels.to(torch.float32).div(255)
+    mean, std = (torch.tensor(values).view(3, 1, 1) for values in (HOST.mean, HOST.std))
+    expected = by_steps.sub(mean).div(std)
+    assert torch.equal(normalise(levels, HOST), expected)
+    # Folding the constants, as for all others, is close to it and not the same.
+    folded = normalise(levels, dataclasses.replace(HOST, resample="bicubic"))
+    torch.testing.assert_close(folded, expected, rtol=0, atol=1e-6)
+    assert not torch.equal(folded, expected)
+
+
+@pytest.mark.gpu
+def test_a_gpu_normalises_as_the_cpu_does_bit_for_bit() -> None:
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    levels = torch.arange(256, dtype=torch.uint8).view(1, 1, 256).expand(3, 1, 256)
+    assert torch.equal(normalise(levels.cuda(), HOST).cpu(), normalise(levels, HOST))
+
+
+def test_another_scale_or_offset_is_honoured_with_deepfakebenchs_filter_too() -> None:
+    for change in ({"rescale_factor": 1 / 127.5}, {"offset": 1.0}):
+        spec = dataclasses.replace(HOST, **change)
+        levels = torch.full((3, 1, 1), 200, dtype=torch.uint8)
+        expected = (200 * spec.rescale_factor - spec.offset - np.array(spec.mean)) / np.array(spec.std)
+        np.testing.assert_allclose(normalise(levels, spec).flatten(), expected, rtol=1e-5)
+
+
 def test_normalising_a_clip_is_normalising_its_frames() -> None:
     clip = torch.randint(0, 256, (2, 4, 3, 6, 5), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-    batch = normalise(clip, SQUARE)
-    assert batch.shape == clip.shape
-    assert batch.dtype == torch.float32
-    assert torch.equal(batch[1, 2], normalise(clip[1, 2], SQUARE))
+    for spec in (SQUARE, HOST):
+        batch = normalise(clip, spec)
+        assert batch.shape == clip.shape
+        assert batch.dtype == torch.float32
+        assert torch.equal(batch[1, 2], normalise(clip[1, 2], spec))
 
 
 def test_normalising_leaves_its_input_alone() -> None:
-    for dtype in (torch.uint8, torch.float32):
-        pixels = torch.full((3, 2, 2), 7, dtype=dtype)
-        normalise(pixels, SQUARE)
-        assert bool((pixels == 7).all())
+    for spec in (SQUARE, HOST):
+        for dtype in (torch.uint8, torch.float32):
+            pixels = torch.full((3, 2, 2), 7, dtype=dtype)
+            normalise(pixels, spec)
+            assert bool((pixels == 7).all())
 
 
 def test_offset_is_subtracted_between_rescaling_and_normalising() -> None:

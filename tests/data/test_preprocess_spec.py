@@ -3,9 +3,11 @@ from __future__ import annotations
 import dataclasses
 import json
 
+import PIL.Image
 import pytest
 
 from deepfakebench_ext.data.preprocess_spec import (
+    RESAMPLES,
     PreprocessSpec,
     output_size,
     override,
@@ -50,7 +52,7 @@ def test_output_size_is_known_only_where_it_does_not_depend_on_the_image(changes
 
 def test_host_keys_resize_exactly_without_keeping_the_aspect_ratio() -> None:
     spec = spec_from_host_keys(256, [0.5, 0.5, 0.5], (0.5, 0.5, 0.5))
-    assert (spec.resize, spec.size, spec.crop, spec.resample) == ("exact", (256, 256), None, "bicubic")
+    assert (spec.resize, spec.size, spec.crop, spec.resample) == ("exact", (256, 256), None, "opencv_bicubic")
     assert (spec.mean, spec.std, spec.rescale_factor, spec.offset) == ((0.5,) * 3, (0.5,) * 3, 1 / 255, 0.0)
     assert spec.source == "detector YAML: resolution, mean, std"
 
@@ -145,6 +147,16 @@ def test_a_whole_block_stands_alone() -> None:
 @pytest.mark.parametrize("key", BLOCK)
 def test_a_block_that_leaves_something_open_does_not_stand_alone(key) -> None:
     assert spec_from_block({name: value for name, value in BLOCK.items() if name != key}) is None
+
+
+def test_a_block_may_ask_for_deepfakebenchs_resizing() -> None:
+    spec = spec_from_block({**BLOCK, "resample": "opencv_bicubic"})
+    assert spec is not None
+    assert spec.resample == "opencv_bicubic"
+
+
+def test_the_numbers_of_a_checkpoint_are_pillows_filters_alone() -> None:
+    assert [PIL.Image.Resampling[name.upper()] for name in RESAMPLES] == list(range(6))
 
 
 def test_a_block_without_resizing_needs_no_size() -> None:
