@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from deepfakebench_ext.data.reading import Reader, is_video
+from deepfakebench_ext.data.reading import SampleReader, is_video
 from deepfakebench_ext.engine.loader import default_workers
 from deepfakebench_ext.engine.predictor import default_batch_size, predict
 from deepfakebench_ext.engine.run_directory import RunDirectory, digest_samples, fingerprint
@@ -39,6 +39,7 @@ class Evaluation:
         figures: Name with its level, such as `frame_auc`, to figure; of every level there is.
         counts: Level to numbers of samples.
         notices: Warnings that belong to the figures.
+        trained: Whether the detector's head came from the weights; else every figure is noise.
     """
 
     folder: Path
@@ -46,13 +47,14 @@ class Evaluation:
     figures: Mapping[str, Figure]
     counts: Mapping[Level, Counts]
     notices: tuple[str, ...]
+    trained: bool
 
 
 def evaluate(
     detector: Detector,
     samples: Sequence[Sample],
     *,
-    reader: Reader | None = None,
+    reader: SampleReader | None = None,
     aggregation: str = "mean",
     output_dir: str | Path = "inference_results",
     batch_size: int | None = None,
@@ -113,7 +115,7 @@ class Scoring:
         self,
         detector: Detector,
         samples: Sequence[Sample],
-        reader: Reader,
+        reader: SampleReader,
         *,
         output_dir: str | Path = "inference_results",
         batch_size: int | None = None,
@@ -191,7 +193,8 @@ class Scoring:
             notices=[*([] if trained else [untrained_notice(self.detector)]), *notices],
             plots=plots,
         )
-        return Evaluation(self.folder, report.level, report.figures, report.counts, report.notices)
+        said = (*report.notices, *report.warnings)
+        return Evaluation(self.folder, report.level, report.figures, report.counts, said, trained)
 
 
 def _with_progress(scoring: Scoring) -> None:
@@ -204,7 +207,7 @@ def _with_progress(scoring: Scoring) -> None:
         bar.update(bar.total - bar.n)
 
 
-def _settings(detector: Detector, reader: Reader, samples: Sequence[Sample], batch_size: int) -> dict[str, Any]:
+def _settings(detector: Detector, reader: SampleReader, samples: Sequence[Sample], batch_size: int) -> dict[str, Any]:
     """Return what goes into `run.json`; all of it decides scores and so the fingerprint, which is added."""
     parameter = next(detector.backbone.parameters())
     settings = {

@@ -83,6 +83,33 @@ def make_reader(
     Raises:
         ConfigError: A number out of range, or an option for the other kind of detector.
     """
+    frames, clips = frame_or_clip_sampling(
+        detector,
+        sampling=sampling,
+        num_frames=num_frames,
+        fps=fps,
+        num_clips=num_clips,
+        frame_interval=frame_interval,
+        short_video=short_video,
+    )
+    return Reader(detector.preprocess, frames=frames, clips=clips, faces=faces)
+
+
+def frame_or_clip_sampling(
+    detector: Detector,
+    *,
+    sampling: str | None,
+    num_frames: int | None,
+    fps: float | None,
+    num_clips: int | None,
+    frame_interval: int | None,
+    short_video: ShortVideo | None,
+) -> tuple[FrameSampling | None, ClipSampling | None]:
+    """Return which frames or which clips of a video a detector is given: exactly one of the two.
+
+    Raises:
+        ConfigError: As `make_reader`.
+    """
     of_frames = {"--sampling": sampling, "--num_frames": num_frames, "--fps": fps}
     of_clips = {"--num_clips": num_clips, "--frame_interval": frame_interval, "--short_video": short_video}
     others = of_clips if detector.takes == "image" else of_frames
@@ -91,15 +118,13 @@ def make_reader(
         takes = "single frames" if detector.takes == "image" else f"clips of {detector.clip_len} frames"
         raise ConfigError(f"{', '.join(unused)} means nothing here: {detector.settings.model_name} takes {takes}")
     if detector.takes == "image":
-        frames = FrameSampling.from_options(sampling or "uniform", num_frames=num_frames, fps=fps)
-        return Reader(detector.preprocess, frames=frames, faces=faces)
-    clips = ClipSampling(
+        return FrameSampling.from_options(sampling or "uniform", num_frames=num_frames, fps=fps), None
+    return None, ClipSampling(
         detector.clip_len,
         1 if frame_interval is None else frame_interval,
         DEFAULT_NUM_CLIPS if num_clips is None else num_clips,
         short_video or "skip",
     )
-    return Reader(detector.preprocess, clips=clips, faces=faces)
 
 
 def make_face_reader(

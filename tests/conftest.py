@@ -8,6 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
+
+from deepfakebench_ext.host import torchvision_ops
 
 # Read by huggingface_hub when it is imported, so they are set before anything imports it.
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -19,6 +22,9 @@ if _VENDORED.is_dir():
     os.environ.setdefault("DEEPFAKEBENCH_ROOT", str(_VENDORED))
 
 sys.path.insert(0, str(Path(__file__).parent))  # for `import tiny`
+
+torchvision_ops.settle()  # tests import transformers themselves
+torch.set_num_threads(1)  # tiny models: more threads than free cores would wait for each other
 
 
 @pytest.fixture(autouse=True)

@@ -11,13 +11,28 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from deepfakebench_ext.cli.options import DETECTOR, FACES, INPUT, OUTPUT, RUNNING, VIDEO, Options, options
+from deepfakebench_ext.cli.datasets import check_input_options, gather, locate, say_coverage
+from deepfakebench_ext.cli.options import (
+    COVERAGE,
+    DATASET,
+    DETECTOR,
+    FACES,
+    INPUT,
+    OUTPUT,
+    RUNNING,
+    VIDEO,
+    Options,
+    SpacedCommand,
+    options,
+)
 from deepfakebench_ext.errors import OutputError
 from deepfakebench_ext.types import FAKE, REAL
 
 if TYPE_CHECKING:
-    from deepfakebench_ext.data.reading import Reader
+    from deepfakebench_ext.config import DetectorConfig
+    from deepfakebench_ext.data.reading import SampleReader
     from deepfakebench_ext.evaluation import Evaluation
+    from deepfakebench_ext.faces.reader import FaceReader
     from deepfakebench_ext.models.base import Detector
     from deepfakebench_ext.types import Sample
 
@@ -26,6 +41,7 @@ _EXAMPLES = """
 Examples:
   perf_huggingface.py --weights org/deepfake-vit --image photos/
   perf_huggingface.py --detector_config huggingface_clip --weights w.pth --video videos/
+  perf_huggingface.py --detector_config xception --weights w.pth --test_dataset Celeb-DF-v2 UADFV --rgb_dir rgb/
 
 \b
 Labels come from directory names (real, original, ... / fake, deepfake, ...) or from the manifest.
@@ -34,6 +50,7 @@ Exit codes: 0 done, 1 failure, 2 usage, 3 done but some inputs could not be scor
 
 
 @click.command(
+    cls=SpacedCommand,
     epilog=_EXAMPLES,
     # DeepfakeBench writes its options with underscores; dashes are taken too.
     context_settings={
@@ -41,43 +58,70 @@ Exit codes: 0 done, 1 failure, 2 usage, 3 done but some inputs could not be scor
         "token_normalize_func": lambda name: name.replace("-", "_"),
     },
 )
-@options(DETECTOR, INPUT, VIDEO, FACES, RUNNING, OUTPUT)
+@options(DETECTOR, INPUT, DATASET, COVERAGE, VIDEO, FACES, RUNNING, OUTPUT)
 def evaluate(**given: Any) -> None:
-    """Score images and videos with a detector and write results with figures that can be trusted."""
-    from deepfakebench_ext import evaluation
+    """Score images, videos and datasets with a detector and write results with figures that can be trusted."""
     from deepfakebench_ext.config import load_config
-    from deepfakebench_ext.host.registry import DETECTOR as REGISTRY
-    from deepfakebench_ext.inputs import gather_samples
     from deepfakebench_ext.models.decisions import config_for
 
     said = Options(**given)
-    _hush_transformers()
+    check_input_options(said)
+    hush_transformers()
     settings = load_config(said.detector_config or config_for(said.weights))
+    if said.coverage:
+        return say_coverage(said.test_dataset, locate(said), settings)
+    _finish(_datasets(settings, said) if said.test_dataset else {None: _files(settings, said)}, said.as_json)
+
+
+def _files(settings: DetectorConfig, said: Options) -> Evaluation:
+    from deepfakebench_ext.inputs import gather_samples, make_reader
+    from deepfakebench_ext.models.loading import detector_class
+
     samples = gather_samples(
         said.image,
         said.manifest,
         video=said.video,
-        takes=REGISTRY[settings.model_name].takes,
+        takes=detector_class(settings).takes,
         limit=said.limit,
         seed=said.seed,
     )
     _check_writable(Path(said.output_dir))
     _say_samples(samples, said)
     detector = _load(settings, said)
-    source = said.image or said.video or said.manifest
-    result = evaluation.evaluate(
+    reader = make_reader(detector, **_sampling(said), faces=_faces(detector, said))
+    return _run(detector, samples, reader, said, str(said.image or said.video or said.manifest))
+
+
+def _datasets(settings: DetectorConfig, said: Options) -> dict[str | None, Evaluation]:
+    from deepfakebench_ext.host_inputs import make_stored_reader
+
+    data = locate(said)
+    _check_writable(Path(said.output_dir))
+    gathered = {name: gather(name, data, settings, limit=said.limit, seed=said.seed) for name in said.test_dataset}
+    detector = _load(settings, said)
+    results: dict[str | None, Evaluation] = {}
+    for name, (samples, store) in gathered.items():
+        reader = make_stored_reader(detector, store, protocol=said.protocol or "deepfakebench", **_sampling(said))
+        results[name] = _run(detector, samples, reader, said, name)
+    return results
+
+
+def _run(detector: Detector, samples: Sequence[Sample], reader: SampleReader, said: Options, source: str) -> Evaluation:
+    from deepfakebench_ext import evaluation
+    from deepfakebench_ext.data.samples import limit_notice
+
+    return evaluation.evaluate(
         detector,
         samples,
-        reader=_reader(detector, said),
+        reader=reader,
         aggregation=said.aggregation,
         output_dir=said.output_dir,
         batch_size=said.batch_size,
         workers=said.workers,
         plots=said.plots,
-        notices=[] if said.limit is None else [_limit_notice(samples, said)],
+        notices=[] if said.limit is None else [limit_notice(len(samples), said.limit, said.seed)],
         record={"command": shlex.join(sys.argv), "input": source, "limit": said.limit, "seed": said.seed},
     )
-    _finish(result, said.as_json)
 
 
 def _load(settings: Any, said: Options) -> Detector:
@@ -97,27 +141,20 @@ def _load(settings: Any, said: Options) -> Detector:
     return detector
 
 
-def _reader(detector: Detector, said: Options) -> Reader:
-    from deepfakebench_ext.inputs import make_face_reader, make_reader
-
-    short: Any = said.short_video
-    chosen: dict[str, Any] = {
-        name: getattr(said, name)
-        for name in ("face_detector", "landmark_model", "face_model", "face_search", "no_face", "crop", "crop_cache")
-    }
-    return make_reader(
-        detector,
-        sampling=said.sampling,
-        num_frames=said.num_frames,
-        fps=said.fps,
-        num_clips=said.num_clips,
-        frame_interval=said.frame_interval,
-        short_video=short,
-        faces=make_face_reader(detector, **chosen),
-    )
+def _sampling(said: Options) -> dict[str, Any]:
+    names = ("sampling", "num_frames", "fps", "num_clips", "frame_interval", "short_video")
+    return {name: getattr(said, name) for name in names}
 
 
-def _hush_transformers() -> None:
+def _faces(detector: Detector, said: Options) -> FaceReader | None:
+    from deepfakebench_ext.inputs import make_face_reader
+
+    names = ("face_detector", "landmark_model", "face_model", "face_search", "no_face", "crop", "crop_cache")
+    chosen: dict[str, Any] = {name: getattr(said, name) for name in names}
+    return make_face_reader(detector, **chosen)
+
+
+def hush_transformers() -> None:
     """Leave the terminal to our own messages: what its load reports say, ours say too."""
     from transformers.utils import logging
 
@@ -134,10 +171,6 @@ def _check_writable(folder: Path) -> None:
         probe.unlink()
     except OSError as error:
         raise OutputError(f"results cannot be written to {folder}: {error}; give another --output_dir") from error
-
-
-def _limit_notice(samples: Sequence[Sample], said: Options) -> str:
-    return f"--limit {said.limit}: {len(samples)} samples chosen by seed {said.seed}, balanced over the labels"
 
 
 def _say_samples(samples: Sequence[Sample], said: Options) -> None:
@@ -161,17 +194,24 @@ def _say_detector(detector: Detector) -> None:
     )
 
 
-def _finish(result: Evaluation, as_json: bool) -> None:
+def _finish(results: dict[str | None, Evaluation], as_json: bool) -> None:
+    """Print the figures of each dataset, or of the files (None)."""
+    import json
+
     from deepfakebench_ext.report.files import write_bytes_atomic
     from deepfakebench_ext.report.run_report import METRICS, RESULTS_TEXT
 
     # The older tool wrote this one name into the working directory, and scripts look for it there.
-    write_bytes_atomic(Path(RESULTS_TEXT), (result.folder / RESULTS_TEXT).read_bytes())
+    texts = [(result.folder / RESULTS_TEXT).read_bytes() for result in results.values()]
+    write_bytes_atomic(Path(RESULTS_TEXT), b"\n".join(texts))
     if as_json:
-        click.echo((result.folder / METRICS).read_text(encoding="utf-8"), nl=False)
+        figures = {name: (result.folder / METRICS).read_text(encoding="utf-8") for name, result in results.items()}
+        by_name = {name: json.loads(text) for name, text in figures.items()}
+        click.echo(figures[None] if None in figures else json.dumps(by_name, indent=2) + "\n", nl=False)
     else:
-        click.echo(_summary(result))
-    unscored = result.counts[result.level].not_scored
+        for name, result in results.items():
+            click.echo(_summary(result) if name is None else f"dataset: {name}\n{_summary(result)}")
+    unscored = sum(result.counts[result.level].not_scored for result in results.values())
     if unscored:
         click.echo(f"{unscored} inputs could not be scored; {RESULTS_TEXT} says why", err=True)
         sys.exit(3)

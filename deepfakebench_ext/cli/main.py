@@ -13,7 +13,14 @@ import click
 from deepfakebench_ext import __version__
 from deepfakebench_ext.errors import ExtError
 
-_VERBS = {"evaluate": "deepfakebench_ext.cli.evaluate", "extract": "deepfakebench_ext.cli.extract"}
+_VERBS = {
+    "bench": "deepfakebench_ext.cli.bench",
+    "compare": "deepfakebench_ext.cli.compare",
+    "evaluate": "deepfakebench_ext.cli.evaluate",
+    "extract": "deepfakebench_ext.cli.extract",
+    "metrics": "deepfakebench_ext.cli.metrics",
+    "host": "deepfakebench_ext.cli.host",
+}
 
 
 class _LazyGroup(click.Group):

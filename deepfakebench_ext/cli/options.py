@@ -11,6 +11,25 @@ import click
 Option = Callable[[Any], Any]
 
 
+class SpacedCommand(click.Command):
+    """A command whose repeatable options take several values after one name, as DeepfakeBench's do: `--x A B`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Repeat the option's name before each of its values."""
+        repeatable = {option.opts[0] for option in self.params if isinstance(option, click.Option) and option.multiple}
+        spread: list[str] = []
+        current, has_value = None, False
+        for arg in args:
+            if arg.startswith("-"):
+                current, has_value = "--" + arg.lstrip("-").replace("-", "_"), False
+            elif current in repeatable and has_value:
+                spread.append(str(current))
+            else:
+                has_value = True
+            spread.append(arg)
+        return super().parse_args(ctx, spread)
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """What the command line said; None where it said nothing and the default depends on the detector."""
@@ -20,6 +39,13 @@ class Options:
     image: str | None
     video: str | None
     manifest: str | None
+    test_dataset: tuple[str, ...]
+    dataset_json_folder: str | None
+    rgb_dir: str | None
+    lmdb_dir: str | None
+    compression: str | None
+    protocol: str | None
+    coverage: bool
     limit: int | None
     seed: int
     sampling: str | None
@@ -77,6 +103,19 @@ INPUT = (
     click.option("--limit", type=int, help="Score at most so many samples, balanced over the labels."),
     click.option("--seed", type=int, default=1024, show_default=True, help="Of the choice that --limit makes."),
 )
+DATASET = (
+    click.option("--test_dataset", multiple=True, help="Datasets of DeepfakeBench, instead: --test_dataset A B."),
+    click.option("--dataset_json_folder", help="Folder of <dataset>.json. Default: the checkout's."),
+    click.option("--rgb_dir", help="Folder of the datasets' images, wherever the JSON says they lie."),
+    click.option("--lmdb_dir", help="Folder of the datasets' LMDBs, instead."),
+    click.option(
+        "--compression", help="c23, c40 or raw, of FaceForensics++ and its like. Default: the YAML's, or c23."
+    ),
+    click.option(
+        "--protocol", help="deepfakebench: frames as its test.py takes them (default); uniform: evenly spread."
+    ),
+)
+COVERAGE = (click.option("--coverage", is_flag=True, help="Only list which frames the JSON names and the disk lacks."),)
 VIDEO = (
     click.option("--sampling", help="Frames of a video, for an image detector: uniform (default), first, or fps."),
     click.option("--num_frames", type=int, help="For --sampling uniform and first. Default: 32."),

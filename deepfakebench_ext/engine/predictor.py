@@ -8,8 +8,8 @@ from itertools import islice
 
 import torch
 
-from deepfakebench_ext.data.preprocess import normalise
-from deepfakebench_ext.data.reading import Reader, Unit
+from deepfakebench_ext.data.preprocess import PreprocessSpec, normalise
+from deepfakebench_ext.data.reading import SampleReader, Unit
 from deepfakebench_ext.engine.loader import read_units
 from deepfakebench_ext.errors import ModelError
 from deepfakebench_ext.models.base import Detector
@@ -28,7 +28,7 @@ def default_batch_size(detector: Detector) -> int:
 
 
 def predict(
-    detector: Detector, reader: Reader, samples: Sequence[Sample], *, batch_size: int, workers: int, skip: int = 0
+    detector: Detector, reader: SampleReader, samples: Sequence[Sample], *, batch_size: int, workers: int, skip: int = 0
 ) -> Generator[list[Prediction], None, None]:
     """Yield the predictions of all images, frames or clips of `samples` in their order, one list a batch.
 
@@ -51,23 +51,23 @@ def predict(
     try:
         rest = islice(units, skip, None)
         while batch := list(islice(rest, batch_size)):
-            yield _score(detector, batch)
+            yield _score(detector, reader.preprocess, batch)
     finally:
         units.close()  # type: ignore[attr-defined]  # a generator: its threads end with it
 
 
-def _score(detector: Detector, batch: Sequence[Unit]) -> list[Prediction]:
+def _score(detector: Detector, preprocess: PreprocessSpec, batch: Sequence[Unit]) -> list[Prediction]:
     ready = [unit for unit in batch if unit.pixels is not None]
-    scores = iter(_forward(detector, ready)) if ready else iter(())
+    scores = iter(_forward(detector, preprocess, ready)) if ready else iter(())
     return [unit.prediction if unit.pixels is None else replace(unit.prediction, score=next(scores)) for unit in batch]
 
 
-def _forward(detector: Detector, units: Sequence[Unit]) -> list[float]:
+def _forward(detector: Detector, preprocess: PreprocessSpec, units: Sequence[Unit]) -> list[float]:
     device = next(detector.parameters()).device
     pixels = torch.stack([unit.pixels for unit in units if unit.pixels is not None])
     try:
         with torch.inference_mode():
-            images = normalise(pixels.to(device, non_blocking=True), detector.preprocess)
+            images = normalise(pixels.to(device, non_blocking=True), preprocess)
             cls = detector({"image": images}, inference=True)["cls"]
     except (RuntimeError, ValueError) as error:
         raise ModelError(f"the network refused a batch of shape {tuple(pixels.shape)}: {error}") from error

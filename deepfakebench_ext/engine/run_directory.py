@@ -47,7 +47,8 @@ def digest_samples(samples: Iterable[Sample]) -> str:
             state = f"{stat.st_size} {stat.st_mtime_ns}"
         except OSError:
             state = "absent"
-        digest.update(f"{sample.key}\0{sample.label}\0{state}\n".encode("utf-8", "surrogateescape"))
+        listed = "\0".join(sample.frames)
+        digest.update(f"{sample.key}\0{sample.label}\0{state}\0{listed}\n".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()
 
 

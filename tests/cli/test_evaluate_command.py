@@ -63,7 +63,8 @@ def test_a_folder_gives_every_result_file(perf: Command, detector: list[str], tm
     folder = only_run(tmp_path / "inference_results")
     names = {path.name for path in folder.iterdir()} - {".lock"}
     text = "inference_results_huggingface.txt"
-    assert (code, names) == (0, {text, "metrics.json", "run.json", "scores.csv", "scores.jsonl", "curves.png"})
+    reports = {text, "report.md", "report.html", "report_pictures", "curves.png"}
+    assert (code, names) == (0, {"metrics.json", "run.json", "scores.csv", "scores.jsonl", *reports})
     assert (tmp_path / text).read_bytes() == (folder / text).read_bytes()
     assert "frame_auc" in out
     assert "8 samples: 4 real, 4 fake, 0 without a label" in err

@@ -1,0 +1,70 @@
+"""`dfb-ext bench`: several detectors, DeepfakeBench's and ours, over several of its datasets into one table."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from deepfakebench_ext.cli.options import DATASET, RUNNING, SpacedCommand, options
+
+_EXAMPLES = """
+\b
+Example:
+  dfb-ext bench --detectors xception=xception_best.pth huggingface_image=org/deepfake-vit \\
+      --test_dataset Celeb-DF-v2 UADFV --rgb_dir rgb/
+
+\b
+Each pair has a run directory of its own, where it goes on after a stop.
+Exit codes: 0 done, 1 failure, 2 usage, 3 done but a detector failed or some inputs could not be scored.
+"""
+
+
+@click.command(
+    cls=SpacedCommand,
+    epilog=_EXAMPLES,
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "token_normalize_func": lambda name: name.replace("-", "_"),
+    },
+)
+@click.option(
+    "--detectors", multiple=True, required=True, help="CONFIG=WEIGHTS ..., CONFIG a name or a YAML, as for evaluate."
+)
+@options(DATASET)
+@click.option("--limit", type=int, help="Score at most so many videos of each, balanced over the labels.")
+@click.option("--seed", type=int, default=1024, show_default=True, help="Of the choice that --limit makes.")
+@click.option("--aggregation", default="mean", show_default=True, help="Scores to one a video, as for evaluate.")
+@options(RUNNING)
+@click.option("--output_dir", default="inference_results", show_default=True, help="Where runs and the table go.")
+def bench(detectors: tuple[str, ...], test_dataset: tuple[str, ...], **said: Any) -> None:
+    """Score DeepfakeBench datasets with several detectors and write one table: detector x dataset."""
+    from types import SimpleNamespace
+
+    from deepfakebench_ext import bench as use_case
+    from deepfakebench_ext.cli.datasets import locate
+    from deepfakebench_ext.cli.evaluate import hush_transformers
+    from deepfakebench_ext.models.loading import load_detector
+
+    hush_transformers()
+    entries = [use_case.Entry.parse(text) for text in detectors]
+    how = use_case.How(
+        protocol=said["protocol"] or "deepfakebench",
+        limit=said["limit"],
+        seed=said["seed"],
+        aggregation=said["aggregation"],
+        output_dir=Path(said["output_dir"]),
+        batch_size=said["batch_size"],
+        workers=said["workers"],
+    )
+
+    def load(entry: use_case.Entry) -> Any:
+        return load_detector(entry.config, entry.weights, device=said["device"], dtype=said["dtype"])
+
+    cells = use_case.bench(entries, test_dataset, locate(SimpleNamespace(**said)), load, how)
+    click.echo((how.output_dir / use_case.TABLE).read_text(encoding="utf-8"), nl=False)
+    click.echo(f"table in {how.output_dir / use_case.TABLE} and {use_case.CSV}", err=True)
+    if any(cell.reason or any(counts.not_scored for counts in cell.counts.values()) for cell in cells):
+        sys.exit(3)

@@ -1,0 +1,167 @@
+"""What an evaluation is given of DeepfakeBench's datasets: where they lie, their samples, a reader of their frames."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from deepfakebench_ext.config import DetectorConfig
+from deepfakebench_ext.data.host_dataset import gather_dataset
+from deepfakebench_ext.data.preprocess import PreprocessSpec, output_size, spec_from_host_keys
+from deepfakebench_ext.data.samples import limit_samples
+from deepfakebench_ext.data.stored_frames import FrameStore, LmdbStore, RgbStore
+from deepfakebench_ext.data.stored_reading import StoredReader
+from deepfakebench_ext.errors import ConfigError
+from deepfakebench_ext.host.checkout import find_checkout
+from deepfakebench_ext.inputs import frame_or_clip_sampling
+from deepfakebench_ext.media.sampling import ShortVideo
+from deepfakebench_ext.models.base import Detector
+from deepfakebench_ext.types import Sample
+
+Protocol = Literal["deepfakebench", "uniform"]
+
+DEFAULT_COMPRESSION = "c23"
+DEFAULT_FRAME_NUM = 32
+
+
+@dataclass(frozen=True, slots=True)
+class HostData:
+    """Where DeepfakeBench's datasets lie.
+
+    Attributes:
+        json_folder: Folder of `<dataset>.json`.
+        root: Where relative paths in a JSON begin: the checkout, or the working directory.
+        rgb_dir: Folder of the datasets' images; None takes the paths as the JSON spells them.
+        lmdb_dir: Folder of the datasets' LMDBs, instead.
+        compression: `c23`, `c40` or `raw` where a dataset has several; None takes the detector's.
+    """
+
+    json_folder: Path
+    root: Path
+    rgb_dir: Path | None = None
+    lmdb_dir: Path | None = None
+    compression: str | None = None
+
+    @classmethod
+    def locate(
+        cls,
+        json_folder: str | Path | None = None,
+        *,
+        rgb_dir: str | Path | None = None,
+        lmdb_dir: str | Path | None = None,
+        compression: str | None = None,
+    ) -> HostData:
+        """Return where the datasets lie, as named, or as a DeepfakeBench checkout has them.
+
+        Raises:
+            ConfigError: Both kinds of frames named, a folder that is not there, or no JSONs named and no checkout.
+        """
+        checkout = find_checkout()
+        if rgb_dir is not None and lmdb_dir is not None:
+            raise ConfigError("give --rgb_dir (images) or --lmdb_dir (LMDBs), not both")
+        if json_folder is None and checkout is None:
+            raise ConfigError(
+                "--test_dataset needs --dataset_json_folder, the folder of <dataset>.json, as no DeepfakeBench "
+                "checkout was found"
+            )
+        folders = {
+            "--dataset_json_folder": Path(json_folder or (checkout or Path()) / "preprocessing/dataset_json"),
+            "--rgb_dir": None if rgb_dir is None else Path(rgb_dir),
+            "--lmdb_dir": None if lmdb_dir is None else Path(lmdb_dir),
+        }
+        for option, folder in folders.items():
+            if folder is not None and not folder.is_dir():
+                raise ConfigError(f"{option} {folder} is not a folder")
+        jsons, rgb, lmdb = folders.values()
+        assert jsons is not None
+        return cls(jsons, checkout or Path.cwd(), rgb, lmdb, compression)
+
+    def store(self, dataset: str) -> FrameStore:
+        """Return what reads the frames of a dataset.
+
+        Raises:
+            ConfigError: No LMDB of it.
+            MissingExtraError: An LMDB, and the package is not installed.
+        """
+        if self.lmdb_dir is not None:
+            return LmdbStore(self.lmdb_dir, dataset)
+        return RgbStore(self.rgb_dir, self.root)
+
+    def samples(
+        self, dataset: str, store: FrameStore, settings: DetectorConfig, *, limit: int | None = None, seed: int = 1024
+    ) -> list[Sample]:
+        """Return the videos of a dataset's test split, as a detector's YAML labels them.
+
+        Raises:
+            ConfigError: No such dataset, a JSON of another structure, or an unknown label.
+        """
+        samples = gather_dataset(
+            dataset,
+            json_folder=self.json_folder,
+            store=store,
+            compression=self.compression or settings.compression or DEFAULT_COMPRESSION,
+            label_dict=settings.label_dict,
+        )
+        return samples if limit is None else limit_samples(samples, limit, seed)
+
+
+def make_stored_reader(
+    detector: Detector,
+    store: FrameStore,
+    *,
+    protocol: str = "deepfakebench",
+    sampling: str | None = None,
+    num_frames: int | None = None,
+    fps: float | None = None,
+    num_clips: int | None = None,
+    frame_interval: int | None = None,
+    short_video: ShortVideo | None = None,
+) -> StoredReader:
+    """Return what makes a detector's input out of a dataset's frames.
+
+    Args:
+        detector: From `load_detector`.
+        store: From `HostData.store`.
+        protocol: `deepfakebench`: the frames or clips that DeepfakeBench's test script takes, prepared as its loader
+            does by the YAML's `resolution`, `mean` and `std`. `uniform`: evenly spread ones, prepared as the detector's
+            own preprocessing says.
+        sampling, num_frames, fps, num_clips, frame_interval, short_video: As `make_reader`, for `uniform`.
+
+    Raises:
+        ConfigError: An unknown protocol, or options that it does not take.
+    """
+    if protocol not in get_args(Protocol):
+        raise ConfigError(f"--protocol {protocol!r} is not known; allowed are {', '.join(get_args(Protocol))}")
+    options = {
+        "sampling": sampling,
+        "num_frames": num_frames,
+        "fps": fps,
+        "num_clips": num_clips,
+        "frame_interval": frame_interval,
+        "short_video": short_video,
+    }
+    if protocol == "uniform":
+        frames, clips = frame_or_clip_sampling(detector, **options)  # type: ignore[arg-type]
+        return StoredReader(store, detector.preprocess, frames=frames, clips=clips)
+    given = [f"--{name}" for name, value in options.items() if value is not None]
+    if given:
+        raise ConfigError(
+            f"{', '.join(given)} means nothing with --protocol deepfakebench, which takes the frames that the YAML's "
+            f"frame_num says; give --protocol uniform"
+        )
+    number = (detector.settings.frame_num or {}).get("test", DEFAULT_FRAME_NUM)
+    clip_len = None if detector.takes == "image" else detector.clip_len
+    return StoredReader(store, _host_preprocess(detector), frame_num=number, clip_len=clip_len)
+
+
+def _host_preprocess(detector: Detector) -> PreprocessSpec:
+    """Return what DeepfakeBench's loader does to a frame, whatever the weights' own processor would do."""
+    settings = detector.settings
+    spec = spec_from_host_keys(settings.resolution, settings.mean, settings.std)
+    if detector.input_size is not None and output_size(spec) != detector.input_size:
+        raise ConfigError(
+            f"resolution: {settings.resolution} in the YAML, and {settings.model_name} takes "
+            f"{detector.input_size[0]}x{detector.input_size[1]}; set it, or give --protocol uniform"
+        )
+    return spec

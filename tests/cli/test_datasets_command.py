@@ -1,0 +1,229 @@
+"""`--test_dataset` as a user gives it: DeepfakeBench's datasets through the evaluator and through `bench`."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import stored
+import tiny
+import torch
+import yaml
+
+from deepfakebench_ext.cli.bench import bench
+from deepfakebench_ext.cli.evaluate import evaluate
+from deepfakebench_ext.cli.main import run
+
+Result = tuple[int, str, str]
+Command = Callable[..., Result]
+DATA = ("--test_dataset", stored.DATASET, "--dataset_json_folder", "json", "--rgb_dir", "rgb")
+CLIP = ("--detector_config", "clip.yaml", "--weights", "w.pth", "--dtype", "float32", "--device", "cpu")
+FRAMES = 23
+
+
+@pytest.fixture(autouse=True)
+def _data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DEEPFAKEBENCH_ROOT", raising=False)
+    stored.write_images(tmp_path / "rgb")
+    stored.write_json(tmp_path / "json", "./datasets/rgb/")
+    for name, config in (("clip", tiny.CLIP_YAML), ("mae", tiny.VIDEOMAE_YAML)):
+        (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(config))
+    torch.save(tiny.clip_detector_state(), tmp_path / "w.pth")
+    torch.save(tiny.videomae_detector_state(), tmp_path / "v.pth")
+
+
+@pytest.fixture
+def command(capsys: pytest.CaptureFixture[str]) -> Command:
+    """Run `evaluate` or `bench` in this process; gives exit code, stdout, stderr."""
+
+    def _run(verb: Callable[..., object], *arguments: object) -> Result:
+        with pytest.raises(SystemExit) as exit_:
+            run(lambda: verb([str(argument) for argument in arguments]))
+            sys.exit(0)
+        out, err = capsys.readouterr()
+        return int(exit_.value.code or 0), out, err
+
+    return _run
+
+
+def rows(folder: Path, name: str = "scores.csv") -> list[dict[str, str]]:
+    with (folder / name).open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def only_run(folder: Path, prefix: str = "") -> Path:
+    (found,) = (path for path in folder.glob(f"{prefix}*") if path.is_dir())
+    return found
+
+
+def test_a_dataset_is_scored_with_videos_that_bear_one_name_kept_apart(command: Command, tmp_path: Path) -> None:
+    code, out, err = command(evaluate, *CLIP, *DATA)
+    assert code == 0, err
+    assert out.startswith("dataset: Celeb-DF-v1\n")
+    assert "23 of 23 frames scored: 15 real, 8 fake" in out
+    assert "4 of 4 videos scored: 2 real, 2 fake" in out
+    videos = rows(only_run(tmp_path / "inference_results"), "videos.csv")
+    assert sorted((v["key"], v["label"], v["units_scored"]) for v in videos) == [
+        ("Celeb-DF-v1/CelebDFv1_fake/b", "1", "3"),
+        ("Celeb-DF-v1/CelebDFv1_fake/same", "1", "5"),
+        ("Celeb-DF-v1/CelebDFv1_real/a", "0", "10"),
+        ("Celeb-DF-v1/CelebDFv1_real/same", "0", "5"),
+    ]
+
+
+def test_deepfakebenchs_protocol_takes_the_first_frames_and_uniform_spreads_them(command: Command) -> None:
+    config = {**tiny.CLIP_YAML, "frame_num": {"train": 2, "test": 4}}
+    Path("clip.yaml").write_text(yaml.safe_dump(config))
+    _, first, _ = command(evaluate, *CLIP, *DATA)
+    _, spread, _ = command(evaluate, *CLIP, *DATA, "--protocol", "uniform", "--num_frames", 2)
+    assert "15 of 15 frames" in first
+    assert "8 of 8 frames" in spread
+
+
+def test_the_options_of_one_protocol_mean_nothing_to_the_other(command: Command) -> None:
+    code, _, err = command(evaluate, *CLIP, *DATA, "--num_frames", 2)
+    assert code == 2
+    assert "--num_frames means nothing with --protocol deepfakebench" in err
+    code, _, err = command(evaluate, *CLIP, *DATA, "--protocol", "even")
+    assert code == 2
+    assert "--protocol 'even' is not known; allowed are deepfakebench, uniform" in err
+
+
+def test_several_datasets_follow_one_option_and_each_has_its_run_and_its_place_in_the_json(
+    command: Command, tmp_path: Path
+) -> None:
+    document = json.loads((tmp_path / "json/Celeb-DF-v1.json").read_text())
+    (tmp_path / "json/Mine.json").write_text(json.dumps({"Mine": document["Celeb-DF-v1"]}))
+    (tmp_path / "rgb/Mine").symlink_to("Celeb-DF-v1")
+    code, out, _ = command(evaluate, *CLIP, *DATA[:2], "Mine", *DATA[2:], "--json")
+    assert code == 0
+    figures = json.loads(out)
+    assert set(figures) == {"Celeb-DF-v1", "Mine"}
+    assert figures["Mine"]["figures"] == figures["Celeb-DF-v1"]["figures"]
+    assert len(list((tmp_path / "inference_results").glob("huggingface_clip-w-*"))) == 2
+
+
+def test_coverage_lists_what_is_missing_before_anything_runs(command: Command, tmp_path: Path) -> None:
+    assert command(evaluate, *CLIP, *DATA, "--coverage")[0] == 0
+    (tmp_path / "rgb/Celeb-DF-v1/real/frames/a/021.png").unlink()
+    code, out, _ = command(evaluate, *CLIP, *DATA, "--coverage")
+    assert code == 3
+    assert "1 missing  Celeb-DF-v1/CelebDFv1_real/a" in out
+    assert not (tmp_path / "inference_results").exists()
+
+
+def test_a_missing_frame_has_a_status_and_every_other_its_own_score(command: Command, tmp_path: Path) -> None:
+    command(evaluate, *CLIP, *DATA)
+    whole = {(r["key"], r["index"]): r["score"] for r in rows(only_run(tmp_path / "inference_results"))}
+    (tmp_path / "rgb/Celeb-DF-v1/real/frames/a/021.png").unlink()
+    code, _, err = command(evaluate, *CLIP, *DATA, "--output_dir", "again")
+    assert code == 0  # every video has a score
+    assert "1 of 23 frames are missing, --coverage lists them" in err
+    again = {(r["key"], r["index"]): r for r in rows(only_run(tmp_path / "again"))}
+    gap = again.pop(("Celeb-DF-v1/CelebDFv1_real/a", "3"))
+    assert (gap["status"], gap["score"]) == ("unreadable", "")
+    assert "021.png" in gap["reason"]
+    assert len(again) == FRAMES - 1
+    for key, row in again.items():
+        assert float(row["score"]) == pytest.approx(float(whole[key]), abs=1e-6)
+
+
+def test_an_lmdb_gives_the_scores_of_the_images(command: Command, tmp_path: Path) -> None:
+    stored.images_in_lmdb(tmp_path / "lmdb/Celeb-DF-v1_lmdb", tmp_path / "rgb", "backslash")
+    command(evaluate, *CLIP, *DATA)
+    code, _, _ = command(evaluate, *CLIP, *DATA[:4], "--lmdb_dir", "lmdb", "--output_dir", "again")
+    assert code == 0
+    scores = [[r["score"] for r in rows(only_run(tmp_path / name))] for name in ("inference_results", "again")]
+    assert scores[0] == scores[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--rgb_dir", "rgb", "--image", "rgb"), "--rgb_dir means nothing without --test_dataset"),
+        ((*DATA, "--image", "rgb"), "--image means nothing with --test_dataset"),
+        ((*DATA, "--lmdb_dir", "rgb"), "give --rgb_dir (images) or --lmdb_dir (LMDBs), not both"),
+        ((*DATA[:4], "--rgb_dir", "nowhere"), "--rgb_dir nowhere is not a folder"),
+        (DATA[:2], "--test_dataset needs --dataset_json_folder"),
+        (("--test_dataset", "Celeb-DF-v2", *DATA[2:]), "json holds no Celeb-DF-v2.json"),
+        ((*DATA[:4], "--rgb_dir", "json"), "not one of its 23 frames is there; the first was looked for at"),
+        ((*DATA, "--detector_config", "other.yaml"), "resolution: 24 in the YAML, and huggingface_clip takes 32x32"),
+    ],
+)
+def test_what_cannot_be_is_said_with_what_to_type(
+    command: Command, arguments: tuple[str, ...], message: str, tmp_path: Path
+) -> None:
+    (tmp_path / "other.yaml").write_text(yaml.safe_dump({**tiny.CLIP_YAML, "resolution": 24}))
+    code, _, err = command(evaluate, *CLIP, *arguments)
+    assert code == 2
+    assert message in err
+
+
+BENCH = ("--detectors", "clip.yaml=w.pth", "mae.yaml=v.pth", *DATA, "--dtype", "float32", "--device", "cpu")
+
+
+def test_the_table_has_a_row_a_detector_and_the_figures_of_the_evaluator(command: Command, tmp_path: Path) -> None:
+    code, out, _ = command(bench, *BENCH)
+    assert code == 3  # one video of three frames is too short for a clip of four
+    assert out == (tmp_path / "inference_results/bench.md").read_text()
+    table = {(row["detector"], row["level"]): row for row in rows(tmp_path / "inference_results", "bench.csv")}
+    assert set(table) == {("clip", "frame"), ("clip", "video"), ("mae", "clip"), ("mae", "video")}
+    _, alone, _ = command(evaluate, *CLIP, *DATA, "--json", "--output_dir", "alone")
+    figures = json.loads(alone)["Celeb-DF-v1"]["figures"]
+    assert float(table["clip", "frame"]["auc"]) == figures["frame_auc"]["value"]
+    assert float(table["clip", "video"]["auc"]) == figures["video_auc"]["value"]
+    together = only_run(tmp_path / "inference_results", "huggingface_clip")
+    assert (together / "scores.csv").read_bytes() == (only_run(tmp_path / "alone") / "scores.csv").read_bytes()
+
+
+def test_each_frame_is_decoded_once_for_all_detectors(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    from deepfakebench_ext.data import stored_frames
+
+    decoded: list[str] = []
+    decode = stored_frames._decoded
+
+    def counted(encoded: bytes, where: str) -> object:
+        decoded.append(where)
+        return decode(encoded, where)
+
+    monkeypatch.setattr(stored_frames, "_decoded", counted)
+    arguments = ("--detectors", "clip.yaml=w.pth", "clip.yaml", "mae.yaml=v.pth", *DATA, "--workers", 1)
+    command(bench, *arguments)
+    assert len(set(decoded)) == FRAMES
+    # Two detectors may ask for the same new frame at the same moment.
+    assert len(decoded) < 1.5 * FRAMES
+
+
+def test_a_detector_that_fails_leaves_the_others_their_rows(command: Command) -> None:
+    code, out, _ = command(bench, "--detectors", "clip.yaml=absent.pth", *BENCH[1:])
+    assert code == 3
+    assert "| clip=absent.pth | failed | failed |" in out
+    assert "| clip=w.pth | 0." in out
+    assert "- clip=absent.pth on Celeb-DF-v1 failed: there are no weights at 'absent.pth'" in out
+
+
+def test_a_finished_pair_is_not_scored_again(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    from deepfakebench_ext.data import stored_frames
+
+    _, before, _ = command(bench, *BENCH)
+    monkeypatch.setattr(stored_frames, "_decoded", lambda *_: pytest.fail("a frame was decoded again"))
+    _, after, _ = command(bench, *BENCH)
+    assert after == before
+
+
+@pytest.mark.parametrize(
+    ("detectors", "message"),
+    [
+        (("=w.pth",), "write CONFIG=WEIGHTS"),
+        (("clip.yaml=",), "write CONFIG=WEIGHTS"),
+        (("clip.yaml=w.pth", "clip.yaml=w.pth"), "each once; clip.yaml=w.pth was given twice"),
+    ],
+)
+def test_a_wrong_list_of_detectors_is_refused(command: Command, detectors: tuple[str, ...], message: str) -> None:
+    code, _, err = command(bench, "--detectors", *detectors, *DATA)
+    assert code == 2
+    assert message in err
