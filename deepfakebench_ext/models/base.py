@@ -11,17 +11,20 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import nn
 from torch.nn import functional
+from typing_extensions import Self
 
 from deepfakebench_ext.config import DetectorConfig
 from deepfakebench_ext.data.preprocess import PreprocessSpec
 from deepfakebench_ext.errors import ConfigError, WeightsError
+from deepfakebench_ext.host import weights_path
 from deepfakebench_ext.models import keymaps
 from deepfakebench_ext.models.decisions import decide_preprocess, default_source
 from deepfakebench_ext.models.describe import describe, hub_id_of
 from deepfakebench_ext.models.label_order import decide_label_order
 from deepfakebench_ext.models.probability import two_class_logits
-from deepfakebench_ext.models.source import Source
+from deepfakebench_ext.models.source import Source, resolve_weights
 from deepfakebench_ext.models.state_files import StateDict
+from deepfakebench_ext.models.tuning.freezing import keep_frozen_in_inference
 from deepfakebench_ext.types import LabelOrder, WeightsReport
 
 HEAD = ("fc_norm.", "head.")
@@ -51,7 +54,7 @@ class Detector(nn.Module, ABC):
 
         Args:
             config: A detector config, or the mapping that DeepfakeBench's scripts pass.
-            source: Weights already found; None takes the config's own.
+            source: Weights already found; None takes what DeepfakeBench's test.py was given, else the config's own.
 
         Raises:
             WeightsError: The weights cannot be found or read, or do not fit.
@@ -60,10 +63,13 @@ class Detector(nn.Module, ABC):
         super().__init__()
         self.config = config
         self.settings = config if isinstance(config, DetectorConfig) else DetectorConfig.from_host(config)
-        self.source = source or default_source(self.settings)
+        named = weights_path.said_by(config) if source is None else None
+        self.source = source or (resolve_weights(named) if named else default_source(self.settings))
         with seeded(self.settings.seed):
             self.report: WeightsReport = self._build()
         self.loss_func = self.build_loss(config)
+        if named:
+            weights_path.remember(named, self)
 
     @abstractmethod
     def _build(self) -> WeightsReport:
@@ -101,10 +107,12 @@ class Detector(nn.Module, ABC):
         """Return (B, D) float32 features of `data_dict['image']`."""
 
     def classifier(self, features: torch.Tensor) -> torch.Tensor:
-        """Return the head's own logits (B, K) for features (B, D).
+        """Return the head's own logits (B, K) for features (B, D), of length 1 before it where the config says so.
 
         The head computes in float32 whatever the backbone does: logits rounded to bfloat16 would tie scores.
         """
+        features = functional.normalize(features, dim=1) if self.settings.l2_normalise else features
+        features = functional.dropout(features, self.settings.dropout, self.training)
         logits: torch.Tensor = self.head(features)
         return logits
 
@@ -138,6 +146,12 @@ class Detector(nn.Module, ABC):
         figures = binary_figures(labels, fake_probability(pred_dict["cls"]).numpy(), level="frame")
         names = {"acc": "frame_accuracy", "auc": "frame_auc", "eer": "frame_eer", "ap": "frame_ap"}
         return {short: figures[name].value for short, name in names.items()}
+
+    def train(self, mode: bool = True) -> Self:
+        """Set training mode, in which modules without a trained parameter stay as in inference."""
+        super().train(mode)
+        keep_frozen_in_inference(self)
+        return self
 
     def place(self, device: torch.device, dtype: torch.dtype) -> None:
         """Move to `device`, the backbone in `dtype` and the head in float32, ready for inference."""

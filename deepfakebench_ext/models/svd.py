@@ -29,9 +29,9 @@ class SVDLinear(nn.Module):
         dtype = linear.weight.dtype
         self.weight_main = nn.Parameter(main.to(dtype), requires_grad=False)
         self.bias = None if linear.bias is None else nn.Parameter(linear.bias.detach().clone(), requires_grad=False)
-        self.U_residual = nn.Parameter(u[:, rank:].to(dtype).contiguous())
+        self.U_residual = nn.Parameter(u[:, rank:].to(dtype).clone(memory_format=torch.contiguous_format))
         self.S_residual = nn.Parameter(s[rank:].to(dtype).contiguous())
-        self.V_residual = nn.Parameter(v[rank:].to(dtype).contiguous())
+        self.V_residual = nn.Parameter(v[rank:].to(dtype).clone(memory_format=torch.contiguous_format))
 
     @property
     def weight(self) -> torch.Tensor:

@@ -1,0 +1,68 @@
+"""The layers of a backbone, from the input up, whatever the architecture calls them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import nn
+
+
+@dataclass(frozen=True, slots=True)
+class Layers:
+    """The repeated blocks of a backbone.
+
+    Attributes:
+        names: Their dotted names within the backbone, from the input up; empty where it has none.
+    """
+
+    names: tuple[str, ...]
+
+    @property
+    def top(self) -> int:
+        """Depth of what comes after the last block: final norm, pooler, head."""
+        return len(self.names) + 1
+
+    def depths(self, backbone: nn.Module) -> dict[str, int]:
+        """Return each parameter's depth: 0 before the first block, 1 for it, ..., `top` after the last.
+
+        What lies between two blocks (the merging of patches in a Swin) counts with the block before it. The order is
+        that in which a backbone registers its parts.
+
+        Source:
+            The numbering of He et al.'s MAE for layer-wise rates (facebookresearch/mae, util/lr_decay.py:56-75).
+        """
+        depths, reached = {}, 0
+        for name, _ in backbone.named_parameters():
+            block = next((i for i, prefix in enumerate(self.names) if name.startswith(f"{prefix}.")), None)
+            if block is not None:
+                reached = depths[name] = block + 1
+            else:
+                depths[name] = self.top if self.names and reached == len(self.names) else reached
+        return depths
+
+
+def find_layers(backbone: nn.Module) -> Layers:
+    """Return the blocks of a backbone: its largest `ModuleList`, where its entries are stages the blocks of these."""
+    lists = [(name, m) for name, m in backbone.named_modules() if isinstance(m, nn.ModuleList)]
+    if not lists:
+        return Layers(())
+    name, largest = max(lists, key=lambda found: _size(found[1]))  # of equals the first, which is the outermost
+    entries = {f"{name}.{key}": entry for key, entry in largest.named_children()}
+    inner = {key: _blocks_of(entry) for key, entry in entries.items()}
+    if all(inner.values()):
+        return Layers(tuple(f"{key}.{block}" for key, blocks in inner.items() for block in blocks))
+    return Layers(tuple(entries))
+
+
+def _blocks_of(stage: nn.Module) -> list[str]:
+    """Return the names of a stage's blocks: a list of modules of one class that holds most of it; else none."""
+    for name, child in stage.named_children():
+        blocks = list(child.children())
+        alike = len({type(block) for block in blocks}) == 1
+        if isinstance(child, nn.ModuleList | nn.Sequential) and alike and 2 * _size(child) > _size(stage):
+            return [f"{name}.{key}" for key, _ in child.named_children()]
+    return []
+
+
+def _size(module: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
