@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import made_host
@@ -13,8 +14,11 @@ from made_host import make_host, results, run, write_dataset, write_lmdb, write_
 from safetensors.torch import save_file
 
 from deepfakebench_ext.errors import ConfigError, ExtError, HostError, WeightsError
+from deepfakebench_ext.evaluation import Evaluation, evaluate
 from deepfakebench_ext.host.launch import prepare
 from deepfakebench_ext.host.script_settings import ScriptSettings
+from deepfakebench_ext.host_inputs import HostData, make_stored_reader
+from deepfakebench_ext.models.base import Detector
 from deepfakebench_ext.models.loading import load_detector
 
 
@@ -262,6 +266,13 @@ def test_deepfakebenchs_test_script_scores_frames_and_clips_in_files_and_in_an_l
     assert made_host.git(root, "status", "--porcelain") == before
 
 
+def scored(detector: Detector, dataset: str) -> Evaluation:
+    data = HostData.locate("json", rgb_dir="rgb")
+    store = data.store(dataset)
+    samples = data.samples(dataset, store, detector.settings)
+    return evaluate(detector, samples, reader=make_stored_reader(detector, store), plots=False)
+
+
 @pytest.mark.host
 def test_deepfakebenchs_training_script_trains_alone_and_in_two_processes(tmp_path: Path) -> None:
     root = real_checkout()
@@ -283,6 +294,9 @@ def test_deepfakebenchs_training_script_trains_alone_and_in_two_processes(tmp_pa
         done = run(root, *options, "--log_dir", log_dir, *script, *more, python=made_host.HOST_PYTHON, module=module)
         assert done.returncode == 0, done.stderr[-3000:]
         (saved,) = Path(log_dir).glob("huggingface_clip_*/test/UADFV/ckpt_best.pth")
-        detector = load_detector("clip.yaml", str(saved), device="cpu")
+        detector = load_detector("clip.yaml", str(saved), device="cpu", dtype="float32")
         assert detector.report.head_trained and not detector.report.missing
+        if not more:  # the figure by which its trainer called this checkpoint the best
+            best = pickle.loads((saved.parent / "metric_dict_best.pickle").read_bytes())
+            assert scored(detector, "UADFV").figures["frame_auc"].value == pytest.approx(best["auc"], abs=1e-6)
     assert made_host.git(root, "status", "--porcelain") == before
