@@ -109,13 +109,14 @@ class TrainingConfig(_Block):
         min_lr_share: Where the cosine ends.
         clip_norm: Largest norm of the gradient; None does not clip.
         dropout: Before the head.
-        label_smoothing: Share of the target given to the other class.
+        label_smoothing: Share of the target spread evenly over both classes, as torch has it.
         loss: `cross_entropy` over two logits, or `bce` on their difference.
         balance: `none`; `weights`: classes weighted in the loss; `sampling`: as many reals as fakes drawn.
         precision: `no` (float32), `bf16`, `fp16`.
         gradient_checkpointing: Less memory for more time.
         ema: Decay of a moving average of the parameters, which is then validated and saved; None for none.
-        monitor: Validation figure that says which epoch is best.
+        monitor: Validation figure that says which epoch is best: `auc`, `ap`, `eer`, ... of videos where there are any,
+            else of frames or clips; or with its level, such as `frame_auc`.
         patience: Epochs without improvement before it stops; None never stops early.
         min_delta: What counts as improvement.
         frames_per_video: Frames of a video drawn anew each epoch, for an image detector.
@@ -145,7 +146,7 @@ class TrainingConfig(_Block):
     precision: Literal["no", "bf16", "fp16"] = "no"
     gradient_checkpointing: bool = False
     ema: float | None = Field(default=None, gt=0, lt=1)
-    monitor: str = "video_auc"
+    monitor: str = "auc"
     patience: int | None = Field(default=None, ge=1)
     min_delta: float = Field(default=0.0, ge=0)
     frames_per_video: int = Field(default=8, ge=1)

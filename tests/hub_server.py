@@ -228,6 +228,14 @@ def report(config: Any, weights: str | None) -> dict[str, Any]:
     return {"kind": made.kind, "revision": made.revision, "matched": made.matched, "missing": list(made.missing)}
 
 
+def config_brought_by(weights: str) -> dict[str, Any]:
+    from deepfakebench_ext.config import load_config
+    from deepfakebench_ext.models.decisions import config_for
+
+    path = config_for(weights)
+    return {"name": Path(path).name, "l2_normalise": load_config(path).l2_normalise}
+
+
 def make_clip(folder: str) -> dict[str, Any]:
     """Make a CLIP folder, and in it `detector.pth`; return the architecture of the latter."""
     import tiny

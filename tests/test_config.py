@@ -11,7 +11,9 @@ import yaml
 from deepfakebench_ext.config import HOST_KEYS, DetectorConfig, config_names, find_config, load_config
 from deepfakebench_ext.errors import ConfigError
 
-SHIPPED = ["huggingface_clip", "huggingface_image", "huggingface_video", "huggingface_videomae"]
+DETECTORS = ["huggingface_clip", "huggingface_image", "huggingface_video", "huggingface_videomae"]
+RECIPES = ["clip_effort", "clip_layernorm", "clip_probe", "videomae_gradual", "videomae_partial"]
+SHIPPED = sorted([*DETECTORS, *RECIPES])
 # What a KeyError names when it is missing, found by running DeepfakeBench's scripts (commit 8a4a7bf).
 TEST_NEEDS = {
     *("model_name", "manualSeed", "cuda", "cudnn", "workers", "test_batchSize", "compression", "frame_num"),
@@ -42,13 +44,23 @@ def test_these_configs_ship() -> None:
 def test_a_shipped_config_loads_by_name_and_by_path(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     config = load_config(name)
     path = find_config(name)
-    assert config.model_name == name
+    assert config.model_name == name or name in RECIPES
     assert load_config(path) == load_config(str(path)) == config
     monkeypatch.chdir(path.parent)
     assert load_config(f"{name}.yaml") == config
 
 
-@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_shipped_recipe_says_what_is_trained_and_how(name: str) -> None:
+    from deepfakebench_ext.training_recipe import Recipe, read_values
+
+    values = read_values(name)
+    recipe = Recipe.of(values)
+    assert "mode" in values["tuning"] and "lr" in values["training"]
+    assert recipe.tuning.mode == values["tuning"]["mode"]
+
+
+@pytest.mark.parametrize("name", DETECTORS)
 def test_the_name_of_a_shipped_config_is_that_of_a_detector(name: str) -> None:
     from deepfakebench_ext.host.registry import OUR_DETECTORS
 
@@ -261,7 +273,7 @@ def test_a_file_of_ones_own_comes_before_a_shipped_name(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_neither_a_file_nor_a_shipped_name_is_an_error_that_lists_the_names(name: str) -> None:
-    with pytest.raises(ConfigError, match="Give the path of a YAML file or one of the names huggingface_clip, "):
+    with pytest.raises(ConfigError, match="Give the path of a YAML file or one of the names clip_effort, "):
         load_config(name)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from deepfakebench_ext.cli.options import DATASET, RUNNING, SpacedCommand, options
+from deepfakebench_ext.cli.options import CONTEXT, DATASET, RUNNING, SpacedCommand, options
 
 _EXAMPLES = """
 \b
@@ -25,10 +25,7 @@ Exit codes: 0 done, 1 failure, 2 usage, 3 done but a detector failed or some inp
 @click.command(
     cls=SpacedCommand,
     epilog=_EXAMPLES,
-    context_settings={
-        "help_option_names": ["-h", "--help"],
-        "token_normalize_func": lambda name: name.replace("-", "_"),
-    },
+    context_settings=CONTEXT,
 )
 @click.option(
     "--detectors", multiple=True, required=True, help="CONFIG=WEIGHTS ..., CONFIG a name or a YAML, as for evaluate."

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from deepfakebench_ext.cli.options import SpacedCommand
+from deepfakebench_ext.cli.options import CONTEXT, SpacedCommand
 from deepfakebench_ext.cli.score_options import bootstrap_of, bootstrap_options, column_names, column_options
 
 if TYPE_CHECKING:
@@ -31,10 +31,7 @@ Exit codes: 0 done, 1 failure, 2 usage.
 @click.command(
     cls=SpacedCommand,
     epilog=_EXAMPLES,
-    context_settings={
-        "help_option_names": ["-h", "--help"],
-        "token_normalize_func": lambda name: name.replace("-", "_"),
-    },
+    context_settings=CONTEXT,
 )
 @click.argument("run_or_csv", nargs=-1, required=True)
 @click.option("--names", help="What to call the detectors: a,b,c, in the order given. Default: their weights.")

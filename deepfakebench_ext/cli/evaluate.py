@@ -13,6 +13,7 @@ import click
 
 from deepfakebench_ext.cli.datasets import check_input_options, gather, locate, say_coverage
 from deepfakebench_ext.cli.options import (
+    CONTEXT,
     COVERAGE,
     DATASET,
     DETECTOR,
@@ -52,11 +53,7 @@ Exit codes: 0 done, 1 failure, 2 usage, 3 done but some inputs could not be scor
 @click.command(
     cls=SpacedCommand,
     epilog=_EXAMPLES,
-    # DeepfakeBench writes its options with underscores; dashes are taken too.
-    context_settings={
-        "help_option_names": ["-h", "--help"],
-        "token_normalize_func": lambda name: name.replace("-", "_"),
-    },
+    context_settings=CONTEXT,
 )
 @options(DETECTOR, INPUT, DATASET, COVERAGE, VIDEO, FACES, RUNNING, OUTPUT)
 def evaluate(**given: Any) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from deepfakebench_ext.cli.options import options
+from deepfakebench_ext.cli.options import CONTEXT, options
 from deepfakebench_ext.errors import ConfigError
 from deepfakebench_ext.types import FAKE, REAL
 
@@ -63,10 +63,7 @@ _CROPS = (
 
 @click.command(
     epilog=_EXAMPLES,
-    context_settings={
-        "help_option_names": ["-h", "--help"],
-        "token_normalize_func": lambda name: name.replace("-", "_"),
-    },
+    context_settings=CONTEXT,
 )
 @options(_PLACES, _FRAMES, _CROPS)
 def extract(**said: Any) -> None:

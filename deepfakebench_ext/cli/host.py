@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from deepfakebench_ext.cli.options import CONTEXT
 from deepfakebench_ext.errors import HostError
 
 _RUN_EXAMPLES = """
@@ -19,16 +20,15 @@ Examples:
   torchrun --nproc_per_node 2 -m deepfakebench_ext host run training/train.py --ddp \\
       --detector_path my.yaml --train_dataset FaceForensics++ --test_dataset Celeb-DF-v2
 """
-_DASHES = {"help_option_names": ["-h", "--help"], "token_normalize_func": lambda name: name.replace("-", "_")}
 _ROOT = click.option("--root", help="The checkout. Default: DEEPFAKEBENCH_ROOT, vendors/DeepfakeBench, the parents.")
 
 
-@click.group(context_settings=_DASHES)
+@click.group(context_settings=CONTEXT)
 def host() -> None:
     """Work with a DeepfakeBench checkout: its scripts with our detectors."""
 
 
-@host.command(context_settings=_DASHES)
+@host.command(context_settings=CONTEXT)
 @_ROOT
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
 def status(root: str | None, as_json: bool) -> None:
@@ -39,7 +39,7 @@ def status(root: str | None, as_json: bool) -> None:
     click.echo(json.dumps(found.as_dict(), indent=2) if as_json else found.text())
 
 
-@host.command(context_settings=_DASHES)
+@host.command(context_settings=CONTEXT)
 @click.option("--path", help="Link this checkout instead of cloning.")
 @click.option("--url", help="Where to clone from. Default: DeepfakeBench on GitHub.")
 @click.option("--commit", help="Another commit than the tested one.")
@@ -60,7 +60,7 @@ def install(path: str | None, url: str | None, commit: str | None) -> None:
 
 @host.command(
     epilog=_RUN_EXAMPLES,
-    context_settings={**_DASHES, "allow_interspersed_args": False},
+    context_settings={**CONTEXT, "allow_interspersed_args": False},
 )
 @_ROOT
 @click.option("--rgb_dir", help="Folder of the datasets' frames; sets lmdb: false.")
@@ -83,7 +83,7 @@ def run(root: str | None, assignments: tuple[str, ...], script: str, arguments: 
     run_script(script, arguments, root=_found(root), settings=settings)
 
 
-@host.command(context_settings=_DASHES)
+@host.command(context_settings=CONTEXT)
 @_ROOT
 def link(root: str | None) -> None:
     """Let a checkout's own scripts know our detectors: one import line, and our YAMLs."""
@@ -92,7 +92,7 @@ def link(root: str | None) -> None:
     click.echo("\n".join(linking(_found(root))))
 
 
-@host.command(context_settings=_DASHES)
+@host.command(context_settings=CONTEXT)
 @_ROOT
 def unlink(root: str | None) -> None:
     """Take back what link did."""

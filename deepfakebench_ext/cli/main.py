@@ -20,6 +20,7 @@ _VERBS = {
     "extract": "deepfakebench_ext.cli.extract",
     "metrics": "deepfakebench_ext.cli.metrics",
     "host": "deepfakebench_ext.cli.host",
+    "train": "deepfakebench_ext.cli.train",
 }
 
 

@@ -10,6 +10,12 @@ import click
 
 Option = Callable[[Any], Any]
 
+CONTEXT: dict[str, Any] = {
+    "help_option_names": ["-h", "--help"],
+    # DeepfakeBench writes its options with underscores; dashes are taken too.
+    "token_normalize_func": lambda name: name.replace("-", "_"),
+}
+
 
 class SpacedCommand(click.Command):
     """A command whose repeatable options take several values after one name, as DeepfakeBench's do: `--x A B`."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,6 +22,7 @@ from deepfakebench_ext.data.preprocess_spec import (
     pair_of,
     positive_of,
     positive_triple_of,
+    spec_from_block,
     triple_of,
 )
 from deepfakebench_ext.errors import ConfigError, WeightsError
@@ -33,6 +34,8 @@ _PLACES = (
     ("preprocessor_config.json", None),
     ("video_preprocessor_config.json", None),
 )
+# What `dfb-ext train` writes beside transformers' keys: the `preprocess:` block of a YAML, which says it exactly.
+OWN_BLOCK = "deepfakebench_ext"
 _REMEDY = (
     "say it yourself: a `preprocess:` block with resize, size, crop, resample, mean and std in the detector YAML is "
     "used in place of this file"
@@ -143,9 +146,18 @@ def spec_from_checkpoint(folder: Path) -> PreprocessSpec | None:
         values = _read_object(folder / name)
         if values is not None and key is not None:
             values = _nested(values, key, folder / name)
+        if values is not None and OWN_BLOCK in values:
+            return _own(values[OWN_BLOCK], folder / name)
         if values is not None:
             return _spec(_processor(values, folder / name), name if key is None else f"{name}: {key}")
     return None
+
+
+def _own(block: object, path: Path) -> PreprocessSpec:
+    spec = spec_from_block(_object(block, f"{path}: {OWN_BLOCK}"))
+    if spec is None:
+        raise ConfigError(f"{path}: {OWN_BLOCK} leaves something of the preprocessing open; {_REMEDY}")
+    return replace(spec, source=path.name)
 
 
 def _read_object(path: Path) -> dict[str, Any] | None:

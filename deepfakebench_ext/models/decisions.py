@@ -16,14 +16,23 @@ from deepfakebench_ext.data.preprocess import (
 )
 from deepfakebench_ext.errors import ConfigError
 from deepfakebench_ext.host.checkout import find_checkout
-from deepfakebench_ext.models.source import Source, parse_weights, read_json, resolve_config, resolve_weights
+from deepfakebench_ext.models.source import (
+    DETECTOR_YAML,
+    NAMES_YAML,
+    Source,
+    parse_weights,
+    read_json,
+    resolve_beside,
+    resolve_config,
+    resolve_weights,
+)
 
 
 def config_for(weights: str | None) -> str:
-    """Return the name of the shipped config that takes `weights`, by the class that its config.json names.
+    """Return the config that takes `weights`: the one they bring, else a shipped one, by the class in config.json.
 
-    Of a hub repository only that file is fetched. A lone file says nothing of its class; then, and without weights, it
-    is `huggingface_clip`, as in the older tool.
+    Of a hub repository only these files are fetched. A lone file says nothing of its class; then, and without weights,
+    it is `huggingface_clip`, as in the older tool.
 
     Raises:
         WeightsError: The weights, or their config.json, cannot be had.
@@ -32,6 +41,9 @@ def config_for(weights: str | None) -> str:
     if found is None or (isinstance(found, Path) and found.is_file() and not (found.parent / "config.json").is_file()):
         return "huggingface_clip"
     config = resolve_config(str(weights))
+    own = resolve_beside(str(weights), DETECTOR_YAML) if config.get(NAMES_YAML) == DETECTOR_YAML else None
+    if own is not None:
+        return str(own)
     classes = " ".join(config.get("architectures") or [])
     if "ForImageClassification" in classes:
         return "huggingface_image"

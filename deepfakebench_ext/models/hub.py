@@ -1,4 +1,4 @@
-"""Single files of the Hugging Face hub, with errors that say what to do. The only module that may use the network."""
+"""Files from and for the Hugging Face hub, with errors that say what to do. No other module may use the network."""
 
 from __future__ import annotations
 
@@ -54,6 +54,26 @@ def fetch(repo: str, filename: str, revision: str | None) -> Path | None:
         return None
     except _failures() as error:
         raise WeightsError(_refused(repo, revision, filename, error)) from error
+
+
+def push_folder(folder: Path, repo: str) -> str:
+    """Upload a folder to a repository of the hub, made private where it does not exist yet; return its address.
+
+    Raises:
+        WeightsError: Not logged in, not allowed, or not reachable.
+    """
+    from huggingface_hub import HfApi
+
+    api = HfApi()
+    try:
+        api.create_repo(repo, private=True, exist_ok=True)
+        api.upload_folder(repo_id=repo, folder_path=folder, commit_message="Add a trained detector")
+    except _failures() as error:
+        raise WeightsError(
+            f"{repo!r} could not be written on the hub: {_reason(error)}. Run `hf auth login` with a token that may "
+            f"write, or upload the folder {folder} yourself"
+        ) from error
+    return f"{api.endpoint}/{repo}"
 
 
 def lacks(repo: str, revision: str | None, what: str) -> str:

@@ -25,6 +25,8 @@ STANDARD_WEIGHTS = (
     "pytorch_model.bin",
     "pytorch_model.bin.index.json",
 )
+# What `dfb-ext train` writes beside the weights, how they are to be scored, and the key of config.json that names it.
+DETECTOR_YAML, NAMES_YAML = "detector.yaml", "detector_yaml"
 PROCESSOR_FILES = ("processor_config.json", "preprocessor_config.json", "video_preprocessor_config.json")
 
 _HUB_ID = re.compile(r"(?P<repo>[\w.-]+/[\w.-]+)(@(?P<revision>[\w./-]+))?", re.ASCII)
@@ -119,6 +121,19 @@ def resolve_config(spec: str) -> dict[str, Any]:
         return read_json(hub.fetch_config(parsed.repo, parsed.revision)[0])
     folder = parsed if parsed.is_dir() else parsed.parent
     return read_json(folder / "config.json")
+
+
+def resolve_beside(spec: str, name: str) -> Path | None:
+    """Return a file that lies beside the `config.json` of a hub id or folder, None where there is none.
+
+    Raises:
+        WeightsError: As `resolve_config`.
+    """
+    parsed = parse_weights(spec)
+    if isinstance(parsed, HubId):
+        return hub.fetch(parsed.repo, name, parsed.revision)
+    path = (parsed if parsed.is_dir() else parsed.parent) / name
+    return path if path.is_file() else None
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO, TextIO
 
 from deepfakebench_ext.errors import OutputError
 
@@ -36,16 +36,27 @@ def atomic_writer(path: Path) -> Iterator[TextIO]:
         os.fsync(file.fileno())
 
 
+@contextmanager
+def atomic_binary_writer(path: Path) -> Iterator[BinaryIO]:
+    """Binary file under the same promise as `atomic_writer`, for what is too large to hold in memory twice.
+
+    Raises:
+        OutputError: The disk is full, the folder is missing or not writable, or the block itself raised an OSError.
+    """
+    with _replaced(path) as temporary, temporary.open("xb") as file:
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
+
+
 def write_bytes_atomic(path: Path, data: bytes) -> None:
     """Write a binary file under the same promise as `atomic_writer`.
 
     Raises:
         OutputError: The disk is full, or the folder is missing or not writable.
     """
-    with _replaced(path) as temporary, temporary.open("xb") as file:
+    with atomic_binary_writer(path) as file:
         file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def remove_unfinished(folder: Path, name: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -165,14 +166,12 @@ CONFIG: dict[str, Any] = {
 
 
 @pytest.fixture
-def host(tmp_path: Path) -> tuple[Path, str]:
+def host() -> tuple[Path, str]:
     """The checkout, and a Python that has what its dataset needs."""
-    root, python = find_checkout(), os.environ.get("DFB_EXT_HOST_PYTHON")
+    root = find_checkout()
     if root is None:
-        pytest.skip("no DeepfakeBench checkout: set DEEPFAKEBENCH_ROOT")
-    if not python:
-        pytest.skip("set DFB_EXT_HOST_PYTHON to a Python with torch, torchvision, albumentations==1.3.1, 'lmdb<2'")
-    return root, python
+        pytest.skip("no DeepfakeBench checkout: set DEEPFAKEBENCH_ROOT or put one at vendors/DeepfakeBench")
+    return root, os.environ.get("DFB_EXT_HOST_PYTHON", sys.executable)
 
 
 @pytest.mark.host

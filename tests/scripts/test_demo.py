@@ -1,4 +1,4 @@
-"""The demo's data: no source in both halves, and nothing but the blending between real and fake."""
+"""The demo's data: no source in two parts, and nothing but the blending between real and fake."""
 
 from __future__ import annotations
 
@@ -15,20 +15,18 @@ DEMO = Path(__file__).parents[2] / "scripts/demo.py"
 
 def made(folder: Path, seed: int = 0) -> list[dict[str, str]]:
     demo = runpy.run_path(str(DEMO), run_name="demo")
-    demo["SOURCES"].update(train=4, test=2)
+    demo["SOURCES"].update(train=4, val=3, test=2)
     demo["make_dataset"](folder, seed)
     with (folder / "sources.csv").open() as stream:
         return list(csv.DictReader(stream))
 
 
-def test_every_source_is_in_one_half_with_one_real_and_one_fake(tmp_path: Path) -> None:
+def test_every_source_is_in_one_part_with_one_real_and_one_fake(tmp_path: Path) -> None:
     rows = made(tmp_path)
-    halves = {
-        source: {row["half"] for row in rows if row["source"] == source} for source in {r["source"] for r in rows}
-    }
-    assert len(halves) == 6
-    assert all(len(half) == 1 for half in halves.values())
-    assert all(sorted(r["label"] for r in rows if r["source"] == source) == ["fake", "real"] for source in halves)
+    parts = {source: {row["part"] for row in rows if row["source"] == source} for source in {r["source"] for r in rows}}
+    assert len(parts) == 9
+    assert all(len(part) == 1 for part in parts.values())
+    assert all(sorted(r["label"] for r in rows if r["source"] == source) == ["fake", "real"] for source in parts)
     assert {row["path"] for row in rows} == {p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*.jpg")}
 
 
@@ -43,3 +41,14 @@ def test_the_same_seed_makes_the_same_pictures(tmp_path: Path) -> None:
         made(tmp_path / name, seed)
     pictures = {name: [p.read_bytes() for p in sorted((tmp_path / name).rglob("*.jpg"))] for name in "abc"}
     assert pictures["a"] == pictures["b"] != pictures["c"]
+
+
+def test_every_picture_has_the_outline_of_its_face_beside_it(tmp_path: Path) -> None:
+    import numpy as np
+
+    from deepfakebench_ext.data.training_frames import landmarks_file
+
+    rows = made(tmp_path)
+    outlines = [np.load(landmarks_file(tmp_path / row["path"])) for row in rows]
+    assert len(outlines) == 18
+    assert all(outline.shape == (14, 2) and (outline > 0).all() and (outline < 64).all() for outline in outlines)

@@ -1,0 +1,252 @@
+"""`dfb-ext train`, and `train.py`: from a pretrained backbone to a detector worth evaluating."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from deepfakebench_ext.cli.options import CONTEXT, DATASET, FACES, SpacedCommand, options
+from deepfakebench_ext.errors import ConfigError
+from deepfakebench_ext.types import FAKE, REAL
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from deepfakebench_ext.engine.processes import Processes
+    from deepfakebench_ext.engine.trainer import Watcher
+    from deepfakebench_ext.fine_tuning import FineTuned, FineTuning, Plan
+    from deepfakebench_ext.metrics.figure import Figure
+    from deepfakebench_ext.models.base import Detector
+    from deepfakebench_ext.training_inputs import TrainingInputs
+    from deepfakebench_ext.training_recipe import Recipe
+    from deepfakebench_ext.types import Sample
+
+_EXAMPLES = """
+\b
+Examples:
+  dfb-ext train --detector_config clip_layernorm --train faces/train --val faces/val
+  dfb-ext train --detector_config videomae_partial --train_dataset FaceForensics++ --val_dataset FaceForensics++ \\
+      --rgb_dir rgb/ --set training.epochs=5 training.lr=1e-5
+  torchrun --nproc_per_node 4 scripts/train.py --detector_config effort --train faces/train --val faces/val
+
+\b
+The same command goes on where it was cut off. What comes out is scored by
+  perf_huggingface.py --weights <output_dir>/best
+Exit codes: 0 done, 1 failure, 2 usage, 3 done but some samples could not be read.
+"""
+_GIB = 2**30
+
+_WHAT = (
+    click.option(
+        "--detector_config",
+        help="Name of a shipped config or path of a detector YAML, with its tuning: and training: blocks. "
+        "Default: what --weights bring, else huggingface_clip.",
+    ),
+    click.option("--weights", help="Start from: folder, file or hub id org/name[@revision]. Default: the config's."),
+    click.option("--set", "changes", multiple=True, help="Change the YAML: training.lr=1e-5 tuning.mode=lora ..."),
+    click.option("--probe", is_flag=True, help="Fit the head in closed form on frozen features: the baseline row."),
+)
+_DATA = (
+    click.option("--train", help="Folder, video, or CSV manifest (path,label[,video,dataset,method]) to train on."),
+    click.option("--val", help="The same, to choose the best epoch by; other videos than those of --train."),
+    click.option(
+        "--val_share", type=float, help="Instead of --val: share of --train's sources to hold out, such as 0.2."
+    ),
+    click.option(
+        "--kind", help="Of what lies there: image, or video (files, folders of frames). Default: what is there."
+    ),
+    click.option("--train_dataset", multiple=True, help="Datasets of DeepfakeBench, their train split: A B."),
+    click.option("--val_dataset", multiple=True, help="Datasets of DeepfakeBench, their val split: A B."),
+    click.option("--allow_leaks", is_flag=True, help="Train although --train and --val share videos or files."),
+)
+_CLIPS = (
+    click.option("--frame_interval", type=int, help="Distance between two frames of a clip. Default: 1."),
+    click.option("--short_video", help="A video shorter than a clip: skip (default), repeat_last, or wrap."),
+)
+_RUN = (
+    click.option("--output_dir", help="The run's folder. Default: training_runs/<config>-<mode>."),
+    click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda."),
+    click.option("--workers", type=int, help="Reading threads of each process. Default: the CPUs, at most 8."),
+    click.option("--checkpoint_minutes", type=float, default=10.0, show_default=True, help="Between checkpoints."),
+    click.option("--track", help="One of accelerate's trackers, such as tensorboard; it writes into the run's folder."),
+    click.option("--dry_run", is_flag=True, help="Only say what would be done: counts, steps, parameters, memory."),
+    click.option("--push_to_hub", help="Repository org/name that gets the best weights and their card at the end."),
+)
+
+
+@click.command(
+    cls=SpacedCommand,
+    epilog=_EXAMPLES,
+    context_settings=CONTEXT,
+)
+@options(_WHAT, _DATA, DATASET[1:5], _CLIPS, FACES, _RUN)
+def train(**said: Any) -> None:
+    """Fine-tune a detector on labelled images or videos, and write weights that the evaluator takes."""
+    from deepfakebench_ext.cli.evaluate import hush_transformers
+    from deepfakebench_ext.engine.loader import default_workers
+    from deepfakebench_ext.engine.processes import Processes
+    from deepfakebench_ext.fine_tuning import FineTuning
+
+    hush_transformers()
+    name, recipe = _recipe(said)
+    folder = Path(said["output_dir"] or f"training_runs/{Path(name).stem}-{_mode(recipe, said)}")
+    inputs = _inputs(said, recipe)
+    processes = Processes(
+        device=said["device"], precision=recipe.training.precision, tracker=said["track"], folder=str(folder)
+    )
+    workers = said["workers"] or default_workers()
+    tuning = FineTuning(recipe, inputs, processes, workers=workers, allow_leaks=said["allow_leaks"])
+    if processes.is_main:
+        _say_plan(tuning.plan(), tuning)
+    if not said["dry_run"]:
+        _train(tuning, folder, said, workers)
+
+
+def _mode(recipe: Recipe, said: Mapping[str, Any]) -> str:
+    return "probe" if said["probe"] else recipe.tuning.mode
+
+
+def _recipe(said: Mapping[str, Any]) -> tuple[str, Recipe]:
+    from deepfakebench_ext.models.decisions import config_for
+    from deepfakebench_ext.training_recipe import Recipe, read_values
+
+    name = said["detector_config"] or config_for(said["weights"])
+    changes = [*said["changes"], *(["tuning.mode=head", "training.augmentation=null"] if said["probe"] else [])]
+    return name, Recipe.of(read_values(name, changes), said["weights"])
+
+
+def _inputs(said: Mapping[str, Any], recipe: Recipe) -> TrainingInputs:
+    from deepfakebench_ext.inputs import make_face_reader
+    from deepfakebench_ext.models.loading import detector_class
+    from deepfakebench_ext.training_inputs import TrainingInputs
+
+    stores: dict[str, Any] = {}
+    takes = detector_class(recipe.settings).takes
+    train = _side(said, "train", recipe, takes, stores)
+    notices: list[str] = []
+    if said["val_share"] is None:
+        val = _side(said, "val", recipe, takes, stores)
+    else:
+        train, val, notices = _held_out(train, said, recipe)
+    names = ("face_detector", "landmark_model", "face_model", "face_search", "no_face", "crop", "crop_cache")
+    chosen: dict[str, Any] = {name: said[name] for name in names}
+
+    def faces(detector: Detector) -> Any:
+        return make_face_reader(detector, **chosen)
+
+    return TrainingInputs(train, val, stores, faces, said["frame_interval"], said["short_video"], tuple(notices))
+
+
+def _held_out(
+    samples: Sequence[Sample], said: Mapping[str, Any], recipe: Recipe
+) -> tuple[Sequence[Sample], Sequence[Sample], list[str]]:
+    from deepfakebench_ext.data.splits import split_by_source
+
+    if said["val"] or said["val_dataset"]:
+        raise ConfigError("give --val_share, or --val and --val_dataset, not both")
+    split = split_by_source(samples, said["val_share"], recipe.training.seed)
+    return split.train, split.val, [split.note] if split.note else []
+
+
+def _side(said: Mapping[str, Any], side: str, recipe: Recipe, takes: str, stores: dict[str, Any]) -> Sequence[Sample]:
+    from types import SimpleNamespace
+
+    from deepfakebench_ext.cli.datasets import locate
+    from deepfakebench_ext.training_inputs import gather_datasets, gather_side
+
+    path, names = said[side], said[f"{side}_dataset"]
+    if bool(path) == bool(names):
+        raise ConfigError(
+            f"give --{side} (a folder or a CSV manifest) or --{side}_dataset (datasets of DeepfakeBench)"
+            + (", not both" if path else ", or --val_share 0.2" if side == "val" else "")
+        )
+    if path:
+        return gather_side(path, takes=takes, option=f"--{side}", kind=said["kind"])
+    return gather_datasets(names, side, locate(SimpleNamespace(**said)), recipe.settings, stores)
+
+
+def _train(tuning: FineTuning, folder: Path, said: Mapping[str, Any], workers: int) -> None:
+    from deepfakebench_ext.engine.checkpoint import versions
+    from deepfakebench_ext.probing import probe
+    from deepfakebench_ext.training_results import write_results
+
+    record = {"command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])}
+    if said["probe"]:
+        result = probe(tuning, folder, record=record, workers=workers)
+    else:
+        result = _with_watchers(tuning, folder, said, record)
+    if not tuning.processes.is_main:
+        return
+    facts = {**record, "seed": tuning.recipe.training.seed, **versions()}
+    _say_result(tuning, result, write_results(tuning, result, facts))
+    if said["push_to_hub"]:
+        from deepfakebench_ext.models.hub import push_folder
+
+        click.echo(f"pushed to {push_folder(result.best, said['push_to_hub'])}")
+    lost = len(result.unreadable) + int((~result.validated.table.is_scored()).sum())
+    if lost:
+        click.echo(f"{lost} samples could not be read; the lines above say why", err=True)
+        sys.exit(3)
+
+
+def _with_watchers(tuning: FineTuning, folder: Path, said: Mapping[str, Any], record: Mapping[str, Any]) -> FineTuned:
+    from deepfakebench_ext.engine.watching import All
+
+    watchers = All(_watchers(tuning, folder, said, tuning.processes))
+    try:
+        return tuning.run(folder, record=record, watcher=watchers, checkpoint_minutes=said["checkpoint_minutes"])
+    finally:
+        watchers.close()
+
+
+def _watchers(tuning: FineTuning, folder: Path, said: Mapping[str, Any], processes: Processes) -> list[Watcher]:
+    from deepfakebench_ext.engine.watching import ProgressLine, Trackers
+
+    watchers: list[Watcher] = []
+    if processes.is_main:
+        watchers.append(ProgressLine(tuning.total_steps, tuning.validator.monitor))
+    if said["track"]:
+        watchers.append(Trackers(processes, folder))
+    return watchers
+
+
+def _say_plan(plan: Plan, tuning: FineTuning) -> None:
+    data, memory = plan.data, plan.memory
+    drawn = data["drawn_an_epoch"]
+    lines = [
+        f"train: {data['samples']['real']} real, {data['samples']['fake']} fake samples ({data['videos']} videos); "
+        f"{drawn['real']} real and {drawn['fake']} fake {tuning.detector.takes}s drawn an epoch",
+        f"val: {plan.val[REAL]} real, {plan.val[FAKE]} fake samples; best by {plan.monitor}",
+        f"{tuning.detector.settings.model_name} from {tuning.detector.report.source}, {tuning.recipe.tuning.mode}: "
+        f"{tuning.tuned.summary}",
+        f"{plan.total_steps} steps, {plan.steps_per_epoch} an epoch; {plan.processes} x {tuning.processes.device.type}",
+        f"memory of each process: about {memory.total / _GIB:.2f} GiB ({memory.parameters / _GIB:.2f} parameters, "
+        f"{(memory.gradients + memory.optimizer + memory.average) / _GIB:.2f} gradients and optimizer, "
+        f"{memory.activations / _GIB:.2f} activations)",
+    ]
+    for line in lines:
+        click.echo(line, err=True)
+    for notice in tuning.notices:
+        click.secho(f"WARNING: {notice}", err=True, fg="red", bold=True)
+
+
+def _say_result(tuning: FineTuning, result: FineTuned, figures: Mapping[str, Figure]) -> None:
+    from deepfakebench_ext.training_results import scoring_options
+
+    position, monitor = result.position, tuning.validator.monitor
+    if position.step:
+        early = ", stopped early" if position.stopped else ""
+        click.echo(f"{position.epoch} epochs, {position.step} steps{early}; epoch {position.best_epoch + 1} was best")
+    else:
+        click.echo("linear probe, the baseline row:")
+    level = monitor.partition("_")[0]
+    for name in dict.fromkeys((monitor, *(f"{level}_{short}" for short in ("auc", "ap", "eer", "accuracy")))):
+        figure = figures[name]
+        value = f"{figure.value:.4f}" if figure.value is not None else f"undefined ({figure.reason})"
+        between = f"  95 % {figure.low:.4f} to {figure.high:.4f}" if figure.low is not None else ""
+        click.echo(f"{name:<16} {value}{between}")
+    click.echo(f"score with: perf_huggingface.py --weights {result.best} {scoring_options(tuning)}")

@@ -1,0 +1,84 @@
+"""Trainings in processes of their own: several at once, and killed at any moment."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import made_training
+import pytest
+from made_training import command, environment, run, same, values, weights, write_yaml
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("training")
+    made_training.data(folder, train=40, val=4)
+    return folder
+
+
+def lines(run: Path) -> list[dict]:
+    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+
+
+def losses(run: Path) -> list[float]:
+    return [line["loss"] for line in lines(run) if "loss" in line]
+
+
+def figures(run: Path) -> list[float]:
+    return [line["val_frame_auc"] for line in lines(run) if "is_best" in line]
+
+
+def test_two_processes_train_as_one(folder):
+    # 80 samples in batches of 7: uneven shares, a last batch of 3, and one that cannot be read.
+    (folder / "train/real/005.png").write_bytes(b"not a picture")
+    recipe = {"epochs": 2, "batch_size": 7, "accumulate": 2, "balance": "weights", "augmentation": {}}
+    write_yaml(folder / "recipe.yaml", values({"mode": "gradual"}, **recipe))
+    for processes in (1, 2):
+        options = ("--detector_config", "recipe.yaml", "--output_dir", f"run{processes}")
+        done = run(folder, *options, processes=processes)
+        assert (folder / f"run{processes}/best/README.md").is_file(), done.stderr
+        assert "1 samples could not be read" in done.stderr
+    one, two = losses(folder / "run1"), losses(folder / "run2")
+    assert len(one) == len(two) == 12
+    assert one == pytest.approx(two, abs=1e-4)
+    assert figures(folder / "run1") == pytest.approx(figures(folder / "run2"), abs=1e-4)
+
+
+def _killed(folder: Path, options: tuple[str, ...], lines: int, wait_s: float) -> bool:
+    """Train until the journal has so many lines and a little longer, then kill; False where it ended before."""
+    journal = folder / "cut/metrics.jsonl"
+    process = subprocess.Popen(
+        command(*options), cwd=folder, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    while process.poll() is None:
+        if journal.is_file() and journal.read_bytes().count(b"\n") >= lines:
+            time.sleep(wait_s)
+            process.send_signal(signal.SIGKILL)
+            break
+        time.sleep(0.001)
+    _, err = process.communicate()
+    assert process.returncode in (0, -signal.SIGKILL), err
+    return process.returncode != 0
+
+
+def test_a_run_killed_at_any_moment_ends_as_an_undisturbed_one(tmp_path):
+    made_training.data(tmp_path)
+    recipe = {"epochs": 6, "batch_size": 2, "dropout": 0.2, "ema": 0.9, "augmentation": {}, "patience": 5}
+    write_yaml(tmp_path / "recipe.yaml", values({"mode": "gradual", "unfreeze_every": 2}, **recipe))
+    options = ("--detector_config", "recipe.yaml", "--checkpoint_minutes", "0")
+    assert run(tmp_path, *options, "--output_dir", "whole").returncode == 0
+    rng = random.Random(0)
+    kills = sorted(rng.sample(range(1, 50), 3))
+    killed = [_killed(tmp_path, (*options, "--output_dir", "cut"), at, rng.random() * 0.03) for at in kills]
+    assert any(killed)
+    done = run(tmp_path, *options, "--output_dir", "cut")
+    assert done.returncode == 0, done.stderr
+    for part in ("best", "last"):
+        assert same(weights(tmp_path / "whole" / part), weights(tmp_path / "cut" / part))
+    assert (tmp_path / "whole/metrics.jsonl").read_bytes() == (tmp_path / "cut/metrics.jsonl").read_bytes()
+    assert not list((tmp_path / "cut").rglob("*.tmp"))
