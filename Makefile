@@ -13,7 +13,7 @@ demo: $(VENV)/.demo
 	$(RUN) scripts/demo.py
 
 test: $(VENV)/.test $(HOST)
-	$(RUN) -m pytest
+	$(RUN) -m pytest -n auto --dist loadfile
 
 lint: $(VENV)/.test
 	$(RUN) -m ruff check .
@@ -23,7 +23,7 @@ lint: $(VENV)/.test
 # The tests of everything that touches transformers, under its older versions, with checkpoints written by each of them.
 test-versions: $(VENV)/.test $(OTHER_TRANSFORMERS:%=$(VENV)/transformers-%)
 	for version in $(OTHER_TRANSFORMERS); do \
-	  PYTHONPATH=$(VENV)/transformers-$$version $(RUN) -m pytest tests/models tests/data/test_preprocess.py || exit 1; \
+	  PYTHONPATH=$(VENV)/transformers-$$version $(RUN) -m pytest -n auto --dist loadfile tests/models tests/data/test_preprocess.py || exit 1; \
 	done
 
 $(VENV)/transformers-%: $(VENV)/.test
