@@ -16,6 +16,7 @@ import torch
 import yaml
 from safetensors.torch import save
 
+from deepfakebench_ext.config import HOST_KEYS, find_config
 from deepfakebench_ext.data.preprocess_spec import RESAMPLES, PreprocessSpec
 from deepfakebench_ext.data.processor_json import OWN_BLOCK
 from deepfakebench_ext.models.base import Detector
@@ -31,6 +32,8 @@ _CONTRACT_NAMES = {label: name.lower() for label, name in LABEL_NAMES.items()}
 _PROCESSORS = {HuggingFaceClip: "CLIPImageProcessor", HuggingFaceVideoMAE: "VideoMAEImageProcessor"}
 # What a trained detector no longer needs to be told: it is in its weights.
 _SETTLED = ("weights", "svd_rank")
+# What is DeepfakeBench's own, and read by ours too.
+_HOST_FIELDS = {"compression", "frame_num", "video_mode"}
 _SPEC_KEYS = ("resize", "size", "crop", "resample", "mean", "std", "rescale_factor", "offset")
 
 State = Mapping[str, torch.Tensor]
@@ -119,8 +122,13 @@ def processor_json(detector: Detector) -> dict[str, Any]:
 
 def _detector_yaml(detector: Detector, values: Mapping[str, Any], architecture: Mapping[str, Any]) -> dict[str, Any]:
     spec = detector.preprocess
-    kept = {key: value for key, value in values.items() if key not in _SETTLED}
+    shipped = yaml.safe_load(find_config(detector.settings.model_name).read_text(encoding="utf-8"))
+    # What DeepfakeBench's own scripts do not go without (training/test.py:150-178).
+    its = {key: value for key, value in shipped.items() if key in HOST_KEYS | _HOST_FIELDS}
+    kept = its | {key: value for key, value in values.items() if key not in _SETTLED}
     size = spec.crop or spec.size
+    if detector.takes == "video":
+        kept["clip_size"] = detector.clip_len
     if size is not None and size[0] == size[1]:  # what DeepfakeBench's own loader is told
         kept |= {"resolution": size[0], "mean": list(spec.mean), "std": list(spec.std)}
     return {**kept, "new_head": False, "use_svd": False, "preprocess": _block(spec), "architecture": dict(architecture)}

@@ -6,6 +6,7 @@ import pickle
 from pathlib import Path
 
 import made_host
+import made_training
 import pytest
 import tiny
 import torch
@@ -300,3 +301,20 @@ def test_deepfakebenchs_training_script_trains_alone_and_in_two_processes(tmp_pa
             best = pickle.loads((saved.parent / "metric_dict_best.pickle").read_bytes())
             assert scored(detector, "UADFV").figures["frame_auc"].value == pytest.approx(best["auc"], abs=1e-6)
     assert made_host.git(root, "status", "--porcelain") == before
+
+
+@pytest.mark.host
+def test_what_we_train_scores_in_deepfakebenchs_test_script_as_it_scores_here(tmp_path: Path) -> None:
+    root = real_checkout()
+    made_training.data(tmp_path)
+    made_training.write_yaml(tmp_path / "c.yaml", made_training.values(epochs=1))
+    trained = made_training.run(tmp_path, "--detector_config", "c.yaml", "--output_dir", "run")
+    assert trained.returncode == 0, trained.stderr
+    write_dataset(tmp_path, "UADFV", suffix=".png", frames=8)
+    options = ("--rgb_dir", "rgb", "--dataset_json_folder", "json", "--set", "workers=0")
+    script = ("training/test.py", "--detector_path", "run/best/detector.yaml", "--test_dataset", "UADFV")
+    weights = ("--weights_path", "run/best/best.pth")
+    done = run(root, "host", "run", *options, *script, *weights, python=made_host.HOST_PYTHON)
+    assert done.returncode == 0, done.stderr[-3000:]
+    detector = load_detector("run/best/detector.yaml", "run/best", device="cpu", dtype="float32")
+    assert scored(detector, "UADFV").figures["frame_auc"].value == pytest.approx(figures(done.stdout)["auc"], abs=1e-6)
