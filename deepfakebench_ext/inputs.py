@@ -76,7 +76,7 @@ def make_reader(
         num_frames: For `uniform` and `first`; 32 by default.
         fps: For `fps`, frames of a second; 1 by default.
         num_clips: Clips of a video, for a video detector; 4 by default.
-        frame_interval: Distance between two frames of a clip; 1 by default.
+        frame_interval: Distance between two frames of a clip; 1 by default; `media.sampling.SPREAD` spans the video.
         short_video: What becomes of a video shorter than a clip: `skip` (default), `repeat_last`, `wrap`.
         faces: From `make_face_reader`; None leaves frames whole.
 

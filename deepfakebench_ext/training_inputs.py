@@ -31,7 +31,7 @@ class TrainingInputs:
         val: What judges every epoch.
         stores: Where the frames of a DeepfakeBench JSON are read, by the name of the dataset.
         faces: Makes what cuts frames of files to the face for a detector; None leaves them whole.
-        frame_interval: Distance between two frames of a clip.
+        frame_interval: Distance between two frames of a clip; `SPREAD` for a clip that spans its video.
         short_video: What becomes of a video shorter than a clip.
         notices: What a reader of the results must know of them.
     """
@@ -65,7 +65,8 @@ class TrainingInputs:
     def _clips(self, detector: Detector) -> ClipSampling | None:
         if detector.takes == "image":
             return None
-        return ClipSampling(detector.clip_len, self.frame_interval or 1, 1, self.short_video or "skip")
+        interval = 1 if self.frame_interval is None else self.frame_interval
+        return ClipSampling(detector.clip_len, interval, 1, self.short_video or "skip")
 
     def validation_reader(self, detector: Detector, training: TrainingConfig) -> SampleReader:
         """Return what reads the validation samples: evenly spread frames or clips, as an evaluation takes them.

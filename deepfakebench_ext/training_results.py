@@ -75,7 +75,7 @@ def scoring_options(tuning: FineTuning) -> str:
     training, image = tuning.recipe.training, tuning.detector.takes == "image"
     number = f"--num_frames {training.val_frames}" if image else f"--num_clips {training.val_clips}"
     interval = tuning.inputs.frame_interval
-    more: list[str] = [] if interval is None else [f"--frame_interval {interval}"]
+    more: list[str] = [] if interval is None else [f"--frame_interval {interval or 'spread'}"]
     more += [] if tuning.inputs.short_video is None else [f"--short_video {tuning.inputs.short_video}"]
     more += ["--protocol uniform"] if tuning.inputs.stores else []
     return " ".join([number, *more, "--dtype float32"])

@@ -88,6 +88,23 @@ def _fake_index(ctx: click.Context, param: click.Parameter, value: str | None) -
         raise click.BadParameter(f"{value!r} is not an index such as 1, nor several such as 0,1") from error
 
 
+def _frame_interval(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
+    if value is None or value == "spread":
+        return None if value is None else 0  # media.sampling.SPREAD, which is not imported here
+    try:
+        number = int(value)
+    except ValueError as error:
+        raise click.BadParameter(f"{value!r} is neither a whole number nor spread") from error
+    if number < 1:
+        raise click.BadParameter(f"{value} must be at least 1, or spread")
+    return number
+
+
+FRAME_INTERVAL = click.option(
+    "--frame_interval",
+    callback=_frame_interval,
+    help="Distance between two frames of a clip, or spread: over the whole video. Default: 1.",
+)
 DETECTOR = (
     click.option(
         "--detector_config",
@@ -127,7 +144,7 @@ VIDEO = (
     click.option("--num_frames", type=int, help="For --sampling uniform and first. Default: 32."),
     click.option("--fps", type=float, help="For --sampling fps: frames of a second. Default: 1."),
     click.option("--num_clips", type=int, help="Clips of a video, for a video detector. Default: 4."),
-    click.option("--frame_interval", type=int, help="Distance between two frames of a clip. Default: 1."),
+    FRAME_INTERVAL,
     click.option("--short_video", help="A video shorter than a clip: skip (default), repeat_last, or wrap."),
     click.option(
         "--aggregation",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from deepfakebench_ext.cli.options import CONTEXT, DATASET, FACES, SpacedCommand, options
+from deepfakebench_ext.cli.options import CONTEXT, DATASET, FACES, FRAME_INTERVAL, SpacedCommand, options
 from deepfakebench_ext.errors import ConfigError
 from deepfakebench_ext.types import FAKE, REAL
 
@@ -64,7 +64,7 @@ _DATA = (
     click.option("--allow_leaks", is_flag=True, help="Train although --train and --val share videos or files."),
 )
 _CLIPS = (
-    click.option("--frame_interval", type=int, help="Distance between two frames of a clip. Default: 1."),
+    FRAME_INTERVAL,
     click.option("--short_video", help="A video shorter than a clip: skip (default), repeat_last, or wrap."),
 )
 _RUN = (

@@ -156,11 +156,12 @@ class TrainingFrames:
         """The indices of the drawn frame or clip among all that there are."""
         if self._clips is None:
             return (pick(num_frames),)
-        starts = num_frames - self._clips.span + 1
+        clips = self._clips.within(num_frames)
+        starts = num_frames - clips.span + 1
         if starts < 1:
             return self._filled(sample, num_frames)
         start = pick(starts)
-        return range(start, start + self._clips.span, self._clips.frame_interval)
+        return range(start, start + clips.span, clips.frame_interval)
 
     def _filled(self, sample: Sample, num_frames: int) -> Sequence[int]:
         assert self._clips is not None

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, get_args
 
 import numpy as np
@@ -26,6 +26,8 @@ ShortVideo = Literal["repeat_last", "wrap", "skip"]
 
 DEFAULT_NUM_FRAMES: Final = 32
 DEFAULT_FPS: Final = 1.0
+SPREAD: Final = 0
+"""As `frame_interval` of a `ClipSampling`: so large that a clip spans the video."""
 
 # Matroska, WebM, FLV and ASF round times to a millisecond.
 _ROUNDED_S = 1e-3
@@ -98,7 +100,7 @@ class ClipSampling:
 
     Attributes:
         clip_len: Frames of a clip.
-        frame_interval: Distance between two frames of a clip, in frames.
+        frame_interval: Distance between two frames of a clip, in frames; `SPREAD` for the largest that fits the video.
         num_clips: Clips of a video, at most.
         short: What becomes of a video shorter than a clip, see `clips`.
     """
@@ -111,21 +113,28 @@ class ClipSampling:
     def __post_init__(self) -> None:
         """Check every number and the policy."""
         _check_at_least_one("clip_len", self.clip_len)
-        _check_at_least_one("--frame_interval", self.frame_interval)
+        if self.frame_interval != SPREAD:
+            _check_at_least_one("--frame_interval", self.frame_interval)
         _check_at_least_one("--num_clips", self.num_clips)
         _check_choice("--short_video", self.short, get_args(ShortVideo))
 
     @property
     def span(self) -> int:
-        """Frames from a clip's first to its last, both included."""
-        return _span(self.clip_len, self.frame_interval)
+        """Frames from a clip's first to its last, both included; of a clip that is spread, the least there can be."""
+        return _span(self.clip_len, self.frame_interval or 1)
+
+    def within(self, num_frames: int) -> ClipSampling:
+        """Return the sampling with the interval that it has in a video of `num_frames` frames."""
+        if self.frame_interval != SPREAD:
+            return self
+        return replace(self, frame_interval=max(1, (num_frames - 1) // max(1, self.clip_len - 1)))
 
     def clips(self, num_frames: int) -> tuple[tuple[int, ...], ...]:
         """Return the indices of each clip in a video of `num_frames` frames, see `clips`."""
         return clips(
             num_frames,
             clip_len=self.clip_len,
-            frame_interval=self.frame_interval,
+            frame_interval=self.within(num_frames).frame_interval,
             num_clips=self.num_clips,
             short=self.short,
         )
@@ -134,7 +143,7 @@ class ClipSampling:
         """Return what is recorded of it, under the names of the options."""
         return {
             "clip_len": self.clip_len,
-            "frame_interval": self.frame_interval,
+            "frame_interval": "spread" if self.frame_interval == SPREAD else self.frame_interval,
             "num_clips": self.num_clips,
             "short_video": self.short,
         }

@@ -268,6 +268,15 @@ def test_a_video_detector_scores_the_clips_of_videos(perf: Command, tmp_path: Pa
     assert code == 0
     assert "8 of 8 clips scored" in out
     assert "video_auc" in out
+    more = ("--weights", "videomae", "--video", "films", "--frame_interval")
+    assert perf(*more, "spread", "--output_dir", "spread")[0] == 0
+    assert (
+        json.loads((only_run(tmp_path / "spread") / "run.json").read_text())["sampling"]["frame_interval"] == "spread"
+    )
+    for wrong in ("0", "wide"):
+        code, _, err = perf(*more, wrong)
+        assert code == 2
+        assert "spread" in err
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ from deepfakebench_ext.faces.detect import Face
 from deepfakebench_ext.faces.reader import FaceReader
 from deepfakebench_ext.faces.settings import FaceSettings
 from deepfakebench_ext.media.frame import RGB
-from deepfakebench_ext.media.sampling import ClipSampling
+from deepfakebench_ext.media.sampling import SPREAD, ClipSampling
 from deepfakebench_ext.types import Sample
 
 
@@ -60,6 +60,12 @@ def test_any_frame_of_a_video_may_be_drawn(film: Sample) -> None:
 def test_any_start_of_a_clip_may_be_drawn(film: Sample) -> None:
     reader = frames(clips=ClipSampling(4, frame_interval=3))
     for pick, numbers in ((first, [0, 3, 6, 9]), (last, [30, 33, 36, 39])):
+        assert [videos.stamp_of(shot.rgb) for shot in reader.read(film, pick)] == numbers
+
+
+def test_a_spread_clip_spans_the_video_it_is_drawn_from(film: Sample) -> None:
+    reader = frames(clips=ClipSampling(5, SPREAD))
+    for pick, numbers in ((first, [0, 9, 18, 27, 36]), (last, [3, 12, 21, 30, 39])):
         assert [videos.stamp_of(shot.rgb) for shot in reader.read(film, pick)] == numbers
 
 

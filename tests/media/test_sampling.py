@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from deepfakebench_ext.errors import ConfigError
 from deepfakebench_ext.media.sampling import (
+    SPREAD,
     ClipSampling,
     FrameSampling,
     RateGate,
@@ -242,7 +243,7 @@ def test_clip_sampling_says_which_clips_and_records_it():
     ("options", "message"),
     [
         ({"clip_len": 0}, "clip_len is 0; it must be at least 1"),
-        ({"clip_len": 16, "frame_interval": 0}, "--frame_interval is 0; it must be at least 1"),
+        ({"clip_len": 16, "frame_interval": -1}, "--frame_interval is -1; it must be at least 1"),
         ({"clip_len": 16, "num_clips": -1}, "--num_clips is -1; it must be at least 1"),
         ({"clip_len": 16, "short": "loop"}, "--short_video loop is unknown; it must be one of repeat_last, wrap, skip"),
     ],
@@ -250,3 +251,19 @@ def test_clip_sampling_says_which_clips_and_records_it():
 def test_clip_options_out_of_range_are_errors(options, message):
     with pytest.raises(ConfigError, match=message):
         ClipSampling(**options)
+
+
+@pytest.mark.parametrize(
+    ("num_frames", "expected"),
+    [(4, [(0, 1, 2, 3)]), (10, [(0, 3, 6, 9)]), (12, [(1, 4, 7, 10)]), (13, [(0, 4, 8, 12)]), (3, [])],
+)
+def test_a_spread_clip_spans_the_video_as_far_as_even_steps_do(num_frames, expected):
+    assert list(ClipSampling(4, SPREAD).clips(num_frames)) == expected
+
+
+def test_what_is_spread_is_recorded_so_and_its_shortest_span_is_the_clip_itself():
+    sampling = ClipSampling(4, SPREAD, 1, "skip")
+    assert sampling.to_dict()["frame_interval"] == "spread"
+    assert sampling.span == 4
+    assert sampling.within(10).frame_interval == 3
+    assert ClipSampling(1, SPREAD).clips(7) == ((3,),)  # one frame, in the middle
