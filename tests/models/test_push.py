@@ -65,6 +65,7 @@ def hub(monkeypatch):
 
     real = huggingface_hub.HfApi
     monkeypatch.setattr(huggingface_hub, "HfApi", lambda: real(endpoint=server.endpoint, token="hf_made_up"))
+    monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", server.endpoint)  # older hubs tell ids by it
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_DISABLE_XET", True)  # it would write logs into HF_HOME
     yield server
