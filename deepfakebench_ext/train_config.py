@@ -27,7 +27,7 @@ class _Block(BaseModel):
         unknown = sorted(set(values or {}) - set(cls.model_fields), key=str)
         if unknown:
             near = difflib.get_close_matches(str(unknown[0]), cls.model_fields, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
+            hint = f"; did you mean {near[0]!r}?" if near else "."
             raise ConfigError(
                 f"{name}: unknown key {unknown[0]!r}{hint} Allowed are {', '.join(sorted(cls.model_fields))}"
             )

@@ -241,6 +241,9 @@ def make_clip(folder: str) -> dict[str, Any]:
     import tiny
     import torch
 
+    from deepfakebench_ext.host import torchvision_ops
+
+    torchvision_ops.settle()  # transformers is imported here before any of our detectors
     tiny.save_folder(tiny.clip_model(), Path(folder))
     torch.save(tiny.clip_detector_state(), Path(folder) / "detector.pth")
     return {"model_type": "clip_vision_model", **tiny.CLIP}

@@ -16,7 +16,7 @@ from typing_extensions import Self
 from deepfakebench_ext.config import DetectorConfig
 from deepfakebench_ext.data.preprocess import PreprocessSpec
 from deepfakebench_ext.errors import ConfigError, WeightsError
-from deepfakebench_ext.host import weights_path
+from deepfakebench_ext.host import torchvision_ops, weights_path
 from deepfakebench_ext.models import keymaps
 from deepfakebench_ext.models.decisions import decide_preprocess, default_source
 from deepfakebench_ext.models.describe import describe, hub_id_of
@@ -26,6 +26,9 @@ from deepfakebench_ext.models.source import Source, resolve_weights
 from deepfakebench_ext.models.state_files import StateDict
 from deepfakebench_ext.models.tuning.freezing import keep_frozen_in_inference
 from deepfakebench_ext.types import LabelOrder, WeightsReport
+
+# transformers imports torchvision wherever it is installed, also one that does not load beside this torch.
+torchvision_ops.settle()
 
 HEAD = ("fc_norm.", "head.")
 Names = Callable[[Iterable[str], Iterable[str]], dict[str, str | None]]
