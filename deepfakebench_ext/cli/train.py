@@ -31,7 +31,7 @@ Examples:
   dfb-ext train --detector_config clip_layernorm --train faces/train --val faces/val
   dfb-ext train --detector_config videomae_partial --train_dataset FaceForensics++ --val_dataset FaceForensics++ \\
       --rgb_dir rgb/ --set training.epochs=5 training.lr=1e-5
-  torchrun --nproc_per_node 4 scripts/train.py --detector_config effort --train faces/train --val faces/val
+  torchrun --nproc_per_node 4 scripts/train.py --detector_config clip_effort --train faces/train --val faces/val
 
 \b
 The same command goes on where it was cut off. What comes out is scored by
