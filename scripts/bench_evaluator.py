@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """How fast the evaluator is, as ratios measured side by side in one run, on CLIP ViT-L/14 with random weights.
 
-    python scripts/bench_evaluator.py            # all three, about 6 minutes on 2 cores
+    python scripts/bench_evaluator.py            # all three, about 8 minutes on 2 cores
     python scripts/bench_evaluator.py memory     # one of: loop, older, memory
 
 loop    the evaluator over ready 224-px crops, from the first file read to the last score written, against a bare loop
@@ -49,7 +49,7 @@ TINY = {
     "patch_size": 16,
 }
 MEAN, STD = [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711]
-ROUNDS = 3
+ROUNDS = 5
 
 
 def detector(architecture: dict[str, int], dtype: str) -> Detector:

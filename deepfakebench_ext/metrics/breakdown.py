@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +22,7 @@ from deepfakebench_ext.metrics.figure import (
     check_length,
     one_class_reason,
 )
+from deepfakebench_ext.metrics.score_table import Coder
 
 UNNAMED = "(none)"
 """The group of samples that the column says nothing about."""
@@ -111,7 +112,7 @@ def by_column(
     Raises:
         ValueError: There is not one value a sample.
     """
-    return _break_down(samples, _places(samples, values), column, threshold, bootstrap)
+    return _break_down(samples, _Groups(_places(samples, values)), column, threshold, bootstrap)
 
 
 def by_method(
@@ -134,27 +135,43 @@ def by_method(
     """
     reals = np.flatnonzero(samples.labels == 0)
     fakes = {name: places[samples.labels[places] == 1] for name, places in _places(samples, methods).items()}
-    groups = {name: np.sort(np.concatenate([reals, places])) for name, places in fakes.items() if len(places)}
+    groups = _Groups({name: places for name, places in fakes.items() if len(places)}, reals)
     return _break_down(samples, groups, "method", threshold, bootstrap)
+
+
+@dataclass(frozen=True, slots=True)
+class _Groups:
+    """Places of each group's samples; those that all groups share are held once."""
+
+    own: dict[str, Integers]
+    shared: Integers | None = None
+
+    def __len__(self) -> int:
+        return len(self.own)
+
+    def __iter__(self) -> Iterator[tuple[str, Integers]]:
+        for name, places in self.own.items():
+            yield name, places if self.shared is None else np.sort(np.concatenate([self.shared, places]))
 
 
 def _places(samples: Scored, values: Sequence[str | None]) -> dict[str, Integers]:
     check_length("values", np.empty(len(values)), samples.labels)
-    found: dict[str, list[int]] = {}
-    for place, value in enumerate(values):
-        found.setdefault(value or UNNAMED, []).append(place)
-    return {name: np.array(found[name], dtype=np.intp) for name in sorted(found)}
+    numbers = Coder()
+    codes = np.fromiter((numbers[value or UNNAMED] for value in values), np.int32, len(values))
+    order = np.argsort(codes, kind="stable")
+    groups = np.split(order, np.cumsum(np.bincount(codes))[:-1]) if len(order) else []
+    return {name: groups[numbers[name]] for name in sorted(numbers)}
 
 
 def _break_down(
     samples: Scored,
-    places: dict[str, Integers],
+    places: _Groups,
     column: str,
     threshold: Threshold | None,
     bootstrap: Bootstrap | None,
 ) -> Breakdown:
     groups = []
-    for name, chosen in places.items():
+    for name, chosen in places:
         part = samples.take(chosen)
         figures = detailed_figures(
             part.labels,
@@ -176,21 +193,23 @@ def _worst(groups: Sequence[Group], level: Level) -> str | None:
     return min(aucs)[1] if len(aucs) > 1 else None
 
 
-def _mean_auc(samples: Scored, places: dict[str, Integers], column: str) -> Figure:
+def _mean_auc(samples: Scored, places: _Groups, column: str) -> Figure:
     """The mean over the groups that have both classes. What groups share, such as reals, is in its variance."""
-    defined = [chosen for chosen in places.values() if not one_class_reason(samples.labels[chosen])]
-    definition = f"mean of the AUCs of {len(defined)} of {len(places)} groups by {column}, each counting the same"
-    if not defined:
-        return Figure(None, definition, f"no group by {column} has both classes", higher_is_better=True)
     aucs, influence, alone = [], np.zeros(len(samples.labels)), False
-    for chosen in defined:
+    for _, chosen in places:
         part = samples.take(chosen)
+        if one_class_reason(part.labels):
+            continue
         own = auc_influence(part.labels, part.scores)
         alone = alone or math.isnan(influence_variance(own.values, part.labels, part.clusters))
         aucs.append(own.auc)
-        influence[chosen] += own.values / len(defined)
+        influence[chosen] += own.values
+    definition = f"mean of the AUCs of {len(aucs)} of {len(places)} groups by {column}, each counting the same"
+    if not aucs:
+        return Figure(None, definition, f"no group by {column} has both classes", higher_is_better=True)
+    influence /= len(aucs)
     variance = math.nan if alone else influence_variance(influence, samples.labels, samples.clusters)
-    warning = "; ".join(_mean_warnings(aucs, len(places) - len(defined)))
+    warning = "; ".join(_mean_warnings(aucs, len(places) - len(aucs)))
     return _with_normal_interval(math.fsum(aucs) / len(aucs), definition, variance, warning)
 
 

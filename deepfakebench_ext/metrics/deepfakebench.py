@@ -35,6 +35,8 @@ DEFINITIONS: dict[str, str] = {
     "video_auc": "DeepfakeBench: AUC of mean scores by folder name; the AUC of clips where clips are scored",
 }
 STOPS = "DeepfakeBench stops with an error here (training/metrics/utils.py)"
+Folders = Sequence[str] | Integers
+_CHUNK = 65_536  # a score as text takes 128 bytes
 SAME = 1e-9
 """Figures this close are the same: single precision of the scores moves them no further."""
 
@@ -56,16 +58,15 @@ class HostFigures:
     mixed_groups: int
 
 
-def host_figures(
-    labels: Integers, scores: NDArray[np.floating[Any]], folders: Sequence[str], *, clips: bool
-) -> HostFigures:
+def host_figures(labels: Integers, scores: NDArray[np.floating[Any]], folders: Folders, *, clips: bool) -> HostFigures:
     """DeepfakeBench's figures of frames or clips.
 
     Args:
         labels: Integers (N,): 0 real, 1 fake.
         scores: P(fake) (N,) in [0, 1]: float32 where the detector's are, else float64. It matters to the last digits:
             it averages the shortest decimals that name a score, and those of a float32 are not its exact value.
-        folders: (N) names of the folders in which the frames lie, as `folder_name` gives them; any for clips.
+        folders: (N,) names of the folders in which the frames lie, as `folder_name` gives them, or a number for each
+            name; any for clips.
         clips: Whether one row is a clip, not a frame.
 
     Raises:
@@ -76,7 +77,7 @@ def host_figures(
         raise ValueError(f"scores must be float32 or float64, got {scores.dtype}; use scores.astype(np.float32)")
     exact = scores.astype(np.float64)
     check_arrays(labels, exact)
-    check_length("folders", np.empty(len(folders)), labels)
+    check_length("folders", np.asarray(folders), labels)
     values = _unit_values(labels, exact)
     groups = mixed = 0
     if clips:
@@ -136,23 +137,24 @@ def _unit_values(labels: Integers, scores: Floats) -> dict[str, float | str]:
     }
 
 
-def _folder_auc(
-    labels: Integers, scores: NDArray[np.floating[Any]], folders: Sequence[str]
-) -> tuple[float | str, int, int]:
+def _folder_auc(labels: Integers, scores: NDArray[np.floating[Any]], folders: Folders) -> tuple[float | str, int, int]:
     """Its video AUC or why there is none, the number of groups, and of those with both classes."""
-    numbers: dict[str, int] = {}
-    group = np.array([numbers.setdefault(folder, len(numbers)) for folder in folders], dtype=np.intp)
-    sizes = np.bincount(group)
-    # It stacks scores beside names, which makes text of them, and reads them back.
-    means = np.bincount(group, scores.astype(str).astype(np.float64)) / np.maximum(sizes, 1)
+    _, group, sizes = np.unique(folders, return_inverse=True, return_counts=True)
+    means = np.bincount(group, _read_back(scores)) / sizes
     fakes = np.bincount(group, labels).astype(np.int64)
-    group_labels = fakes // np.maximum(sizes, 1)  # int(mean label): one real frame makes the whole group real
+    group_labels = fakes // sizes  # int(mean label): one real frame makes the whole group real
     mixed = int(np.count_nonzero((fakes > 0) & (fakes < sizes)))
     if one_class_reason(group_labels):
         only = "fake" if fakes.any() and not mixed else "real"
         return f"all {len(sizes)} groups by folder name count as {only}{_mixing(mixed)}; {STOPS}", len(sizes), mixed
     false_rates, true_rates, _ = roc_curve(group_labels, means)
     return float(auc(false_rates, true_rates)), len(sizes), mixed
+
+
+def _read_back(scores: NDArray[np.floating[Any]]) -> Floats:
+    """Scores as it has them: it stacks them beside names, which makes text of them, and reads them back."""
+    pieces = [scores[first : first + _CHUNK] for first in range(0, max(len(scores), 1), _CHUNK)]
+    return np.concatenate([piece.astype(str).astype(np.float64) for piece in pieces])
 
 
 def _cause(name: str, host: HostFigures, videos: int, aggregation: str) -> str:

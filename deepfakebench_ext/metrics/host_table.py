@@ -12,7 +12,7 @@ from deepfakebench_ext.media.video import VIDEO_SUFFIXES
 from deepfakebench_ext.metrics.counts import Counts
 from deepfakebench_ext.metrics.deepfakebench import differences, host_figures
 from deepfakebench_ext.metrics.figure import Figure, Integers
-from deepfakebench_ext.metrics.score_table import UNKNOWN, ScoreTable
+from deepfakebench_ext.metrics.score_table import UNKNOWN, Coder, ScoreTable
 
 _VIDEO_AUC = "video_auc"
 
@@ -49,22 +49,32 @@ def host_summary(table: ScoreTable, ours: Mapping[str, Figure], videos: Counts |
         found = host_figures(labels, exact, _folders(table, rows), clips=is_clips)
         lines = differences(ours, found, videos=videos.real + videos.fake, aggregation=aggregation)
         return HostSummary(found.figures, tuple(lines))
-    # As clips: the only figure that this changes is the one left out, and it spares a name for each of a million rows.
-    found = host_figures(labels, exact, [""] * len(rows), clips=True)
+    # As clips: the only figure that this changes is the one left out.
+    found = host_figures(labels, exact, np.zeros(len(rows), np.int64), clips=True)
     figures = {name: figure for name, figure in found.figures.items() if name != _VIDEO_AUC}
     return HostSummary(figures, tuple(differences(ours, replace(found, figures=figures, clips=is_clips), videos=0)))
 
 
-def _folders(table: ScoreTable, rows: Integers) -> list[str]:
-    """The name of the folder in which DeepfakeBench would see each frame, as far as keys tell.
+def _folders(table: ScoreTable, rows: Integers) -> Integers:
+    """(N,) Number of the folder's name in which DeepfakeBench would see each frame, as far as keys tell.
 
     An image lies in a folder; a video that is a row's key is one, of the file's name without suffix.
     """
-    own, above = [], []
-    for key in table.key.names:
-        rest, _, name = key.rpartition("/")
-        own.append(name[: -len(suffix)] if (suffix := PurePosixPath(name).suffix).lower() in VIDEO_SUFFIXES else name)
-        above.append(rest.rpartition("/")[2])
     is_video = (table.video.codes[rows] == UNKNOWN) & table.has_videos
-    codes = table.key.codes[rows].tolist()
-    return [own[code] if video else above[code] for code, video in zip(codes, is_video.tolist(), strict=True)]
+    numbers, codes, keys = Coder(), table.key.codes[rows], table.key.names
+    folders = np.empty(len(rows), np.int64)
+    for chosen, name_of in ((is_video, _own_name), (~is_video, _name_above)):
+        if chosen.any():
+            by_key = np.fromiter((numbers[name_of(key)] for key in keys), np.int64, len(keys))
+            folders[chosen] = by_key[codes[chosen]]
+    return folders
+
+
+def _own_name(key: str) -> str:
+    name = key.rpartition("/")[2]
+    suffix = PurePosixPath(name).suffix
+    return name[: -len(suffix)] if suffix.lower() in VIDEO_SUFFIXES else name
+
+
+def _name_above(key: str) -> str:
+    return key.rpartition("/")[0].rpartition("/")[2]

@@ -92,6 +92,7 @@ def read_csv(path: Path, names: ColumnNames, *, keep: Iterable[str] = ()) -> Csv
             texts[_HEAD] = header.index("head")
         try:
             found = _gather(rows, header, places, texts)
+            heads = tuple(found.coders.get(_HEAD, ()))
             table = _table(found, extra)
             check_rows(table)
         except BadRowError as error:
@@ -100,7 +101,6 @@ def read_csv(path: Path, names: ColumnNames, *, keep: Iterable[str] = ()) -> Csv
             raise ConfigError(f"{path}, line {line}: {error}{before}") from error
     is_ours = set(header) >= _OURS
     level: Level | None = "video" if is_ours and "units_scored" in header else "clip" if found.is_timed else None
-    heads = tuple(found.coders[_HEAD]) if _HEAD in texts else ()
     return CsvScores(table, tuple(header), is_ours, level, heads, "key" in places)
 
 
@@ -220,14 +220,16 @@ def _columns_of(chunk: Sequence[list[str]], width: int, first: int) -> list[tupl
 
 
 def _table(found: _Gathered, extra: Sequence[str]) -> ScoreTable:
+    """What was gathered, as a table. Its pieces are given up one by one: those of a million rows take 100 MB."""
     scores = _joined(found.scores, np.float64)
     none = Column(np.full(len(scores), UNKNOWN, np.int32), ())
-    text = {role: column(_joined(codes, np.int32), found.coders[role]) for role, codes in found.codes.items()}
+    meant = labels(_joined(found.codes.pop("label"), np.int32), tuple(found.coders.pop("label")))
+    text = {role: column(_joined(found.codes.pop(role), np.int32), found.coders.pop(role)) for role in [*found.codes]}
     if "key" in text and len(blank := np.flatnonzero(text["key"].codes == UNKNOWN)):
         raise BadRowError("the key is empty; each row needs one", int(blank[0]))
     return ScoreTable(
         level="frame",
-        labels=labels(_joined(found.codes["label"], np.int32), tuple(found.coders["label"])),
+        labels=meant,
         scores=scores,
         status=statuses(text.get("status"), scores),
         key=text.get("key") or _places_as_keys(len(scores)),
