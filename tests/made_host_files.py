@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import yaml
 
 _REGISTRY = """
@@ -48,12 +50,15 @@ class DeepfakeAbstractBaseDataset(torch.utils.data.Dataset):
     def collect_img_and_label_for_one_dataset(self, dataset_name):
         with open(os.path.join(self.config["dataset_json_folder"], dataset_name + ".json")) as stream:
             listed = json.load(stream)[dataset_name]
-        images, labels = [], []
+        found = []
         for splits in listed.values():
             for video in splits[self.mode].values():
-                images += video["frames"]
-                labels += [self.config["label_dict"][video["label"]]] * len(video["frames"])
-        return images, labels, images
+                if self.config.get("video_mode") and len(video["frames"]) < self.config["clip_size"]:
+                    continue
+                label = self.config["label_dict"][video["label"]]
+                found += [(frame, label, frame) for frame in video["frames"]]
+        images, labels, names = zip(*found)
+        return images, labels, names
 
     def _load(self, path):
         if self.lmdb:
@@ -170,6 +175,19 @@ print("RESULT " + json.dumps(said) + "\\n", end="")  # one write: two processes 
 
 _OWN = {"lmdb": True, "rgb_dir": "./datasets/rgb", "lmdb_dir": "./datasets/lmdb"}
 _LABELS = {"label_dict": {"DF_real": 0, "DF_fake": 1}, "dataset_json_folder": "./preprocessing/dataset_json"}
+# What DeepfakeBench's own two scripts take for granted in a detector's YAML, written down a second time.
+COMPLETE: dict[str, Any] = {
+    **{"model_name": "made", "manualSeed": 1024, "cuda": True, "cudnn": True, "workers": 0, "compression": "c23"},
+    **{"train_batchSize": 4, "test_batchSize": 4, "frame_num": {"train": 8, "test": 8}},
+    **{"resolution": 32, "mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5], "with_mask": False, "with_landmark": False},
+    **{"train_dataset": ["A"], "test_dataset": ["A"], "use_data_augmentation": False},
+    "data_aug": {
+        **{"flip_prob": 0.5, "rotate_prob": 0.5, "rotate_limit": [-10, 10], "blur_prob": 0.5, "blur_limit": [3, 7]},
+        **{"brightness_limit": [-0.1, 0.1], "contrast_limit": [-0.1, 0.1], "quality_lower": 40, "quality_upper": 100},
+    },
+    "optimizer": {"type": "sgd", "sgd": {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.0}},
+    **{"lr_scheduler": None, "metric_scoring": "auc", "start_epoch": 0, "nEpochs": 1},
+}
 FILES = {
     "metrics/__init__.py": "",
     "metrics/registry.py": _REGISTRY,
@@ -196,5 +214,5 @@ FILES = {
     "train.py": _TRAIN,
     "config/test_config.yaml": yaml.safe_dump({**_OWN, **_LABELS}),
     "config/train_config.yaml": yaml.safe_dump({**_OWN, **_LABELS, "log_dir": "./logs/training/"}),
-    "config/detector/made.yaml": "model_name: made\n",
+    "config/detector/made.yaml": yaml.safe_dump(COMPLETE),
 }

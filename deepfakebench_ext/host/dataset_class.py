@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 _OWN_RANDOM_NUMBERS: Final = (1, 4, 19)
 _FINDER: Final = "_dfb_ext_finder"
 _SETTINGS: Final = "_dfb_ext_settings"
+_LISTED: Final = 12  # names in a message
 _LONGEST_KEY: Final = 511  # of an LMDB; a longer one is an error there
 
 
@@ -75,16 +76,50 @@ def _collecting(present: Any) -> Any:
         folders = settings.json_folders(self.config["dataset_json_folder"])
         having = [folder for folder in folders if Path(folder, f"{dataset_name}.json").is_file()]
         if not having:
-            raise HostError(
-                f"there is no {dataset_name}.json in {' or '.join(folders)}; give "
-                f"--dataset_json_folder, before the script"
-            )
+            raise HostError(_no_json(dataset_name, folders, is_said="dataset_json_folder" in settings.said))
         self.config["dataset_json_folder"] = having[0]
-        images, labels, names = present(self, dataset_name)
+        try:
+            images, labels, names = present(self, dataset_name)
+        except ValueError as error:
+            if "not enough values to unpack" not in str(error):
+                raise
+            raise HostError(_nothing_in(self, dataset_name)) from error  # abstract_dataset.py:278
         vars(self)[_FINDER].note(_single(images))
         return images, labels, names
 
     return collect
+
+
+def _no_json(dataset: str, folders: Iterable[str], *, is_said: bool) -> str:
+    places = [_json_names(Path(folder)) for folder in folders]
+    hint = "" if is_said else "; give --dataset_json_folder, before the script"
+    return f"there is no dataset {dataset}: no {dataset}.json in {' or in '.join(places)}{hint}"
+
+
+def _json_names(folder: Path) -> str:
+    """A folder, and the datasets in it."""
+    if not folder.is_dir():
+        return f"{folder} (which is not there)"
+    names = [path.stem for path in sorted(folder.glob("*.json"))]
+    return f"{folder} ({'which holds ' + _few(names) if names else 'which holds no .json'})"
+
+
+def _few(names: Sequence[str]) -> str:
+    more = f", ... ({len(names)} in all)" if len(names) > _LISTED else ""
+    return ", ".join(names[:_LISTED]) + more
+
+
+def _nothing_in(dataset: Any, name: str) -> str:
+    """Why DeepfakeBench collected no frame of a dataset."""
+    config, mode = dataset.config, dataset.mode
+    if not config.get("video_mode"):
+        return f"{name} has no videos in its split {mode!r}"
+    most = config["frame_num"][mode]
+    return (
+        f"all videos of {name} in its split {mode!r} are shorter than clip_size {config['clip_size']} frames "
+        f"(of each, frame_num.{mode}: {most} are taken at most); take a detector of shorter clips, or extract more "
+        f"frames"
+    )
 
 
 def _finding_rgb(present: Any) -> Any:
@@ -145,9 +180,21 @@ def _check_first(dataset: Any) -> None:
         if _found(dataset, frame) is None:
             where = "the LMDB" if dataset.lmdb else _places(dataset, frame)
             raise HostError(
-                f"the frames of this dataset are not where they are looked for: {frame} is not in {where}; give "
-                f"--rgb_dir or --lmdb_dir, before the script"
+                f"the frames of this dataset are not where they are looked for: {frame} is not in {where}; "
+                f"{_hint(dataset)}"
             )
+
+
+def _hint(dataset: Any) -> str:
+    """What to do where a dataset's frames are not found."""
+    said = getattr(dataset, _SETTINGS).said
+    if dataset.lmdb and said.get("lmdb_dir"):
+        return f"was the LMDB in --lmdb_dir {said['lmdb_dir']} made from this dataset?"
+    if not dataset.lmdb and said.get("rgb_dir"):
+        names = [path.name for path in sorted(Path(said["rgb_dir"]).iterdir())]
+        holds = f"holds {_few(names)}" if names else "is empty"
+        return f"--rgb_dir {said['rgb_dir']} {holds}; it must hold the folders of the datasets, or be one of these"
+    return "give --rgb_dir or --lmdb_dir, before the script"
 
 
 def _places(dataset: Any, name: str) -> str:

@@ -7,7 +7,7 @@ import logging
 import os
 import runpy
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +15,11 @@ from typing import Any, Final
 
 import yaml
 
-from deepfakebench_ext.config import find_config
+from deepfakebench_ext.config import config_names, find_config
 from deepfakebench_ext.errors import ConfigError, HostError
 from deepfakebench_ext.host.missing import explained
 from deepfakebench_ext.host.registry import OUR_DETECTORS
+from deepfakebench_ext.host.script_keys import check_keys, missing_keys
 from deepfakebench_ext.host.script_settings import ScriptSettings
 
 logger = logging.getLogger(__name__)
@@ -55,7 +56,8 @@ def run_script(script: str, arguments: Sequence[str], *, root: Path, settings: S
         settings: What stands over its YAMLs.
 
     Raises:
-        HostError: No such script, something is not installed, or frames are not where they are looked for.
+        HostError: No such script, a YAML that it cannot take, something is not installed, or frames are not where they
+            are looked for.
         ConfigError: A detector or a setting that is not there.
         WeightsError: Weights that cannot be had.
     """
@@ -77,7 +79,7 @@ def prepare(script: str, arguments: Sequence[str], *, root: Path, settings: Scri
     """Return what will be run, everything checked that can be before anything is imported.
 
     Raises:
-        HostError: No such script in this checkout.
+        HostError: No such script in this checkout, no such folder, or a YAML that lacks what the script reads.
         ConfigError: A detector, a setting or an argument that is not there.
         WeightsError: Weights that are not there.
     """
@@ -86,8 +88,10 @@ def prepare(script: str, arguments: Sequence[str], *, root: Path, settings: Scri
         return Job(file, tuple(arguments), None)
     said, rest = _parser().parse_known_args(list(arguments))
     detector = _detector_yaml(said.detector_path, root, settings.user_dir)
-    values = _mapping(detector)
-    settings.check({*values, *_mapping(root / _OWN_YAML[file.name])})
+    values, own = _mapping(detector), _mapping(root / _OWN_YAML[file.name])
+    settings.check({*values, *own})
+    settings.check_folders()
+    _check_keys(detector, settings.merged(values, own), file.name, arguments)
     more = ["--detector_path", str(detector)]
     if file.name == "test.py":
         is_ours = values.get("model_name") in OUR_DETECTORS
@@ -124,6 +128,13 @@ def _detector_yaml(said: str | None, root: Path, user_dir: Path) -> Path:
     path = Path(said).expanduser()
     found = [place / path for place in (user_dir, root) if (place / path).is_file()]
     return found[0] if found else find_config(_shipped_name(path)).absolute()
+
+
+def _check_keys(detector: Path, values: Mapping[str, Any], script: str, arguments: Sequence[str]) -> None:
+    if missing := missing_keys(script, values, arguments):
+        shipped = {name: _mapping(find_config(name)) for name in config_names()}
+        complete = [name for name, its in shipped.items() if not missing_keys(script, its)]
+        check_keys(detector.name, missing, script=script, complete=complete)
 
 
 def _shipped_name(path: Path) -> str:

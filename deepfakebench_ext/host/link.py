@@ -1,7 +1,8 @@
 """Our detectors in a checkout's own scripts, for those who start these themselves: put in, and taken back exactly.
 
-Two things are put in: a line at the end of training/detectors/__init__.py, which imports `host.plugin`; and our YAMLs,
-in training/config/detector/, each with a last line that holds the digest of the rest, by which a copy is known again.
+Two things are put in: a line at the end of training/detectors/__init__.py, which imports `host.plugin`; and those of
+our YAMLs that its scripts can take, in training/config/detector/, each with a last line that holds the digest of the
+rest, by which a copy is known again.
 """
 
 from __future__ import annotations
@@ -14,8 +15,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+import yaml
+
 from deepfakebench_ext.config import config_names, find_config
 from deepfakebench_ext.errors import HostError
+from deepfakebench_ext.host.script_keys import SCRIPTS, missing_keys
 
 _PACKAGE: Final = "training/detectors/__init__.py"
 _YAMLS: Final = "training/config/detector"
@@ -77,8 +81,11 @@ def _remove_line(file: Path) -> str:
 def _copy_yamls(folder: Path) -> Iterator[str]:
     folder.mkdir(parents=True, exist_ok=True)
     for name in config_names():
+        content = find_config(name).read_bytes()
+        if any(missing_keys(script, yaml.safe_load(content)) for script in SCRIPTS):
+            continue
         target = folder / f"{name}.yaml"
-        stamped = _stamped(find_config(name).read_bytes())
+        stamped = _stamped(content)
         present = target.read_bytes() if target.exists() else None
         if present == stamped:
             yield f"{_YAMLS}/{target.name}: is there already"

@@ -182,8 +182,8 @@ def _opening_once(present: Callable[..., Any]) -> Callable[..., Any]:
         if key not in opened:
             if options.get("create") is False and not os.path.isdir(path):  # noqa: PTH112 - any spelling of a path
                 raise HostError(
-                    f"there is no LMDB at {path}; give --lmdb_dir, the folder that holds {os.path.basename(path)}, or "  # noqa: PTH119
-                    f"--rgb_dir for frames in files, before the script"
+                    f"there is no LMDB at {path}; --lmdb_dir names the folder that holds {os.path.basename(path)}, and "  # noqa: PTH119
+                    f"--rgb_dir that of frames in files, before the script"
                 )
             opened[key] = present(path, *args, **options)
         return opened[key]

@@ -18,11 +18,12 @@ from typing import Any, Final
 import yaml
 
 from deepfakebench_ext.config import HOST_KEYS, DetectorConfig
-from deepfakebench_ext.errors import ConfigError
+from deepfakebench_ext.errors import ConfigError, HostError
 
 PATHS: Final = ("rgb_dir", "lmdb_dir", "dataset_json_folder", "log_dir")
 _OWN_YAMLS: Final = ("training/config/test_config.yaml", "training/config/train_config.yaml")
 _JSON_FOLDER: Final = "dataset_json_folder"
+_READ_FROM: Final = ("rgb_dir", "lmdb_dir", _JSON_FOLDER)
 
 
 @dataclass(slots=True)
@@ -78,6 +79,20 @@ class ScriptSettings:
                 hint = f"; did you mean {near[0]}?" if near else ""
                 raise ConfigError(f"--set {key}: neither DeepfakeBench's YAMLs nor ours know {top!r}{hint}")
 
+    def check_folders(self) -> None:
+        """Pass folders to read from that are there.
+
+        Raises:
+            HostError: One is not.
+        """
+        for name in _READ_FROM:
+            if self.said.get(name) and not Path(self.said[name]).is_dir():
+                raise HostError(f"--{name}: {self.said[name]} is not a folder")
+
+    def merged(self, detector: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what a script will see of its two YAMLs, given as they stand in the files; its own wins."""
+        return {**overridden(detector, self.said), **self._over_own(own)}
+
     @contextmanager
     def in_yamls(self, root: Path, detector: Path | None) -> Iterator[None]:
         """Let `yaml.safe_load` give these values for the detector's YAML and the scripts' own, inside the context.
@@ -129,6 +144,9 @@ class ScriptSettings:
         self.json_folder_of_yaml = values.get(_JSON_FOLDER)
         if values.get("log_dir"):
             values = {**values, "log_dir": str(self.user_dir / values["log_dir"])}
+        return self._over_own(values)
+
+    def _over_own(self, values: Mapping[str, Any]) -> dict[str, Any]:
         return overridden(values, {key: value for key, value in self.said.items() if key.split(".")[0] in values})
 
 

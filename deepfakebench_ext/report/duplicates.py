@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,16 +21,21 @@ _CHUNK = 2**20
 def duplicate_files(table: ScoreTable, paths: Paths) -> list[str]:
     """Return a warning where files of both classes have the same content.
 
-    Only files of a size that both classes have are read. Files that are gone, and folders, are left out.
+    Only files of a size that both classes have are read, each once. Files that are gone, and folders, are left out. So
+    is a file of several keys, such as an LMDB or a video of which each frame is a key: its content says nothing of one.
 
     Args:
         table: Frames or clips; each key is looked at once.
         paths: Where the files of some of its rows lie.
     """
     _, first = np.unique(table.key.codes, return_index=True)
-    rows = [row for row in first.tolist() if table.labels[row] != UNKNOWN]
+    every = first.tolist()
+    places = [os.path.abspath(file) if file else "" for file in paths(every)]  # noqa: PTH100 - links stay apart
+    keys_of = Counter(places)
+    own = [(row, file) for row, file in zip(every, places, strict=True) if file and keys_of[file] == 1]
+    kept = [(row, file) for row, file in own if table.labels[row] != UNKNOWN]
+    rows, files = [row for row, _ in kept], [file for _, file in kept]
     labels: list[Label] = [1 if table.labels[row] == 1 else 0 for row in rows]
-    files = list(paths(rows))
     sizes = [_size(file) for file in files]
     shared = {size for size, label in zip(sizes, labels, strict=True) if label} & {
         size for size, label in zip(sizes, labels, strict=True) if not label

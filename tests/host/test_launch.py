@@ -110,14 +110,80 @@ def test_what_is_missing_is_said_before_it_becomes_another_samples_score(root: P
     write_yaml(tmp_path / "clip.yaml", tiny.CLIP_YAML)
     write_dataset(tmp_path, "A")
     script = ("training/test.py", "--test_dataset", "A", "--detector_path", "clip.yaml", "--weights_path", "")
-    options = ("host", "run", "--rgb_dir", "nowhere", "--dataset_json_folder", "json")
+    Path("other/B").mkdir(parents=True)
+    options = ("host", "run", "--rgb_dir", "other", "--dataset_json_folder", "json")
     done = run(root, *options, *script)
     assert done.returncode == 1 and "not where they are looked for: A/DF_real/frames/DF_real_0/000.npy" in done.stderr
-    assert "--rgb_dir" in done.stderr and "Traceback" not in done.stderr
+    assert f"--rgb_dir {tmp_path / 'other'} holds B; it must hold the folders of the datasets" in done.stderr
+    assert "give --rgb_dir" not in done.stderr and "Traceback" not in done.stderr
     (tmp_path / "rgb/A/DF_fake/frames/DF_fake_1/001.npy").unlink()
     done = run(root, "host", "run", "--rgb_dir", "rgb", "--dataset_json_folder", "json", *script)
     assert results(done)[0]["labels"] == [0, 0, 0, 0, 1, 1, 1, 0]  # what the host does, and the reason to warn
     assert "WARNING A/DF_fake/frames/DF_fake_1/001.npy is not there" in done.stderr
+
+
+def test_a_folder_that_is_not_there_is_said_to_be_none(root: Path, tmp_path: Path) -> None:
+    write_yaml(tmp_path / "clip.yaml", tiny.CLIP_YAML)
+    said = ["--detector_path", "clip.yaml"]
+    for option in ("rgb_dir", "lmdb_dir", "dataset_json_folder"):
+        with pytest.raises(HostError, match=f"--{option}: {tmp_path / 'nope'} is not a folder"):
+            prepare("training/test.py", said, root=root, settings=settings(**{option: "nope"}))
+
+
+def test_of_an_unknown_dataset_the_known_ones_are_listed(root: Path, tmp_path: Path) -> None:
+    write_yaml(tmp_path / "clip.yaml", tiny.CLIP_YAML)
+    for name in ("A", "B"):
+        write_dataset(tmp_path, name)
+    script = ("training/test.py", "--test_dataset", "C", "--detector_path", "clip.yaml", "--weights_path", "")
+    done = run(root, "host", "run", "--rgb_dir", "rgb", "--dataset_json_folder", "json", *script)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert f"there is no dataset C: no C.json in {tmp_path / 'json'} (which holds A, B)" in done.stderr
+    assert "give --dataset_json_folder" not in done.stderr
+    done = run(root, "host", "run", "--rgb_dir", "rgb", *script)
+    assert "(which is not there); give --dataset_json_folder, before the script" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("videos", "in_words"),
+    [
+        (2, "all videos of A in its split 'test' are shorter than clip_size 4"),
+        (0, "A has no videos in its split 'test'"),
+    ],
+)
+def test_a_dataset_without_a_single_sample_is_said_to_have_none(
+    videos: int, in_words: str, root: Path, tmp_path: Path
+) -> None:
+    write_yaml(tmp_path / "mae.yaml", tiny.VIDEOMAE_YAML, video_mode=videos > 0, clip_size=4)
+    write_dataset(tmp_path, "A", videos=videos, frames=3)
+    (tmp_path / "rgb").mkdir(exist_ok=True)
+    script = ("training/test.py", "--test_dataset", "A", "--detector_path", "mae.yaml", "--weights_path", "")
+    done = run(root, "host", "run", "--rgb_dir", "rgb", "--dataset_json_folder", "json", *script)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+
+    assert in_words in done.stderr
+
+
+def test_a_yaml_that_lacks_what_the_script_reads_is_refused_with_all_that_it_lacks(root: Path) -> None:
+    said = ["--detector_path", "clip_layernorm", "--test_dataset", "A"]
+    with pytest.raises(HostError) as raised:
+        prepare("training/test.py", said, root=root, settings=settings())
+    message = str(raised.value)
+    assert message.startswith(
+        "clip_layernorm.yaml lacks what DeepfakeBench's training/test.py reads: manualSeed, cuda, cudnn, "
+        "test_batchSize, workers, compression, frame_num, resolution, mean, std, with_mask, with_landmark, data_aug; "
+    )
+    assert "(huggingface_clip, huggingface_videomae)" in message
+
+
+def test_a_model_of_any_kind_needs_only_what_the_model_says(root: Path) -> None:
+    for name, more in (("huggingface_image", ()), ("huggingface_video", ("clip_size=4",))):
+        for script in ("training/test.py", "training/train.py"):
+            said = ["--detector_path", name]
+            with pytest.raises(HostError, match="reads: resolution, mean, std") as raised:
+                prepare(script, said, root=root, settings=settings())
+            assert "--set resolution=224" in str(raised.value) and "huggingface_clip" not in str(raised.value)
+            its = settings("resolution=32", "mean=[0,0,0]", "std=[1,1,1]", *more)
+            assert prepare(script, said, root=root, settings=its).detector is not None
 
 
 def test_two_processes_train_and_test_on_one_rank_without_cuda_and_a_checkout_stays_clean(tmp_path: Path) -> None:

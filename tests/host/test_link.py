@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 import tiny
+import yaml
 from made_host import REPOSITORY, make_host, results, write_dataset, write_yaml
+from made_host_files import COMPLETE
 from safetensors.torch import save_file
 
 from deepfakebench_ext.errors import HostError
@@ -25,6 +27,12 @@ def root(tmp_path: Path) -> Path:
 
 def content(root: Path) -> dict[str, bytes]:
     return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+
+def test_only_yamls_that_the_scripts_can_take_are_copied(root: Path) -> None:
+    link(root)
+    copied = {path.name for path in (root / YAMLS).glob("*.yaml")} - {"made.yaml"}
+    assert copied == {"huggingface_clip.yaml", "huggingface_videomae.yaml"}
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b""])
@@ -60,7 +68,7 @@ def test_a_copy_of_an_older_version_is_renewed_and_taken_back(root: Path, monkey
     import deepfakebench_ext.host.link as module
 
     older = root.parent / "older.yaml"
-    older.write_text("model_name: huggingface_clip\n")
+    older.write_text(yaml.safe_dump({**COMPLETE, "model_name": "huggingface_clip"}))
     with monkeypatch.context() as patched:
         patched.setattr(module, "find_config", lambda name: older)
         link(root)

@@ -48,7 +48,7 @@ assert lmdb.open("env", **options) is lmdb.open(os.path.abspath("env"), **option
 try:
     lmdb.open("X_lmdb", **options)
 except patches.HostError as error:
-    assert "--lmdb_dir, the folder that holds X_lmdb" in str(error)
+    assert "--lmdb_dir names the folder that holds X_lmdb" in str(error)
 else:
     raise AssertionError("an absent LMDB was opened")
 """

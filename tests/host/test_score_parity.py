@@ -58,8 +58,7 @@ def ours(case):
     # Newer lmdbs open a database once in a process: ours is a copy.
     frames = {"--rgb_dir": case["rgb_dir"]} if "rgb_dir" in case else {"--lmdb_dir": "copy"}
     options = {"--detector_config": case["yaml"], "--weights": case["weights"], "--output_dir": case["name"],
-               "--test_dataset": case["dataset"], "--dataset_json_folder": case["json"], "--dtype": "float32",
-               "--device": "cpu", **frames}
+               "--test_dataset": case["dataset"], "--dataset_json_folder": case["json"], "--device": "cpu", **frames}
     try:
         command.evaluate([word for pair in options.items() for word in pair] + ["--no_plots"], standalone_mode=False)
     except SystemExit as exit_:

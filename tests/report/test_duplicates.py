@@ -26,6 +26,32 @@ def test_one_content_under_both_labels_is_named(tmp_path):
     assert warning == "1 files have the same content under both labels, such as a (REAL) and b (FAKE)"
 
 
+def test_a_file_of_several_keys_says_nothing_of_any_and_is_not_read(tmp_path, monkeypatch):
+    read = []
+    monkeypatch.setattr(duplicates, "_digest", lambda path: read.append(path.name) or path.name)
+    for name in ("data.mdb", "a.png", "b.png"):
+        (tmp_path / name).write_bytes(b"same size")
+    samples = [Sample(f"video {number}", tmp_path / "data.mdb", number % 2) for number in range(6)]
+    samples += [Sample("alone, real", tmp_path / "a.png", 0), Sample("alone, fake", tmp_path / "b.png", 1)]
+    samples += [Sample("unlabelled", tmp_path / "data.mdb", None)]
+    table = ScoreTable.from_predictions(
+        samples, [Prediction(s.key, 0.5) for s in samples], level="frame", has_videos=False
+    )
+    assert duplicate_files(table, lambda rows: [str(samples[row].path) for row in rows]) == []
+    assert sorted(read) == ["a.png", "b.png"]
+
+
+def test_a_file_of_two_keys_is_none_of_a_label_though_one_is_unknown(tmp_path):
+    for name in ("shared", "alone"):
+        (tmp_path / name).write_bytes(b"same")
+    samples = [Sample("a", tmp_path / "shared", 0), Sample("b", tmp_path / "shared", None)]
+    samples += [Sample("c", tmp_path / "alone", 1)]
+    table = ScoreTable.from_predictions(
+        samples, [Prediction(s.key, 0.5) for s in samples], level="frame", has_videos=False
+    )
+    assert duplicate_files(table, lambda rows: [str(samples[row].path) for row in rows]) == []
+
+
 def test_one_content_under_one_label_is_none_of_our_business(tmp_path):
     assert found(tmp_path, {"a": (0, b"same"), "b": (0, b"same"), "c": (1, b"else"), "d": (None, b"same")}) == []
 
