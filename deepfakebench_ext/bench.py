@@ -6,7 +6,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from deepfakebench_ext.data.samples import limit_notice
@@ -14,7 +14,14 @@ from deepfakebench_ext.data.shared_store import SharedStore
 from deepfakebench_ext.data.stored_frames import FrameStore
 from deepfakebench_ext.errors import ConfigError, ExtError
 from deepfakebench_ext.evaluation import Evaluation, Scoring
-from deepfakebench_ext.host_inputs import HostData, Protocol, make_stored_reader
+from deepfakebench_ext.host_inputs import (
+    DEFAULT_PROTOCOL,
+    HostData,
+    Protocol,
+    check_protocol,
+    make_stored_reader,
+    protocol_notices,
+)
 from deepfakebench_ext.models.base import Detector
 from deepfakebench_ext.report.bench_table import Cell, bench_markdown, write_bench_csv
 from deepfakebench_ext.report.files import atomic_writer
@@ -59,7 +66,7 @@ class Entry:
 class How:
     """How detectors are run; see `evaluate`."""
 
-    protocol: Protocol = "deepfakebench"
+    protocol: Protocol = DEFAULT_PROTOCOL
     limit: int | None = None
     seed: int = 1024
     aggregation: str = "mean"
@@ -89,7 +96,7 @@ def bench(
         how: How they are run.
 
     Raises:
-        ConfigError: No detectors or datasets, or one twice.
+        ConfigError: No detectors or datasets, or one twice, or an unknown protocol.
         OutputError: The table cannot be written.
     """
     for option, names in (("--detectors", list(map(str, entries))), ("--test_dataset", list(datasets))):
@@ -97,6 +104,7 @@ def bench(
         if not names or twice:
             given = f"{', '.join(twice)} was given twice" if twice else "none was given"
             raise ConfigError(f"{option} takes one or several, each once; {given}")
+    check_protocol(how.protocol, {})
     failures: dict[Entry, str] = {}
     detectors: dict[Entry, Detector] = {}
     for entry in entries:
@@ -120,6 +128,7 @@ def _one_dataset(
     data: HostData,
     how: How,
 ) -> list[Cell]:
+    names = row_names(entries)
     reasons, done = dict(failures), dict[Entry, Evaluation]()
     with ExitStack() as stack:
         scorings: dict[Entry, Scoring] = {}
@@ -134,7 +143,10 @@ def _one_dataset(
         for entry, scoring in scorings.items():
             if entry not in reasons:
                 done[entry] = scoring.report(aggregation=how.aggregation, notices=_notices(scoring, how))
-    return [_cell(entry, _name(entry, entries), dataset, done.get(entry), reasons.get(entry, "")) for entry in entries]
+    return [
+        _cell(entry, names[entry], dataset, detectors.get(entry), done.get(entry) or reasons[entry], how)
+        for entry in entries
+    ]
 
 
 def _scoring(detector: Detector, dataset: str, data: HostData, store: FrameStore, how: How) -> Scoring:
@@ -150,7 +162,8 @@ def _scoring(detector: Detector, dataset: str, data: HostData, store: FrameStore
 
 
 def _notices(scoring: Scoring, how: How) -> list[str]:
-    return [] if how.limit is None else [limit_notice(len(scoring.samples), how.limit, how.seed)]
+    limited = [] if how.limit is None else [limit_notice(len(scoring.samples), how.limit, how.seed)]
+    return [*protocol_notices(scoring.detector, how.protocol), *limited]
 
 
 def _abreast(scorings: Mapping[Entry, Scoring], dataset: str) -> dict[Entry, str]:
@@ -181,15 +194,35 @@ def _reason(what: str, error: Exception) -> str:
     return str(error) if known else f"{type(error).__name__}: {error}"
 
 
-def _name(entry: Entry, entries: Sequence[Entry]) -> str:
-    """Return the name of an entry's config, with its weights where the name alone would not do."""
-    names = [Path(other.config).stem for other in entries]
-    name = Path(entry.config).stem
-    return name if names.count(name) == 1 else f"{name}={entry.weights}"
+def row_names(entries: Sequence[Entry]) -> dict[Entry, str]:
+    """Return what each entry is called in the table: its config's name, with more where that would not tell it apart.
+
+    Args:
+        entries: Each once.
+    """
+    names = {entry: Path(entry.config).stem for entry in entries}
+    for longer in (_with_weights, str):
+        taken = Counter(names.values())
+        names = {entry: name if taken[name] == 1 else longer(entry) for entry, name in names.items()}
+    return names
 
 
-def _cell(entry: Entry, name: str, dataset: str, done: Evaluation | None, reason: str) -> Cell:
-    weights = entry.weights or ""
-    if done is None:
-        return Cell(name, weights, dataset, reason)
-    return Cell(name, weights, dataset, "", done.trained, done.figures, done.counts, str(done.folder))
+def _with_weights(entry: Entry) -> str:
+    stem = Path(entry.config).stem
+    return stem if entry.weights is None else f"{stem}={entry.weights}"
+
+
+def _cell(entry: Entry, name: str, dataset: str, detector: Detector | None, done: Evaluation | str, how: How) -> Cell:
+    """Return what stands in the table; `done` is what scoring came to, or why it failed."""
+    trained = detector.report.head_trained if detector is not None else None
+    cell = Cell(name, entry.weights or "", dataset, trained=trained)
+    if isinstance(done, str) or detector is None:
+        return replace(cell, reason=str(done))
+    return replace(
+        cell,
+        figures=done.figures,
+        counts=done.counts,
+        statuses=done.statuses,
+        notices=tuple(protocol_notices(detector, how.protocol)),
+        folder=str(done.folder),
+    )

@@ -38,6 +38,7 @@ class Evaluation:
         level: What the text is about: `video` where there are videos, else `frame` or `clip`.
         figures: Name with its level, such as `frame_auc`, to figure; of every level there is.
         counts: Level to numbers of samples.
+        statuses: Level to numbers of samples by status: `ok`, and each word for what went wrong.
         notices: Warnings that belong to the figures.
         trained: Whether the detector's head came from the weights; else every figure is noise.
     """
@@ -46,6 +47,7 @@ class Evaluation:
     level: Level
     figures: Mapping[str, Figure]
     counts: Mapping[Level, Counts]
+    statuses: Mapping[Level, Mapping[str, int]]
     notices: tuple[str, ...]
     trained: bool
 
@@ -194,7 +196,8 @@ class Scoring:
             plots=plots,
         )
         said = (*report.notices, *report.warnings)
-        return Evaluation(self.folder, report.level, report.figures, report.counts, said, trained)
+        statuses = {name: level.statuses for name, level in report.levels.items()}
+        return Evaluation(self.folder, report.level, report.figures, report.counts, statuses, said, trained)
 
 
 def _with_progress(scoring: Scoring) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -14,6 +15,7 @@ from deepfakebench_ext.data.stored_frames import FrameStore, LmdbStore, RgbStore
 from deepfakebench_ext.data.stored_reading import StoredReader
 from deepfakebench_ext.errors import ConfigError
 from deepfakebench_ext.host.checkout import find_checkout
+from deepfakebench_ext.host.dataset_reading import C40_DATASETS
 from deepfakebench_ext.inputs import frame_or_clip_sampling
 from deepfakebench_ext.media.sampling import ShortVideo
 from deepfakebench_ext.models.base import Detector
@@ -21,6 +23,7 @@ from deepfakebench_ext.types import Sample
 
 Protocol = Literal["deepfakebench", "uniform"]
 
+DEFAULT_PROTOCOL: Protocol = "deepfakebench"
 DEFAULT_COMPRESSION = "c23"
 DEFAULT_FRAME_NUM = 32
 
@@ -62,8 +65,8 @@ class HostData:
             raise ConfigError("give --rgb_dir (images) or --lmdb_dir (LMDBs), not both")
         if json_folder is None and checkout is None:
             raise ConfigError(
-                "--test_dataset needs --dataset_json_folder, the folder of <dataset>.json, as no DeepfakeBench "
-                "checkout was found"
+                "DeepfakeBench's datasets need --dataset_json_folder, the folder of <dataset>.json, as no checkout of "
+                "it was found"
             )
         folders = {
             "--dataset_json_folder": Path(json_folder or (checkout or Path()) / "preprocessing/dataset_json"),
@@ -76,6 +79,22 @@ class HostData:
         jsons, rgb, lmdb = folders.values()
         assert jsons is not None
         return cls(jsons, checkout or Path.cwd(), rgb, lmdb, compression)
+
+    def compression_of(self, dataset: str, settings: DetectorConfig | None = None) -> str:
+        """Return in which compression a dataset is read, where it comes in several.
+
+        Raises:
+            ConfigError: The dataset's name says c40, and the compression that was asked for is another.
+        """
+        plain = dataset.removesuffix("_c40")
+        in_name = plain != dataset and plain in C40_DATASETS
+        if in_name and self.compression not in (None, "c40"):
+            raise ConfigError(
+                f"dataset {dataset} is {plain} in c40, and --compression says {self.compression}; leave --compression "
+                f"out for c40, or name the dataset {plain} for {self.compression}"
+            )
+        in_yaml = settings.compression if settings is not None else None
+        return "c40" if in_name else self.compression or in_yaml or DEFAULT_COMPRESSION
 
     def store(self, dataset: str) -> FrameStore:
         """Return what reads the frames of a dataset.
@@ -94,23 +113,67 @@ class HostData:
         """Return the videos of a dataset's test split, as a detector's YAML labels them.
 
         Raises:
-            ConfigError: No such dataset, a JSON of another structure, or an unknown label.
+            ConfigError: No such dataset, a JSON of another structure, an unknown label, or a compression that is not
+                the one of the dataset's name.
         """
         samples = gather_dataset(
             dataset,
             json_folder=self.json_folder,
             store=store,
-            compression=self.compression or settings.compression or DEFAULT_COMPRESSION,
+            compression=self.compression_of(dataset, settings),
             label_dict=settings.label_dict,
         )
         return samples if limit is None else limit_samples(samples, limit, seed)
+
+
+def check_protocol(protocol: str, options: Mapping[str, object]) -> None:
+    """Pass a protocol and the sampling options that it takes; needs no detector.
+
+    Args:
+        protocol: As in `--protocol`.
+        options: Name, such as `num_frames`, to what was said, None for nothing.
+
+    Raises:
+        ConfigError: An unknown protocol, or options that it does not take.
+    """
+    if protocol not in get_args(Protocol):
+        raise ConfigError(f"--protocol {protocol!r} is not known; allowed are {', '.join(get_args(Protocol))}")
+    given = [f"--{name}" for name, value in options.items() if value is not None]
+    if given and protocol == "deepfakebench":
+        raise ConfigError(
+            f"{', '.join(given)} means nothing with --protocol deepfakebench, which takes the frames that the YAML's "
+            f"frame_num says; give --protocol uniform"
+        )
+
+
+def protocol_dtype(protocol: str, dtype: str) -> str:
+    """Return the `dtype` to load a detector in: `auto` is float32 where DeepfakeBench's own scores are wanted.
+
+    Its test script computes in float32; bfloat16 would be some 1e-3 off.
+    """
+    return "float32" if dtype == "auto" and protocol == "deepfakebench" else dtype
+
+
+def protocol_notices(detector: Detector, protocol: str) -> list[str]:
+    """Return what is to be said with the figures about how frames were prepared.
+
+    Raises:
+        ConfigError: As `make_stored_reader`.
+    """
+    if protocol != "deepfakebench" or _names_host_pixels(detector.settings):
+        return []
+    return [
+        f"The frames are those of DeepfakeBench's test.py, their pixels are not: the YAML of "
+        f"{detector.settings.model_name} sets no resolution, mean and std, so the detector's own preprocessing made "
+        f"them ({detector.preprocess.source})"
+    ]
 
 
 def make_stored_reader(
     detector: Detector,
     store: FrameStore,
     *,
-    protocol: str = "deepfakebench",
+    protocol: str = DEFAULT_PROTOCOL,
     sampling: str | None = None,
     num_frames: int | None = None,
     fps: float | None = None,
@@ -124,15 +187,14 @@ def make_stored_reader(
         detector: From `load_detector`.
         store: From `HostData.store`.
         protocol: `deepfakebench`: the frames or clips that DeepfakeBench's test script takes, prepared as its loader
-            does by the YAML's `resolution`, `mean` and `std`. `uniform`: evenly spread ones, prepared as the detector's
-            own preprocessing says.
+            does by the YAML's `resolution`, `mean` and `std`, or by the detector's own preprocessing where the YAML
+            has none of the three (`protocol_notices` says so). `uniform`: evenly spread ones, prepared as the
+            detector's own preprocessing says.
         sampling, num_frames, fps, num_clips, frame_interval, short_video: As `make_reader`, for `uniform`.
 
     Raises:
-        ConfigError: An unknown protocol, or options that it does not take.
+        ConfigError: An unknown protocol, options that it does not take, or a YAML with one or two of the three keys.
     """
-    if protocol not in get_args(Protocol):
-        raise ConfigError(f"--protocol {protocol!r} is not known; allowed are {', '.join(get_args(Protocol))}")
     options = {
         "sampling": sampling,
         "num_frames": num_frames,
@@ -141,23 +203,23 @@ def make_stored_reader(
         "frame_interval": frame_interval,
         "short_video": short_video,
     }
+    check_protocol(protocol, options)
     if protocol == "uniform":
         frames, clips = frame_or_clip_sampling(detector, **options)  # type: ignore[arg-type]
         return StoredReader(store, detector.preprocess, frames=frames, clips=clips)
-    given = [f"--{name}" for name, value in options.items() if value is not None]
-    if given:
-        raise ConfigError(
-            f"{', '.join(given)} means nothing with --protocol deepfakebench, which takes the frames that the YAML's "
-            f"frame_num says; give --protocol uniform"
-        )
     number = (detector.settings.frame_num or {}).get("test", DEFAULT_FRAME_NUM)
     clip_len = None if detector.takes == "image" else detector.clip_len
     return StoredReader(store, _host_preprocess(detector), frame_num=number, clip_len=clip_len)
 
 
 def _host_preprocess(detector: Detector) -> PreprocessSpec:
-    """Return what DeepfakeBench's loader does to a frame, whatever the weights' own processor would do."""
+    """Return what DeepfakeBench's loader does to a frame, whatever the weights' own processor would do.
+
+    A YAML that its loader cannot read has nothing to say: then it is what that processor does.
+    """
     settings = detector.settings
+    if not _names_host_pixels(settings):
+        return detector.preprocess
     spec = spec_from_host_keys(settings.resolution, settings.mean, settings.std)
     if detector.input_size is not None and output_size(spec) != detector.input_size:
         raise ConfigError(
@@ -165,3 +227,15 @@ def _host_preprocess(detector: Detector) -> PreprocessSpec:
             f"{detector.input_size[0]}x{detector.input_size[1]}; set it, or give --protocol uniform"
         )
     return spec
+
+
+def _names_host_pixels(settings: DetectorConfig) -> bool:
+    """Return whether the YAML has the keys of DeepfakeBench's loader: all of them, or none."""
+    values = {"resolution": settings.resolution, "mean": settings.mean, "std": settings.std}
+    missing = [name for name, value in values.items() if value is None]
+    if missing and len(missing) < len(values):
+        raise ConfigError(
+            f"the YAML of {settings.model_name} lacks {' and '.join(missing)}; set resolution, mean and std in the "
+            f"YAML, or give --protocol uniform"
+        )
+    return not missing

@@ -43,12 +43,13 @@ def bench(detectors: tuple[str, ...], test_dataset: tuple[str, ...], **said: Any
     from deepfakebench_ext import bench as use_case
     from deepfakebench_ext.cli.datasets import locate
     from deepfakebench_ext.cli.evaluate import hush_transformers
+    from deepfakebench_ext.host_inputs import DEFAULT_PROTOCOL, protocol_dtype
     from deepfakebench_ext.models.loading import load_detector
 
     hush_transformers()
     entries = [use_case.Entry.parse(text) for text in detectors]
     how = use_case.How(
-        protocol=said["protocol"] or "deepfakebench",
+        protocol=said["protocol"] or DEFAULT_PROTOCOL,
         limit=said["limit"],
         seed=said["seed"],
         aggregation=said["aggregation"],
@@ -56,11 +57,13 @@ def bench(detectors: tuple[str, ...], test_dataset: tuple[str, ...], **said: Any
         batch_size=said["batch_size"],
         workers=said["workers"],
     )
+    dtype = protocol_dtype(how.protocol, said["dtype"])
 
     def load(entry: use_case.Entry) -> Any:
-        return load_detector(entry.config, entry.weights, device=said["device"], dtype=said["dtype"])
+        return load_detector(entry.config, entry.weights, device=said["device"], dtype=dtype)
 
-    cells = use_case.bench(entries, test_dataset, locate(SimpleNamespace(**said)), load, how)
+    data = locate(SimpleNamespace(test_dataset=test_dataset, **said))
+    cells = use_case.bench(entries, test_dataset, data, load, how)
     click.echo((how.output_dir / use_case.TABLE).read_text(encoding="utf-8"), nl=False)
     click.echo(f"table in {how.output_dir / use_case.TABLE} and {use_case.CSV}", err=True)
     if any(cell.reason or any(counts.not_scored for counts in cell.counts.values()) for cell in cells):

@@ -9,6 +9,7 @@ import click
 
 from deepfakebench_ext.errors import ConfigError
 from deepfakebench_ext.types import FAKE, REAL
+from deepfakebench_ext.wording import counted
 
 if TYPE_CHECKING:
     from deepfakebench_ext.cli.options import Options
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from deepfakebench_ext.types import Sample
 
 _ONLY_DATASETS = ("dataset_json_folder", "rgb_dir", "lmdb_dir", "compression", "protocol", "coverage")
+_NAMES = ("test_dataset", "train_dataset", "val_dataset")
 _NOT_DATASETS = (
     *("image", "video", "manifest", "face_detector", "landmark_model", "face_model", "no_face", "crop", "crop_cache"),
 )
@@ -38,12 +40,20 @@ def check_input_options(said: Options) -> None:
 
 
 def locate(said: Any) -> HostData:
-    """Return where the datasets lie, by the options."""
+    """Return where the datasets lie, by the options.
+
+    Raises:
+        ConfigError: Folders that are not there, or a `--compression` that contradicts the name of a dataset.
+    """
     from deepfakebench_ext.host_inputs import HostData
 
-    return HostData.locate(
+    data = HostData.locate(
         said.dataset_json_folder, rgb_dir=said.rgb_dir, lmdb_dir=said.lmdb_dir, compression=said.compression
     )
+    for option in _NAMES:
+        for name in getattr(said, option, ()):
+            data.compression_of(name)
+    return data
 
 
 def gather(
@@ -62,7 +72,7 @@ def gather(
     real, fake = (sum(sample.label == label for sample in samples) for label in (REAL, FAKE))
     chosen = "" if limit is None else f" (--limit {limit}, balanced, seed {seed})"
     lack = f"; {found.missing} of {found.frames} frames are missing, --coverage lists them" if found.missing else ""
-    click.echo(f"{name}: {len(samples)} videos{chosen}: {real} real, {fake} fake{lack}", err=True)
+    click.echo(f"{name}: {counted(len(samples), 'video')}{chosen}: {real} real, {fake} fake{lack}", err=True)
     if found.is_empty:
         raise ConfigError(
             f"{name}: not one of its {found.frames} frames is there; the first was looked for at {found.looked_at}. "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,10 +23,12 @@ from deepfakebench_ext.cli.options import (
     VIDEO,
     Options,
     SpacedCommand,
+    command_line,
     options,
 )
 from deepfakebench_ext.errors import OutputError
 from deepfakebench_ext.types import FAKE, REAL
+from deepfakebench_ext.wording import counted
 
 if TYPE_CHECKING:
     from deepfakebench_ext.config import DetectorConfig
@@ -84,29 +85,39 @@ def _files(settings: DetectorConfig, said: Options) -> Evaluation:
     )
     _check_writable(Path(said.output_dir))
     _say_samples(samples, said)
-    detector = _load(settings, said)
+    detector = _load(settings, said, said.dtype)
     reader = make_reader(detector, **_sampling(said), faces=_faces(detector, said))
     return _run(detector, samples, reader, said, str(said.image or said.video or said.manifest))
 
 
 def _datasets(settings: DetectorConfig, said: Options) -> dict[str | None, Evaluation]:
-    from deepfakebench_ext.host_inputs import make_stored_reader
+    from deepfakebench_ext import host_inputs
 
+    protocol = said.protocol or host_inputs.DEFAULT_PROTOCOL
+    host_inputs.check_protocol(protocol, _sampling(said))
     data = locate(said)
     _check_writable(Path(said.output_dir))
     gathered = {name: gather(name, data, settings, limit=said.limit, seed=said.seed) for name in said.test_dataset}
-    detector = _load(settings, said)
+    detector = _load(settings, said, host_inputs.protocol_dtype(protocol, said.dtype))
     results: dict[str | None, Evaluation] = {}
     for name, (samples, store) in gathered.items():
-        reader = make_stored_reader(detector, store, protocol=said.protocol or "deepfakebench", **_sampling(said))
-        results[name] = _run(detector, samples, reader, said, name)
+        reader = host_inputs.make_stored_reader(detector, store, protocol=protocol, **_sampling(said))
+        results[name] = _run(detector, samples, reader, said, name, host_inputs.protocol_notices(detector, protocol))
     return results
 
 
-def _run(detector: Detector, samples: Sequence[Sample], reader: SampleReader, said: Options, source: str) -> Evaluation:
+def _run(
+    detector: Detector,
+    samples: Sequence[Sample],
+    reader: SampleReader,
+    said: Options,
+    source: str,
+    notices: Sequence[str] = (),
+) -> Evaluation:
     from deepfakebench_ext import evaluation
     from deepfakebench_ext.data.samples import limit_notice
 
+    limited = [] if said.limit is None else [limit_notice(len(samples), said.limit, said.seed)]
     return evaluation.evaluate(
         detector,
         samples,
@@ -116,19 +127,19 @@ def _run(detector: Detector, samples: Sequence[Sample], reader: SampleReader, sa
         batch_size=said.batch_size,
         workers=said.workers,
         plots=said.plots,
-        notices=[] if said.limit is None else [limit_notice(len(samples), said.limit, said.seed)],
-        record={"command": shlex.join(sys.argv), "input": source, "limit": said.limit, "seed": said.seed},
+        notices=[*notices, *limited],
+        record={"command": command_line(), "input": source, "limit": said.limit, "seed": said.seed},
     )
 
 
-def _load(settings: Any, said: Options) -> Detector:
+def _load(settings: Any, said: Options, dtype: str) -> Detector:
     from deepfakebench_ext.models.loading import load_detector, untrained_notice
 
     detector = load_detector(
         settings,
         said.weights,
         device=said.device,
-        dtype=said.dtype,
+        dtype=dtype,
         fake_index=said.fake_index,
         require_trained_head=said.require_trained_head,
     )
@@ -174,7 +185,9 @@ def _say_samples(samples: Sequence[Sample], said: Options) -> None:
     real, fake = (sum(sample.label == label for sample in samples) for label in (REAL, FAKE))
     chosen = "" if said.limit is None else f" (--limit {said.limit}, balanced, seed {said.seed})"
     unknown = len(samples) - real - fake
-    click.echo(f"{len(samples)} samples{chosen}: {real} real, {fake} fake, {unknown} without a label", err=True)
+    click.echo(
+        f"{counted(len(samples), 'sample')}{chosen}: {real} real, {fake} fake, {unknown} without a label", err=True
+    )
 
 
 def _say_detector(detector: Detector) -> None:
@@ -210,14 +223,16 @@ def _finish(results: dict[str | None, Evaluation], as_json: bool) -> None:
             click.echo(_summary(result) if name is None else f"dataset: {name}\n{_summary(result)}")
     unscored = sum(result.counts[result.level].not_scored for result in results.values())
     if unscored:
-        click.echo(f"{unscored} inputs could not be scored; {RESULTS_TEXT} says why", err=True)
+        click.echo(f"{counted(unscored, 'input')} could not be scored; {RESULTS_TEXT} says why", err=True)
         sys.exit(3)
 
 
 def _summary(result: Evaluation) -> str:
     lines = [f"WARNING: {notice}" for notice in result.notices]
     for level, counts in result.counts.items():
-        lines.append(f"{counts.scored} of {counts.total} {level}s scored: {counts.real} real, {counts.fake} fake")
+        lines.append(
+            f"{counts.scored} of {counted(counts.total, level)} scored: {counts.real} real, {counts.fake} fake"
+        )
         for name in ("auc", "ap", "eer", "accuracy"):
             figure = result.figures[f"{level}_{name}"]
             value = f"{figure.value:.4f}" if figure.value is not None else f"undefined ({figure.reason})"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import click
@@ -168,7 +171,13 @@ FACES = (
 )
 RUNNING = (
     click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, mps."),
-    click.option("--dtype", default="auto", show_default=True, help="auto, float32, bfloat16, float16."),
+    click.option(
+        "--dtype",
+        default="auto",
+        show_default=True,
+        help="auto (bfloat16 where the hardware has it; float32 for DeepfakeBench's detectors and protocol), float32, "
+        "bfloat16, float16.",
+    ),
     click.option("--batch_size", type=int, help="Default: what suits the device."),
     click.option("--workers", type=int, help="Reading threads. Default: the CPUs, at most 8."),
 )
@@ -188,3 +197,9 @@ def options(*groups: tuple[Option, ...]) -> Option:
         return command
 
     return decorate
+
+
+def command_line() -> str:
+    """Return this command as it would be typed, for a run's record: without the folder that the program lies in."""
+    program = Path(sys.argv[0]).name
+    return shlex.join([{"__main__.py": "dfb-ext"}.get(program, program), *sys.argv[1:]])

@@ -77,4 +77,4 @@ def _no_json(name: str, folder: Path) -> str:
             f"DeepfakeBench it is preprocessing/dataset_json"
         )
     there = [path.name.removesuffix(_SUFFIX) for path in folder.glob(f"*{_SUFFIX}")]
-    return f"--test_dataset {name}: {folder} holds no {name}{_SUFFIX}; {near_names(name, there)}"
+    return f"dataset {name}: {folder} holds no {name}{_SUFFIX}; {near_names(name, there)}"

@@ -27,9 +27,11 @@ class Cell:
         weights: What was asked for.
         dataset: Name of the dataset.
         reason: Why there are no figures; empty where there are.
-        trained: Whether the detector's head came from the weights.
+        trained: Whether the detector's head came from the weights; None where nothing was loaded.
         figures: Name with its level, such as `frame_auc`, to figure.
         counts: Level (`frame` or `clip`, and `video`) to numbers of samples.
+        statuses: The same levels to numbers by status: `ok`, and each word for what went wrong.
+        notices: What is to be said of the figures.
         folder: The run directory.
     """
 
@@ -37,9 +39,11 @@ class Cell:
     weights: str
     dataset: str
     reason: str = ""
-    trained: bool = True
+    trained: bool | None = None
     figures: Mapping[str, Figure] = field(default_factory=dict)
     counts: Mapping[Level, Counts] = field(default_factory=dict)
+    statuses: Mapping[Level, Mapping[str, int]] = field(default_factory=dict)
+    notices: tuple[str, ...] = ()
     folder: str = ""
 
 
@@ -62,7 +66,7 @@ def _rows(cell: Cell) -> list[dict[str, str]]:
         "dataset": cell.dataset,
         "status": "failed" if cell.reason else "ok",
         "reason": cell.reason,
-        "head": "trained" if cell.trained else "untrained",
+        "head": {None: "", True: "trained", False: "untrained"}[cell.trained],
         "folder": cell.folder,
     }
     return [common | _numbers(cell, level) for level in cell.counts] or [common]
@@ -94,7 +98,7 @@ def bench_markdown(cells: Sequence[Cell]) -> str:
     for name in detectors:
         row = [known[name, dataset] for dataset in datasets]
         texts = [_text(cell, level) for cell in row for level in ("unit", "video")]
-        means = [_mean([_auc(cell, level) for cell in row]) for level in ("unit", "video")]
+        means = [_mean(row, level) for level in ("unit", "video")]
         lines.append(_line([_marked(name, row), *texts, *means]))
     return "\n".join([*lines, "", *_notes(cells)]).rstrip() + "\n"
 
@@ -104,14 +108,18 @@ def _line(texts: Sequence[str]) -> str:
 
 
 def _marked(name: str, row: Sequence[Cell]) -> str:
-    return name if all(cell.trained for cell in row) else f"{name} (UNTRAINED)"
+    return f"{name} (UNTRAINED)" if any(cell.trained is False for cell in row) else name
 
 
 def _text(cell: Cell, level: str) -> str:
     if cell.reason:
         return "failed"
-    value = _auc(cell, level)
-    return "-" if value is None else f"{value:.4f}" + (" (clip)" if level == "unit" and "clip" in cell.counts else "")
+    return _shown(_auc(cell, level), [cell], level)
+
+
+def _shown(value: float | None, rests_on: Sequence[Cell], level: str) -> str:
+    clips = level == "unit" and any("clip" in cell.counts for cell in rests_on)
+    return "-" if value is None else f"{value:.4f}" + (" (clip)" if clips else "")
 
 
 def _auc(cell: Cell, level: str) -> float | None:
@@ -120,27 +128,40 @@ def _auc(cell: Cell, level: str) -> float | None:
     return None if figure is None else figure.value
 
 
-def _mean(values: Sequence[float | None]) -> str:
-    known = [value for value in values if value is not None]
-    return f"{sum(known) / len(known):.4f}" if known and len(known) == len(values) else "-"
+def _mean(row: Sequence[Cell], level: str) -> str:
+    known = [value for cell in row if (value := _auc(cell, level)) is not None]
+    return _shown(sum(known) / len(known) if known and len(known) == len(row) else None, row, level)
 
 
 def _notes(cells: Sequence[Cell]) -> list[str]:
-    notes = [f"- {cell.detector} on {cell.dataset} failed: {_one_line(cell.reason)}" for cell in cells if cell.reason]
+    notes = _failures(cells)
     for cell in cells:
         for name, figure in cell.figures.items():
             if name.endswith("_auc") and figure.value is None:
                 notes.append(f"- {cell.detector} on {cell.dataset}: {name} is undefined, {figure.reason}")
-        notes += [
-            f"- {cell.detector} on {cell.dataset}: {counts.not_scored} of {counts.total} {level}s were not scored"
-            for level, counts in cell.counts.items()
-            if counts.not_scored
-        ]
-    if any(not cell.trained for cell in cells):
+        notes += [_not_scored(cell, level) for level, counts in cell.counts.items() if counts.not_scored]
+    notes += dict.fromkeys(f"- {cell.detector}: {_one_line(notice)}" for cell in cells for notice in cell.notices)
+    if any(cell.trained is False for cell in cells):
         notes.append("- UNTRAINED: the head did not come from the weights, so its figures are noise")
     if any("clip" in cell.counts for cell in cells):
         notes.append("- (clip): a video detector scores clips, not frames")
     return notes
+
+
+def _failures(cells: Sequence[Cell]) -> list[str]:
+    """Say each reason of a detector once, however many datasets it is for."""
+    datasets: dict[tuple[str, str], list[str]] = {}
+    for cell in cells:
+        if cell.reason:
+            datasets.setdefault((cell.detector, _one_line(cell.reason)), []).append(cell.dataset)
+    return [f"- {detector} on {', '.join(names)} failed: {reason}" for (detector, reason), names in datasets.items()]
+
+
+def _not_scored(cell: Cell, level: Level) -> str:
+    counts = cell.counts[level]
+    failed = [f"{status} {number}" for status, number in cell.statuses.get(level, {}).items() if status != "ok"]
+    why = f" ({', '.join(failed)})" if failed else ""
+    return f"- {cell.detector} on {cell.dataset}: {counts.not_scored} of {counts.total} {level}s were not scored{why}"
 
 
 def _one_line(text: str) -> str:

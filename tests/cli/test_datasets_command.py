@@ -14,9 +14,12 @@ import tiny
 import torch
 import yaml
 
+from deepfakebench_ext.bench import Entry, row_names
 from deepfakebench_ext.cli.bench import bench
 from deepfakebench_ext.cli.evaluate import evaluate
 from deepfakebench_ext.cli.main import run
+from deepfakebench_ext.config import load_config
+from deepfakebench_ext.host_inputs import HostData
 
 Result = tuple[int, str, str]
 Command = Callable[..., Result]
@@ -84,13 +87,84 @@ def test_deepfakebenchs_protocol_takes_the_first_frames_and_uniform_spreads_them
     assert "8 of 8 frames" in spread
 
 
-def test_the_options_of_one_protocol_mean_nothing_to_the_other(command: Command) -> None:
+@pytest.fixture
+def _no_loading(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("deepfakebench_ext.models.loading.load_detector", lambda *_, **__: pytest.fail("was loaded"))
+
+
+@pytest.mark.usefixtures("_no_loading")
+def test_the_options_of_one_protocol_mean_nothing_to_the_other_before_anything_is_loaded(command: Command) -> None:
     code, _, err = command(evaluate, *CLIP, *DATA, "--num_frames", 2)
     assert code == 2
     assert "--num_frames means nothing with --protocol deepfakebench" in err
     code, _, err = command(evaluate, *CLIP, *DATA, "--protocol", "even")
     assert code == 2
     assert "--protocol 'even' is not known; allowed are deepfakebench, uniform" in err
+    code, _, err = command(bench, *BENCH, "--protocol", "even")
+    assert code == 2
+    assert "--protocol 'even' is not known; allowed are deepfakebench, uniform" in err
+
+
+@pytest.mark.usefixtures("_no_loading")
+@pytest.mark.parametrize("verb", [("--detector_config", "clip.yaml"), ("--detectors", "clip.yaml")])
+def test_a_compression_that_is_not_the_one_of_the_name_is_refused(command: Command, verb: tuple[str, ...]) -> None:
+    named = ("--test_dataset", "FaceForensics++_c40", *DATA[2:])
+    code, _, err = command(evaluate if "config" in verb[0] else bench, *verb, *named, "--compression", "c23")
+    assert code == 2
+    assert "dataset FaceForensics++_c40 is FaceForensics++ in c40, and --compression says c23" in err
+    assert "leave --compression out for c40, or name the dataset FaceForensics++ for c23" in err
+
+
+def test_a_compression_that_is_the_one_of_the_name_is_taken_and_other_names_only_end_alike() -> None:
+    for asked, name, taken in (
+        ("c40", "FF-DF_c40", "c40"),
+        (None, "FF-DF_c40", "c40"),
+        ("c23", "Mine_c40", "c23"),
+        (None, "FF-DF", "raw"),
+    ):
+        settings = load_config({**tiny.CLIP_YAML, "compression": "raw"})
+        assert HostData.locate("json", compression=asked).compression_of(name, settings) == taken
+
+
+@pytest.mark.parametrize(
+    ("arguments", "dtype"),
+    [((), "float32"), (("--dtype", "bfloat16"), "bfloat16"), (("--protocol", "uniform"), "bfloat16")],
+)
+def test_deepfakebenchs_protocol_computes_in_float32_unless_told_otherwise(
+    command: Command, arguments: tuple[str, ...], dtype: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("deepfakebench_ext.models.placement._has_bfloat16", lambda _: True)
+    common = (*DATA, "--device", "cpu", *arguments)
+    command(evaluate, *CLIP[:4], *common, "--output_dir", "one", "--no_plots")
+    command(bench, "--detectors", "clip.yaml=w.pth", *common, "--output_dir", "many")
+    recorded = [json.loads((only_run(tmp_path / folder) / "run.json").read_text()) for folder in ("one", "many")]
+    assert [run["dtype"] for run in recorded] == [dtype, dtype]
+
+
+def test_a_classifier_whose_yaml_has_no_host_keys_sees_the_hosts_frames_as_its_own_processor_makes_them(
+    command: Command, tmp_path: Path
+) -> None:
+    tiny.save_folder(tiny.vit_classifier(), tmp_path / "vit")
+    code, out, err = command(evaluate, "--weights", "vit", *DATA, "--no_plots", "--device", "cpu")
+    assert code == 0, err
+    assert "WARNING: The frames are those of DeepfakeBench's test.py, their pixels are not" in out
+    uniform = ("--protocol", "uniform", "--dtype", "float32", "--output_dir", "again", "--no_plots")
+    _, spread, _ = command(evaluate, "--weights", "vit", *DATA, *uniform, "--device", "cpu")
+    assert "test.py" not in spread
+    runs = [only_run(tmp_path / folder) for folder in ("inference_results", "again")]
+    specs = [json.loads((run / "run.json").read_text())["preprocess"] for run in runs]
+    assert specs[0] == specs[1]
+    assert specs[0]["source"] == "preprocessor_config.json"
+    assert [row["score"] for row in rows(runs[0])] == [row["score"] for row in rows(runs[1])]
+
+
+def test_the_table_says_whose_pixels_are_not_deepfakebenchs(command: Command, tmp_path: Path) -> None:
+    tiny.save_folder(tiny.vit_classifier(), tmp_path / "vit")
+    code, out, err = command(bench, "--detectors", "huggingface_image=vit", "clip.yaml=w.pth", *BENCH[3:])
+    assert code == 0, err
+    assert "| huggingface_image | 0." in out
+    assert out.count("their pixels are not") == 1
+    assert "- huggingface_image: The frames are those of DeepfakeBench's test.py" in out
 
 
 def test_several_datasets_follow_one_option_and_each_has_its_run_and_its_place_in_the_json(
@@ -148,16 +222,20 @@ def test_an_lmdb_gives_the_scores_of_the_images(command: Command, tmp_path: Path
         ((*DATA, "--image", "rgb"), "--image means nothing with --test_dataset"),
         ((*DATA, "--lmdb_dir", "rgb"), "give --rgb_dir (images) or --lmdb_dir (LMDBs), not both"),
         ((*DATA[:4], "--rgb_dir", "nowhere"), "--rgb_dir nowhere is not a folder"),
-        (DATA[:2], "--test_dataset needs --dataset_json_folder"),
-        (("--test_dataset", "Celeb-DF-v2", *DATA[2:]), "json holds no Celeb-DF-v2.json"),
+        (DATA[:2], "error: DeepfakeBench's datasets need --dataset_json_folder, the folder of"),
+        (("--test_dataset", "Celeb-DF-v2", *DATA[2:]), "error: dataset Celeb-DF-v2: json holds no Celeb-DF-v2.json"),
         ((*DATA[:4], "--rgb_dir", "json"), "not one of its 23 frames is there; the first was looked for at"),
         ((*DATA, "--detector_config", "other.yaml"), "resolution: 24 in the YAML, and huggingface_clip takes 32x32"),
+        ((*DATA, "--detector_config", "half.yaml"), "lacks mean and std; set resolution, mean and std in the YAML, or"),
     ],
 )
 def test_what_cannot_be_is_said_with_what_to_type(
     command: Command, arguments: tuple[str, ...], message: str, tmp_path: Path
 ) -> None:
     (tmp_path / "other.yaml").write_text(yaml.safe_dump({**tiny.CLIP_YAML, "resolution": 24}))
+    (tmp_path / "half.yaml").write_text("{model_name: huggingface_image, resolution: 32}")
+    if "half.yaml" in arguments:
+        arguments = (*arguments, "--weights", str(tiny.save_folder(tiny.vit_classifier(), tmp_path / "vit")))
     code, _, err = command(evaluate, *CLIP, *arguments)
     assert code == 2
     assert message in err
@@ -169,6 +247,7 @@ BENCH = ("--detectors", "clip.yaml=w.pth", "mae.yaml=v.pth", *DATA, "--dtype", "
 def test_the_table_has_a_row_a_detector_and_the_figures_of_the_evaluator(command: Command, tmp_path: Path) -> None:
     code, out, _ = command(bench, *BENCH)
     assert code == 3  # one video of three frames is too short for a clip of four
+    assert "- mae on Celeb-DF-v1: 1 of 4 videos were not scored (too_short 1)" in out
     assert out == (tmp_path / "inference_results/bench.md").read_text()
     table = {(row["detector"], row["level"]): row for row in rows(tmp_path / "inference_results", "bench.csv")}
     assert set(table) == {("clip", "frame"), ("clip", "video"), ("mae", "clip"), ("mae", "video")}
@@ -204,6 +283,33 @@ def test_a_detector_that_fails_leaves_the_others_their_rows(command: Command) ->
     assert "| clip=absent.pth | failed | failed |" in out
     assert "| clip=w.pth | 0." in out
     assert "- clip=absent.pth on Celeb-DF-v1 failed: there are no weights at 'absent.pth'" in out
+
+
+def test_what_cannot_be_loaded_is_said_once_and_has_no_head(command: Command, tmp_path: Path) -> None:
+    document = json.loads((tmp_path / "json/Celeb-DF-v1.json").read_text())
+    (tmp_path / "json/Mine.json").write_text(json.dumps({"Mine": document["Celeb-DF-v1"]}))
+    (tmp_path / "rgb/Mine").symlink_to("Celeb-DF-v1")
+    two = ("--test_dataset", "Celeb-DF-v1", "Mine", *DATA[2:])
+    _, out, _ = command(bench, "--detectors", "clip.yaml=absent.pth", "mae.yaml", *two)
+    assert out.count("there are no weights at 'absent.pth'") == 1
+    assert "- clip on Celeb-DF-v1, Mine failed: there are no weights" in out
+    assert "| mae (UNTRAINED) |" in out
+    heads = {(row["detector"], row["head"]) for row in rows(tmp_path / "inference_results", "bench.csv")}
+    assert heads == {("clip", ""), ("mae", "untrained")}
+
+
+@pytest.mark.parametrize(
+    ("entries", "names"),
+    [
+        (["a/clip.yaml", "mae"], ["clip", "mae"]),
+        (["clip", "clip=w.pth", "clip=v.pth"], ["clip", "clip=w.pth", "clip=v.pth"]),
+        (["a/clip.yaml", "b/clip.yaml", "clip=w"], ["a/clip.yaml", "b/clip.yaml", "clip=w"]),
+    ],
+)
+def test_a_row_is_called_after_its_config_with_no_more_than_tells_it_apart(
+    entries: list[str], names: list[str]
+) -> None:
+    assert list(row_names([Entry.parse(entry) for entry in entries]).values()) == names
 
 
 def test_a_finished_pair_is_not_scored_again(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:

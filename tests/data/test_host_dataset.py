@@ -57,7 +57,7 @@ def test_frames_need_not_be_there(tmp_path: Path) -> None:
 
 
 def test_a_json_that_is_not_there_is_an_error_with_near_names(images: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"--test_dataset Celeb-DF-v2: .* holds no Celeb-DF-v2\.json; did you mean C"):
+    with pytest.raises(ConfigError, match=r"^dataset Celeb-DF-v2: .* holds no Celeb-DF-v2\.json; did you mean C"):
         gather(tmp_path, "Celeb-DF-v2")
     with pytest.raises(
         ConfigError, match=r"--dataset_json_folder .* is not a folder; give the one that holds DS\.json"

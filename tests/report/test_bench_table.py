@@ -42,11 +42,22 @@ def test_a_failure_is_named_and_leaves_no_mean() -> None:
     assert "- a on Y failed: out of memory" in text
 
 
+def test_one_reason_for_several_datasets_and_a_notice_of_several_are_said_once() -> None:
+    failed = [Cell("b", "w.pth", name, "no\nweights") for name in ("X", "Y")]
+    text = bench_markdown([*(cell("a", name, notices=("other pixels",)) for name in ("X", "Y")), *failed])
+    notes = text.partition("\n\n")[2].splitlines()
+    assert "- b on X, Y failed: no weights" in notes
+    assert notes.count("- a: other pixels") == 1
+    assert rows(text)["b"][0] == "failed"
+
+
 def test_an_untrained_head_a_clip_and_what_was_not_scored_are_said() -> None:
-    text = bench_markdown([cell("a", "X", "clip", trained=False)])
-    assert rows(text)["a (UNTRAINED)"][0] == "0.7500 (clip)"
+    statuses = {"clip": {"ok": 4, "too_short": 3, "unreadable": 1}}
+    text = bench_markdown([cell("a", "X", "clip", trained=False, statuses=statuses)])
+    assert rows(text)["a (UNTRAINED)"] == ["0.7500 (clip)", "1.0000", "0.7500 (clip)", "1.0000"]
     assert "figures are noise" in text
-    assert "- a on X: 1 of 5 clips were not scored" in text
+    assert "- a on X: 1 of 5 clips were not scored (too_short 3, unreadable 1)\n" in text
+    assert "- a on X: 1 of 5 videos were not scored\n" in text
 
 
 def test_an_undefined_figure_is_a_dash_with_its_reason() -> None:
@@ -58,7 +69,7 @@ def test_an_undefined_figure_is_a_dash_with_its_reason() -> None:
 
 
 def test_the_csv_has_a_line_a_level_and_one_for_a_failure_and_gives_the_numbers_back(tmp_path: Path) -> None:
-    write_bench_csv(tmp_path / "b.csv", [cell("a", "X"), Cell("b|c", "w", "X", "no, file")])
+    write_bench_csv(tmp_path / "b.csv", [cell("a", "X", trained=True), Cell("b|c", "w", "X", "no, file")])
     with (tmp_path / "b.csv").open(newline="") as file:
         lines = list(csv.DictReader(file))
     assert tuple(lines[0]) == COLUMNS
@@ -67,5 +78,6 @@ def test_the_csv_has_a_line_a_level_and_one_for_a_failure_and_gives_the_numbers_
         ("a", "video", "ok"),
         ("b|c", "", "failed"),
     ]
+    assert [line["head"] for line in lines] == ["trained", "trained", ""]
     assert float(lines[0]["auc"]) == 0.75
     assert (lines[0]["real"], lines[0]["not_scored"], lines[2]["reason"]) == ("2", "1", "no, file")
