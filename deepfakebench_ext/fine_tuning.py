@@ -47,8 +47,9 @@ class Plan:
         steps_per_epoch: Optimizer steps.
         total_steps: Of all epochs.
         trained: Parameters trained in the first epoch.
+        trained_last: Those trained in the last epoch; more of them where training goes down from the head.
         parameters: All there are.
-        memory: Of one process.
+        memory: Of one process, in the last epoch.
         processes: How many there are.
         monitor: The figure that is watched.
     """
@@ -58,6 +59,7 @@ class Plan:
     steps_per_epoch: int
     total_steps: int
     trained: int
+    trained_last: int
     parameters: int
     memory: Memory
     processes: int
@@ -74,7 +76,9 @@ class FineTuned:
         position: Epochs and steps taken, the best epoch and its figures.
         detector: As loaded from `best`, ready to score.
         validated: What it scores on the validation samples.
-        unreadable: Keys of training samples that gave nothing to some epoch, as far as these processes saw.
+        unreadable: Keys of training samples that gave nothing to some draw, as far as these processes saw.
+        faceless: Keys of those that gave frames without a face, left out or taken whole.
+        fit: How a closed-form fit came about, in place of the recipe: name to value.
     """
 
     folder: Path
@@ -83,6 +87,8 @@ class FineTuned:
     detector: Detector
     validated: Validated
     unreadable: tuple[str, ...] = ()
+    faceless: tuple[str, ...] = ()
+    fit: Mapping[str, Any] | None = None
 
 
 class FineTuning:
@@ -157,18 +163,23 @@ class FineTuning:
 
     def plan(self) -> Plan:
         """Return what the training would do, with one forward pass and nothing written."""
-        stepper, training = self._stepper, self.recipe.training
+        stepper, training, tuned = self._stepper, self.recipe.training, self.tuned
+        trained = tuned.trainable
+        tuned.start_epoch(training.epochs - 1)
         stepper.rebuild()
         self.detector.train()
+        memory, trained_last = estimate_memory(stepper, training, self.processes.count), tuned.trainable
+        tuned.start_epoch(0)
         labels = [sample.label for sample in self.inputs.val]
         return Plan(
             data=self.data.to_dict(),
             val=(labels.count(0), labels.count(1)),
             steps_per_epoch=self.total_steps // training.epochs,
             total_steps=self.total_steps,
-            trained=self.tuned.trainable,
-            parameters=self.tuned.total,
-            memory=estimate_memory(stepper, training, self.processes.count),
+            trained=trained,
+            trained_last=trained_last,
+            parameters=tuned.total,
+            memory=memory,
             processes=self.processes.count,
             monitor=self.validator.monitor,
         )
@@ -214,8 +225,11 @@ class FineTuning:
                 self.save(folder / LAST)
             assert position.best is not None
             detector, validated = self.check_files(folder / BEST, position.best)
-            lost = sorted(set(self.processes.gather(list(self.data.failures.first))))
-            return FineTuned(folder, folder / BEST, position, detector, validated, tuple(lost))
+            lost, faceless = self._everywhere(self.data.unreadable), self._everywhere(self.data.faceless)
+            return FineTuned(folder, folder / BEST, position, detector, validated, lost, faceless)
+
+    def _everywhere(self, keys: set[str]) -> tuple[str, ...]:
+        return tuple(sorted(set(self.processes.gather(list(keys)))))
 
     def opened(self, folder: Path, record: Mapping[str, Any] | None = None, *, how: str = "steps") -> TrainingRun:
         """Return the run's folder, with those of its weights made ready; in the main process first.

@@ -94,11 +94,30 @@ def probe(tuning: FineTuning, folder: Path, *, record: Mapping[str, Any] | None 
         if tuning.processes.is_main:
             tuning.save(folder / BEST)
         detector, checked = tuning.check_files(folder / BEST, validated.value)
-    logger.info("linear probe: C = %g of %d, %d rows", line.strength, len(STRENGTHS), len(train.matrix))
+    logger.info(
+        "linear probe on %d rows: C = %g did best, of %d that were tried",
+        len(train.matrix),
+        line.strength,
+        len(STRENGTHS),
+    )
     figures = {name: figure.value for name, figure in checked.figures.items()}
     position = Position(best=checked.value, best_epoch=0, best_figures=figures)
-    unreadable = tuple(dict.fromkeys(p.key for p in train.predictions if p.status != "ok"))
-    return FineTuned(folder, folder / BEST, position, detector, checked, unreadable)
+    unreadable = dict.fromkeys(p.key for p in train.predictions if p.status not in ("ok", "no_face"))
+    faceless = dict.fromkeys(p.key for p in train.predictions if p.faceless)
+    return FineTuned(
+        folder, folder / BEST, position, detector, checked, tuple(unreadable), tuple(faceless), _said(tuning, line)
+    )
+
+
+def _said(tuning: FineTuning, line: Line) -> dict[str, Any]:
+    """What a reader needs to fit the same line."""
+    return {
+        "fit": "logistic regression on standardised features of the frozen backbone, by scikit-learn",
+        "C": line.strength,
+        "C tried": list(STRENGTHS),
+        "class_weight": "balanced" if tuning.recipe.training.balance != "none" else None,
+        "l2_normalise": tuning.detector.settings.l2_normalise,
+    }
 
 
 def _check(tuning: FineTuning) -> None:

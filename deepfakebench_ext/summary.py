@@ -216,7 +216,7 @@ def _level(table: ScoreTable, units: ScoreTable, how: How) -> LevelSummary:
         auc_if_missing=auc_with_missing(labels, scores, table.labels[missing].astype(np.int64), level=level),
         breakdowns=_breakdowns(table, rows, Scored(labels, scores, level, clusters), units, how, threshold),
         threshold=threshold,
-        calibration=_calibrated(labels, scores, level, how),
+        calibration=_calibrated(Scored(labels, scores, level, clusters), how),
         warnings=tuple(_warnings(labels, scores, figures, level, clusters)),
     )
 
@@ -280,8 +280,9 @@ def _threshold(other: Other, level: Level, aggregation: str) -> Threshold:
     return Threshold(equal_error_threshold(*_usable(other, level, aggregation)), f"equal error on {other.name}")
 
 
-def _calibrated(labels: Integers, scores: Floats, level: Level, how: How) -> Calibrated | None:
+def _calibrated(samples: Scored, how: How) -> Calibrated | None:
     if how.calibrate is None or how.calibrate_on is None:
         return None
-    fitted = fit_calibration(how.calibrate, *_usable(how.calibrate_on, level, how.aggregation))
-    return Calibrated(fitted, how.calibrate_on.name, before_and_after(labels, scores, fitted, level=level))
+    fitted = fit_calibration(how.calibrate, *_usable(how.calibrate_on, samples.level, how.aggregation))
+    figures = before_and_after(samples.labels, samples.scores, fitted, level=samples.level, clusters=samples.clusters)
+    return Calibrated(fitted, how.calibrate_on.name, figures)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,7 @@ from deepfakebench_ext.data.training_set import TrainingSet
 from deepfakebench_ext.errors import ConfigError
 from deepfakebench_ext.faces.reader import FaceReader
 from deepfakebench_ext.host_inputs import DEFAULT_COMPRESSION, HostData, make_stored_reader
-from deepfakebench_ext.inputs import gather_samples, make_reader
+from deepfakebench_ext.inputs import gather_samples, make_face_reader, make_reader
 from deepfakebench_ext.media.sampling import ClipSampling, ShortVideo
 from deepfakebench_ext.models.base import Detector
 from deepfakebench_ext.train_config import TrainingConfig
@@ -30,7 +30,7 @@ class TrainingInputs:
         train: What is trained on.
         val: What judges every epoch.
         stores: Where the frames of a DeepfakeBench JSON are read, by the name of the dataset.
-        faces: Makes what cuts frames of files to the face for a detector; None leaves them whole.
+        faces: Options of `make_face_reader`, which cuts frames of files to the face; none leaves them whole.
         frame_interval: Distance between two frames of a clip; `SPREAD` for a clip that spans its video.
         short_video: What becomes of a video shorter than a clip.
         notices: What a reader of the results must know of them.
@@ -39,7 +39,7 @@ class TrainingInputs:
     train: Sequence[Sample]
     val: Sequence[Sample]
     stores: Mapping[str, FrameStore] = field(default_factory=dict)
-    faces: Callable[[Detector], FaceReader | None] | None = None
+    faces: Mapping[str, Any] = field(default_factory=dict)
     frame_interval: int | None = None
     short_video: ShortVideo | None = None
     notices: tuple[str, ...] = ()
@@ -60,7 +60,7 @@ class TrainingInputs:
         )
 
     def _face_reader(self, detector: Detector) -> FaceReader | None:
-        return None if self.faces is None else self.faces(detector)
+        return make_face_reader(detector, **self.faces)
 
     def _clips(self, detector: Detector) -> ClipSampling | None:
         if detector.takes == "image":

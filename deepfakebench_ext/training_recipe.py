@@ -44,7 +44,13 @@ class Recipe:
         settings = DetectorConfig.from_mapping(values)
         block = values.get("tuning")
         if block is None and settings.use_svd:
-            block = {"mode": "svd", "svd_rank": settings.svd_rank}
+            block = {"mode": "svd"}
+        if block and block.get("mode") == "svd" and settings.svd_rank is not None:
+            block = {"svd_rank": settings.svd_rank, **block}
+            if block["svd_rank"] != settings.svd_rank:
+                raise ConfigError(
+                    f"svd_rank is {settings.svd_rank} and tuning.svd_rank {block['svd_rank']}; leave one of them out"
+                )
         return cls(
             settings.model_copy(update={"use_svd": False}),
             TuningConfig.of(block, "tuning"),
@@ -82,11 +88,18 @@ def _change(values: dict[str, Any], change: str) -> None:
         inner[block] = dict(inner.get(block) or {})
         inner = inner[block]
     if not blocks and key not in {*DetectorConfig.model_fields, *values}:
-        near = difflib.get_close_matches(f".{key}", [f"training.{k}" for k in TrainingConfig.model_fields], n=1)
+        near = _inner_names(key)
         raise ConfigError(
             f"--set {key}: no such key at the top of a detector YAML" + (f"; did you mean {near[0]}?" if near else "")
         )
     inner[key] = _parsed(text)
+
+
+def _inner_names(key: str) -> list[str]:
+    """The keys of the two blocks that bear this name or nearly, best first, as `--set` takes them."""
+    names = {inner: f"training.{inner}" for inner in TrainingConfig.model_fields}
+    names |= {inner: f"tuning.{inner}" for inner in TuningConfig.model_fields}
+    return [names[close] for close in difflib.get_close_matches(key, names, n=1)]
 
 
 def _parsed(text: str) -> Any:

@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import json
 import logging
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
 from deepfakebench_ext.engine.training_log import METRICS, read_log
 from deepfakebench_ext.errors import MissingExtraError
 from deepfakebench_ext.fine_tuning import FineTuned, FineTuning
+from deepfakebench_ext.metrics.bootstrap import Bootstrap
 from deepfakebench_ext.metrics.figure import Figure
 from deepfakebench_ext.models.export import PTH, architecture_of, write_pth
 from deepfakebench_ext.report.files import atomic_writer
 from deepfakebench_ext.report.model_card import Card, model_card
+from deepfakebench_ext.report.run_report import face_notices
 from deepfakebench_ext.report.training_curves import write_training_curves
-from deepfakebench_ext.summary import summarise
+from deepfakebench_ext.summary import How, Summary, summarise
 
 logger = logging.getLogger(__name__)
 
 README, FIGURES, CURVES = "README.md", "figures.json", "curves.png"
 
 
-def write_results(tuning: FineTuning, result: FineTuned, facts: Mapping[str, Any]) -> dict[str, Figure]:
-    """Write `best.pth`, `README.md` and `figures.json` into `best`, `curves.png` beside it; return the figures.
+def write_results(tuning: FineTuning, result: FineTuned, facts: Mapping[str, Any]) -> Summary:
+    """Write `best.pth`, `README.md` and `figures.json` into `best`, `curves.png` beside it; return what they say.
 
     Args:
         tuning: What was trained.
@@ -34,20 +37,29 @@ def write_results(tuning: FineTuning, result: FineTuned, facts: Mapping[str, Any
         OutputError: Something cannot be written.
     """
     write_pth(result.best / PTH, result.detector.state_dict())
-    summary = summarise(result.validated.table, title=str(result.folder), trained=True)
+    table, how = result.validated.table, How(bootstrap=Bootstrap())
+    notices = [*tuning.notices, *_face_notices(result)]
+    summary = summarise(table, how, title=str(result.folder), trained=True, notices=notices)
     figures = summary.figures
     with atomic_writer(result.best / FIGURES) as stream:
         stream.write(json.dumps({name: _as_json(figure) for name, figure in figures.items()}, indent=2) + "\n")
     with atomic_writer(result.best / README) as stream:
-        stream.write(model_card(_card(tuning, result, figures, [*tuning.notices, *summary.warnings], facts)))
+        stream.write(model_card(_card(tuning, result, summary, facts)))
     if (result.folder / METRICS).is_file():
         _draw(result, tuning)
-    return figures
+    return summary
 
 
-def _card(
-    tuning: FineTuning, result: FineTuned, figures: Mapping[str, Figure], notices: list[str], facts: Mapping[str, Any]
-) -> Card:
+def _face_notices(result: FineTuned) -> list[str]:
+    validation = [f"in validation {notice}" for notice in face_notices(result.validated.predictions)]
+    if not result.faceless:
+        return validation
+    number = len(result.faceless)
+    first = f"{number} training {'sample has' if number == 1 else 'samples have'} frames without a face"
+    return [f"{first}, which were left out, or taken whole where --no_face is full_frame", *validation]
+
+
+def _card(tuning: FineTuning, result: FineTuned, summary: Summary, facts: Mapping[str, Any]) -> Card:
     recipe, report = tuning.recipe, tuning.detector.report
     labels = [sample.label for sample in tuning.inputs.val]
     datasets = {sample.dataset for sample in tuning.inputs.train if sample.dataset}
@@ -62,10 +74,12 @@ def _card(
         data=tuning.data.to_dict(),
         val=(labels.count(0), labels.count(1)),
         datasets=sorted(datasets),
-        recipe=_changed(recipe.tuning, "tuning") | _changed(recipe.training, "training"),
-        figures=figures,
+        recipe=result.fit or _said(recipe.tuning, "tuning") | _said(recipe.training, "training"),
+        figures=summary.figures,
+        counts={level: (counts.real, counts.fake) for level, counts in summary.counts.items()},
+        reading=reading_options(tuning),
         scoring=scoring_options(tuning),
-        notices=notices,
+        notices=[*summary.notices, *summary.warnings],
         facts=facts,
     )
 
@@ -74,18 +88,29 @@ def scoring_options(tuning: FineTuning) -> str:
     """Return the options with which the evaluator scores as the validation did."""
     training, image = tuning.recipe.training, tuning.detector.takes == "image"
     number = f"--num_frames {training.val_frames}" if image else f"--num_clips {training.val_clips}"
-    interval = tuning.inputs.frame_interval
-    more: list[str] = [] if interval is None else [f"--frame_interval {interval or 'spread'}"]
-    more += [] if tuning.inputs.short_video is None else [f"--short_video {tuning.inputs.short_video}"]
-    more += ["--protocol uniform"] if tuning.inputs.stores else []
-    return " ".join([number, *more, "--dtype float32"])
+    reading = reading_options(tuning)
+    return " ".join([number, *([reading] if reading else []), "--dtype float32"])
 
 
-def _changed(block: Any, name: str) -> dict[str, Any]:
-    """What of a block says something: its mode or optimizer, and all that is not the default."""
-    values, default = block.model_dump(mode="json"), type(block)().model_dump(mode="json")
-    told = ("mode", "optimizer", "lr", "epochs", "batch_size")
-    return {f"{name}.{key}": value for key, value in values.items() if key in told or value != default[key]}
+def reading_options(tuning: FineTuning) -> str:
+    """Return the options with which the evaluator reads frames, cuts them and makes clips as the training did."""
+    inputs = tuning.inputs
+    interval = None if inputs.frame_interval is None else inputs.frame_interval or "spread"
+    given: dict[str, Any] = {"frame_interval": interval, "short_video": inputs.short_video}
+    if any(sample.frames for sample in inputs.val):  # crops already, which face options would not touch
+        given["protocol"] = "uniform"
+    elif inputs.faces.get("face_detector") or inputs.faces.get("landmark_model"):
+        given |= {name: value for name, value in inputs.faces.items() if name != "crop_cache"}
+    return " ".join(f"--{name} {shlex.quote(str(value))}" for name, value in given.items() if value is not None)
+
+
+def _said(block: Any, name: str) -> dict[str, Any]:
+    """What a block says, inner blocks name by name."""
+    said: dict[str, Any] = {}
+    for key, value in block.model_dump(mode="json").items():
+        inner = {f"{key}.{each}": one for each, one in value.items()} if isinstance(value, dict) else {key: value}
+        said |= {f"{name}.{each}": one for each, one in inner.items()}
+    return said
 
 
 def _as_json(figure: Figure) -> dict[str, Any]:

@@ -7,11 +7,13 @@ import made_training
 import pytest
 import tiny
 import torch
+import yaml
 from made_training import tuning, values
 
 from deepfakebench_ext.config import load_config
 from deepfakebench_ext.errors import ConfigError
 from deepfakebench_ext.evaluation import evaluate
+from deepfakebench_ext.host.script_keys import SCRIPTS, missing_keys
 from deepfakebench_ext.inputs import gather_samples, make_reader
 from deepfakebench_ext.models.decisions import config_for
 from deepfakebench_ext.models.loading import load_detector
@@ -30,8 +32,13 @@ def folder(tmp_path_factory) -> Path:
 def done(folder, tmp_path_factory):
     made = tuning(folder, values({"mode": "full", "l2_normalise": True}, dropout=0.1, epochs=3))
     result = made.run(tmp_path_factory.mktemp("done") / "run")
-    figures = write_results(made, result, {"seed": 1024})
+    figures = write_results(made, result, {"seed": 1024}).figures
     return made, result, figures
+
+
+def _check_hosts_scripts_take(best: Path) -> None:
+    written = yaml.safe_load((best / "detector.yaml").read_text())
+    assert [missing_keys(script, written) for script in SCRIPTS] == [(), ()]
 
 
 def _evaluated(folder, best, where, **options):
@@ -62,6 +69,7 @@ def test_the_pth_has_the_plain_state_of_the_detector_class(folder, done, tmp_pat
     loaded.load_state_dict(state, strict=True)
     assert set(state) == set(made.detector.state_dict())
     assert loaded.report.head_trained
+    _check_hosts_scripts_take(result.best)
     samples = gather_samples(folder / "val")
     both = [
         evaluate(each, samples, reader=make_reader(each), output_dir=tmp_path / name, plots=False, workers=1).figures
@@ -110,6 +118,7 @@ def test_a_video_detector_comes_back_as_it_was_trained(tmp_path, base, kind):
         base = {**base, "huggingface_model_name": str(start)}
     made = tuning(tmp_path, values({"mode": "full"}, base, epochs=1))
     result = made.run(tmp_path / "run")
+    _check_hosts_scripts_take(result.best)
     assert json.loads((result.best / "config.json").read_text())["architectures"] == [kind]
     cls = getattr(transformers, kind)
     model, found = cls.from_pretrained(result.best, output_loading_info=True)
@@ -129,6 +138,7 @@ def test_any_image_classifier_can_be_trained_on(folder, tmp_path):
     base = {"model_name": "huggingface_image", "huggingface_model_name": str(start), "new_head": True}
     result = tuning(folder, values({"mode": "layernorm"}, base, epochs=1)).run(tmp_path / "run")
     assert config_for(str(result.best)) == str(result.best / "detector.yaml")
+    _check_hosts_scripts_take(result.best)
     from transformers import AutoModelForImageClassification
 
     model = AutoModelForImageClassification.from_pretrained(result.best)
@@ -164,6 +174,15 @@ def test_training_more_layers_is_said_to_take_more_memory(folder):
     assert more.activations < plans["full"].activations
     larger = tuning(folder, values({"mode": "full"}, batch_size=8)).plan().memory
     assert larger.activations == 2 * plans["full"].activations
+
+
+def test_the_memory_of_gradual_training_is_that_of_its_last_epoch(folder):
+    made = tuning(folder, values({"mode": "gradual"}, epochs=20))
+    plan, full = made.plan(), tuning(folder, values({"mode": "full"})).plan()
+    assert plan.trained == 2 * 32 + 2
+    assert plan.trained_last > 0.9 * full.trained
+    assert plan.memory.activations > 0.9 * full.memory.activations
+    assert made.tuned.trainable == plan.trained  # as before it was asked
 
 
 def test_validation_samples_of_one_class_are_refused_before_training(tmp_path):
@@ -210,6 +229,12 @@ def test_a_figure_that_cannot_be_watched_is_refused_before_training(folder, moni
 def test_use_svd_alone_means_effort():
     recipe = Recipe.of({**tiny.CLIP_YAML, "use_svd": True, "svd_rank": 3})
     assert (recipe.tuning.mode, recipe.tuning.svd_rank, recipe.settings.use_svd) == ("svd", 3, False)
+
+
+def test_a_rank_beside_the_block_counts_and_two_ranks_are_refused():
+    assert Recipe.of({**tiny.CLIP_YAML, "svd_rank": 3, "tuning": {"mode": "svd"}}).tuning.svd_rank == 3
+    with pytest.raises(ConfigError, match=r"svd_rank is 3 and tuning\.svd_rank 4"):
+        Recipe.of({**tiny.CLIP_YAML, "svd_rank": 3, "tuning": {"mode": "svd", "svd_rank": 4}})
 
 
 def test_values_of_a_yaml_can_be_changed_by_name(tmp_path):

@@ -25,7 +25,7 @@ def test_a_probe_separates_what_a_line_can_separate(folder, tmp_path):
     made = tuning(folder, values())
     result = probe(made, tmp_path / "run")
     assert result.validated.value == 1.0
-    figures = write_results(made, result, {})
+    figures = write_results(made, result, {}).figures
     assert figures["frame_auc"].value == 1.0
     assert "frame_auc" in (result.best / "README.md").read_text()
     assert not (tmp_path / "run/last").exists()

@@ -11,6 +11,7 @@ import click
 from deepfakebench_ext.cli.options import CONTEXT, options
 from deepfakebench_ext.errors import ConfigError
 from deepfakebench_ext.types import FAKE, REAL
+from deepfakebench_ext.wording import counted
 
 if TYPE_CHECKING:
     from deepfakebench_ext.extraction import Extraction
@@ -86,7 +87,7 @@ def extract(**said: Any) -> None:
     )
     click.echo(_summary(result, run_from))
     if result.failed:
-        click.echo(f"{len(result.failed)} videos gave no frame; {result.report} says why", err=True)
+        click.echo(f"{counted(len(result.failed), 'video')} gave no frame; {result.report} says why", err=True)
         sys.exit(3)
 
 
@@ -104,8 +105,8 @@ def _summary(result: Extraction, run_from: Path) -> str:
     frames = sum(len(video.frames) for video in result.videos)
     decoded, faceless = (sum(getattr(video, name) for video in result.videos) for name in ("decoded", "faceless"))
     lines = [
-        f"{len(labels)} videos: {real} real, {fake} fake, {len(labels) - real - fake} without a label",
-        f"{frames} frames written of {decoded} decoded, {faceless} without a face, in {result.folder}",
+        f"{counted(len(labels), 'video')}: {real} real, {fake} fake, {len(labels) - real - fake} without a label",
+        f"{counted(frames, 'frame')} written of {decoded} decoded, {faceless} without a face, in {result.folder}",
     ]
     if result.dataset_json is None:
         lines.append("no JSON for DeepfakeBench: no video with a label gave a frame")

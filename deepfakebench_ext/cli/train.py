@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from deepfakebench_ext.cli.options import CONTEXT, DATASET, FACES, FRAME_INTERVAL, SpacedCommand, options
+from deepfakebench_ext.cli.options import CONTEXT, DATASET, FACES, FRAME_INTERVAL, SpacedCommand, command_line, options
 from deepfakebench_ext.errors import ConfigError
 from deepfakebench_ext.types import FAKE, REAL
 
@@ -19,8 +18,7 @@ if TYPE_CHECKING:
     from deepfakebench_ext.engine.processes import Processes
     from deepfakebench_ext.engine.trainer import Watcher
     from deepfakebench_ext.fine_tuning import FineTuned, FineTuning, Plan
-    from deepfakebench_ext.metrics.figure import Figure
-    from deepfakebench_ext.models.base import Detector
+    from deepfakebench_ext.summary import Summary
     from deepfakebench_ext.training_inputs import TrainingInputs
     from deepfakebench_ext.training_recipe import Recipe
     from deepfakebench_ext.types import Sample
@@ -38,7 +36,8 @@ The same command goes on where it was cut off. What comes out is scored by
   perf_huggingface.py --weights <output_dir>/best
 Exit codes: 0 done, 1 failure, 2 usage, 3 done but some samples could not be read.
 """
-_GIB = 2**30
+_MIB, _GIB = 2**20, 2**30
+_SHOWN = 3
 
 _WHAT = (
     click.option(
@@ -90,6 +89,7 @@ def train(**said: Any) -> None:
     from deepfakebench_ext.engine.loader import default_workers
     from deepfakebench_ext.engine.processes import Processes
     from deepfakebench_ext.fine_tuning import FineTuning
+    from deepfakebench_ext.models import hub
 
     hush_transformers()
     name, recipe = _recipe(said)
@@ -101,9 +101,13 @@ def train(**said: Any) -> None:
     workers = said["workers"] or default_workers()
     tuning = FineTuning(recipe, inputs, processes, workers=workers, allow_leaks=said["allow_leaks"])
     if processes.is_main:
-        _say_plan(tuning.plan(), tuning)
-    if not said["dry_run"]:
-        _train(tuning, folder, said, workers)
+        _say_plan(tuning, probe=said["probe"])
+        if said["push_to_hub"] and not said["dry_run"]:
+            hub.create_repository(said["push_to_hub"])  # refuses now what it would refuse after hours of work
+    lost = not said["dry_run"] and _train(tuning, folder, said, workers)
+    processes.leave()
+    if lost:
+        sys.exit(3)
 
 
 def _mode(recipe: Recipe, said: Mapping[str, Any]) -> str:
@@ -120,10 +124,10 @@ def _recipe(said: Mapping[str, Any]) -> tuple[str, Recipe]:
 
 
 def _inputs(said: Mapping[str, Any], recipe: Recipe) -> TrainingInputs:
-    from deepfakebench_ext.inputs import make_face_reader
     from deepfakebench_ext.models.loading import detector_class
     from deepfakebench_ext.training_inputs import TrainingInputs
 
+    _check_reading(said)
     stores: dict[str, Any] = {}
     takes = detector_class(recipe.settings).takes
     train = _side(said, "train", recipe, takes, stores)
@@ -133,12 +137,18 @@ def _inputs(said: Mapping[str, Any], recipe: Recipe) -> TrainingInputs:
     else:
         train, val, notices = _held_out(train, said, recipe)
     names = ("face_detector", "landmark_model", "face_model", "face_search", "no_face", "crop", "crop_cache")
-    chosen: dict[str, Any] = {name: said[name] for name in names}
-
-    def faces(detector: Detector) -> Any:
-        return make_face_reader(detector, **chosen)
-
+    faces = {name: said[name] for name in names}
     return TrainingInputs(train, val, stores, faces, said["frame_interval"], said["short_video"], tuple(notices))
+
+
+def _check_reading(said: Mapping[str, Any]) -> None:
+    """Refuse options that would change nothing: frames of DeepfakeBench's datasets are crops already."""
+    if said["train"] or said["val"]:
+        return
+    chosen = ("face_detector", "landmark_model", "face_model", "no_face", "crop", "crop_cache", "kind")
+    for name in chosen:
+        if said[name] is not None:
+            raise ConfigError(f"--{name} means nothing with --train_dataset, whose frames are cropped already")
 
 
 def _held_out(
@@ -169,28 +179,42 @@ def _side(said: Mapping[str, Any], side: str, recipe: Recipe, takes: str, stores
     return gather_datasets(names, side, locate(SimpleNamespace(**said)), recipe.settings, stores)
 
 
-def _train(tuning: FineTuning, folder: Path, said: Mapping[str, Any], workers: int) -> None:
+def _train(tuning: FineTuning, folder: Path, said: Mapping[str, Any], workers: int) -> bool:
+    """Train and write what comes out; return whether some samples gave nothing, as the main process knows."""
     from deepfakebench_ext.engine.checkpoint import versions
+    from deepfakebench_ext.models import hub
     from deepfakebench_ext.probing import probe
     from deepfakebench_ext.training_results import write_results
 
-    record = {"command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])}
+    record = {"command": command_line()}
     if said["probe"]:
         result = probe(tuning, folder, record=record, workers=workers)
     else:
         result = _with_watchers(tuning, folder, said, record)
     if not tuning.processes.is_main:
-        return
+        return False
     facts = {**record, "seed": tuning.recipe.training.seed, **versions()}
     _say_result(tuning, result, write_results(tuning, result, facts))
+    lost = _lost(result)
     if said["push_to_hub"]:
-        from deepfakebench_ext.models.hub import push_folder
+        click.echo(f"pushed to {hub.push_folder(result.best, said['push_to_hub'])}")
+    return lost
 
-        click.echo(f"pushed to {push_folder(result.best, said['push_to_hub'])}")
-    lost = len(result.unreadable) + int((~result.validated.table.is_scored()).sum())
-    if lost:
-        click.echo(f"{lost} samples could not be read; the lines above say why", err=True)
-        sys.exit(3)
+
+def _lost(result: FineTuned) -> bool:
+    """Say which samples gave nothing, and return whether there are any."""
+    table = result.validated.table
+    scored = set(table.key.codes[table.is_scored()].tolist())
+    reasons = {p.key: p.reason for p in result.validated.predictions if p.score is None}
+    without = [(name, reasons[name]) for code, name in enumerate(table.key.names) if code not in scored]
+    for name, reason in without[:_SHOWN]:
+        click.echo(f"{name} has no score in validation: {reason}", err=True)
+    if result.unreadable or without:
+        click.echo(
+            f"not usable: {len(result.unreadable)} training samples, as said above, and {len(without)} of validation",
+            err=True,
+        )
+    return bool(result.unreadable or without)
 
 
 def _with_watchers(tuning: FineTuning, folder: Path, said: Mapping[str, Any], record: Mapping[str, Any]) -> FineTuned:
@@ -214,30 +238,53 @@ def _watchers(tuning: FineTuning, folder: Path, said: Mapping[str, Any], process
     return watchers
 
 
-def _say_plan(plan: Plan, tuning: FineTuning) -> None:
-    data, memory = plan.data, plan.memory
-    drawn = data["drawn_an_epoch"]
+def _say_plan(tuning: FineTuning, *, probe: bool) -> None:
+    plan, detector = tuning.plan(), tuning.detector
+    samples, drawn = plan.data["samples"], plan.data["drawn_an_epoch"]
+    train = f"train: {samples['real']} real, {samples['fake']} fake samples, {plan.data['videos']} of them videos"
+    if plan.data["left_out"]:
+        train += f"; {plan.data['left_out']} fakes are left out, as self_blend makes its own of the reals"
+    name = f"{detector.settings.model_name} from {detector.report.source}"
+    mode = "closed-form fit of the head on frozen features" if probe else _trained(plan, tuning)
     lines = [
-        f"train: {data['samples']['real']} real, {data['samples']['fake']} fake samples ({data['videos']} videos); "
-        f"{drawn['real']} real and {drawn['fake']} fake {tuning.detector.takes}s drawn an epoch",
+        train,
         f"val: {plan.val[REAL]} real, {plan.val[FAKE]} fake samples; best by {plan.monitor}",
-        f"{tuning.detector.settings.model_name} from {tuning.detector.report.source}, {tuning.recipe.tuning.mode}: "
-        f"{tuning.tuned.summary}",
-        f"{plan.total_steps} steps, {plan.steps_per_epoch} an epoch; {plan.processes} x {tuning.processes.device.type}",
-        f"memory of each process: about {memory.total / _GIB:.2f} GiB ({memory.parameters / _GIB:.2f} parameters, "
-        f"{(memory.gradients + memory.optimizer + memory.average) / _GIB:.2f} gradients and optimizer, "
-        f"{memory.activations / _GIB:.2f} activations)",
+        f"{name}, {mode}",
     ]
+    if not probe:
+        lines += [
+            f"{drawn['real']} real and {drawn['fake']} fake {detector.takes}s drawn an epoch; "
+            f"{plan.total_steps} steps, {plan.steps_per_epoch} an epoch; "
+            f"{plan.processes} x {tuning.processes.device.type}",
+            _memory(plan),
+        ]
     for line in lines:
         click.echo(line, err=True)
     for notice in tuning.notices:
         click.secho(f"WARNING: {notice}", err=True, fg="red", bold=True)
 
 
-def _say_result(tuning: FineTuning, result: FineTuned, figures: Mapping[str, Figure]) -> None:
+def _trained(plan: Plan, tuning: FineTuning) -> str:
+    text = f"{tuning.recipe.tuning.mode}: {tuning.tuned.summary}"
+    return text if plan.trained == plan.trained_last else f"{text} at first, {plan.trained_last:,} in the last epoch"
+
+
+def _memory(plan: Plan) -> str:
+    memory = plan.memory
+    unit, name = (_GIB, "GiB") if memory.total >= _GIB else (_MIB, "MiB")
+    return (
+        f"memory of each process: about {memory.total / unit:.2f} {name} ({memory.parameters / unit:.2f} parameters, "
+        f"{(memory.gradients + memory.optimizer + memory.average) / unit:.2f} gradients and optimizer, "
+        f"{memory.activations / unit:.2f} activations)"
+    )
+
+
+def _say_result(tuning: FineTuning, result: FineTuned, summary: Summary) -> None:
     from deepfakebench_ext.training_results import scoring_options
 
-    position, monitor = result.position, tuning.validator.monitor
+    position, monitor, figures = result.position, tuning.validator.monitor, summary.figures
+    for text in [each for each in (*summary.notices, *summary.warnings) if each not in tuning.notices]:
+        click.secho(f"WARNING: {text}", err=True, fg="red", bold=True)
     if position.step:
         early = ", stopped early" if position.stopped else ""
         click.echo(f"{position.epoch} epochs, {position.step} steps{early}; epoch {position.best_epoch + 1} was best")

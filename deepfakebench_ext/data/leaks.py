@@ -21,6 +21,7 @@ from deepfakebench_ext.errors import ConfigError, MediaError
 from deepfakebench_ext.host.frame_paths import parts
 from deepfakebench_ext.media.image import frame_files, is_image_name
 from deepfakebench_ext.types import LABEL_NAMES, Label, Sample
+from deepfakebench_ext.wording import counted
 
 Side = Literal["train", "val"]
 
@@ -79,7 +80,7 @@ def find_leaks(train: Sequence[Sample], val: Sequence[Sample], stores: _Stores |
         val: What is judged on.
         stores: Where a JSON's frames are read, by the name of the dataset; None compares these by name alone.
     """
-    videos = list(_same_videos(train, val))
+    videos = list(_same_videos(train, val, stores or {}))
     known = {leak.keys[1] for leak in videos}
     rest = [sample for sample in val if sample.key not in known]
     return videos + list(_same_contents(train, rest, stores or {}))
@@ -97,7 +98,7 @@ def check_leaks(leaks: Sequence[Leak]) -> None:
 
 def describe(leaks: Sequence[Leak]) -> str:
     """Return the leaks in words, a line each, at most 5 of a kind."""
-    lines = [f"{len(leaks)} leaks in the data:" if len(leaks) != 1 else "1 leak in the data:"]
+    lines = [f"{counted(len(leaks), 'leak')} in the data:"]
     for kind in ("video", "content", "labels"):
         messages = [leak.message for leak in leaks if leak.kind == kind]
         lines += [f"  {message}" for message in messages[:_SHOWN]]
@@ -106,22 +107,23 @@ def describe(leaks: Sequence[Leak]) -> str:
     return "\n".join(lines)
 
 
-def _same_videos(train: Sequence[Sample], val: Sequence[Sample]) -> Iterator[Leak]:
+def _same_videos(train: Sequence[Sample], val: Sequence[Sample], stores: _Stores) -> Iterator[Leak]:
     """One leak for each validation sample of which training has the video."""
     real_path = _RealPaths()
     own: dict[_Identity, Sample] = {}
     around: dict[_Identity, Sample] = {}
     for sample in train:
-        for identity in _identities(sample, real_path):
+        for identity in _identities(sample, real_path, stores):
             own.setdefault(identity, sample)
         for identity in _surroundings(sample, real_path):
             around.setdefault(identity, sample)
     for sample in val:
-        strong, weak = list(_identities(sample, real_path)), list(_surroundings(sample, real_path))
+        strong, weak = list(_identities(sample, real_path, stores)), list(_surroundings(sample, real_path))
         found = [(i, own.get(i) or around.get(i)) for i in strong] + [(i, own.get(i)) for i in weak]
         for identity, other in found:
             if other is not None:
-                message = f"{other.key} (train) and {sample.key} (val) are one video: {identity[0]} {identity[-1]}"
+                same = "come from one place:" if identity[0] == "path" else f"are one video: {identity[0]}"
+                message = f"{other.key} (train) and {sample.key} (val) {same} {identity[-1]}"
                 yield Leak("video", (other.key, sample.key), message)
                 break
 
@@ -141,7 +143,7 @@ class _RealPaths:
         return os.path.join(self._folders[folder], path.name)  # noqa: PTH118 (20,000 names)
 
 
-def _identities(sample: Sample, real_path: _RealPaths) -> Iterator[_Identity]:
+def _identities(sample: Sample, real_path: _RealPaths, stores: _Stores) -> Iterator[_Identity]:
     """What two samples of one video have in common; what it is comes first, its name last."""
     if sample.video is not None:
         yield "video", sample.dataset or "", sample.video
@@ -149,8 +151,11 @@ def _identities(sample: Sample, real_path: _RealPaths) -> Iterator[_Identity]:
         yield "path", real_path(sample.path)
         return
     yield "video", sample.key  # of a dataset: <dataset>/<label>/<video>
-    for folder in {"/".join(parts(frame)[:-1]) for frame in sample.frames}:
+    store = stores.get(sample.dataset or "")
+    for folder, frame in {"/".join(parts(frame)[:-1]): frame for frame in sample.frames}.items():
         yield "folder of frames", folder
+        if isinstance(store, RgbStore):  # as the other side has it that names the folder or its images
+            yield "path", real_path(Path(store.address(frame)).parent)
 
 
 def _surroundings(sample: Sample, real_path: _RealPaths) -> Iterator[_Identity]:

@@ -49,6 +49,7 @@ class Batch:
             a process may get nothing.
         labels: int64 (B,).
         keys: Of the samples, (B).
+        rows: Place of each row in its epoch, over all processes, (B).
         global_rows: Rows planned for the batch over all processes, those that could not be read included. A loss that
             is summed over the rows and divided by this number has the same gradient for any number of processes, once
             theirs are added.
@@ -59,6 +60,7 @@ class Batch:
     pixels: torch.Tensor
     labels: torch.Tensor
     keys: tuple[str, ...]
+    rows: tuple[int, ...]
     global_rows: int
     failures: tuple[Failure, ...]
 
@@ -88,11 +90,15 @@ class Failures:
         """
         for failure in failures:
             if failure.key not in self.first:
-                logger.warning("%s is left out (%s): %s", failure.key, failure.status, failure.reason)
+                logger.warning("a draw of %s is left out (%s): %s", failure.key, failure.status, failure.reason)
                 self.first[failure.key] = failure
             self._counts[failure.status] += 1
             if self._counts[failure.status] > FAILURE_LIMITS[failure.status] * self._planned:
                 raise MediaError(self._too_many(failure.status))
+
+    def keys(self, *, faceless: bool) -> set[str]:
+        """Return the samples that failed for lack of a face, or those that failed otherwise."""
+        return {key for key, failure in self.first.items() if (failure.status == "no_face") == faceless}
 
     def _too_many(self, status: Status) -> str:
         examples = [f"  {failure.key}: {failure.reason}" for failure in self.first.values() if failure.status == status]

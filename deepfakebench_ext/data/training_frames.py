@@ -65,7 +65,11 @@ class Shot:
 
 
 class TrainingFrames:
-    """Reads what a draw takes: one frame for an image detector, one clip for a video detector. Safe in threads."""
+    """Reads what a draw takes: one frame for an image detector, one clip for a video detector. Safe in threads.
+
+    Attributes:
+        faceless: Keys of samples of which a frame was taken whole, for lack of a face.
+    """
 
     def __init__(
         self,
@@ -88,6 +92,7 @@ class TrainingFrames:
         """
         self._clips, self._faces, self._stores = clips, faces, stores
         self._landmarks, self._transform = landmarks, transform
+        self.faceless: set[str] = set()
 
     def read(self, sample: Sample, pick: Pick) -> list[Shot]:
         """Return the frames of one draw.
@@ -210,6 +215,8 @@ class TrainingFrames:
         points = crop.result.landmarks_px
         if self._landmarks and points is None:
             raise Unusable(f"{sample.path}, frame {crop.index}: no landmarks, as no face was found", "no_face")
+        if crop.result.is_full_frame:
+            self.faceless.add(sample.key)
         return Shot(self._transform(crop.result.rgb), points)
 
 

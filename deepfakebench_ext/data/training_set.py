@@ -96,6 +96,16 @@ class TrainingSet:
         self.fingerprint = fingerprint(self.samples)
 
     @property
+    def faceless(self) -> set[str]:
+        """Keys of samples that gave this process frames without a face, left out or taken whole."""
+        return self.failures.keys(faceless=True) | self._frames.faceless
+
+    @property
+    def unreadable(self) -> set[str]:
+        """Keys of samples that gave nothing to this process for another reason."""
+        return self.failures.keys(faceless=False)
+
+    @property
     def rows_per_item(self) -> int:
         """Images or clips that come of one draw: 2 for a real one and the fake made of it, else 1."""
         return 2 if self._config.self_blend else 1
@@ -217,6 +227,8 @@ class TrainingSet:
 
     def _batch(self, part: Slice, loaded: Sequence[_Row | Failure]) -> Batch:
         rows = [row for row in loaded if not isinstance(row, Failure)]
+        places = [part.start + number for number, row in enumerate(loaded) if not isinstance(row, Failure)]
+        each = self.rows_per_item
         failures = tuple(row for row in loaded if isinstance(row, Failure))
         self.failures.add(failures)
         return Batch(
@@ -224,6 +236,7 @@ class TrainingSet:
             pixels=torch.cat([torch.empty(self._shape(0), dtype=torch.uint8), *(pixels for _, pixels, _ in rows)]),
             labels=torch.cat([torch.empty(0, dtype=torch.int64), *(labels for _, _, labels in rows)]),
             keys=tuple(key for key, _, labels in rows for _ in labels),
+            rows=tuple(place * each + row for place in places for row in range(each)),
             global_rows=part.global_items * self.rows_per_item,
             failures=failures,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -58,10 +59,18 @@ class Processes:
             raise ConfigError(f"--device {device!r} is not known to training; allowed are auto, cpu, cuda")
         if device.startswith("cuda") and not torch.cuda.is_available():
             raise ConfigError(f"--device {device}: torch finds no CUDA device; use --device cpu, or auto")
-        self.accelerator: Accelerator = Accelerator(cpu=device == "cpu", log_with=tracker, project_dir=folder)
+        # Processes join each other on CPUs only where accelerate is told that there is nothing else.
+        cpu = device == "cpu" or (device == "auto" and not torch.accelerator.is_available())
+        self.accelerator: Accelerator = Accelerator(cpu=cpu, log_with=tracker, project_dir=folder)
         self.device: torch.device = self.accelerator.device
         self.rank: int = self.accelerator.process_index
         self.count: int = self.accelerator.num_processes
+        started = int(os.environ.get("WORLD_SIZE", "1"))
+        if started != self.count:
+            raise ConfigError(
+                f"{started} processes were started and {self.count} would train on {self.device}; give --device cpu to "
+                "train on all of them, or start one"
+            )
         if precision == "fp16" and self.device.type != "cuda":
             raise ConfigError(f"training.precision: fp16 needs a CUDA device, this is {self.device}; use bf16 or no")
         self._dtype = _DTYPES[precision]
@@ -115,6 +124,12 @@ class Processes:
     def wait(self) -> None:
         """Return when all processes have come here."""
         self.accelerator.wait_for_everyone()
+
+    def leave(self) -> None:
+        """Part from the others, once all have come here; one that is still being talked to must not end."""
+        if self.count > 1:
+            self.wait()
+            torch.distributed.destroy_process_group()
 
 
 def _check_tracker(name: str | None) -> None:

@@ -78,9 +78,9 @@ def set_rates(optimizer: torch.optim.Optimizer, factor: float) -> None:
         group["lr"] = group[BASE_LR] * factor
 
 
-def step_seed(seed: int, step: int, rank: int) -> int:
-    """Return the seed of what the network itself draws in a step (dropout): of nothing but these three numbers."""
+def step_seed(seed: int, *numbers: int) -> int:
+    """Return the seed of what the network itself draws in a step (dropout): of nothing but these numbers."""
     mixed = torch.Generator().manual_seed(seed)
-    for number in (step, rank):
+    for number in numbers:
         mixed.manual_seed(int(torch.randint(2**62, (1,), generator=mixed)) ^ number)
     return int(torch.randint(2**62, (1,), generator=mixed))

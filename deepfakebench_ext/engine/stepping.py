@@ -44,8 +44,9 @@ class Step:
 class Stepper:
     """Trains a detector step by step.
 
-    What the network draws in a step (dropout) depends on the seed, the number of the step and the process alone, so
-    that there is no state of a random generator to be saved.
+    What dropout before the head draws depends on the seed, the step and the place of a row in its epoch, so that it is
+    the same however a batch is shared out. What the backbone itself draws (adapters with dropout) depends on the seed,
+    the step and the process. There is no state of a random generator to be saved.
 
     Attributes:
         optimizer: Of the parameters that are trained now.
@@ -99,7 +100,7 @@ class Stepper:
         loss_sum = weight = 0.0
         for batch in batches:
             if len(batch.keys):
-                losses, weights = self._backward(batch)
+                losses, weights = self._backward(batch, number)
                 loss_sum, weight = loss_sum + float(losses.sum()), weight + float(weights.sum())
                 bad += [key for key, good in zip(batch.keys, losses.isfinite().tolist(), strict=True) if not good]
         counts = (sum(len(batch.keys) for batch in batches), sum(len(batch.failures) for batch in batches))
@@ -110,14 +111,14 @@ class Stepper:
             self._update(totals[1], [key for batch in batches for key in batch.keys], number)
         return Step(totals[0], totals[1], int(totals[2]), int(totals[3]))
 
-    def _backward(self, batch: Batch) -> tuple[Tensor, Tensor]:
+    def _backward(self, batch: Batch, number: int) -> tuple[Tensor, Tensor]:
         """Add the gradients of a batch; return each sample's weighted loss and its weight, both (B,)."""
         device = self.processes.device
         labels = batch.labels.to(device)
         with self._memory(tuple(batch.pixels.shape)):
             images = normalise(batch.pixels.to(device, non_blocking=True), self._preprocess)
             weights = self._weights[labels]
-            losses = sample_losses(self.logits(images), labels, self.recipe) * weights
+            losses = sample_losses(self.logits(images, batch.rows, number), labels, self.recipe) * weights
             total = losses.sum()
             extra = self.tuned.extra_loss()
             if extra is not None:
@@ -132,11 +133,27 @@ class Stepper:
     def _nominal(self) -> int:
         return self.recipe.batch_size * self.recipe.accumulate
 
-    def logits(self, images: Tensor) -> Tensor:
-        """Return two-class logits (B, 2), float32: the head computes in float32 whatever the backbone does."""
+    def logits(self, images: Tensor, rows: Sequence[int], number: int) -> Tensor:
+        """Return two-class logits (B, 2), float32: the head computes in float32 whatever the backbone does.
+
+        Args:
+            images: float32 (B, 3, H, W) or (B, T, 3, H, W), normalised.
+            rows: Place of each in its epoch.
+            number: Steps taken before.
+        """
         with self.processes.autocast():
-            features = self.detector.features({"image": images})
-        return two_class_logits(self.detector.classifier(features.float()), self.detector.report.label_order)
+            features = self.detector.features({"image": images}).float()
+        logits = self.detector.classifier(features, self._kept(features, rows, number))
+        return two_class_logits(logits, self.detector.report.label_order)
+
+    def _kept(self, features: Tensor, rows: Sequence[int], number: int) -> Tensor | None:
+        """Factors (B, D) of the dropout before the head."""
+        share = self.detector.settings.dropout
+        if not share:
+            return None
+        seeds = [step_seed(self.recipe.seed, number, row, 1) for row in rows]  # 1: none of those of the processes
+        drawn = [torch.rand(features.shape[1], generator=torch.Generator().manual_seed(seed)) for seed in seeds]
+        return (torch.stack(drawn) >= share).to(features) / (1 - share)
 
     def _update(self, weight: float, keys: Sequence[str], number: int) -> None:
         parameters, scaler = self.trained, self.processes.scaler

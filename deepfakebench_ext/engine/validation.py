@@ -24,11 +24,13 @@ class Validated:
         figures: Name with its level to figure, of every level.
         value: Of the figure that is watched.
         table: The scores.
+        predictions: What the table was made of, one or more a sample.
     """
 
     figures: dict[str, Figure]
     value: float
     table: ScoreTable = field(repr=False)
+    predictions: Sequence[Prediction] = field(repr=False)
 
 
 class Validator:
@@ -135,4 +137,4 @@ class Validator:
         watched = figures[self.monitor]
         if watched.value is None:
             raise ModelError(f"{self.monitor} of the validation samples is undefined: {watched.reason}")
-        return Validated(figures, watched.value, table)
+        return Validated(figures, watched.value, table, predictions)

@@ -42,7 +42,7 @@ class ProgressLine:
         from tqdm import tqdm
 
         best = ", the best so far" if values["is_best"] else ""
-        lost = f", {values['unreadable']} not readable" if values["unreadable"] else ""
+        lost = f", {values['unreadable']} draws left out" if values["unreadable"] else ""
         loss = "no sample was readable" if values["train_loss"] is None else f"loss {values['train_loss']:.4f}"
         figure = values[f"val_{self._monitor}"]
         tqdm.write(f"epoch {position.epoch + 1}: {loss}{lost}, {self._monitor} {figure:.4f}{best}", file=sys.stderr)

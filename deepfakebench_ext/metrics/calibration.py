@@ -132,15 +132,22 @@ def fit_calibration(method: str, labels: Integers, scores: Floats) -> Calibratio
 
 
 def before_and_after(
-    labels: Integers, scores: Floats, calibration: Calibration, *, level: Level
+    labels: Integers, scores: Floats, calibration: Calibration, *, level: Level, clusters: Integers | None = None
 ) -> Mapping[str, tuple[Figure, Figure]]:
     """AUC, Brier score, log loss and both ECE of the scores as they are, and calibrated: name to both.
+
+    Args:
+        labels: Integers (N,): 0 real, 1 fake.
+        scores: float64 (N,): P(fake) in [0, 1].
+        calibration: The map.
+        level: What one row stands for.
+        clusters: Integers (N,): the video that a frame or clip is from; None where every row stands alone.
 
     Raises:
         ValueError: The arrays are none that figures are made from.
     """
-    before = detailed_figures(labels, scores, level=level)
-    after = detailed_figures(labels, calibration.apply(scores), level=level)
+    before = detailed_figures(labels, scores, level=level, clusters=clusters)
+    after = detailed_figures(labels, calibration.apply(scores), level=level, clusters=clusters)
     return {name: (before[name], after[name]) for name in (f"{level}_{figure}" for figure in COMPARED)}
 
 

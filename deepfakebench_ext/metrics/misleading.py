@@ -8,6 +8,7 @@ import numpy as np
 
 from deepfakebench_ext.metrics.figure import Figure, Floats, Integers, Level, check_arrays
 from deepfakebench_ext.types import FAKE, LABEL_NAMES, REAL, Label
+from deepfakebench_ext.wording import counted
 
 FEW = 20
 """Fewer samples of a class than this give intervals too wide, and too unreliable, to publish."""
@@ -92,8 +93,9 @@ def _few(labels: Integers, clusters: Integers | None, level: Level) -> list[str]
         samples = int(chosen.sum())
         videos = samples if clusters is None else len(np.unique(clusters[chosen]))
         if 0 < videos < FEW:
-            of = f"{samples} {level}s" if clusters is None else f"{samples} {level}s of {videos} videos"
-            warnings.append(f"only {of} are {name}: under {FEW}, figures say little and intervals may be too narrow")
+            of = counted(samples, level) + ("" if clusters is None else f" of {counted(videos, 'video')}")
+            verb = "is" if samples == 1 else "are"
+            warnings.append(f"only {of} {verb} {name}: under {FEW}, figures say little and intervals may be too narrow")
     return warnings
 
 

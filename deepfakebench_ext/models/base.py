@@ -109,13 +109,20 @@ class Detector(nn.Module, ABC):
     def features(self, data_dict: Mapping[str, Any]) -> torch.Tensor:
         """Return (B, D) float32 features of `data_dict['image']`."""
 
-    def classifier(self, features: torch.Tensor) -> torch.Tensor:
+    def classifier(self, features: torch.Tensor, kept: torch.Tensor | None = None) -> torch.Tensor:
         """Return the head's own logits (B, K) for features (B, D), of length 1 before it where the config says so.
 
         The head computes in float32 whatever the backbone does: logits rounded to bfloat16 would tie scores.
+
+        Args:
+            features: float32 (B, D).
+            kept: float32 (B, D), the factors of dropout: 0 or 1 / (1 - p). None draws them, in training mode.
         """
         features = functional.normalize(features, dim=1) if self.settings.l2_normalise else features
-        features = functional.dropout(features, self.settings.dropout, self.training)
+        if kept is None:
+            features = functional.dropout(features, self.settings.dropout, self.training)
+        else:
+            features = features * kept
         logits: torch.Tensor = self.head(features)
         return logits
 

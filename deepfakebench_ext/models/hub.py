@@ -56,8 +56,30 @@ def fetch(repo: str, filename: str, revision: str | None) -> Path | None:
         raise WeightsError(_refused(repo, revision, filename, error)) from error
 
 
+def create_repository(repo: str) -> None:
+    """Make a repository of the hub, private, where it does not exist yet.
+
+    Raises:
+        WeightsError: No such name can be, not logged in, not allowed, or not reachable.
+    """
+    from huggingface_hub import HfApi
+
+    api = HfApi()
+    try:
+        api.whoami()  # the next call says nothing of a token that will not do, where the repository exists
+        api.create_repo(repo, private=True, exist_ok=True)
+    except _failures() as error:
+        raise WeightsError(
+            f"{repo!r} cannot be written on the hub: {_reason(error)}. Run `hf auth login` with a token that may write"
+        ) from error
+
+
 def push_folder(folder: Path, repo: str) -> str:
-    """Upload a folder to a repository of the hub, made private where it does not exist yet; return its address.
+    """Upload a folder to a repository of the hub and return its address.
+
+    Args:
+        folder: What to upload.
+        repo: From `create_repository`.
 
     Raises:
         WeightsError: Not logged in, not allowed, or not reachable.
@@ -66,7 +88,6 @@ def push_folder(folder: Path, repo: str) -> str:
 
     api = HfApi()
     try:
-        api.create_repo(repo, private=True, exist_ok=True)
         api.upload_folder(repo_id=repo, folder_path=folder, commit_message="Add a trained detector")
     except _failures() as error:
         raise WeightsError(

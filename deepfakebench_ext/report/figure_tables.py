@@ -9,6 +9,7 @@ from deepfakebench_ext.metrics.breakdown import Breakdown, Group
 from deepfakebench_ext.metrics.figure import Figure, Level
 from deepfakebench_ext.report.document import Table
 from deepfakebench_ext.summary import LevelSummary, Summary
+from deepfakebench_ext.wording import counted
 
 TITLES = {
     "auc": "AUC",
@@ -74,7 +75,7 @@ def counts_sentence(level: Level, summary: LevelSummary) -> str:
     counts = summary.counts
     unlabelled = f", {counts.unlabelled} without a label" if counts.unlabelled else ""
     return (
-        f"{counts.total} {level}s: {counts.scored} scored ({counts.real} real, {counts.fake} fake{unlabelled}), "
+        f"{counted(counts.total, level)}: {counts.scored} scored ({counts.real} real, {counts.fake} fake{unlabelled}), "
         f"{counts.not_scored} not scored"
     )
 

@@ -40,8 +40,8 @@ h3 { margin-top: 1.75rem; font-size: 1.05rem; } p { max-width: 46rem; }
 .scroll { overflow-x: auto; } table { border-collapse: collapse; font-size: .92rem; margin: .75rem 0; }
 caption { text-align: left; color: var(--soft); padding-bottom: .35rem; }
 th, td { text-align: left; padding: .32rem .9rem .32rem .4rem; border-bottom: 1px solid var(--line);
-  vertical-align: top; overflow-wrap: anywhere; }
-td.short { white-space: nowrap; }
+  vertical-align: top; }
+td { overflow-wrap: anywhere; } td.short { white-space: nowrap; }
 th { background: var(--band); font-weight: 600; } td { font-variant-numeric: tabular-nums; }
 td:first-child { min-width: 9rem; } tr.marked td { background: var(--mark); font-weight: 600; }
 .warning { margin: 1rem 0; padding: .6rem 1rem; border-left: 4px solid var(--warn); background: var(--warn-band);

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from deepfakebench_ext.metrics.figure import Figure
+from deepfakebench_ext.metrics.figure import Figure, Level
 
 _LIMITS = """\
 - The figures are those of the epoch that did best on the validation samples, so they flatter it a little. Judge it on
@@ -35,6 +35,8 @@ class Card:
         datasets: Names of datasets, where known.
         recipe: What was trained and how: name to value.
         figures: On the validation samples.
+        counts: Real and fake ones of them that were scored, by level.
+        reading: The options that read frames as the training did; empty where none is needed.
         scoring: The options that score as the validation did.
         notices: What a reader must know.
         facts: Versions, seed, command.
@@ -52,6 +54,8 @@ class Card:
     datasets: Sequence[str]
     recipe: Mapping[str, Any]
     figures: Mapping[str, Figure]
+    counts: Mapping[Level, tuple[int, int]]
+    reading: str
     scoring: str
     notices: Sequence[str]
     facts: Mapping[str, Any]
@@ -90,6 +94,7 @@ def _summary(card: Card) -> str:
 
 def _use(card: Card) -> str:
     flag = "--image photos/" if card.takes == "image" else "--video videos/"
+    flag = f"{flag} {card.reading}".strip()
     return f"""## Use
 
 ```
@@ -120,8 +125,9 @@ def _recipe(card: Card) -> str:
 def _figures(card: Card) -> str:
     chosen = "" if card.epoch is None else f" Epoch {card.epoch} was best by `{card.monitor}`."
     rows = "\n".join(f"| {name} | {_value(figure)} | {_interval(figure)} |" for name, figure in card.figures.items())
+    counted = "; ".join(f"{real} real and {fake} fake {level}s" for level, (real, fake) in card.counts.items())
     return (
-        f"## Figures on the validation samples\n\n{chosen.strip()} Scored with `{card.scoring}`.\n\n"
+        f"## Figures on the validation samples\n\n{counted}.{chosen} Scored with `{card.scoring}`.\n\n"
         f"| figure | value | 95 % interval |\n|---|---|---|\n{rows}\n"
     )
 

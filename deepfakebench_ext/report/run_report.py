@@ -76,7 +76,7 @@ def write_report(
         How(aggregation=aggregation, bootstrap=Bootstrap() if len(table.scores) <= MOST_BOOTSTRAPPED else None),
         title=title,
         trained=head == "trained",
-        notices=[*notices, *_face_notices(predictions()), *duplicate_files(table, paths)],
+        notices=[*notices, *face_notices(predictions()), *duplicate_files(table, paths)],
     )
     rows = {unit: unit_rows}
     if by_video:
@@ -171,15 +171,15 @@ def _video_rows(videos: Sequence[VideoScore]) -> Iterator[Row]:
         yield number, video.sample, Prediction(video.sample.key, video.score, video.status, video.reason)
 
 
-def _face_notices(predictions: Iterable[Prediction]) -> list[str]:
+def face_notices(predictions: Iterable[Prediction]) -> list[str]:
     """Say what was scored without a face: such scores are the detector's word on something it was not made for."""
-    frames = scored = 0
-    for prediction in predictions:
-        frames += prediction.faceless
-        scored += prediction.faceless > 0 and prediction.score is not None
-    if not frames:
+    without = [prediction for prediction in predictions if prediction.faceless]
+    scored = sum(prediction.score is not None for prediction in without)
+    if not without:
         return []
-    return [f"{frames} frames show no face; {scored} scores rest on such frames, the other frames were left out"]
+    frames = sum(prediction.faceless for prediction in without)
+    left_out = f", {len(without) - scored} frames or clips have no score for it" if scored < len(without) else ""
+    return [f"{frames} frames show no face; {scored} scores rest on such frames{left_out}"]
 
 
 def _labelled(rows: Iterable[Row]) -> tuple[Any, Any]:

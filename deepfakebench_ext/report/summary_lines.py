@@ -33,6 +33,8 @@ def _level_lines(level: Level, summary: LevelSummary) -> Iterator[str]:
             yield _line(name, figure)
     for name, figure in summary.figures.items():
         yield _line(name, figure)
+    if summary.threshold is not None:
+        yield f"{level} threshold {summary.threshold.value:.4f}, {printable(summary.threshold.source)}"
     for breakdown in summary.breakdowns:
         yield from _breakdown_lines(level, breakdown)
     if summary.calibration is not None:

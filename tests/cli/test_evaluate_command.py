@@ -95,7 +95,7 @@ def test_a_file_that_cannot_be_scored_is_exit_code_3_and_named(
     (tiny.photos(tmp_path / "photos", 2) / "real/bad.jpg").write_text("no")
     code, _, err = perf(*detector, "--image", "photos")
     assert code == 3
-    assert "1 inputs could not be scored" in err
+    assert "1 input could not be scored" in err
     assert "bad.jpg" in (tmp_path / "inference_results_huggingface.txt").read_text().split("NOT SCORED")[1]
 
 

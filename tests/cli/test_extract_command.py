@@ -80,14 +80,14 @@ def test_a_video_that_gives_nothing_is_exit_code_three(command: Command, tmp_pat
     arguments = ["--input-dir", "in", "--output-dir", "out", "--fps", 25, "--dataset", "d"]
     code, out, err = command(extract, *arguments)
     assert (code, "5 frames written of 5 decoded" in out) == (3, True)
-    assert "1 videos gave no frame; out/d/extract_report.csv says why" in err
+    assert "1 video gave no frame; out/d/extract_report.csv says why" in err
 
 
 def test_nothing_to_list_is_said(command: Command, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     videos.stamped_video(tmp_path / "in/a.mp4", 2)
     _, out, _ = command(extract, "--input_dir", "in", "--output_dir", "out")
-    assert "1 videos: 0 real, 0 fake, 1 without a label" in out
+    assert "1 video: 0 real, 0 fake, 1 without a label" in out
     assert "no JSON for DeepfakeBench" in out
 
 

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from made_training import environment, values, write_yaml
 
 from deepfakebench_ext.cli.train import train
-from deepfakebench_ext.errors import ConfigError
+from deepfakebench_ext.errors import ConfigError, WeightsError
 
 
 @pytest.fixture(autouse=True)
@@ -68,7 +68,7 @@ def test_a_dry_run_says_what_would_be_done_and_writes_nothing(tmp_path):
     before = sorted(path.name for path in tmp_path.iterdir())
     result = call("--dry_run")
     assert result.exit_code == 0, result.output
-    for words in ("8 real, 8 fake samples", "val: 4 real, 4 fake", "8 steps, 4 an epoch", "GiB"):
+    for words in ("8 real, 8 fake samples", "val: 4 real, 4 fake", "8 steps, 4 an epoch", "MiB"):
         assert words in result.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == before
 
@@ -95,13 +95,51 @@ def test_a_probe_is_the_baseline_row():
     assert "linear probe, the baseline row:\nframe_auc        1.0000" in result.stdout
 
 
+def test_a_probe_says_how_its_line_was_fitted_and_no_step_that_was_not_taken(tmp_path):
+    result = call("--output_dir", "run", "--probe")
+    card = (tmp_path / "run/best/README.md").read_text()
+    assert "| C | `" in card
+    assert "logistic regression" in card
+    assert "training.lr" not in card
+    assert "closed-form fit of the head" in result.stderr
+    assert " steps" not in result.stderr
+
+
+def test_the_card_says_the_whole_recipe_and_every_figure_with_its_interval(tmp_path):
+    assert call("--output_dir", "run").exit_code == 0
+    card = (tmp_path / "run/best/README.md").read_text()
+    for row in (
+        "| training.weight_decay | `0.05` |",
+        '| training.schedule | `"cosine"` |',
+        "| training.dropout | `0.0` |",
+    ):
+        assert row in card
+    assert "4 real and 4 fake frames." in card
+    figures = json.loads((tmp_path / "run/best/figures.json").read_text())
+    assert figures["frame_brier"]["low"] < figures["frame_brier"]["value"] < figures["frame_brier"]["high"]
+
+
+def test_the_printed_command_cuts_faces_as_the_training_did_and_frames_without_one_are_counted(tmp_path):
+    result = call("--output_dir", "run", "--face_detector", "dlib", "--crop", "frame", "--no_face", "full_frame")
+    assert result.exit_code == 0, result.output
+    options = "--face_detector dlib --face_search full --no_face full_frame --crop frame"
+    assert (
+        f"score with: perf_huggingface.py --weights run/best --num_frames 8 {options} --dtype float32" in result.stdout
+    )
+    assert "16 training samples have frames without a face" in result.stderr
+    assert "in validation 8 frames show no face; 8 scores rest on such frames" in result.stderr
+    card = (tmp_path / "run/best/README.md").read_text()
+    assert f"--weights <this folder or hub id> --image photos/ {options}" in card
+    assert "16 training samples have frames without a face" in card
+
+
 def test_what_cannot_be_read_is_counted_and_the_exit_code_says_so(tmp_path):
     made_training.pictures(tmp_path / "more", 24, seed=3)
     (tmp_path / "more/real/003.png").write_bytes(b"no picture")
     sides = ("--train", "more", "--val", "val")
     result = call(*sides, "--output_dir", "run", "--set", "training.epochs=1", data=False)
     assert result.exit_code == 3, result.output
-    assert "1 samples could not be read" in result.stderr
+    assert "not usable: 1 training samples, as said above, and 0 of validation" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -116,6 +154,12 @@ def test_what_cannot_be_read_is_counted_and_the_exit_code_says_so(tmp_path):
         (("--train", "train", "--val", "val", "--device", "tpu"), "--device 'tpu' is not known to training"),
         (("--train", "train", "--val", "val", "--set", "training.precision=fp16"), "fp16 needs a CUDA device"),
         (("--train", "train", "--val", "val", "--set", "training.epoch=3"), "did you mean 'epochs'"),
+        (("--train", "train", "--val", "val", "--set", "lr=3"), r"did you mean training\.lr\?"),
+        (("--train", "train", "--val", "val", "--set", "mode=lora"), r"did you mean tuning\.mode\?"),
+        (
+            ("--train_dataset", "A", "--val_dataset", "A", "--face_detector", "dlib"),
+            "--face_detector means nothing with",
+        ),
         (("--train", "train", "--val", "val", "--kind", "sound"), "--kind 'sound' is not known"),
     ],
 )
@@ -141,6 +185,30 @@ def test_tensorboard_gets_losses_and_figures(tmp_path):
     events.Reload()
     assert len(events.Scalars("train/loss")) == 8
     assert len(events.Scalars("val/frame_auc")) == 2
+
+
+def test_a_push_that_will_be_refused_stops_before_any_work(tmp_path, monkeypatch):
+    from deepfakebench_ext.models import hub
+
+    def refuse(repo: str) -> None:
+        raise WeightsError(f"{repo!r} cannot be written on the hub")
+
+    monkeypatch.setattr(hub, "create_repository", refuse)
+    result = call("--output_dir", "run", "--push_to_hub", "me/detector")
+    assert isinstance(result.exception, WeightsError)
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_best_weights_are_pushed_at_the_end(tmp_path, monkeypatch):
+    from deepfakebench_ext.models import hub
+
+    said = []
+    monkeypatch.setattr(hub, "create_repository", said.append)
+    monkeypatch.setattr(hub, "push_folder", lambda folder, repo: said.append(folder) or f"https://hub/{repo}")
+    result = call("--output_dir", "run", "--push_to_hub", "me/detector")
+    assert result.exit_code == 0, result.output
+    assert [str(each) for each in said] == ["me/detector", "run/best"]
+    assert "pushed to https://hub/me/detector" in result.stdout
 
 
 def test_help_imports_nothing_heavy():
@@ -175,5 +243,5 @@ def test_the_dataset_json_of_deepfakebench_gives_its_splits(tmp_path):
     where = ("--dataset_json_folder", "json", "--rgb_dir", "rgb", "--output_dir", "run")
     result = call("--train_dataset", "Made", "--val_dataset", "Made", *where, data=False)
     assert result.exit_code == 0, (result.output, result.exception)
-    assert "train: 4 real, 4 fake samples (8 videos); 8 real and 8 fake" in result.stderr
+    assert "train: 4 real, 4 fake samples, 8 of them videos" in result.stderr
     assert "val: 2 real, 2 fake samples; best by video_auc" in result.stderr

@@ -140,6 +140,19 @@ def test_videos_of_a_dataset_are_compared_through_its_store(tmp_path: Path, kind
     assert found(train, [replace(train[0], key="Y/v", dataset="Y")]) == [("video", train[0].key, "Y/v")]
 
 
+def test_frames_of_a_dataset_are_known_again_where_a_side_names_their_folder(tmp_path: Path) -> None:
+    images = stored.write_images(tmp_path / "rgb")
+    store = RgbStore(images, tmp_path)
+    (video, *_) = gather_dataset(stored.DATASET, json_folder=stored.write_json(tmp_path / "json", ""), store=store)
+    place = images / video.frames[0].removeprefix("./datasets/rgb/")
+    others = [sample for sample in collect_samples(images, kind="image") if sample.path.parent != place.parent]
+    for same in (Sample("folder", place.parent, video.label), Sample("image", place, video.label)):
+        for sides in ([video], [same]), ([same], [video]):
+            (leak,) = find_leaks(*sides, {stored.DATASET: store})
+            assert (leak.kind, leak.keys) == ("video", (sides[0][0].key, sides[1][0].key))
+    assert others and found(others, [video], **{stored.DATASET: store}) == []
+
+
 def test_one_frame_folder_in_two_datasets_is_one_video(tmp_path: Path) -> None:
     names = ("./datasets/rgb/F/v/000.png", "./datasets/rgb/F/v/001.png")
     one = Sample("A/real/v", tmp_path, 0, dataset="A", frames=names)

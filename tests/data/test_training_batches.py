@@ -70,5 +70,5 @@ def test_a_sample_is_named_once(caplog: pytest.LogCaptureFixture) -> None:
     failures = Failures()
     failures.begin_epoch(100)
     failures.add([Failure("a", "no_face", "first"), Failure("a", "no_face", "second")])
-    assert caplog.messages == ["a is left out (no_face): first"]
+    assert caplog.messages == ["a draw of a is left out (no_face): first"]
     assert failures.first["a"].reason == "first"

@@ -246,7 +246,7 @@ def test_what_cannot_be_read_is_left_out_and_named(tmp_path: Path, caplog: pytes
         labels = {sample.key: sample.label for sample in samples}
         assert [labels[key] for key in keys] == [int(label) for batch in batches for label in batch.labels]
     assert list(data.failures.first) == ["real/3.png"]
-    assert caplog.text.count("real/3.png is left out") == 1
+    assert caplog.text.count("a draw of real/3.png is left out") == 1
 
 
 def test_too_much_that_cannot_be_read_stops_the_training(tmp_path: Path) -> None:

@@ -143,7 +143,7 @@ def scripted(monkeypatch, made, name, found):
     monkeypatch.setattr(
         Validator,
         "__call__",
-        lambda self, detector: Validated({name: Figure(value := next(waiting), "made up")}, value, None),
+        lambda self, detector: Validated({name: Figure(value := next(waiting), "made up")}, value, None, ()),
     )
     return made
 

@@ -68,6 +68,15 @@ def test_calibration_on_one_set_helps_on_another(method):
     assert figures["video_ece_equal_width"][1].value < 0.04 < figures["video_ece_equal_width"][0].value
 
 
+def test_frames_of_one_video_are_no_independent_samples_before_or_after():
+    labels, scores = (np.repeat(each, 10) for each in sample(60))
+    calibration, clusters = fit_calibration("platt", *sample(seed=1)), np.repeat(np.arange(60), 10)
+    before, after = before_and_after(labels, scores, calibration, level="frame", clusters=clusters)["frame_auc"]
+    alone, _ = before_and_after(labels, scores, calibration, level="frame")["frame_auc"]
+    assert before.high - before.low > 2 * (alone.high - alone.low)
+    assert (after.low, after.high) == pytest.approx((before.low, before.high))
+
+
 def test_a_step_that_overshoots_is_shortened_until_the_loss_falls():
     labels, scores = sample(100)
     inputs, start, step = np.stack([to_logits(scores), np.ones(100)]), np.zeros(2), np.array([-800.0, 0.0])

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from deepfakebench_ext.errors import WeightsError
-from deepfakebench_ext.models.hub import push_folder
+from deepfakebench_ext.models.hub import create_repository, push_folder
 
 
 class _Hub(BaseHTTPRequestHandler):
@@ -41,7 +41,10 @@ class _Hub(BaseHTTPRequestHandler):
         return self._answer(200, {})
 
     def do_GET(self) -> None:
-        self._answer(200, {"id": "me/detector", "sha": "0" * 40, "siblings": []})
+        self.server.asked.append(self.path)
+        if self.server.refuses and self.path == "/api/whoami-v2":
+            return self._answer(401, {"error": "Invalid username or password."})
+        return self._answer(200, {"id": "me/detector", "sha": "0" * 40, "siblings": []})
 
     def _answer(self, status: int, values: dict) -> None:
         body = json.dumps(values).encode()
@@ -76,6 +79,8 @@ def hub(monkeypatch):
 def test_the_whole_folder_is_uploaded(hub, tmp_path):
     for name in ("README.md", "config.json", "detector.yaml"):
         (tmp_path / name).write_text("---\ntags:\n- deepfake-detection\n---\n" if name == "README.md" else "{}")
+    create_repository("me/detector")
+    assert hub.asked == ["/api/whoami-v2", "/api/repos/create"]
     assert push_folder(tmp_path, "me/detector") == f"{hub.endpoint}/me/detector"
     assert hub.files == {"README.md", "config.json", "detector.yaml"}
 
@@ -85,3 +90,10 @@ def test_a_refusal_says_how_to_log_in(hub, tmp_path):
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(WeightsError, match=r"'me/detector' could not be written on the hub: .*hf auth login"):
         push_folder(tmp_path, "me/detector")
+    with pytest.raises(WeightsError, match=r"'me/detector' cannot be written on the hub: .*hf auth login"):
+        create_repository("me/detector")
+
+
+def test_a_name_that_no_repository_can_have_is_refused(hub):
+    with pytest.raises(WeightsError, match=r"'a/b/c' cannot be written on the hub"):
+        create_repository("a/b/c")
