@@ -8,6 +8,7 @@ Lines are those of commit 8a4a7bf, under training/.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -69,7 +70,7 @@ def check_keys(name: str, missing: Sequence[str], *, script: str, complete: Sequ
     if not missing:
         return
     parts = [f"{name} lacks what DeepfakeBench's training/{script} reads: {', '.join(missing)}"]
-    if of_model := [f"--set {key}={OF_MODEL[key]}" for key in missing if key in OF_MODEL]:
+    if of_model := [f"--set {shlex.quote(f'{key}={OF_MODEL[key]}')}" for key in missing if key in OF_MODEL]:
         parts.append(f"say what your model was trained with, such as {' '.join(of_model)}, before the script")
     if set(missing) - OF_MODEL.keys():
         parts.append(
