@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from deepfakebench_ext.data.samples import limit_notice
+from deepfakebench_ext.data.samples import limit_notices
 from deepfakebench_ext.data.shared_store import SharedStore
 from deepfakebench_ext.data.stored_frames import FrameStore
 from deepfakebench_ext.errors import ConfigError, ExtError
@@ -162,7 +162,7 @@ def _scoring(detector: Detector, dataset: str, data: HostData, store: FrameStore
 
 
 def _notices(scoring: Scoring, how: How) -> list[str]:
-    limited = [] if how.limit is None else [limit_notice(len(scoring.samples), how.limit, how.seed)]
+    limited = limit_notices(len(scoring.samples), how.limit, how.seed)
     return [*protocol_notices(scoring.detector, how.protocol), *limited]
 
 

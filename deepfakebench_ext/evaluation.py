@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from deepfakebench_ext.data.reading import SampleReader, is_video
+from deepfakebench_ext.data.samples import unlabelled_notices
 from deepfakebench_ext.engine.loader import default_workers
 from deepfakebench_ext.engine.predictor import default_batch_size, predict
 from deepfakebench_ext.engine.run_directory import RunDirectory, digest_samples, fingerprint
@@ -155,6 +156,8 @@ class Scoring:
     def __exit__(self, *error: Any) -> None:
         """Close the run directory; what was scored is kept."""
         self._stack.__exit__(*error)
+        if error[0] is KeyboardInterrupt:
+            logger.warning("stopped; %s keeps what is scored, and the same command goes on", self.folder)
 
     def __iter__(self) -> Iterator[int]:
         """Score batch by batch.
@@ -192,7 +195,11 @@ class Scoring:
             aggregation=aggregation,
             title=self.detector.report.source,
             head="trained" if trained else "untrained",
-            notices=[*([] if trained else [untrained_notice(self.detector)]), *notices],
+            notices=[
+                *([] if trained else [untrained_notice(self.detector)]),
+                *unlabelled_notices(self.samples),
+                *notices,
+            ],
             plots=plots,
         )
         said = (*report.notices, *report.warnings)

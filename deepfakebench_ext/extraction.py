@@ -35,6 +35,7 @@ from deepfakebench_ext.media.sampling import FrameSampling
 from deepfakebench_ext.media.video import backend_name, is_video_name
 from deepfakebench_ext.report.files import atomic_writer, remove_unfinished
 from deepfakebench_ext.types import Sample
+from deepfakebench_ext.wording import counted
 
 logger = logging.getLogger(__name__)
 
@@ -232,6 +233,10 @@ class _Extractor:
             size_bytes=folder_bytes(writer.folders),
             fingerprint=digest,
         )
+        if writer.lost:
+            video = replace(video, reason=f"{counted(len(writer.lost), 'frame')} left out, such as {writer.lost[0]}")
+        elif writer.damage:
+            video = replace(video, reason=writer.damage)
         if not writer.names:
             reason = f"{writer.missed[0]} in {len(writer.missed)} of {writer.decoded} frames"
             video = replace(video, status="no_face", reason=reason)

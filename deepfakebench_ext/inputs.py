@@ -92,6 +92,8 @@ def make_reader(
         frame_interval=frame_interval,
         short_video=short_video,
     )
+    if faces is not None and faces.cache is not None and frames is not None and frames.fps is not None:
+        raise ConfigError("--crop_cache means nothing with --sampling fps, whose crops are not kept; leave it out")
     return Reader(detector.preprocess, frames=frames, clips=clips, faces=faces)
 
 
@@ -158,6 +160,8 @@ def make_face_reader(
     unused = [option for option, value in (("--no_face", no_face), ("--crop", crop)) if value is not None]
     if name == "none" and unused:
         raise ConfigError(f"{', '.join(unused)} means nothing here: without --face_detector frames stay whole")
+    if crop is not None and detector.takes == "image":
+        raise ConfigError(f"--crop means nothing here: {detector.settings.model_name} takes single frames")
     settings = face_settings(
         name,
         output_size(detector.preprocess) or (0, 0),

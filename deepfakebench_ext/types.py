@@ -48,13 +48,14 @@ class Prediction:
         key: The sample's key.
         score: P(fake) in [0, 1], or None when it was not scored.
         status: `ok`, or a word for what went wrong.
-        reason: Empty when `ok`, else a sentence for people.
+        reason: A sentence for people; empty when `ok`, unless the video it is of is damaged.
         index: Number of this frame or clip within its sample, from 0.
         start_s: Presentation time of the frame, or of the clip's first frame, in seconds; None for images.
         end_s: Presentation time of the clip's last frame; None for images and frames.
         planned: Frames that the sampling asked of the whole sample.
-        decoded: Frames of this frame or clip that could be decoded.
-        faceless: Those of them in which no face was found.
+        decoded: Frames decoded for this frame or clip that no earlier clip of the sample has.
+        faceless: Frames of this frame or clip in which no face was found.
+        faceless_before: Those of them that an earlier clip of the sample has too.
     """
 
     key: str
@@ -67,6 +68,7 @@ class Prediction:
     planned: int = 1
     decoded: int = 1
     faceless: int = 0
+    faceless_before: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ class VideoScore:
         sample: The video, or the first of the images that were taken from it.
         score: P(fake) in [0, 1], or None when nothing of it was scored.
         status: `ok` when something of it was scored, else what went wrong with the first frame or clip.
-        reason: Empty when `ok`, else a sentence for people.
+        reason: A sentence for people; empty when `ok`, unless frames of it are lost.
         units_scored: Frames or clips that the score rests on.
         frames_planned: Frames that the sampling asked for.
         frames_decoded: Frames that could be decoded.

@@ -286,3 +286,19 @@ def test_the_records_are_the_only_files_that_no_one_is_to_read(stamped: Path) ->
     beside = {path.name for path in result.folder.iterdir()}
     assert beside == {"real", "fake", "extract_report.csv", frame_store._OURS}
     assert not list((result.folder / frame_store._OURS).glob("*/"))
+
+
+def test_what_is_lost_of_a_video_is_said_beside_what_was_extracted(tmp_path: Path) -> None:
+    folder = tmp_path / "in/real/frames"
+    folder.mkdir(parents=True)
+    for number in range(3):
+        Image.fromarray(videos.stamp(number)).save(folder / f"{number}.png")
+    (folder / "1.png").write_bytes(b"")
+    videos.stamped_video(tmp_path / "whole.mp4", 60, container_options={"movflags": "faststart"})
+    videos.piece(tmp_path / "whole.mp4", tmp_path / "in/real/cut.mp4", 0.0, 0.7)
+    rows = report(extract("in", "out", sampling=THREE))
+    frames = rows["real/frames"]
+    assert frames["status"] == "ok"
+    assert [frames[f"frames_{name}"] for name in ("planned", "decoded", "written")] == ["3", "2", "2"]
+    assert frames["reason"].startswith("1 frame left out, such as ")
+    assert rows["real/cut.mp4"]["reason"].startswith("cut short or damaged: ")

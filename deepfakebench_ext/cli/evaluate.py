@@ -115,9 +115,9 @@ def _run(
     notices: Sequence[str] = (),
 ) -> Evaluation:
     from deepfakebench_ext import evaluation
-    from deepfakebench_ext.data.samples import limit_notice
+    from deepfakebench_ext.data.samples import limit_notices
 
-    limited = [] if said.limit is None else [limit_notice(len(samples), said.limit, said.seed)]
+    limited = limit_notices(len(samples), said.limit, said.seed)
     return evaluation.evaluate(
         detector,
         samples,
@@ -183,7 +183,8 @@ def _check_writable(folder: Path) -> None:
 
 def _say_samples(samples: Sequence[Sample], said: Options) -> None:
     real, fake = (sum(sample.label == label for sample in samples) for label in (REAL, FAKE))
-    chosen = "" if said.limit is None else f" (--limit {said.limit}, balanced, seed {said.seed})"
+    is_chosen = said.limit is not None and len(samples) >= said.limit
+    chosen = f" (--limit {said.limit}, balanced, seed {said.seed})" if is_chosen else ""
     unknown = len(samples) - real - fake
     click.echo(
         f"{counted(len(samples), 'sample')}{chosen}: {real} real, {fake} fake, {unknown} without a label", err=True
@@ -213,7 +214,10 @@ def _finish(results: dict[str | None, Evaluation], as_json: bool) -> None:
 
     # The older tool wrote this one name into the working directory, and scripts look for it there.
     texts = [(result.folder / RESULTS_TEXT).read_bytes() for result in results.values()]
-    write_bytes_atomic(Path(RESULTS_TEXT), b"\n".join(texts))
+    try:
+        write_bytes_atomic(Path(RESULTS_TEXT), b"\n".join(texts))
+    except OutputError as error:
+        click.secho(f"WARNING: {error}. Each stands in its run's folder", err=True, fg="red", bold=True)
     if as_json:
         figures = {name: (result.folder / METRICS).read_text(encoding="utf-8") for name, result in results.items()}
         by_name = {name: json.loads(text) for name, text in figures.items()}

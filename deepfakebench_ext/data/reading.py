@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -36,12 +36,24 @@ class Unit:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Shot:
-    """One frame ready for the network, or without a face and so without pixels."""
+    """One frame ready for the network; or without a face, or unreadable, and so without pixels."""
 
+    index: int
     time_s: float | None
     pixels: torch.Tensor | None
     face_found: bool = True
     reason: str = ""
+    is_unreadable: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Taken:
+    """What the sampling took of a sample: its frames, how many it asked for, how many there are, and what is amiss."""
+
+    shots: Iterable[_Shot]
+    planned: int
+    num_frames: int = 1
+    damage: str = ""
 
 
 class SampleReader(Protocol):
@@ -110,77 +122,103 @@ class Reader:
     def units(self, sample: Sample) -> Iterator[Unit]:
         """Yield the units of a sample, at least one; what cannot be read is a unit that says why."""
         try:
+            taken = self._taken(sample)
             if self._clips is not None:
-                yield from self._clip_units(sample, self._clips)
+                yield from _clip_units(sample, taken, self._clips)
             else:
-                planned = self._frames.num_frames if is_video(sample) else 1
-                for index, shot in enumerate(self._shots(sample)):
-                    yield _unit(sample, index, [shot], planned or 0, shot.pixels)
+                for index, shot in enumerate(taken.shots):
+                    yield Unit(_known(sample, index, [shot], taken), shot.pixels)
         except MediaError as error:
-            yield Unit(Prediction(sample.key, None, "unreadable", str(error), decoded=0), None)
+            planned = self._asked() if is_video(sample) else 1
+            yield Unit(Prediction(sample.key, None, "unreadable", str(error), planned=planned, decoded=0), None)
 
-    def _shots(self, sample: Sample) -> Iterable[_Shot]:
-        """Return the single frames of a sample; by time they come one by one, so that a film fits into memory."""
+    def _asked(self) -> int:
+        """How many frames are asked of a long video; 0 where that hangs on its length."""
+        if self._clips is not None:
+            return self._clips.clip_len * self._clips.num_clips
+        return self._frames.num_frames or 0
+
+    def _taken(self, sample: Sample) -> _Taken:
+        """Return the frames of a sample; by time they come one by one, so that a film fits into memory."""
         path, fps, faces = sample.path, self._frames.fps, self._faces
         if not is_video(sample):
-            return (
-                [self._whole(Frame(read_rgb(path), 0, None))] if faces is None else self._cut(faces.image(path).frames)
-            )
-        if fps is not None:
-            return (
-                map(self._whole, frames_at_rate(path, fps))
-                if faces is None
-                else self._cut(faces.frames_at_rate(path, fps))
-            )
+            if faces is None:
+                return _Taken([self._whole(Frame(read_rgb(path), 0, None))], 1)
+            return _Taken(self._cut(faces.image(path).frames), 1)
+        if self._clips is None and fps is not None:
+            if faces is None:
+                return _Taken(map(self._whole, frames_at_rate(path, fps)), 0)
+            return _Taken(self._cut(faces.frames_at_rate(path, fps)), 0)
         if faces is None:
-            return sampled(path, self._frames.indices, self._whole).items
-        return self._cut(faces.frames(path, self._frames).frames)
+            done = sampled(path, self._indices, self._whole, lost=_lost)
+            return self._found(done.items, done.num_frames, done.scan.num_frames, done.damage)
+        crops = faces.frames(path, self._frames) if self._clips is None else faces.clips(path, self._clips)
+        about = crops.info
+        return self._found(self._cut(crops.frames), about["num_frames"], about["scanned"], about["damage"])
 
-    def _clip_units(self, sample: Sample, sampling: ClipSampling) -> Iterator[Unit]:
-        planned = sampling.clip_len * sampling.num_clips
-        if self._faces is None:
-            done = sampled(sample.path, lambda n: [i for clip in sampling.clips(n) for i in clip], self._whole)
-            shots, num_frames = list(done.items), done.num_frames
-        else:
-            crops = self._faces.clips(sample.path, sampling)
-            shots, num_frames = list(self._cut(crops.frames)), int(crops.info["num_frames"])
-        if not shots:
-            reason = f"{num_frames} frames, and a clip spans {sampling.span}; --short_video repeat_last or wrap"
-            yield Unit(Prediction(sample.key, None, "too_short", reason, planned=planned, decoded=0), None)
-        for index, clip in enumerate(_chunks(shots, sampling.clip_len)):
-            pixels = [shot.pixels for shot in clip if shot.pixels is not None]
-            whole = torch.stack(pixels) if len(pixels) == len(clip) else None
-            yield _unit(sample, index, clip, planned, whole)
+    def _indices(self, num_frames: int) -> Sequence[int]:
+        if self._clips is None:
+            return self._frames.indices(num_frames)
+        return [index for clip in self._clips.clips(num_frames) for index in clip]
+
+    def _found(self, shots: Iterable[_Shot], num_frames: int, promised: int, damage: str) -> _Taken:
+        planned = self._asked() if self._clips is None else len(set(self._indices(promised)))
+        return _Taken(shots, planned, num_frames, damage)
 
     def _whole(self, frame: Frame) -> _Shot:
-        return _Shot(frame.time_s, resize_and_crop(frame.rgb, self.preprocess))
+        return _Shot(frame.index, frame.time_s, resize_and_crop(frame.rgb, self.preprocess))
 
     def _cut(self, crops: Iterable[CachedFrame]) -> Iterator[_Shot]:
         for crop in crops:
-            if isinstance(crop.result, Miss):
-                yield _Shot(crop.pts_s, None, False, crop.result.reason)
+            result = crop.result
+            if isinstance(result, Miss):
+                yield _Shot(crop.index, crop.pts_s, None, False, result.reason, result.is_unreadable)
             else:
-                yield _Shot(crop.pts_s, resize_and_crop(crop.result.rgb, self.preprocess), crop.result.face_found)
+                yield _Shot(crop.index, crop.pts_s, resize_and_crop(result.rgb, self.preprocess), result.face_found)
 
 
-def _unit(sample: Sample, index: int, shots: Sequence[_Shot], planned: int, pixels: torch.Tensor | None) -> Unit:
-    missed = [shot.reason for shot in shots if shot.pixels is None]
-    reason = (
-        "" if not missed else missed[0] if len(shots) == 1 else f"{missed[0]} in {len(missed)} of {len(shots)} frames"
-    )
-    known = Prediction(
+def _lost(index: int, error: MediaError) -> _Shot:
+    return _Shot(index, None, None, reason=str(error), is_unreadable=True)
+
+
+def _clip_units(sample: Sample, taken: _Taken, sampling: ClipSampling) -> Iterator[Unit]:
+    shots, seen = list(taken.shots), set[int]()
+    if not shots:
+        reason = f"{taken.num_frames} frames, and a clip spans {sampling.span}; --short_video repeat_last or wrap"
+        yield Unit(Prediction(sample.key, None, "too_short", reason, planned=sampling.span, decoded=0), None)
+    for index, clip in enumerate(_chunks(shots, sampling.clip_len)):
+        pixels = [shot.pixels for shot in clip if shot.pixels is not None]
+        known = _known(sample, index, clip, taken, seen)
+        yield Unit(known, torch.stack(pixels) if len(pixels) == len(clip) else None)
+        seen.update(shot.index for shot in clip)
+
+
+def _known(sample: Sample, index: int, shots: Sequence[_Shot], taken: _Taken, seen: Collection[int] = ()) -> Prediction:
+    """What is known of a frame or clip before it is scored; `seen` are the frames that earlier clips have."""
+    missed = [shot for shot in shots if shot.pixels is None]
+    lost = [shot for shot in missed if shot.is_unreadable]
+    there = {shot.index: shot.face_found for shot in shots if not shot.is_unreadable}
+    faceless = [number for number, found in there.items() if not found]
+    times_s = [shot.time_s for shot in shots if shot.time_s is not None]
+    return Prediction(
         sample.key,
         None,
-        "no_face" if missed else "ok",
-        reason,
+        "unreadable" if lost else "no_face" if missed else "ok",
+        _in_words([shot.reason for shot in lost or missed], len(shots)) or taken.damage,
         index=index,
-        start_s=shots[0].time_s,
-        end_s=shots[-1].time_s if len(shots) > 1 else None,
-        planned=planned,
-        decoded=len(shots),
-        faceless=sum(not shot.face_found for shot in shots),
+        start_s=min(times_s, default=None),
+        end_s=max(times_s, default=None) if len(shots) > 1 else None,
+        planned=taken.planned,
+        decoded=sum(number not in seen for number in there),
+        faceless=len(faceless),
+        faceless_before=sum(number in seen for number in faceless),
     )
-    return Unit(known, pixels)
+
+
+def _in_words(reasons: Sequence[str], num_shots: int) -> str:
+    if not reasons or num_shots == 1:
+        return "".join(reasons)
+    return f"{reasons[0]} in {len(reasons)} of {num_shots} frames"
 
 
 def _chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import difflib
+import logging
 import os
 import stat
 from collections import Counter
@@ -19,10 +20,18 @@ from deepfakebench_ext.errors import ConfigError
 from deepfakebench_ext.media.image import IMAGE_SUFFIXES, is_image_name
 from deepfakebench_ext.media.video import VIDEO_SUFFIXES, is_video_name
 from deepfakebench_ext.types import Label, Sample
+from deepfakebench_ext.wording import counted
 from deepfakebench_ext.words import claims
 
 Kind = Literal["image", "video"]
 
+logger = logging.getLogger(__name__)
+
+# Pictures and films; whoever gives a folder may think that they are scored.
+_LEFT_ASIDE = VIDEO_SUFFIXES | {
+    *(".avif", ".gif", ".heic", ".heif", ".j2k", ".jfif", ".jp2", ".jpe", ".jxl", ".ppm", ".pgm", ".tga"),
+    *(".arw", ".cr2", ".cr3", ".dng", ".nef", ".orf", ".raw", ".rw2"),
+}
 _MANIFEST_COLUMNS = ("path", "label", "video", "dataset", "method")
 # "1.0" is what pandas writes for 1 in a column with gaps.
 _MANIFEST_LABELS: dict[str, Label | None] = {"": None, "0": 0, "0.0": 0, "1": 1, "1.0": 1}
@@ -47,6 +56,8 @@ def collect_samples(path: Path, *, kind: Kind) -> list[Sample]:
     found = [(parts, names) for parts, names in _walk(path, (), frozenset(), kind, others) if names]
     if not found:
         raise ConfigError(f"{path} holds no {_wanted(kind)}; it holds {_counted(others)}.{_other_kind(others, kind)}")
+    if aside := {suffix: count for suffix, count in others.items() if suffix in _LEFT_ASIDE}:
+        logger.warning("%s: left aside, as no %s: %s", path, _wanted(kind), _counted(aside))
     labels = [label_of(parts, root=path) for parts, _ in found]
     if all(label is None for label in labels):
         labels = [label_above(path)] * len(found)
@@ -101,9 +112,22 @@ def limit_samples(samples: Sequence[Sample], n: int, seed: int) -> list[Sample]:
     return [samples[int(at)] for at in sorted(np.concatenate(drawn).astype(int))]
 
 
-def limit_notice(count: int, limit: int, seed: int) -> str:
-    """Return the warning that goes with figures of samples that `limit_samples` chose."""
-    return f"--limit {limit}: {count} samples chosen by seed {seed}, balanced over the labels"
+def limit_notices(count: int, limit: int | None, seed: int) -> list[str]:
+    """Return the warning that goes with figures of `count` samples, where `limit_samples` had a choice."""
+    if limit is None or count < limit:
+        return []
+    return [f"--limit {limit}: {counted(count, 'sample')} chosen by seed {seed}, balanced over the labels"]
+
+
+def unlabelled_notices(samples: Sequence[Sample]) -> list[str]:
+    """Return the warning that some samples are in no figure, where others have a label."""
+    without = [sample.key for sample in samples if sample.label is None]
+    if not without or len(without) == len(samples):
+        return []
+    return [
+        f"{len(without)} of {len(samples)} samples have no label and are in no figure, such as {without[0]}: no "
+        "directory of theirs says real or fake; --manifest can"
+    ]
 
 
 def _walk(
@@ -287,5 +311,9 @@ def _wanted(kind: Kind) -> str:
 
 def _other_kind(suffixes: Iterable[str], kind: Kind) -> str:
     """The hint that the other option takes what is there."""
-    option, known = ("--image", IMAGE_SUFFIXES) if kind == "video" else ("--video", VIDEO_SUFFIXES)
-    return f" Give it to {option}" if any(suffix in known for suffix in suffixes) else ""
+    hint, known = (
+        (" Give it to --video", VIDEO_SUFFIXES)
+        if kind == "image"
+        else (" Single images are for an image detector and --image", IMAGE_SUFFIXES)
+    )
+    return hint if any(suffix in known for suffix in suffixes) else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -76,11 +76,12 @@ class StoredReader:
         if not sample.frames:
             raise ValueError(f"{sample.key} lists no frames; it is not from a dataset JSON")
         groups = self._groups(len(sample.frames))
-        planned = sum(map(len, groups))
+        planned, seen = len({at for group in groups for at in group}), set[int]()
         if not groups:
             yield self._too_short(sample)
         for index, group in enumerate(groups):
-            yield self._unit(sample, index, [sample.frames[at] for at in group], planned)
+            yield self._unit(sample, index, group, planned, seen)
+            seen.update(group)
 
     def _groups(self, num_frames: int) -> Sequence[Sequence[int]]:
         if isinstance(self._sampling, DeepfakeBenchSampling):
@@ -89,21 +90,22 @@ class StoredReader:
             return self._sampling.clips(num_frames)
         return [(index,) for index in self._sampling.indices(num_frames)]
 
-    def _unit(self, sample: Sample, index: int, frames: Sequence[str], planned: int) -> Unit:
-        pixels, reasons = [], []
-        for frame in frames:
+    def _unit(self, sample: Sample, index: int, places: Sequence[int], planned: int, seen: Collection[int]) -> Unit:
+        pixels, reasons, read = [], [], set[int]()
+        for at in places:
             try:
-                pixels.append(resize_and_crop(self._store.read(frame), self.preprocess))
+                pixels.append(resize_and_crop(self._store.read(sample.frames[at]), self.preprocess))
+                read.add(at)
             except MediaError as error:
                 reasons.append(str(error))
         known = Prediction(
             sample.key,
             None,
             "unreadable" if reasons else "ok",
-            _in_words(reasons, len(frames)),
+            _in_words(reasons, len(places)),
             index=index,
             planned=planned,
-            decoded=len(pixels),
+            decoded=len(read.difference(seen)),
         )
         if reasons:
             return Unit(known, None)

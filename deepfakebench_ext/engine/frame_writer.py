@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from deepfakebench_ext.engine.frame_store import writing
+from deepfakebench_ext.errors import MediaError
 from deepfakebench_ext.faces.crop import FaceCrop, Miss, crop_frame
 from deepfakebench_ext.faces.reader import FaceReader
 from deepfakebench_ext.media.sampling import FrameSampling
@@ -24,7 +25,9 @@ class FrameWriter:
     Attributes:
         folders: Of the frames and of the landmarks; there as soon as something is in them.
         names: Of the files written, ascending by the frame's number.
-        missed: Why there is none, of each frame that was left out.
+        missed: Why there is none, of each frame that shows no face.
+        lost: Why there is none, of each frame that cannot be read.
+        damage: What is amiss with the file, as far as it was seen.
         decoded: Frames that were looked at.
         faceless: Those of them in which no face was found.
     """
@@ -37,7 +40,7 @@ class FrameWriter:
             faces: What cuts frames to the face; None leaves them whole.
             stop: Set from another thread, to give up at the next frame.
         """
-        self._faces, self._stop = faces, stop
+        self._faces, self._stop, self.damage = faces, stop, ""
         self.folders = (folder / "frames", folder / "landmarks")
         self._begin()
 
@@ -47,6 +50,7 @@ class FrameWriter:
                 shutil.rmtree(folder)
         self.names: list[str] = []
         self.missed: list[str] = []
+        self.lost: list[str] = []
         self.decoded = self.faceless = 0
 
     def write(self, path: Path, sampling: FrameSampling) -> bool:
@@ -58,7 +62,9 @@ class FrameWriter:
             CancelledError: `stop` was set.
         """
         if sampling.fps is None:
-            return sampled(path, lambda num_frames: self._plan(sampling, num_frames), self._take).replanned
+            done = sampled(path, lambda n: self._plan(sampling, n), self._take, lost=self._lose)
+            self.damage = done.damage
+            return done.replanned
         for frame in frames_at_rate(path, sampling.fps):
             self._take(frame)
         return False
@@ -81,6 +87,9 @@ class FrameWriter:
         self.faceless += not result.face_found
         with writing(self.folders[0]):
             self._write(frame.index, result)
+
+    def _lose(self, index: int, error: MediaError) -> None:
+        self.lost.append(str(error))
 
     def _cut(self, rgb: RGB) -> FaceCrop | Miss:
         if self._faces is None:

@@ -44,9 +44,11 @@ class Miss:
 
     Attributes:
         reason: For people.
+        is_unreadable: Whether there is no frame to look for a face in.
     """
 
     reason: str
+    is_unreadable: bool = False
 
 
 def crop_frame(rgb: RGB, detector: FaceDetector, settings: FaceSettings) -> FaceCrop | Miss:

@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from deepfakebench_ext.errors import ConfigError
+from deepfakebench_ext.errors import ConfigError, MediaError
 from deepfakebench_ext.faces.cache import CachedCrops, CachedFrame, CropCache
-from deepfakebench_ext.faces.crop import crop_frame, crop_frames
+from deepfakebench_ext.faces.crop import Miss, crop_frame, crop_frames
 from deepfakebench_ext.faces.detect import FaceDetector
 from deepfakebench_ext.faces.settings import FaceSettings, NoFace, open_detector
 from deepfakebench_ext.media.image import frame_files, read_rgb
 from deepfakebench_ext.media.sampling import ClipSampling, FrameSampling
-from deepfakebench_ext.media.video import Frame, frames_at_rate, sampled
+from deepfakebench_ext.media.video import Frame, Sampled, frames_at_rate, sampled
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +51,15 @@ class FaceReader:
         return self._kept(path, self.for_images, {"image": True}, make)
 
     def frames(self, path: Path, sampling: FrameSampling) -> CachedCrops:
-        """Return the crops of the sampled frames of a video.
+        """Return the crops of the sampled frames of a video; what is known of the file in `info`.
 
         Raises:
             MediaError: The video cannot be read.
         """
 
         def make() -> CachedCrops:
-            return CachedCrops(sampled(path, sampling.indices, self._frame).items)
+            done = sampled(path, sampling.indices, self._frame, lost=_lost)
+            return CachedCrops(done.items, _about(done))
 
         return self._kept(path, self.for_videos, sampling.to_dict(), make)
 
@@ -71,7 +72,7 @@ class FaceReader:
         return map(self._frame, frames_at_rate(path, fps))
 
     def clips(self, path: Path, sampling: ClipSampling) -> CachedCrops:
-        """Return the crops of all clips of a video, one clip after the other; `num_frames` in `info`.
+        """Return the crops of all clips of a video, one clip after the other.
 
         Raises:
             MediaError: The video cannot be read.
@@ -79,8 +80,8 @@ class FaceReader:
 
         def make() -> CachedCrops:
             cutter = _ClipCutter(sampling, self.detector, self.for_videos)
-            done = sampled(path, cutter.plan, cutter.take)
-            return CachedCrops(cutter.frames(), {"num_frames": done.num_frames})
+            done = sampled(path, cutter.plan, cutter.take, lost=cutter.lose)
+            return CachedCrops(cutter.frames(), _about(done))
 
         return self._kept(path, self.for_videos, sampling.to_dict(), make)
 
@@ -96,8 +97,17 @@ class FaceReader:
         crops = self.cache.get(key)
         if crops is None:
             crops = make()
-            self.cache.put(key, crops)
+            if not any(isinstance(frame.result, Miss) and frame.result.is_unreadable for frame in crops.frames):
+                self.cache.put(key, crops)
         return crops
+
+
+def _about(done: Sampled[Any]) -> dict[str, int | str]:
+    return {"num_frames": done.num_frames, "scanned": done.scan.num_frames, "damage": done.damage}
+
+
+def _lost(index: int, error: MediaError) -> CachedFrame:
+    return CachedFrame(index, None, Miss(str(error), is_unreadable=True))
 
 
 class _ClipCutter:
@@ -107,19 +117,27 @@ class _ClipCutter:
         self._sampling, self._detector, self._settings = sampling, detector, settings
         self._clips: Sequence[tuple[int, ...]] = ()
         self._held: dict[int, Frame] = {}
+        self._lost: dict[int, CachedFrame] = {}
         self._cut: dict[int, list[CachedFrame]] = {}
 
     def plan(self, num_frames: int) -> tuple[int, ...]:
         """Begin anew for a video of so many frames."""
         self._clips = self._sampling.clips(num_frames)
-        self._held, self._cut = {}, {}
+        self._held, self._lost, self._cut = {}, {}, {}
         return tuple(index for clip in self._clips for index in clip)
 
     def take(self, frame: Frame) -> None:
         self._held[frame.index] = frame
+        self._settle(frame.index)
+
+    def lose(self, index: int, error: MediaError) -> None:
+        self._lost[index] = _lost(index, error)
+        self._settle(index)
+
+    def _settle(self, last: int) -> None:
         for number, clip in enumerate(self._clips):
-            if max(clip) == frame.index:
-                self._cut[number] = self._crops([self._held[index] for index in clip])
+            if max(clip) == last:
+                self._cut[number] = self._crops(clip)
         needed = [min(clip) for number, clip in enumerate(self._clips) if number not in self._cut]
         for index in [index for index in self._held if not needed or index < min(needed)]:
             del self._held[index]
@@ -127,9 +145,11 @@ class _ClipCutter:
     def frames(self) -> tuple[CachedFrame, ...]:
         return tuple(frame for number in range(len(self._clips)) for frame in self._cut[number])
 
-    def _crops(self, clip: Sequence[Frame]) -> list[CachedFrame]:
-        results = crop_frames([frame.rgb for frame in clip], self._detector, self._settings)
-        return [CachedFrame(f.index, f.time_s, result) for f, result in zip(clip, results, strict=True)]
+    def _crops(self, clip: Sequence[int]) -> list[CachedFrame]:
+        frames = [self._held[index] for index in clip if index in self._held]
+        results = iter(crop_frames([frame.rgb for frame in frames], self._detector, self._settings) if frames else ())
+        found = iter([CachedFrame(frame.index, frame.time_s, next(results)) for frame in frames])
+        return [self._lost[index] if index in self._lost else next(found) for index in clip]
 
 
 def face_reader(settings: FaceSettings, no_face: NoFace | None, cache: CropCache | None) -> FaceReader | None:

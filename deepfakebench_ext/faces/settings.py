@@ -19,7 +19,7 @@ NoFace = Literal["skip", "full_frame"]
 Per = Literal["frame", "clip"]
 
 # To be raised by whoever changes what the same settings cut, so that caches and runs of before are not taken for it.
-_RULES = 1
+_RULES = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +97,10 @@ def face_settings(
         raise ConfigError(f"--landmark_model is read by --face_detector dlib, not by {detector}; leave one of them out")
     if search == "coarse" and detector != "dlib":
         raise ConfigError(f"--face_search coarse is for --face_detector dlib, not for {detector}; leave it out")
-    if (face_model is not None) != (detector == "yunet"):
-        raise ConfigError(
-            f"--face_detector {detector} with --face_model {face_model}: yunet needs it, no other takes it"
-        )
+    if detector == "yunet" and face_model is None:
+        raise ConfigError("--face_detector yunet needs its network: --face_model FILE.onnx")
+    if detector != "yunet" and face_model is not None:
+        raise ConfigError(f"--face_model is read by --face_detector yunet, not by {detector}; leave one of them out")
     return FaceSettings(
         detector=detector,
         size_px=size_px,

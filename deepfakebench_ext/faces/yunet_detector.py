@@ -30,6 +30,7 @@ class YuNetDetector:
         check_model_file(face_model, "--face_model")
         self._path = face_model
         self._local = threading.local()
+        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)  # it warns in each thread that it has no GPU
         try:
             self.detect(np.zeros((64, 64, 3), np.uint8))
         except cv2.error as error:

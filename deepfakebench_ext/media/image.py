@@ -163,6 +163,8 @@ def _orientation(image: Image.Image) -> int:
 def _what_it_is(path: Path) -> str:
     with path.open("rb") as file:
         head = file.read(24)
+    if head.startswith((b"II*\0", b"MM\0*")):
+        return "a TIFF of a kind that is not read, such as one of floats; save it with 8 or 16 bits"
     return f"not a JPEG, PNG, BMP, TIFF, WebP or GIF image; it begins with {head!r}" if head else "the file is empty"
 
 

@@ -30,14 +30,16 @@ _ONE_THREAD = [cv2.CAP_PROP_N_THREADS, 1]
 _opening = threading.Lock()
 
 
-def packet_times(path: Path) -> list[float]:
+def packet_times(path: Path) -> tuple[list[float], bool]:
     """Presentation times of all frames that can be decoded, in seconds, sorted. Decodes, since OpenCV cannot demux.
+
+    Also returns False, as OpenCV does not tell the end of a file from damage.
 
     Raises:
         MediaError: Not a video.
     """
     clock = Clock()
-    return [clock.seconds(picture.time_s) for picture in pictures(path)]
+    return [clock.seconds(picture.time_s) for picture in pictures(path)], False
 
 
 def pictures(path: Path) -> Iterator[Picture]:

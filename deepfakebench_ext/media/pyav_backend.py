@@ -31,19 +31,21 @@ _OPTIONS = {"format_whitelist": _FORMATS, "protocol_whitelist": "file"}
 _THREADS = 2
 
 
-def packet_times(path: Path) -> list[float]:
+def packet_times(path: Path) -> tuple[list[float], bool]:
     """Presentation times of the frames that ought to be decodable, in seconds, sorted. Nothing is decoded.
 
-    Left out are packets that an edit list discards, and those before the first keyframe, in the file or on screen.
+    Left out are packets that an edit list discards, and those before the first keyframe, in the file or on screen. Also
+    returns whether the file breaks off within a packet, or cannot be read on.
 
     Raises:
         MediaError: Not a video.
     """
     with _opened(path) as (container, stream):
         census = _Census()
-        for packet in _packets(container, stream):
+        for packet in _packets(container, stream, census):
             census.add(packet)
-        return [pts * float(stream.time_base or 0) for pts in sorted(census.decodable())]
+        times_s = [pts * float(stream.time_base or 0) for pts in sorted(census.decodable())]
+        return times_s, census.breaks_off
 
 
 def pictures(path: Path) -> Iterator[Picture]:
@@ -70,14 +72,20 @@ def pictures(path: Path) -> Iterator[Picture]:
 
 
 class _Census:
-    """Presentation timestamps of the packets of one stream, to count what can be decoded of it."""
+    """Presentation timestamps of the packets of one stream, to count what can be decoded of it.
+
+    Attributes:
+        breaks_off: Whether a packet was not whole, or one could not be read.
+    """
 
     def __init__(self) -> None:
+        self.breaks_off = False
         self._timestamps: list[int] = []
         self._first_key: tuple[int, int] | None = None
 
     def add(self, packet: Packet[VideoStream]) -> None:
         timestamp = (packet.dts if packet.pts is None else packet.pts) or 0
+        self.breaks_off |= packet.is_corrupt
         if packet.is_keyframe and self._first_key is None:
             self._first_key = (len(self._timestamps), timestamp)
         if not packet.is_discard:
@@ -112,7 +120,7 @@ class _Decoding:
             stream.codec_context.thread_count = self._threads
             # AVI counts frames and has no presentation times; what FFmpeg makes up for them is not even ascending.
             by_dts = container.format.name == "avi"
-            for packet in _packets(container, stream):
+            for packet in _packets(container, stream, census):
                 census.add(packet)
                 for frame in self._frames(stream, packet):
                     decoded += 1
@@ -161,13 +169,14 @@ def _video_stream(container: InputContainer, path: Path) -> VideoStream:
     return stream
 
 
-def _packets(container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
+def _packets(container: InputContainer, stream: VideoStream, census: _Census) -> Iterator[Packet[VideoStream]]:
     """Packets that hold something, up to the end or to where the file cannot be read on, as the ffmpeg tool does."""
     packets = container.demux(stream)
     while True:
         try:
             packet = next(packets, None)
         except av.error.FFmpegError:
+            census.breaks_off = True
             return
         if packet is None:
             return

@@ -53,10 +53,12 @@ class Scan:
     Attributes:
         num_frames: Frames that ought to be decodable. Damage shows only in decoding.
         times_s: Their presentation times in seconds after the first, ascending; None for folders of images.
+        breaks_off: Whether the file is seen to end in the middle of a frame, or cannot be read on.
     """
 
     num_frames: int
     times_s: tuple[float, ...] | None
+    breaks_off: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +69,25 @@ class Sampled(Generic[T]):
         indices: The plan, as it was carried out.
         items: One for each index; frames that the plan names twice share theirs.
         num_frames: Frames of the video that the plan was made for.
-        scanned: Frames that the file had promised.
+        scan: What the file had promised.
     """
 
     indices: tuple[int, ...]
     items: tuple[T, ...]
     num_frames: int
-    scanned: int
+    scan: Scan
 
     @property
     def replanned(self) -> bool:
         """Whether fewer frames could be decoded than the first plan was made for."""
-        return self.num_frames != self.scanned
+        return self.num_frames != self.scan.num_frames
+
+    @property
+    def damage(self) -> str:
+        """What is amiss with the file, as far as it was seen; empty where nothing is."""
+        if not (self.replanned or self.scan.breaks_off):
+            return ""
+        return f"cut short or damaged: frames were taken of the first {self.num_frames}, which can be decoded"
 
 
 def is_video_name(name: str) -> bool:
@@ -102,10 +111,10 @@ def scan(path: Path, *, backend: Backend | None = None) -> Scan:
     if path.is_dir():
         return Scan(len(frame_files(path)), None)
     check_file(path)
-    times_s = _backend(backend).packet_times(path)
+    times_s, breaks_off = _backend(backend).packet_times(path)
     if not times_s:
         raise _no_frame(path)
-    return Scan(len(times_s), tuple(time_s - times_s[0] for time_s in times_s))
+    return Scan(len(times_s), tuple(time_s - times_s[0] for time_s in times_s), breaks_off)
 
 
 def read_frames(path: Path, indices: Sequence[int], *, backend: Backend | None = None) -> Iterator[Frame]:
@@ -156,6 +165,7 @@ def sampled(
     plan: Callable[[int], Sequence[int]],
     transform: Callable[[Frame], T],
     *,
+    lost: Callable[[int, MediaError], T] | None = None,
     backend: Backend | None = None,
 ) -> Sampled[T]:
     """Return `transform` of the frames that `plan` asks for, given how many there are.
@@ -167,14 +177,17 @@ def sampled(
         path: A video file or a folder of images.
         plan: From a number of frames to indices below it, in any order, repetitions allowed. May be empty.
         transform: Called once for each frame, in ascending order, so that one whole frame is in memory at a time.
+        lost: Called in its place for an image of a folder that cannot be read; None, or not one that can, is an error.
         backend: For tests; None takes what is installed.
 
     Raises:
         MediaError: Not a video, or no frame of it can be decoded.
     """
-    promised = scan(path, backend=backend).num_frames
+    promised = scan(path, backend=backend)
+    if lost is not None and path.is_dir():
+        return _of_folder(path, tuple(plan(promised.num_frames)), transform, lost, promised)
     try:
-        return _carried_out(path, plan, promised, promised, transform, backend)
+        return _carried_out(path, plan, promised.num_frames, promised, transform, backend)
     except EndOfVideo as end:
         return _carried_out(path, plan, end.decoded, promised, transform, backend)
 
@@ -183,13 +196,36 @@ def _carried_out(
     path: Path,
     plan: Callable[[int], Sequence[int]],
     num_frames: int,
-    scanned: int,
+    promised: Scan,
     transform: Callable[[Frame], T],
     backend: Backend | None,
 ) -> Sampled[T]:
     indices = tuple(plan(num_frames))
     done = {frame.index: transform(frame) for frame in read_frames(path, indices, backend=backend)}
-    return Sampled(indices, tuple(done[index] for index in indices), num_frames, scanned)
+    return Sampled(indices, tuple(done[index] for index in indices), num_frames, promised)
+
+
+def _of_folder(
+    path: Path,
+    indices: tuple[int, ...],
+    transform: Callable[[Frame], T],
+    lost: Callable[[int, MediaError], T],
+    promised: Scan,
+) -> Sampled[T]:
+    files = frame_files(path)
+    done: dict[int, T] = {}
+    errors: list[MediaError] = []
+    for index in sorted(set(indices)):
+        try:
+            rgb = read_rgb(files[index])
+        except MediaError as error:
+            errors.append(error)
+            done[index] = lost(index, error)
+        else:
+            done[index] = transform(Frame(rgb, index, None))
+    if errors and len(errors) == len(done):
+        raise errors[0]
+    return Sampled(indices, tuple(done[index] for index in indices), len(files), promised)
 
 
 def _timed(path: Path, backend: Backend | None) -> Generator[tuple[float | None, Picture], None, None]:

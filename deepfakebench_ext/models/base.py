@@ -204,8 +204,8 @@ class Detector(nn.Module, ABC):
             if self.source.kind == "file" and num_logits == 2 and self.settings.fake_index is None:
                 return contract  # the head is the file's own; the names were those of the model it started from
             raise ConfigError(
-                f"{self.source.spec}: {error} If this head was trained for another task, `new_head: true` in the "
-                f"detector YAML leaves it aside."
+                f"{self.source.spec}: {str(error).rstrip('.')}. If this head was trained for another task, "
+                "`new_head: true` in the detector YAML leaves it aside."
             ) from error
 
     @property
@@ -291,7 +291,8 @@ def _check_fit(state: StateDict, target: Mapping[str, torch.Tensor], *, spec: st
         missing = []
     if not (missing or unexpected or misshapen):
         return
-    lines = [f"{spec} holds {describe(state)}; the detector is {describe(target)}."]
+    has, is_ = describe(state), describe(target)
+    lines = [f"{spec} holds {has}; the detector is {is_}."]
     if misshapen:
         key = misshapen[0]
         lines.append(f"{len(misshapen)} shapes differ, e.g. {key}: {_shape(state[key])} is not {_shape(target[key])}.")
@@ -300,7 +301,9 @@ def _check_fit(state: StateDict, target: Mapping[str, torch.Tensor], *, spec: st
     if unexpected:
         lines.append(f"{len(unexpected)} of the file's are unknown to it, e.g. {', '.join(unexpected[:3])}.")
     lines.append(
-        f"Set `huggingface_model_name` in the detector YAML to the model it was trained from{hub_id_of(state)}."
+        "The file is not whole, or holds parts of another program; give it as it was saved."
+        if has == is_
+        else f"Set `huggingface_model_name` in the detector YAML to the model it was trained from{hub_id_of(state)}."
     )
     raise WeightsError(" ".join(lines))
 

@@ -327,3 +327,80 @@ def test_a_full_disk_is_a_clear_failure_that_loses_nothing(detector: list[str], 
     assert "run the same command again" in done.stderr
     assert scored_lines(tmp_path / "full") > 0
     assert undisturbed(command, tmp_path / "full") == expected
+
+
+def test_what_looks_like_pictures_and_is_left_aside_is_said(
+    perf: Command, detector: list[str], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    photos = tiny.photos(tmp_path / "photos", 2)
+    for name in ("a.gif", "b.heic", "c.heic", "notes.txt"):
+        (photos / "real" / name).write_bytes(b"x")
+    assert perf(*detector, "--image", "photos")[0] == 0
+    assert "photos: left aside, as no image (" in caplog.text
+    assert caplog.text.rstrip().endswith(": 2 .heic, 1 .gif")
+
+
+def test_samples_without_a_label_beside_others_that_have_one_are_a_warning(
+    perf: Command, detector: list[str], tmp_path: Path
+) -> None:
+    photos = tiny.photos(tmp_path / "photos", 2)
+    tiny.photo(photos / "x.png")
+    _, out, _ = perf(*detector, "--image", "photos")
+    assert "WARNING: 1 of 5 samples have no label and are in no figure, such as x.png: no directory" in out
+    _, out, _ = perf(*detector, "--image", "photos/x.png")
+    assert "no label" not in out
+
+
+def test_a_limit_above_what_there_is_chooses_nothing(perf: Command, detector: list[str], tmp_path: Path) -> None:
+    tiny.photos(tmp_path / "photos", 2)
+    _, out, err = perf(*detector, "--image", "photos", "--limit", 9)
+    assert "chosen" not in out and "--limit" not in err
+    assert "--limit 2: 2 samples chosen by seed 1024" in perf(*detector, "--image", "photos", "--limit", 2)[1]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--crop", "clip"), "--crop means nothing here: huggingface_clip takes single frames"),
+        (("--crop_cache", "crops", "--sampling", "fps"), "--crop_cache means nothing with --sampling fps"),
+    ],
+)
+def test_face_options_that_would_change_nothing_are_refused(
+    options: tuple[str, ...], message: str, perf: Command, detector: list[str], tmp_path: Path
+) -> None:
+    videos.stamped_video(tmp_path / "v.mp4", 3)
+    code, _, err = perf(*detector, "--video", "v.mp4", "--face_detector", "dlib", *options)
+    assert code == 2 and message in err
+
+
+def test_a_working_directory_that_cannot_be_written_costs_no_result(
+    perf: Command, detector: list[str], tmp_path: Path
+) -> None:
+    tiny.photos(tmp_path / "photos", 2)
+    (tmp_path / "inference_results_huggingface.txt").mkdir()  # no file can take its place, not even root's
+    code, out, err = perf(*detector, "--image", "photos")
+    assert code == 0 and "frame_auc" in out
+    assert "WARNING: cannot write inference_results_huggingface.txt" in err
+    assert (only_run(tmp_path / "inference_results") / "inference_results_huggingface.txt").is_file()
+
+
+def test_a_run_that_is_interrupted_says_what_it_keeps(
+    perf: Command,
+    detector: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    from deepfakebench_ext.engine.run_directory import RunDirectory
+
+    append = RunDirectory.append
+
+    def interrupted(self: RunDirectory, predictions: object) -> None:
+        append(self, predictions)
+        raise KeyboardInterrupt
+
+    tiny.photos(tmp_path / "photos", 2)
+    monkeypatch.setattr(RunDirectory, "append", interrupted)
+    assert perf(*detector, "--image", "photos", "--batch_size", 2)[0] == 1
+    (said,) = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    assert said.startswith("stopped; inference_results/") and said.endswith("and the same command goes on")

@@ -120,9 +120,9 @@ def test_the_card_says_the_whole_recipe_and_every_figure_with_its_interval(tmp_p
 
 
 def test_the_printed_command_cuts_faces_as_the_training_did_and_frames_without_one_are_counted(tmp_path):
-    result = call("--output_dir", "run", "--face_detector", "dlib", "--crop", "frame", "--no_face", "full_frame")
+    result = call("--output_dir", "run", "--face_detector", "dlib", "--no_face", "full_frame")
     assert result.exit_code == 0, result.output
-    options = "--face_detector dlib --face_search full --no_face full_frame --crop frame"
+    options = "--face_detector dlib --face_search full --no_face full_frame"
     assert (
         f"score with: perf_huggingface.py --weights run/best --num_frames 8 {options} --dtype float32" in result.stdout
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -95,3 +96,68 @@ def test_what_is_no_video_is_one_unit_that_says_so(content: bytes, tmp_path: Pat
 def test_a_name_decides_between_image_and_video(tmp_path: Path) -> None:
     names = {"a.jpg": False, "b.mp4": True, "folder": True}
     assert {name: is_video(Sample(name, tmp_path / name)) for name in names} == names
+
+
+def counts(found: list[Unit]) -> list[tuple[int, int]]:
+    return [(unit.prediction.planned, unit.prediction.decoded) for unit in found]
+
+
+def test_frames_are_counted_once_however_many_clips_have_them(tmp_path: Path) -> None:
+    videos.stamped_video(tmp_path / "six.mp4", 6)
+    assert counts(units(tmp_path / "six.mp4", clips=ClipSampling(4, num_clips=4))) == [(6, 4), (6, 1), (6, 1)]
+    videos.stamped_video(tmp_path / "one.mp4", 1)
+    assert counts(units(tmp_path / "one.mp4", clips=ClipSampling(4, num_clips=4, short="wrap"))) == [(1, 1)]
+
+
+def test_what_cannot_be_read_was_asked_for_as_much_as_any_other(tmp_path: Path) -> None:
+    (tmp_path / "x.mp4").write_bytes(b"")
+    for options, planned in (
+        ({"frames": FrameSampling("uniform", 8)}, 8),
+        ({"clips": ClipSampling(4, num_clips=3)}, 12),
+        ({"frames": FrameSampling("fps", fps=1)}, 0),
+    ):
+        assert counts(units(tmp_path / "x.mp4", **options)) == [(planned, 0)]
+
+
+def test_a_clip_that_begins_again_ends_with_its_latest_frame(tmp_path: Path) -> None:
+    videos.stamped_video(tmp_path / "three.mp4", 3, fps=20)
+    (unit,) = units(tmp_path / "three.mp4", clips=ClipSampling(4, short="wrap"))
+    assert (unit.prediction.start_s, unit.prediction.end_s) == (0, pytest.approx(0.1, abs=1e-3))
+
+
+def test_a_video_that_is_cut_short_says_so(tmp_path: Path) -> None:
+    videos.stamped_video(tmp_path / "whole.mp4", 60, container_options={"movflags": "faststart"})
+    film = tmp_path / "cut.mp4"
+    videos.piece(tmp_path / "whole.mp4", film, 0.0, 0.7)
+    for options in ({"frames": FrameSampling("uniform", 4)}, {"clips": ClipSampling(4, num_clips=2)}):
+        found = units(film, **options)
+        assert {unit.prediction.status for unit in found} == {"ok"}
+        (reason,) = {unit.prediction.reason for unit in found}
+        assert reason.startswith("cut short or damaged: frames were taken of the first ")
+    assert {unit.prediction.reason for unit in units(tmp_path / "whole.mp4")} == {""}
+
+
+def folder_of_frames(folder: Path, num_frames: int, *, bad: tuple[int, ...]) -> Path:
+    folder.mkdir()
+    for number in range(num_frames):
+        content = cv2.imencode(".png", videos.stamp(number))[1].tobytes() if number not in bad else b"no picture"
+        (folder / f"{number}.png").write_bytes(content)
+    return folder
+
+
+def test_one_unreadable_picture_of_a_folder_loses_itself_alone(tmp_path: Path) -> None:
+    folder = folder_of_frames(tmp_path / "frames", 6, bad=(2,))
+    found = units(folder, frames=FrameSampling("uniform", 6))
+    assert [unit.prediction.status for unit in found] == ["ok", "ok", "unreadable", "ok", "ok", "ok"]
+    assert [stamp(unit.pixels) for unit in found if unit.pixels is not None] == [0, 1, 3, 4, 5]
+    assert "2.png" in found[2].prediction.reason
+    assert sum(unit.prediction.decoded for unit in found) == 5
+    clips = units(folder, clips=ClipSampling(2, num_clips=3))
+    assert [unit.prediction.status for unit in clips] == ["ok", "unreadable", "ok"]
+    assert clips[1].prediction.reason.endswith("in 1 of 2 frames")
+
+
+def test_a_folder_of_which_no_picture_can_be_read_is_unreadable_as_a_whole(tmp_path: Path) -> None:
+    folder = folder_of_frames(tmp_path / "frames", 2, bad=(0, 1))
+    (unit,) = units(folder, frames=FrameSampling("uniform", 2))
+    assert unit.prediction.status == "unreadable" and "0.png" in unit.prediction.reason

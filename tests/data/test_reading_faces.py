@@ -131,3 +131,28 @@ def test_a_cache_without_a_face_detector_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="there is no --face_detector"):
         face_reader(face_settings("none", (64, 64)), None, CropCache(tmp_path, 2**20))
     assert face_reader(face_settings("none", (64, 64)), None, None) is None
+
+
+def folder_with_a_bad_picture(folder: Path) -> Path:
+    folder.mkdir()
+    for number, rgb in enumerate([PHOTO, PHOTO, PHOTO, PHOTO]):
+        write_image(folder / f"{number}.png", rgb)
+    (folder / "1.png").write_bytes(b"")
+    return folder
+
+
+@pytest.mark.parametrize("per", ["frame", "clip"])
+def test_an_unreadable_picture_is_no_frame_without_a_face_and_is_looked_for_again(per: Any, tmp_path: Path) -> None:
+    folder, cache = folder_with_a_bad_picture(tmp_path / "frames"), tmp_path / "cache"
+    frames = units(folder, faces(cache, per=per), frames=FrameSampling("uniform", 4))
+    assert [unit.prediction.status for unit in frames] == ["ok", "unreadable", "ok", "ok"]
+    clips = units(folder, faces(cache, per=per), clips=ClipSampling(2, num_clips=2))
+    assert [unit.prediction.status for unit in clips] == ["unreadable", "ok"]
+    assert [(unit.prediction.decoded, unit.prediction.faceless) for unit in clips] == [(1, 0), (2, 0)]
+    assert list(cache.rglob("*.crops")) == []
+
+
+def test_a_frame_without_a_face_is_counted_once_however_many_clips_have_it(tmp_path: Path) -> None:
+    film = write_film(tmp_path / "a.mp4", [EMPTY] * 3)
+    found = units(film, faces(no_face="full_frame"), clips=ClipSampling(2, num_clips=2))
+    assert [(u.prediction.faceless, u.prediction.faceless_before) for u in found] == [(2, 0), (2, 1)]

@@ -107,7 +107,7 @@ def test_keys_of_videos_are_unique_also_where_a_folder_repeats_its_name(folder):
 
 def test_a_single_image_is_no_video(folder):
     touch(folder, "x.png")
-    with pytest.raises(ConfigError, match=r"no video .* Give it to --image"):
+    with pytest.raises(ConfigError, match=r"no video .* Single images are for an image detector and --image"):
         collect_samples(folder / "x.png", kind="video")
 
 

@@ -395,3 +395,10 @@ def test_a_folder_without_frames_is_an_error(tmp_path):
         frame_files(tmp_path)
     with pytest.raises(MediaError, match="No such file"):
         frame_files(tmp_path / "gone")
+
+
+def test_a_tiff_of_floats_is_not_said_to_be_none(tmp_path):
+    path = tmp_path / "x.tif"
+    cv2.imwrite(str(path), np.zeros((4, 4, 3), np.float32))
+    with pytest.raises(MediaError, match=r"a TIFF of a kind that is not read, such as one of floats"):
+        read_rgb(path)

@@ -165,7 +165,7 @@ def test_uniform_frames_span_the_video(made, name, backend):
     assert result.indices == (0, 5, 11, 16, 22, 27, 33, 39)
     assert tuple(number for number, _ in result.items) == result.indices
     assert [t for _, t in result.items] == pytest.approx([times_s[index] for index in result.indices], abs=ROUNDED)
-    assert (result.num_frames, result.scanned, result.replanned) == (NUM_FRAMES, NUM_FRAMES, False)
+    assert (result.num_frames, result.scan.num_frames, result.damage) == (NUM_FRAMES, NUM_FRAMES, "")
 
 
 @backends
@@ -258,7 +258,8 @@ def test_frames_that_were_promised_and_cannot_be_decoded_are_replanned_for(made,
     result = sampled(path, lambda n: uniform_indices(n, 4), lambda f: f.index)
     assert there < promised
     assert result.replanned
-    assert (result.scanned, result.num_frames) == (promised, there)
+    assert (result.scan.num_frames, result.num_frames) == (promised, there)
+    assert f"the first {there}" in result.damage
     assert result.items == result.indices == uniform_indices(there, 4)
     assert not sampled(path, lambda n: range(4), lambda f: f.index).replanned
 

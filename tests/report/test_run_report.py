@@ -120,3 +120,37 @@ def test_the_text_lists_videos_with_their_scores(tmp_path: Path) -> None:
     assert "Level of the figures: video" in text
     assert "Score of a video: mean over its frames or clips" in text
     assert "001.mp4" in text.split("NOT SCORED")[1]
+
+
+def test_manipulations_of_one_source_that_a_manifest_gives_one_name_stay_apart(tmp_path: Path) -> None:
+    def image(key: str, method: str, score: float) -> tuple[Sample, list[Prediction]]:
+        return Sample(key, Path(key), 1, video="000", dataset="A", method=method), [Prediction(key, score)]
+
+    report(
+        tmp_path, [image("a.png", "Deepfakes", 0.9), image("b.png", "FaceSwap", 0.3), image("c.png", "FaceSwap", 0.1)]
+    )
+    assert [float(row["score"]) for row in rows(tmp_path / "videos.csv")] == [0.9, pytest.approx(0.2)]
+
+
+def test_frames_that_several_clips_have_are_counted_once_and_by_time_all_were_asked_for(tmp_path: Path) -> None:
+    clips = [
+        Prediction("v", 0.5, planned=3, decoded=2, faceless=2),
+        Prediction("v", 0.5, index=1, planned=3, decoded=1, faceless=2, faceless_before=1),
+    ]
+    result = report(tmp_path, [(Sample("v", Path("v"), 1), clips)], unit="clip")
+    (row,) = rows(tmp_path / "videos.csv")
+    assert [row[f"frames_{name}"] for name in ("planned", "decoded", "faceless")] == ["3", "3", "3"]
+    assert "3 frames show no face; 2 scores rest on such frames" in result.notices
+    by_time = [Prediction("v", 0.5, index=number, planned=0) for number in range(7)]
+    report(tmp_path, [(Sample("v", Path("v"), 1), by_time)])
+    assert rows(tmp_path / "videos.csv")[0]["frames_planned"] == "7"
+
+
+def test_a_video_of_which_frames_are_lost_says_so_beside_its_score(tmp_path: Path) -> None:
+    damaged = (Sample("v", Path("v"), 1), [Prediction("v", 0.5, reason="cut short"), Prediction("v", 0.5, index=1)])
+    one_lost = [Prediction("w", None, "unreadable", "1.png: empty"), Prediction("w", 0.4, index=1)]
+    gone = (Sample("x", Path("x"), 1), [Prediction("x", None, "unreadable", "no video")])
+    result = report(tmp_path, [damaged, (Sample("w", Path("w"), 0), one_lost), gone])
+    reasons = [(row["status"], row["reason"]) for row in rows(tmp_path / "videos.csv")]
+    assert reasons == [("ok", "cut short"), ("ok", "1.png: empty"), ("unreadable", "no video")]
+    assert "2 damaged videos scored by what can be read, such as v (cut short)" in result.notices
