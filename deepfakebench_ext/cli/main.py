@@ -47,6 +47,7 @@ def run(command: Callable[..., Any]) -> None:
     # Requests are reported by our own hub module; the client's line for each would drown them.
     for noisy in ("httpx", "httpx2", "httpcore", "urllib3", "filelock"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    logging.getLogger("huggingface_hub").propagate = False  # it has a handler of its own, and would say all twice
     try:
         command()
     except ExtError as error:
