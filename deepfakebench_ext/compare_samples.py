@@ -93,9 +93,9 @@ def _labels_by_key(table: ScoreTable) -> Iterable[tuple[str, int]]:
 def match_samples(names: Sequence[str], files: Sequence[ScoreFile], tables: Sequence[ScoreTable]) -> Matched:
     """Return the samples that all detectors scored and that have a label.
 
-    Videos and images go by their key, or where an image names its video, by dataset, label and that name. Frames and
-    clips go by key and time, so that runs that sampled a video otherwise are compared on the frames they share; where a
-    file has no times, by key and number.
+    Videos and images go by their key, or where an image names its video, by dataset, label, method and that name.
+    Frames and clips go by key and time, so that runs that sampled a video otherwise are compared on the frames they
+    share; where a file has no times, by key and number.
 
     Args:
         names: Of the detectors.
@@ -193,7 +193,8 @@ def _check_shared(names: Sequence[str], identities: Sequence[Sequence[str]], sha
     )
     raise ConfigError(
         f"no sample is in all {len(names)} files: {'; '.join(samples)}. Samples go by their key: compare runs over the "
-        "same --image, --video, --manifest or --test_dataset"
+        "same --image, --video, --manifest or --test_dataset; where images name their video, dataset, method and video "
+        "must be the same in all files"
     )
 
 

@@ -37,7 +37,9 @@ def comparison_warnings(
         if text not in general
     ]
     severe = [text for text in named if says_untrained(text)]
-    return [*severe, *_warnings_together(detectors, matched, level), *general, *(t for t in named if t not in severe)]
+    groups = [each.warning for each in detectors[0].breakdowns if each.warning]  # all have the same groups
+    together = _warnings_together(detectors, matched, level)
+    return [*severe, *together, *general, *groups, *(t for t in named if t not in severe)]
 
 
 def _warnings_of(detector: Compared, labels: Integers, level: Level, clusters: Integers | None) -> list[str]:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from deepfakebench_ext.errors import ConfigError
 from deepfakebench_ext.metrics.bootstrap import Bootstrap
@@ -18,11 +19,12 @@ from deepfakebench_ext.metrics.counts import Counts
 from deepfakebench_ext.metrics.coverage import auc_with_missing
 from deepfakebench_ext.metrics.decisions import Threshold, equal_error_threshold
 from deepfakebench_ext.metrics.detailed import detailed_figures
-from deepfakebench_ext.metrics.figure import Figure, Floats, Integers, Level, one_class_reason
+from deepfakebench_ext.metrics.figure import Figure, Floats, Integers, Level, distinct, one_class_reason
 from deepfakebench_ext.metrics.host_table import HostSummary, host_summary
 from deepfakebench_ext.metrics.leaks import table_leaks
 from deepfakebench_ext.metrics.misleading import score_warnings
 from deepfakebench_ext.metrics.score_table import UNKNOWN, Column, ScoreTable
+from deepfakebench_ext.types import FAKE
 
 UNTRAINED = "UNTRAINED HEAD: the detector's head did not come from its weights; every figure here is noise"
 DEFAULT_BY = ("method", "dataset", "compression")
@@ -165,7 +167,7 @@ def summarise(
         how: What is computed; None for the defaults, without bootstrap.
         title: What gave the scores.
         trained: Whether the detector's head came from weights; None where unknown.
-        notices: Facts that belong to the figures, beside the warnings that are found here.
+        notices: Facts that belong to the figures, beside the warnings that are found here; each is told once.
 
     Raises:
         ConfigError: An unknown rule or column, or other samples that no threshold or calibration can be had from.
@@ -186,7 +188,7 @@ def summarise(
         trained=trained,
         aggregation=how.aggregation if table.has_videos else None,
         levels=levels,
-        notices=tuple(notices),
+        notices=tuple(dict.fromkeys(notices)),
         warnings=tuple(warnings),
         host=None if table.level == "video" else host_summary(table, figures, videos, how.aggregation),
         bootstrap=how.bootstrap,
@@ -209,15 +211,17 @@ def _level(table: ScoreTable, units: ScoreTable, how: How) -> LevelSummary:
         labels, scores, level=level, clusters=clusters, threshold=threshold, bootstrap=how.bootstrap
     )
     missing = np.flatnonzero(~table.is_scored() & (table.labels != UNKNOWN))
+    breakdowns = _breakdowns(table, rows, Scored(labels, scores, level, clusters), units, how, threshold)
+    few = [breakdown.warning for breakdown in breakdowns if breakdown.warning]
     return LevelSummary(
         counts=table.counts(),
         statuses=_statuses(table.status),
         figures=figures,
         auc_if_missing=auc_with_missing(labels, scores, table.labels[missing].astype(np.int64), level=level),
-        breakdowns=_breakdowns(table, rows, Scored(labels, scores, level, clusters), units, how, threshold),
+        breakdowns=breakdowns,
         threshold=threshold,
         calibration=_calibrated(Scored(labels, scores, level, clusters), how),
-        warnings=tuple(_warnings(labels, scores, figures, level, clusters)),
+        warnings=(*_warnings(labels, scores, figures, level, clusters), *few),
     )
 
 
@@ -239,21 +243,23 @@ def _statuses(status: Column) -> dict[str, int]:
 
 
 def _breakdowns(
-    table: ScoreTable, rows: Integers, samples: Scored, units: ScoreTable, how: How, threshold: Threshold | None
+    table: ScoreTable, rows: NDArray[np.intp], samples: Scored, units: ScoreTable, how: How, threshold: Threshold | None
 ) -> tuple[Breakdown, ...]:
     """Groups have no bootstrap: their AUCs have intervals by formula, and there may be hundreds of groups."""
     found = []
     for name in how.by if how.by is not None else DEFAULT_BY:
-        column = table.column(name)
-        if column is None and how.by is not None:
+        whole = table.column(name)
+        if whole is None and how.by is not None:
             raise ConfigError(f"--by {name}: no sample has a {name}; the columns are {', '.join(_names(units))}")
-        if column is None or (how.by is None and len(np.unique(column.codes[rows])) < 2):
+        if whole is None:
             continue
-        values = [None if code == UNKNOWN else column.names[code] for code in column.codes[rows].tolist()]
-        if name != "method":
-            found.append(by_column(samples, values, column=name, threshold=threshold))
-        elif how.by is not None or len({values[place] for place in np.flatnonzero(samples.labels)}) > 1:
-            found.append(by_method(samples, values, threshold=threshold))
+        column, is_method = whole.take(rows), name == "method"
+        if how.by is None and distinct(column.codes[samples.labels == FAKE] if is_method else column.codes) < 2:
+            continue
+        if is_method:
+            found.append(by_method(samples, column, threshold=threshold))
+        else:
+            found.append(by_column(samples, column, column=name, threshold=threshold))
     return tuple(found)
 
 

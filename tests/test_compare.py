@@ -107,6 +107,23 @@ def test_files_without_a_common_sample_show_what_theirs_are_called(tmp_path):
         compare([one, other])
 
 
+FF = "key,label,score,video,method\nr.png,0,{},000,\ndf.png,1,{},000,DF\nnt.png,1,{},000,NT"
+
+
+def test_manipulations_of_one_source_are_compared_one_by_one(tmp_path):
+    found = compare([csv(tmp_path, FF.format(0.5, 0.9, 0.1), "one"), csv(tmp_path, FF.format(0.5, 0.6, 0.7), "other")])
+    assert found.level == "video"
+    assert found.keys == ("real/000", "fake/DF/000", "fake/NT/000")  # by label and video alone: real/000, fake/000
+    assert scores_of(found) == {"one": [0.5, 0.9, 0.1], "other": [0.5, 0.6, 0.7]}
+
+
+def test_files_that_name_the_methods_of_videos_otherwise_say_what_must_be_the_same(tmp_path):
+    one = csv(tmp_path, "key,label,score,video,method\na.png,1,0.1,000,DF", "one")
+    other = csv(tmp_path, "key,label,score,video\na.png,1,0.1,000", "other")
+    with pytest.raises(ConfigError, match=r"'fake/DF/000'.*'fake/000'.*method and video must be the same in all files"):
+        compare([one, other])
+
+
 def test_common_samples_that_no_two_scored_are_an_error_that_counts(tmp_path):
     one, other = images(tmp_path, {"r": "0.1", "f": ""}, "one"), images(tmp_path, {"r": "", "f": "0.9"}, "other")
     with pytest.raises(ConfigError, match=r"2 samples are in all files.*one 1, other 1"):

@@ -55,6 +55,23 @@ def test_without_videos_there_is_one_level():
     assert (list(found.levels), found.aggregation) == (["frame"], None)
 
 
+def test_manipulations_of_one_source_have_scores_of_their_own():
+    kinds: list[tuple[int, str | None, float]] = [(0, None, 0.4), (1, "DF", 0.9), (1, "F2F", 0.7), (1, "NT", 0.1)]
+    samples = [
+        Sample(f"{method}/{source}.png", Path("x"), label, video=source, method=method)  # type: ignore[arg-type]
+        for source in ("000", "001")
+        for label, method, _ in kinds
+    ]
+    predictions = [Prediction(s.key, kinds[n % 4][2]) for n, s in enumerate(samples)]
+    found = summarise(ScoreTable.from_predictions(samples, predictions, level="frame", has_videos=True))
+    assert found.counts["video"].fake == 6  # merged by label and video alone: 2
+    assert found.figures["video_auc"].value == pytest.approx(2 / 3)  # merged: 1.0, the mean hides the one that fails
+
+
+def test_each_notice_is_told_once():
+    assert summarise(scores(40), notices=["same", "other", "same"]).notices == ("same", "other")
+
+
 def test_frames_of_a_video_are_not_taken_for_independent():
     found = summarise(TABLE)
     assert "clustered by video" in found.figures["frame_auc"].interval

@@ -51,10 +51,11 @@ def compare(run_or_csv: tuple[str, ...], **said: Any) -> None:
     from deepfakebench_ext.compare import compare as compared
     from deepfakebench_ext.report.compare_json import comparison_text
     from deepfakebench_ext.report.compare_page import comparison_markdown, write_comparison
+    from deepfakebench_ext.report.score_files import refuse_run_directory
 
-    how = _how(said)
+    folder, how = Path(said["output_dir"]), _how(said)
+    refuse_run_directory(folder)
     comparison = compared([_read(path, said, how.by or ()) for path in run_or_csv], how)
-    folder = Path(said["output_dir"])
     write_comparison(folder, comparison, plots=said["plots"])
     click.echo(comparison_text(comparison) if said["as_json"] else comparison_markdown(comparison), nl=False)
     click.echo(f"report in {folder}", err=True)

@@ -50,13 +50,16 @@ are named. Exit codes: 0 done, 1 failure, 2 usage.
 @click.option("--json", "as_json", is_flag=True, help="Print what metrics.json holds instead of lines.")
 def metrics(run_or_csv: tuple[str, ...], **said: Any) -> None:
     """Compute all figures anew from scores, with intervals, breakdowns and warnings."""
+    from deepfakebench_ext.report.score_files import refuse_run_directory
     from deepfakebench_ext.report.summary_json import summary_text
     from deepfakebench_ext.report.summary_lines import summary_lines
 
     several, texts = len(run_or_csv) > 1, {}
-    for name, (file, summary) in zip(_names(run_or_csv), _summaries(run_or_csv, said), strict=True):
-        if said["output_dir"] is not None:
-            folder = Path(said["output_dir"]) / name if several else Path(said["output_dir"])
+    folders = _folders(run_or_csv, said["output_dir"])
+    for planned in filter(None, folders):
+        refuse_run_directory(planned)
+    for folder, (file, summary) in zip(folders, _summaries(run_or_csv, said), strict=True):
+        if folder is not None:
             _write(folder, file, summary, plots=said["plots"])
         if said["as_json"]:
             texts[str(file.path)] = summary_text(summary)
@@ -68,13 +71,13 @@ def metrics(run_or_csv: tuple[str, ...], **said: Any) -> None:
 
 
 def _summaries(paths: Sequence[str], said: dict[str, Any]) -> Iterator[tuple[ScoreFile, Summary]]:
-    from deepfakebench_ext.report.duplicates import duplicate_files
+    from deepfakebench_ext.report.duplicates import check_files
     from deepfakebench_ext.summary import summarise
 
     others = _Others(said)
     for path in paths:
         file = others.read(path)
-        found = duplicate_files(file.table, file.paths) if said["check_files"] else []
+        found = check_files(file.table, file.paths) if said["check_files"] else []
         notices = [*file.notices, *found]
         yield file, summarise(file.table, others.how(file), title=file.title, trained=file.trained, notices=notices)
 
@@ -122,11 +125,19 @@ class _Others:
         return Other(read_scores(path, columns=self._columns, level=self._said["level"]).table, path)
 
 
+def _folders(paths: Sequence[str], output_dir: str | None) -> list[Path | None]:
+    """Where the report of each input goes: of several, a folder each."""
+    if output_dir is None or len(paths) == 1:
+        return [None if output_dir is None else Path(output_dir)] * len(paths)
+    return [Path(output_dir) / name for name in _names(paths)]
+
+
 def _names(paths: Sequence[str]) -> list[str]:
     """A folder's name for each input, with a number where two would share one."""
     names: list[str] = []
     for path in map(Path, paths):
-        base = path.resolve().parent.name if path.name == "scores.csv" else path.resolve().stem
+        whole = path.resolve().parent if path.name == "scores.csv" else path.resolve()
+        base = whole.name if whole.is_dir() else whole.stem
         name, number = base, 2
         while name in names:
             name, number = f"{base}-{number}", number + 1

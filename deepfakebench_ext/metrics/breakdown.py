@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 import numpy as np
 
 from deepfakebench_ext.metrics.bootstrap import Bootstrap
 from deepfakebench_ext.metrics.decisions import Threshold
-from deepfakebench_ext.metrics.delong import NORMAL_95, auc_influence, auc_interval, influence_variance
+from deepfakebench_ext.metrics.delong import NORMAL_95, auc_influence, influence_interval, influence_variance
 from deepfakebench_ext.metrics.detailed import detailed_figures
 from deepfakebench_ext.metrics.figure import (
     Figure,
@@ -20,9 +21,13 @@ from deepfakebench_ext.metrics.figure import (
     check_arrays,
     check_clusters,
     check_length,
+    distinct,
     one_class_reason,
 )
-from deepfakebench_ext.metrics.score_table import Coder
+from deepfakebench_ext.metrics.misleading import FEW, few_in_groups
+from deepfakebench_ext.metrics.score_table import UNKNOWN, Column
+from deepfakebench_ext.types import FAKE, REAL
+from deepfakebench_ext.wording import counted
 
 UNNAMED = "(none)"
 """The group of samples that the column says nothing about."""
@@ -65,12 +70,14 @@ class Group:
         real: Reals in it; for methods, all reals.
         fake: Fakes in it.
         figures: As `detailed_figures` gives them.
+        warning: Why its AUC says little although it is defined: too few samples of a class; else empty.
     """
 
     name: str
     real: int
     fake: int
     figures: dict[str, Figure]
+    warning: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +90,7 @@ class Breakdown:
         worst: Name of the group with the lowest AUC; None where fewer than two groups have one.
         mean_auc: Mean of the groups' AUCs, each group counting the same.
         pooled_auc: AUC of all samples together. Lower than the mean where one group's scores lie above another's.
+        warning: Which groups rest on few samples, the worst among them perhaps; empty for none.
     """
 
     column: str
@@ -90,11 +98,12 @@ class Breakdown:
     worst: str | None
     mean_auc: Figure
     pooled_auc: Figure
+    warning: str = ""
 
 
 def by_column(
     samples: Scored,
-    values: Sequence[str | None],
+    values: Column | Sequence[str | None],
     *,
     column: str,
     threshold: Threshold | None = None,
@@ -117,7 +126,7 @@ def by_column(
 
 def by_method(
     samples: Scored,
-    methods: Sequence[str | None],
+    methods: Column | Sequence[str | None],
     *,
     threshold: Threshold | None = None,
     bootstrap: Bootstrap | None = None,
@@ -154,13 +163,14 @@ class _Groups:
             yield name, places if self.shared is None else np.sort(np.concatenate([self.shared, places]))
 
 
-def _places(samples: Scored, values: Sequence[str | None]) -> dict[str, Integers]:
-    check_length("values", np.empty(len(values)), samples.labels)
-    numbers = Coder()
-    codes = np.fromiter((numbers[value or UNNAMED] for value in values), np.int32, len(values))
+def _places(samples: Scored, values: Column | Sequence[str | None]) -> dict[str, Integers]:
+    column = values if isinstance(values, Column) else Column.of(values)
+    check_length("values", column.codes, samples.labels)
+    names = column.names if UNNAMED in column.names else (*column.names, UNNAMED)
+    codes = np.where(column.codes == UNKNOWN, names.index(UNNAMED), column.codes)
     order = np.argsort(codes, kind="stable")
-    groups = np.split(order, np.cumsum(np.bincount(codes))[:-1]) if len(order) else []
-    return {name: groups[numbers[name]] for name in sorted(numbers)}
+    groups = np.split(order, np.cumsum(np.bincount(codes, minlength=len(names)))[:-1])
+    return {name: places for name, places in sorted(zip(names, groups, strict=True), key=itemgetter(0)) if len(places)}
 
 
 def _break_down(
@@ -182,10 +192,33 @@ def _break_down(
             bootstrap=bootstrap,
         )
         fake = int(part.labels.sum(dtype=np.int64))
-        groups.append(Group(name, len(chosen) - fake, fake, figures))
+        groups.append(Group(name, len(chosen) - fake, fake, figures, _few(part)))
+    worst = _worst(groups, samples.level)
+    units = "reals or fakes" if samples.clusters is None else "videos of reals or of fakes"
+    few = [group.name for group in groups if group.warning]
     return Breakdown(
-        column, tuple(groups), _worst(groups, samples.level), _mean_auc(samples, places, column), _pooled(samples)
+        column=column,
+        groups=tuple(groups),
+        worst=worst,
+        mean_auc=_mean_auc(samples, places, column),
+        pooled_auc=_pooled(samples),
+        warning=few_in_groups(column, few, units=units, of_worst=worst is not None),
     )
+
+
+def _few(group: Scored) -> str:
+    """`only 1 fake`, `only 12 reals of 3 videos`: classes with fewer samples, or videos, than figures can rest on."""
+    if one_class_reason(group.labels):
+        return ""
+    found = []
+    for label, noun in ((REAL, "real"), (FAKE, "fake")):
+        chosen = group.labels == label
+        samples = int(np.count_nonzero(chosen))
+        videos = samples if group.clusters is None else distinct(group.clusters[chosen])
+        if videos < FEW:
+            of = "" if group.clusters is None else f" of {counted(videos, 'video')}"
+            found.append(counted(samples, noun) + of)
+    return f"only {' and '.join(found)}" if found else ""
 
 
 def _worst(groups: Sequence[Group], level: Level) -> str | None:
@@ -209,14 +242,18 @@ def _mean_auc(samples: Scored, places: _Groups, column: str) -> Figure:
         return Figure(None, definition, f"no group by {column} has both classes", higher_is_better=True)
     influence /= len(aucs)
     variance = math.nan if alone else influence_variance(influence, samples.labels, samples.clusters)
-    warning = "; ".join(_mean_warnings(aucs, len(places) - len(aucs)))
+    warning = "; ".join(_mean_warnings(aucs, len(places) - len(aucs), has_interval=variance > 0))
     return _with_normal_interval(math.fsum(aucs) / len(aucs), definition, variance, warning)
 
 
-def _mean_warnings(aucs: Sequence[float], left_out: int) -> list[str]:
-    warnings = [f"{left_out} groups have one class only and are not in the mean"] if left_out else []
+def _mean_warnings(aucs: Sequence[float], left_out: int, *, has_interval: bool) -> list[str]:
+    warnings = []
+    if left_out:
+        verbs = ("has", "is") if left_out == 1 else ("have", "are")
+        warnings.append(f"{counted(left_out, 'group')} {verbs[0]} one class only and {verbs[1]} not in the mean")
     if certain := sum(auc in (0.0, 1.0) for auc in aucs):
-        warnings.append(f"{certain} groups have an AUC of 0 or 1, which shows no spread: the interval is too narrow")
+        verb, narrow = "has" if certain == 1 else "have", ": the interval is too narrow" if has_interval else ""
+        warnings.append(f"{counted(certain, 'group')} {verb} an AUC of 0 or 1, which shows no spread{narrow}")
     return warnings
 
 
@@ -234,7 +271,7 @@ def _pooled(samples: Scored) -> Figure:
     definition = "AUC of the samples of all groups together, ties counted half"
     if reason := one_class_reason(samples.labels):
         return Figure(None, definition, reason, higher_is_better=True)
-    interval = auc_interval(samples.labels, samples.scores, samples.clusters)
-    value = auc_influence(samples.labels, samples.scores).auc
+    influence = auc_influence(samples.labels, samples.scores)
+    interval = influence_interval(influence, samples.labels, samples.clusters)
     low, high, method = interval.low, interval.high, interval.method
-    return Figure(value, definition, higher_is_better=True, low=low, high=high, interval=method)
+    return Figure(influence.auc, definition, higher_is_better=True, low=low, high=high, interval=method)

@@ -75,7 +75,7 @@ def host_figures(labels: Integers, scores: NDArray[np.floating[Any]], folders: F
     check_vector("scores", scores)
     if scores.dtype not in (np.float32, np.float64):
         raise ValueError(f"scores must be float32 or float64, got {scores.dtype}; use scores.astype(np.float32)")
-    exact = scores.astype(np.float64)
+    exact = scores.astype(np.float64, copy=False)
     check_arrays(labels, exact)
     check_length("folders", np.asarray(folders), labels)
     values = _unit_values(labels, exact)
@@ -152,7 +152,12 @@ def _folder_auc(labels: Integers, scores: NDArray[np.floating[Any]], folders: Fo
 
 
 def _read_back(scores: NDArray[np.floating[Any]]) -> Floats:
-    """Scores as it has them: it stacks them beside names, which makes text of them, and reads them back."""
+    """Scores as it has them: it stacks them beside names, which makes text of them, and reads them back.
+
+    The text of a float64 is read back as it was, and of a float32 as the shortest decimal that names it.
+    """
+    if scores.dtype == np.float64:
+        return scores.astype(np.float64, copy=False)
     pieces = [scores[first : first + _CHUNK] for first in range(0, max(len(scores), 1), _CHUNK)]
     return np.concatenate([piece.astype(str).astype(np.float64) for piece in pieces])
 

@@ -16,7 +16,14 @@ from statistics import NormalDist
 
 import numpy as np
 
-from deepfakebench_ext.metrics.figure import Floats, Integers, check_arrays, check_clusters, one_class_reason
+from deepfakebench_ext.metrics.figure import (
+    Floats,
+    Integers,
+    check_arrays,
+    check_clusters,
+    one_class_reason,
+    renumbered,
+)
 
 TAIL = 0.025
 """Chance left out on each side of a 95 % interval."""
@@ -65,23 +72,23 @@ def auc_influence(labels: Integers, scores: Floats) -> Influence:
     fake = labels == 1
     fakes, reals = int(fake.sum()), int(len(labels) - fake.sum())
     overall = twice_midranks(scores)
-    wins = np.empty(len(labels), np.int64)  # twice the number of samples of the other class ranked rightly
-    wins[fake] = overall[fake] - twice_midranks(scores[fake])
-    wins[~fake] = 2 * fakes - (overall[~fake] - twice_midranks(scores[~fake]))
-    total = int(wins[fake].sum())
-    auc = total / (2 * fakes * reals)
-    values = np.where(fake, (wins / (2 * reals) - auc) / fakes, (wins / (2 * fakes) - auc) / reals)
+    # Twice the number of samples of the other class that each one is ranked rightly against.
+    fake_wins = overall[fake] - twice_midranks(scores[fake])
+    real_wins = 2 * fakes - (overall[~fake] - twice_midranks(scores[~fake]))
+    auc = int(fake_wins.sum()) / (2 * fakes * reals)
+    values = np.empty(len(labels))
+    values[fake] = (fake_wins / (2 * reals) - auc) / fakes
+    values[~fake] = (real_wins / (2 * fakes) - auc) / reals
     return Influence(auc, values)
 
 
 def twice_midranks(scores: Floats) -> Integers:
     """Twice the rank of each score from 1, tied scores sharing their mean rank: whole numbers, int64 (N,)."""
     order = np.argsort(scores, kind="stable")
-    rising = scores[order]
-    first = np.flatnonzero(np.diff(rising, prepend=-np.inf))
-    after = np.append(first[1:], len(scores))
+    first = np.flatnonzero(np.diff(scores[order], prepend=-np.inf))
+    sizes = np.diff(first, append=len(scores))
     ranks = np.empty(len(scores), np.int64)
-    ranks[order] = np.repeat(first + after + 1, after - first)
+    ranks[order] = np.repeat(2 * first + sizes + 1, sizes)
     return ranks
 
 
@@ -96,7 +103,7 @@ def influence_variance(influence: Floats, labels: Integers, clusters: Integers |
     Returns:
         The variance; NaN where a class has fewer than two clusters.
     """
-    numbers = np.arange(len(labels)) if clusters is None else np.unique(clusters, return_inverse=True)[1]
+    numbers = np.arange(len(labels)) if clusters is None else renumbered(clusters)
     count, fake = int(numbers.max()) + 1, labels == 1
     sums = [np.bincount(numbers[chosen], influence[chosen], count) for chosen in (fake, ~fake)]
     sizes = [np.count_nonzero(np.bincount(numbers[chosen], minlength=count)) for chosen in (fake, ~fake)]
@@ -124,7 +131,15 @@ def auc_interval(labels: Integers, scores: Floats, clusters: Integers | None = N
     Raises:
         ValueError: The arrays are none that figures are made from, or one class is missing.
     """
-    influence = auc_influence(labels, scores)
+    return influence_interval(auc_influence(labels, scores), labels, clusters)
+
+
+def influence_interval(influence: Influence, labels: Integers, clusters: Integers | None = None) -> Interval:
+    """As `auc_interval`, of an AUC whose influence is known.
+
+    Raises:
+        ValueError: The clusters are not one integer a label.
+    """
     if clusters is not None:
         check_clusters(clusters, labels)
     variance, auc = influence_variance(influence.values, labels, clusters), influence.auc

@@ -7,9 +7,10 @@ from itertools import combinations
 
 import numpy as np
 
-from deepfakebench_ext.metrics.misleading import duplicates_across_classes, videos_on_both_sides
+from deepfakebench_ext.metrics.misleading import duplicates_across_classes, seen_on_both_sides
 from deepfakebench_ext.metrics.score_table import UNKNOWN, Column, ScoreTable
 from deepfakebench_ext.types import Label
+from deepfakebench_ext.wording import counted
 
 SPLIT, DIGEST = "split", "sha256"
 """Columns of a table that tell."""
@@ -27,8 +28,13 @@ def table_leaks(table: ScoreTable, fitted: Iterable[tuple[ScoreTable, str]] = ()
     warnings = [] if split is None else _split_leaks(table, split)
     warnings += [] if digest is None else _duplicates(table, digest)
     for other, purpose in fitted:
-        warnings += videos_on_both_sides(other.video_names(), table.video_names(), purpose=purpose)
+        warnings += seen_on_both_sides(other.video_names(), table.video_names(), purpose=purpose, noun=_noun(table))
     return warnings
+
+
+def _noun(table: ScoreTable) -> str:
+    """What `video_names` are names of."""
+    return "video" if table.has_videos or table.level == "video" else "sample"
 
 
 def _split_leaks(table: ScoreTable, split: Column) -> list[str]:
@@ -38,8 +44,9 @@ def _split_leaks(table: ScoreTable, split: Column) -> list[str]:
         both = np.intersect1d(codes[split.codes == one], codes[split.codes == other])
         if len(both):
             some = ", ".join(names[number] for number in both[:_SHOWN])
+            verb = "is" if len(both) == 1 else "are"
             warnings.append(
-                f"{len(both)} videos, such as {some}, are in split {split.names[one]!r} and in "
+                f"{counted(len(both), _noun(table))}, such as {some}, {verb} in split {split.names[one]!r} and in "
                 f"{split.names[other]!r}: what was learnt on one is judged on the other"
             )
     return warnings

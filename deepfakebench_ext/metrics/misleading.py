@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from deepfakebench_ext.metrics.figure import Figure, Floats, Integers, Level, check_arrays
+from deepfakebench_ext.metrics.figure import Figure, Floats, Integers, Level, check_arrays, distinct
 from deepfakebench_ext.types import FAKE, LABEL_NAMES, REAL, Label
 from deepfakebench_ext.wording import counted
 
@@ -17,6 +18,12 @@ LOPSIDED = 0.8
 OFF_THRESHOLD = 0.2
 """An AUC this far above the balanced accuracy at 0.5 means that 0.5 is not where the scores part."""
 SHOWN = 3
+
+_OF_SCORES = re.compile(
+    r"only \d+ (frame|clip|video)s?\b|all \d+ (frame|clip|video) scores are |(frame|clip|video)_auc is "
+    r"|\d+ of \d+ (frame|clip|video)s are (REAL|FAKE): |by .+, \d+ groups? (has|have) fewer than "
+)
+"""How the sentences begin that whoever has the scores can write anew."""
 
 
 def score_warnings(
@@ -50,18 +57,45 @@ def score_warnings(
     return warnings + [f"{name}: {figure.warning}" for name, figure in figures.items() if figure.warning]
 
 
-def videos_on_both_sides(fitted: Iterable[str], judged: Iterable[str], *, purpose: str) -> list[str]:
-    """Say which videos a threshold, a calibration or a training has seen and is judged on.
+def is_of_scores(text: str) -> bool:
+    """Whether a sentence is one of `score_warnings` or `few_in_groups`, whose numbers are of one set of scores."""
+    return _OF_SCORES.match(text) is not None
+
+
+def few_in_groups(column: str, groups: Sequence[str], *, units: str, of_worst: bool) -> str:
+    """Say which groups of a breakdown have fewer than `FEW` samples of a class; empty for none.
 
     Args:
-        fitted: Identities of the videos on the one side.
-        judged: Identities of the videos on the other side.
+        column: What the groups differ in.
+        groups: Their names.
+        units: What was counted: `reals or fakes`.
+        of_worst: Whether one group is named as the worst.
+    """
+    if not groups:
+        return ""
+    verb, they = ("has", "it says") if len(groups) == 1 else ("have", "they say")
+    named = _some(groups) + (", ..." if len(groups) > SHOWN else "")
+    about = " of the worst" if of_worst else ""
+    return (
+        f"by {column}, {counted(len(groups), 'group')} {verb} fewer than {FEW} {units}: {named}; what {they}{about} "
+        "is little"
+    )
+
+
+def seen_on_both_sides(fitted: Iterable[str], judged: Iterable[str], *, purpose: str, noun: str = "video") -> list[str]:
+    """Say which videos or other samples a threshold, a calibration or a training has seen and is judged on.
+
+    Args:
+        fitted: Identities of those on the one side.
+        judged: Identities of those on the other side.
         purpose: What the first side was for: `the threshold was chosen`.
+        noun: What one of them is.
     """
     both = sorted(set(fitted) & set(judged))
     if not both:
         return []
-    return [f"{len(both)} videos, such as {_some(both)}, are judged and also among those on which {purpose}"]
+    verb = "is" if len(both) == 1 else "are"
+    return [f"{counted(len(both), noun)}, such as {_some(both)}, {verb} judged and also among those on which {purpose}"]
 
 
 def duplicates_across_classes(keys: Sequence[str], labels: Sequence[Label | None], digests: Sequence[str]) -> list[str]:
@@ -72,18 +106,19 @@ def duplicates_across_classes(keys: Sequence[str], labels: Sequence[Label | None
         labels: (N) 0 real, 1 fake, None unknown.
         digests: (N) digests of the files' contents.
     """
-    first: dict[tuple[str, Label], str] = {}
+    found: dict[str, dict[Label, dict[str, None]]] = {}
     for key, label, digest in zip(keys, labels, digests, strict=True):
         if label is not None:
-            first.setdefault((digest, label), key)
-    pairs = [
-        f"{key} ({LABEL_NAMES[REAL]}) and {first[digest, FAKE]} ({LABEL_NAMES[FAKE]})"
-        for (digest, label), key in first.items()
-        if label == REAL and (digest, FAKE) in first
-    ]
-    if not pairs:
+            found.setdefault(digest, {}).setdefault(label, {})[key] = None
+    shared = [by_label for by_label in found.values() if len(by_label) > 1]
+    if not shared:
         return []
-    return [f"{len(pairs)} files have the same content under both labels, such as {_some(pairs)}"]
+    files = sum(len(of_label) for by_label in shared for of_label in by_label.values())
+    pairs = [
+        f"{next(iter(of[REAL]))} ({LABEL_NAMES[REAL]}) and {next(iter(of[FAKE]))} ({LABEL_NAMES[FAKE]})"
+        for of in shared
+    ]
+    return [f"{files} files, such as {_some(pairs)}, have the same content under both labels"]
 
 
 def _few(labels: Integers, clusters: Integers | None, level: Level) -> list[str]:
@@ -91,7 +126,7 @@ def _few(labels: Integers, clusters: Integers | None, level: Level) -> list[str]
     for label, name in LABEL_NAMES.items():
         chosen = labels == label
         samples = int(chosen.sum())
-        videos = samples if clusters is None else len(np.unique(clusters[chosen]))
+        videos = samples if clusters is None else distinct(clusters[chosen])
         if 0 < videos < FEW:
             of = counted(samples, level) + ("" if clusters is None else f" of {counted(videos, 'video')}")
             verb = "is" if samples == 1 else "are"

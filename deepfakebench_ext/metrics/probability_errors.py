@@ -59,11 +59,12 @@ def probability_errors(steps: Steps, edges: Bins) -> dict[str, Floats]:
     fakes, reals = np.diff(steps.hits).astype(np.float64), np.diff(steps.alarms).astype(np.float64)
     total = (steps.fakes + steps.reals).astype(np.float64)
     inside = np.clip(scores, SMALLEST, 1 - SMALLEST)
+    log_loss = -(fakes @ np.log(inside) + reals @ np.log1p(-inside)) / total
     mean = np.cumsum((fakes + reals) * scores, axis=1)
     mean = np.concatenate([np.zeros((len(mean), 1)), mean], axis=1)
     return {
         "brier": (fakes @ (1 - scores) ** 2 + reals @ scores**2) / total,
-        "log_loss": -(fakes @ np.log(inside) + reals @ np.log1p(-inside)) / total,
+        "log_loss": log_loss,
         "ece_equal_width": _distance(steps, mean, edges.equal_width) / total,
         "ece_equal_mass": _distance(steps, mean, edges.equal_mass) / total,
     }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -191,29 +192,32 @@ class ScoreTable:
     def video_codes(self) -> NDArray[np.intp]:
         """(N,) Number of the video of each row, from 0 in the order in which videos first come.
 
-        A video is one key; or, for images that were taken from a named video, dataset, label and video together. A
-        folder's own name is never enough: two manipulations of one source bear the same.
+        A video is one key; or, for images that were taken from a named video, dataset, label, method and video
+        together. The name is never enough: manipulations of one source often bear the same.
         """
-        by_name = (self.video.codes.astype(np.int64) * (len(self.dataset.names) + 1) + self.dataset.codes + 1) * 3
-        identity = np.where(
-            self.video.codes == UNKNOWN,
-            -1 - self.key.codes.astype(np.int64),  # below 0, where no name reaches
-            by_name + self.labels + 1,
-        )
+        parts = ((column.codes + 1, len(column.names) + 1) for column in (self.dataset, self.method, self.video))
+        by_name = _combined([(self.labels + 1, len(_LABEL_WORDS)), *parts])
+        # Keys are below 0, where no name reaches.
+        identity = np.where(self.video.codes == UNKNOWN, -1 - self.key.codes.astype(np.int64), by_name)
         _, first, inverse = np.unique(identity, return_index=True, return_inverse=True)
         rank = np.empty(len(first), np.intp)
         rank[np.argsort(first)] = np.arange(len(first))
         return rank[inverse]
 
     def video_names(self) -> list[str]:
-        """Return what each video is called, in the order of `video_codes`: its key, or dataset, label and name."""
+        """Return what each video is called, in the order of `video_codes`.
+
+        That is its key; or, for images of a named video, dataset, `real` or `fake`, method and video, as far as each is
+        known: `FF++/fake/DF/000_003`.
+        """
         _, first = np.unique(self.video_codes(), return_index=True)
         return [self._video_name(int(row)) for row in first]
 
     def _video_name(self, row: int) -> str:
         if self.video.codes[row] == UNKNOWN:
             return self.key.text(row)
-        parts = (self.dataset.text(row), _LABEL_WORDS[int(self.labels[row])], self.video.text(row))
+        label = _LABEL_WORDS[int(self.labels[row])]
+        parts = (self.dataset.text(row), label, self.method.text(row), self.video.text(row))
         return "/".join(filter(None, parts))
 
     def to_videos(self, aggregation: str) -> ScoreTable:
@@ -233,6 +237,20 @@ class ScoreTable:
         videos_table = self.take(first)
         status = _status_of(videos_table.status, ~np.isnan(scores))
         return replace(videos_table, level="video", scores=scores, status=status, has_videos=False)
+
+
+def _combined(parts: Iterable[tuple[NDArray[np.integer[Any]], int]]) -> NDArray[np.int64]:
+    """(N,) One number for each combination of several columns of codes (N,), each from 0 and below its count.
+
+    Where the product of the counts would pass int64, the combinations so far are numbered anew.
+    """
+    combined, size = np.zeros(1, np.int64), 1
+    for codes, count in parts:
+        if size * count >= 2**62:
+            combined = np.unique(combined, return_inverse=True)[1].astype(np.int64)
+            size = int(combined.max(initial=0)) + 1
+        combined, size = combined * count + codes, size * count
+    return combined
 
 
 def _groups(codes: NDArray[np.intp], scores: Floats) -> Iterable[tuple[NDArray[np.intp], Floats]]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from deepfakebench_ext.compare import Compared, Comparison, disagreements, wrong_by_all
-from deepfakebench_ext.errors import ConfigError, MissingExtraError, OutputError
+from deepfakebench_ext.errors import MissingExtraError, OutputError
 from deepfakebench_ext.report.compare_json import comparison_text
 from deepfakebench_ext.report.compare_table import (
     comparison_csv,
@@ -39,7 +39,7 @@ from deepfakebench_ext.report.files import atomic_writer
 from deepfakebench_ext.report.markdown import to_markdown
 from deepfakebench_ext.report.pictures import Series, draw_pictures
 from deepfakebench_ext.report.run_page import PICTURE_TEXTS, run_settings, write_document
-from deepfakebench_ext.report.score_files import RUN, SCORES
+from deepfakebench_ext.report.score_files import refuse_run_directory
 from deepfakebench_ext.report.thumbnails import thumbnail
 from deepfakebench_ext.summary import says_untrained
 from deepfakebench_ext.types import LABEL_NAMES
@@ -62,8 +62,7 @@ def write_comparison(folder: Path, comparison: Comparison, *, plots: bool = True
         ConfigError: The folder is that of a run, whose report would be replaced.
         OutputError: A file cannot be written.
     """
-    if any((folder / name).exists() for name in (RUN, SCORES)):
-        raise ConfigError(f"{folder} is the directory of a run, whose report would be lost; give another --output_dir")
+    refuse_run_directory(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

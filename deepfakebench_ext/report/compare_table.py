@@ -11,7 +11,7 @@ from deepfakebench_ext.metrics.comparison import SIGNIFICANT, Pair
 from deepfakebench_ext.metrics.figure import Figure
 from deepfakebench_ext.report.document import Table
 from deepfakebench_ext.report.escape import printable
-from deepfakebench_ext.report.figure_tables import title_of, with_interval
+from deepfakebench_ext.report.figure_tables import title_of, with_interval, without_last_if_empty
 
 SMALLEST_SHOWN = 1e-4
 """Smaller p-values are shown in powers of ten."""
@@ -165,15 +165,19 @@ def _groups(comparison: Comparison, number: int) -> Table:
     breakdowns = [each.breakdowns[number] for each in comparison.detectors]
     auc, first = f"{comparison.level}_auc", breakdowns[0]
     rows = [
-        (group.name, str(group.real), str(group.fake), *(_cell(each.groups[place].figures[auc]) for each in breakdowns))
+        (
+            *(group.name, str(group.real), str(group.fake)),
+            *(_cell(each.groups[place].figures[auc]) for each in breakdowns),
+            group.warning,
+        )
         for place, group in enumerate(first.groups)
     ]
-    rows.append(("mean of the groups", "", "", *(_cell(each.mean_auc) for each in breakdowns)))
-    rows.append(("all pooled", "", "", *(_cell(each.pooled_auc) for each in breakdowns)))
-    rows.append(("worst group", "", "", *(each.worst or "-" for each in breakdowns)))
+    rows.append(("mean of the groups", "", "", *(_cell(each.mean_auc) for each in breakdowns), ""))
+    rows.append(("all pooled", "", "", *(_cell(each.pooled_auc) for each in breakdowns), ""))
+    rows.append(("worst group", "", "", *(each.worst or "-" for each in breakdowns), ""))
     against = " (fakes of each against all reals)" if first.column == "method" else ""
-    header = (first.column, "real", "fake", *map(shown_name, comparison.detectors))
-    return Table(header, rows, caption=f"{comparison.level} AUC by {first.column}{against}")
+    header = (first.column, "real", "fake", *map(shown_name, comparison.detectors), "beware")
+    return without_last_if_empty(Table(header, rows, caption=f"{comparison.level} AUC by {first.column}{against}"))
 
 
 def comparison_csv(comparison: Comparison) -> str:

@@ -14,8 +14,28 @@ from deepfakebench_ext.metrics.misleading import duplicates_across_classes
 from deepfakebench_ext.metrics.score_table import UNKNOWN, ScoreTable
 from deepfakebench_ext.report.thumbnails import Paths
 from deepfakebench_ext.types import Label
+from deepfakebench_ext.wording import counted
 
 _CHUNK = 2**20
+
+
+def check_files(table: ScoreTable, paths: Paths) -> list[str]:
+    """Return what `duplicate_files` finds, after a warning where files were not there to be looked at.
+
+    A folder of frames is there, though it has no content of its own.
+
+    Args:
+        table: As `duplicate_files`.
+        paths: As `duplicate_files`.
+    """
+    places = _places(table, paths)
+    files = dict.fromkeys(file for _, file in places if file)
+    if not files:
+        return ["no row says where its file lies (column path), so no content was compared"] if places else []
+    lost = sum(not os.path.exists(file) for file in files)  # noqa: PTH110 - a million of them
+    verb, whose = ("was", "its") if lost == 1 else ("were", "their")
+    missing = f"{lost} of {counted(len(files), 'file')} {verb} not found, and {whose} content was not compared"
+    return [*([missing] if lost else []), *_duplicates(table, places)]
 
 
 def duplicate_files(table: ScoreTable, paths: Paths) -> list[str]:
@@ -28,11 +48,20 @@ def duplicate_files(table: ScoreTable, paths: Paths) -> list[str]:
         table: Frames or clips; each key is looked at once.
         paths: Where the files of some of its rows lie.
     """
+    return _duplicates(table, _places(table, paths))
+
+
+def _places(table: ScoreTable, paths: Paths) -> list[tuple[int, str]]:
+    """The first row of each key, and where its file lies; an empty text where that is not known."""
     _, first = np.unique(table.key.codes, return_index=True)
-    every = first.tolist()
-    places = [os.path.abspath(file) if file else "" for file in paths(every)]  # noqa: PTH100 - links stay apart
-    keys_of = Counter(places)
-    own = [(row, file) for row, file in zip(every, places, strict=True) if file and keys_of[file] == 1]
+    rows = first.tolist()
+    files = [os.path.abspath(file) if file else "" for file in paths(rows)]  # noqa: PTH100 - links stay apart
+    return list(zip(rows, files, strict=True))
+
+
+def _duplicates(table: ScoreTable, places: Sequence[tuple[int, str]]) -> list[str]:
+    keys_of = Counter(file for _, file in places)
+    own = [(row, file) for row, file in places if file and keys_of[file] == 1]
     kept = [(row, file) for row, file in own if table.labels[row] != UNKNOWN]
     rows, files = [row for row, _ in kept], [file for _, file in kept]
     labels: list[Label] = [1 if table.labels[row] == 1 else 0 for row in rows]

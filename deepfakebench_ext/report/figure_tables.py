@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from deepfakebench_ext.metrics.breakdown import Breakdown, Group
 from deepfakebench_ext.metrics.figure import Figure, Level
@@ -65,9 +66,14 @@ def level_table(level: Level, summary: LevelSummary) -> Table:
         (title_of(name.removeprefix(f"{level}_")), shown(figure), _interval(figure), figure.warning)
         for name, figure in summary.figures.items()
     ]
-    if not any(warning for *_, warning in rows):
-        return Table(("figure", "value", "95 % interval"), [row[:-1] for row in rows])
-    return Table(("figure", "value", "95 % interval", "beware"), rows)
+    return without_last_if_empty(Table(("figure", "value", "95 % interval", "beware"), rows))
+
+
+def without_last_if_empty(table: Table) -> Table:
+    """Return the table without its last column where no row has anything in it."""
+    if any(row[-1] for row in table.rows):
+        return table
+    return replace(table, header=table.header[:-1], rows=[row[:-1] for row in table.rows])
 
 
 def counts_sentence(level: Level, summary: LevelSummary) -> str:
@@ -105,21 +111,25 @@ def missing_table(summary: Summary) -> Table | None:
 
 
 def breakdown_table(level: Level, breakdown: Breakdown) -> Table:
-    """Return the groups of a column, the worst one marked, then their mean AUC and the pooled one."""
+    """Return the groups of a column, the worst one marked, then their mean AUC and the pooled one.
+
+    The last column says what to beware of, where there is something.
+    """
     rows = [_group_row(level, group) for group in breakdown.groups]
     blank = ("",) * (len(GROUP_FIGURES) - 1)
-    rows.append(("mean of the groups", "", "", with_interval(breakdown.mean_auc), *blank))
-    rows.append(("all pooled", "", "", with_interval(breakdown.pooled_auc), *blank))
+    for name, figure in (("mean of the groups", breakdown.mean_auc), ("all pooled", breakdown.pooled_auc)):
+        rows.append((name, "", "", with_interval(figure), *blank, figure.warning))
     marked = frozenset(number for number, group in enumerate(breakdown.groups) if group.name == breakdown.worst)
     against = " (fakes of each against all reals)" if breakdown.column == "method" else ""
     worst = "" if breakdown.worst is None else f"; the worst is {breakdown.worst}"
-    header = (breakdown.column, "real", "fake", *(title_of(name) for name in GROUP_FIGURES))
-    return Table(header, rows, marked, f"{level}s by {breakdown.column}{against}{worst}")
+    header = (breakdown.column, "real", "fake", *(title_of(name) for name in GROUP_FIGURES), "beware")
+    return without_last_if_empty(Table(header, rows, marked, f"{level}s by {breakdown.column}{against}{worst}"))
 
 
 def _group_row(level: Level, group: Group) -> tuple[str, ...]:
     figures = (with_interval(group.figures[f"{level}_{name}"]) for name in GROUP_FIGURES)
-    return (group.name, str(group.real), str(group.fake), *figures)
+    beware = "; ".join(filter(None, (group.figures[f"{level}_auc"].warning, group.warning)))
+    return (group.name, str(group.real), str(group.fake), *figures, beware)
 
 
 def host_table(summary: Summary) -> Table | None:

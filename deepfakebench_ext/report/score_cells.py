@@ -11,7 +11,7 @@ from deepfakebench_ext.metrics.figure import Floats
 from deepfakebench_ext.metrics.score_table import UNKNOWN, Coder, Column, Numbers, ScoreTable
 from deepfakebench_ext.words import claims
 
-_LABELS = {"": UNKNOWN, "-1": UNKNOWN, "n/a": UNKNOWN, "0": 0, "0.0": 0, "1": 1, "1.0": 1}
+_LABELS = {"": UNKNOWN, "-1": UNKNOWN, "n/a": UNKNOWN, "0": 0, "0.0": 0, "false": 0, "1": 1, "1.0": 1, "true": 1}
 OK, NOT_SCORED = "ok", "not_scored"
 
 
@@ -122,8 +122,12 @@ def statuses(given: Column | None, scores: Floats) -> Column:
     return given
 
 
-def check_rows(table: ScoreTable) -> None:
+def check_rows(table: ScoreTable, key_column: str) -> None:
     """Pass a table in which no row comes twice and no sample has two labels.
+
+    Args:
+        table: As it was read.
+        key_column: What the file calls the column of the keys.
 
     Raises:
         BadRowError: One does; its row, and the earlier one.
@@ -135,8 +139,9 @@ def check_rows(table: ScoreTable) -> None:
         place = same[np.argmin(order[same + 1])]
         earlier, row = int(order[place]), int(order[place + 1])
         raise BadRowError(
-            f"{table.key.text(row)!r} comes a second time; each row has a key of its own. If it names a video with "
-            "several frames, say so: --video_column NAME",
+            f"{table.key.text(row)!r} comes a second time; each row has a key of its own. If {key_column!r} names a "
+            f"video with several frames, say so: --video_column {key_column}; if files of several folders or datasets "
+            "have equal names, give a column with the whole path: --key_column NAME",
             row,
             earlier,
         )

@@ -32,7 +32,8 @@ class ColumnNames:
     Attributes:
         label: 0 or real, 1 or fake, or a synonym; empty where unknown.
         score: P(fake) in [0, 1]; empty where there is none.
-        key: Identity of a row; several frames of a video may share it where `index` numbers them. Else `path`.
+        key: Identity of a row; several frames of a video may share it where `index` numbers them. Else `path`; else,
+            also where these two columns were said to be something else, the place of the row.
         video: Video that an image was taken from.
         dataset: Dataset.
         method: Manipulation method.
@@ -94,7 +95,7 @@ def read_csv(path: Path, names: ColumnNames, *, keep: Iterable[str] = ()) -> Csv
             found = _gather(rows, header, places, texts)
             heads = tuple(found.coders.get(_HEAD, ()))
             table = _table(found, extra)
-            check_rows(table)
+            check_rows(table, header[places["key"]] if "key" in places else "")
         except BadRowError as error:
             line, *earlier = (line_of(path, row) for row in error.rows)
             before = f" (first in line {earlier[0]})" if earlier else ""
@@ -164,15 +165,21 @@ def _places(path: Path, header: Sequence[str], names: ColumnNames) -> dict[str, 
     places = {}
     for role in (each.name for each in fields(ColumnNames)):
         given = getattr(names, role)
-        default = "path" if role == "key" and "key" not in header else role
+        default = _key_column(header, names) if role == "key" else role
         if given is not None and given not in header:
             raise ConfigError(f"{path} has no column {given!r}{_meant(given, header)}, as --{role}_column says")
-        if given is not None or default in header:
+        if given is not None or (default and default in header):
             places[role] = header.index(given or default)
     for role in ("label", "score"):
         if role not in places:
             raise ConfigError(f"{path} has no column {role!r}{_meant(role, header)}; name it: --{role}_column NAME")
     return places
+
+
+def _key_column(header: Sequence[str], names: ColumnNames) -> str:
+    """Where keys are unless it is said: in `key`, else `path`; not in a column that was said to be something else."""
+    others = {getattr(names, each.name) for each in fields(names)}
+    return next((name for name in ("key", "path") if name in header and name not in others), "")
 
 
 def _meant(name: str, header: Sequence[str]) -> str:

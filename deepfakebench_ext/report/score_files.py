@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from deepfakebench_ext.metrics.score_table import ScoreTable
 from deepfakebench_ext.report.score_csv import ColumnNames, CsvScores, pick, read_csv
 from deepfakebench_ext.report.score_text import is_results_text, read_results_text
 
-__all__ = ["ColumnNames", "ScoreFile", "read_scores"]
+__all__ = ["ColumnNames", "ScoreFile", "read_scores", "refuse_run_directory"]
 
 SCORES, VIDEOS, RUN, METRICS, JOURNAL = "scores.csv", "videos.csv", "run.json", "metrics.json", "scores.jsonl"
 ALWAYS_KEPT = ("compression", "split", "sha256")
@@ -46,10 +47,15 @@ class ScoreFile:
     _paths: tuple[str, ...] = ()
 
     def paths(self, rows: Sequence[int]) -> list[str]:
-        """Return where the files of some rows lie, as far as is known; else empty texts. Reads the file once more."""
+        """Return where the files of some rows lie, as far as is known; else empty texts. Reads the file once more.
+
+        A relative path holds from the working directory; where nothing is there, from the folder of the scores.
+        """
         if self._paths:
-            return [self._paths[row] for row in rows]
-        return pick(self.path, "path", rows) if rows and self.path.suffix.lower() != ".txt" else [""] * len(rows)
+            found = [self._paths[row] for row in rows]
+        else:
+            found = pick(self.path, "path", rows) if rows and self.path.suffix.lower() != ".txt" else [""] * len(rows)
+        return [_place(path, self.path.parent) for path in found]
 
 
 def read_scores(
@@ -81,6 +87,21 @@ def read_scores(
         if name not in found.columns and name not in ("method", "dataset", "video", "status"):
             raise ConfigError(f"{file} has no column {name!r}; it has {', '.join(found.columns)}")
     return _from_csv(file, found, level)
+
+
+def refuse_run_directory(folder: Path) -> None:
+    """Pass a folder into which a report may be written.
+
+    Raises:
+        ConfigError: It is that of a run, whose own figures and report would be replaced.
+    """
+    if any((folder / name).exists() for name in (RUN, SCORES)):
+        raise ConfigError(f"{folder} is the directory of a run, whose report would be lost; give another --output_dir")
+
+
+def _place(path: str, folder: Path) -> str:
+    beside = os.path.join(folder, path)  # noqa: PTH118 - a million of them
+    return beside if path and not os.path.exists(path) and os.path.exists(beside) else path  # noqa: PTH110
 
 
 def _file_of(path: Path) -> Path:
@@ -162,6 +183,6 @@ def _has_videos(found: CsvScores, metrics: Mapping[str, Any]) -> bool:
     if "video" in metrics.get("counts", {}) or found.table.column("video") is not None:
         return True
     if found.table.index.any():
-        return True
+        return found.has_keys
     suffixes = {"." + key.rpartition(".")[2] for key in found.table.key.names}
     return found.is_ours and not all(is_image_name(f"image{suffix}") for suffix in suffixes)

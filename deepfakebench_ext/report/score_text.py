@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF8
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import numpy as np
 
 from deepfakebench_ext.errors import ConfigError
 from deepfakebench_ext.metrics.figure import Level
+from deepfakebench_ext.metrics.misleading import is_of_scores
 from deepfakebench_ext.metrics.score_table import UNKNOWN, Column, ScoreTable
 
 TITLE = "Deepfake Detection Results"
@@ -37,7 +39,8 @@ class TextScores:
     Attributes:
         table: The scores, of the level that the text says.
         title: What it calls the detector, empty where it does not.
-        notices: Its own warnings, and that its scores are rounded.
+        notices: That its scores are rounded, and those of its warnings that its scores do not show, such as an
+            untrained head. The others have numbers of the scores before rounding, and are found anew.
         paths: Where it says that the files lie, one a row; empty texts where it does not.
     """
 
@@ -55,7 +58,7 @@ def is_results_text(path: Path) -> bool:
     """
     try:
         with path.open("rb") as file:
-            return file.read(len(TITLE)) == TITLE.encode()
+            return file.read(len(BOM_UTF8) + len(TITLE)).removeprefix(BOM_UTF8).startswith(TITLE.encode())
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error}") from error
 
@@ -109,7 +112,8 @@ def _parse(path: Path) -> tuple[list[_Row], Level, str, list[str]]:
     for number, line in _lines(path):
         if line.startswith("["):
             if line.startswith("[WARNING] ") and not rows:
-                notices.append(line.removeprefix("[WARNING] "))
+                said = line.removeprefix("[WARNING] ")
+                notices += [] if is_of_scores(said) else [said]
             elif (row := _row(path, number, line)) is not None:
                 rows.append(row)
         elif line.startswith("Weights: ") and not rows:
@@ -125,7 +129,7 @@ def _parse(path: Path) -> tuple[list[_Row], Level, str, list[str]]:
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
     try:
-        with path.open(encoding="utf-8", errors="backslashreplace") as file:
+        with path.open(encoding="utf-8-sig", errors="backslashreplace") as file:
             yield from ((number, line.rstrip("\n")) for number, line in enumerate(file, start=1))
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error}") from error

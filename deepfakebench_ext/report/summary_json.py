@@ -80,12 +80,14 @@ class GroupJson(TypedDict):
         real: Reals in it; by method, all reals.
         fake: Fakes in it.
         figures: Name with its level to figure.
+        warning: Why its AUC says little, where it rests on few samples of a class; else empty.
     """
 
     name: str
     real: int
     fake: int
     figures: dict[str, FigureJson]
+    warning: str
 
 
 class BreakdownJson(TypedDict):
@@ -198,7 +200,7 @@ class SummaryJson(TypedDict):
 
 def summary_json(summary: Summary) -> SummaryJson:
     """Return the summary as JSON values; nothing in it is NaN or infinite."""
-    levels = summary.levels
+    levels, drawn = summary.levels, summary.bootstrap
     return SummaryJson(
         schema_version=SCHEMA_VERSION,
         title=summary.title,
@@ -224,9 +226,7 @@ def summary_json(summary: Summary) -> SummaryJson:
         },
         calibration=_calibration(summary),
         deepfakebench=None if summary.host is None else _host(summary.host),
-        bootstrap=None
-        if summary.bootstrap is None
-        else BootstrapJson(resamples=summary.bootstrap.resamples, seed=summary.bootstrap.seed),
+        bootstrap=None if drawn is None else BootstrapJson(resamples=drawn.resamples, seed=drawn.seed),
     )
 
 
@@ -275,7 +275,8 @@ def _breakdown(breakdown: Breakdown) -> BreakdownJson:
 
 
 def _group(group: Group) -> GroupJson:
-    return GroupJson(name=group.name, real=group.real, fake=group.fake, figures=_figures(group.figures))
+    figures = _figures(group.figures)
+    return GroupJson(name=group.name, real=group.real, fake=group.fake, figures=figures, warning=group.warning)
 
 
 def _calibration(summary: Summary) -> dict[Level, CalibrationJson]:

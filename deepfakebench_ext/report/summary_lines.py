@@ -46,8 +46,9 @@ def _level_lines(level: Level, summary: LevelSummary) -> Iterator[str]:
 def _breakdown_lines(level: Level, breakdown: Breakdown) -> Iterator[str]:
     for group in breakdown.groups:
         worst = "  (worst)" if group.name == breakdown.worst else ""
-        name = printable(f"{level}_auc, {breakdown.column} {group.name}")
-        yield f"{_line(name, group.figures[f'{level}_auc'])}  {group.real} real, {group.fake} fake{worst}"
+        name, auc = printable(f"{level}_auc, {breakdown.column} {group.name}"), group.figures[f"{level}_auc"]
+        beware = "".join(f"  ! {text}" for text in (auc.warning, group.warning) if text)
+        yield f"{name:<{_WIDTH}} {_value(auc)}  {group.real} real, {group.fake} fake{worst}{beware}"
     yield _line(f"{level}_auc, mean by {printable(breakdown.column)}", breakdown.mean_auc)
     yield _line(f"{level}_auc, pooled", breakdown.pooled_auc)
 

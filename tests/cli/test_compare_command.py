@@ -165,3 +165,9 @@ def test_help_opens_with_examples_and_needs_nothing_heavy():
     )
     found = subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, capture_output=True, text=True)
     assert "dfb-ext compare" in found.stdout
+
+
+def test_the_directory_of_a_run_is_refused_before_anything_is_read(tmp_path):
+    folder = made_run(tmp_path / "run", 0)
+    with pytest.raises(ConfigError, match="is the directory of a run, whose report would be lost"):
+        run(tmp_path / "not_there.csv", tmp_path / "nor_there.csv", output=folder)

@@ -129,6 +129,67 @@ def test_reports_are_written_for_each_input(tmp_path):
     assert sorted(path.name for path in (tmp_path / "several").iterdir()) == ["a", "a-2", "b"]
 
 
+def test_a_file_is_looked_for_beside_the_scores_and_what_is_gone_is_counted(tmp_path, monkeypatch):
+    data = tmp_path / "data"
+    data.mkdir()
+    for name in ("a.png", "b.png"):
+        (data / name).write_bytes(b"same")
+    path = data / "s.csv"
+    path.write_text("path,label,score\na.png,0,0.1\nb.png,1,0.9\ngone.png,1,0.9\n")
+    monkeypatch.chdir(tmp_path)
+    text = run(path, "--check_files")
+    assert "2 files, such as a.png (REAL) and b.png (FAKE), have the same content" in text
+    assert "1 of 3 files was not found, and its content was not compared" in text
+    assert "not found" not in run(path)
+
+
+def a_run(folder: Path, *, notices: list[str] | None = None) -> Path:
+    folder.mkdir(parents=True)
+    samples = [Sample(f"{n}.png", folder / f"{n}.png", n % 2) for n in range(4)]  # type: ignore[arg-type]
+    for sample in samples[:2]:
+        sample.path.write_bytes(b"same")
+    write_report(
+        folder, samples, lambda: [Prediction(s.key, 0.5) for s in samples], unit="frame", by_video=False,
+        aggregation="mean", title="t", head="trained", notices=notices or [], plots=False,
+    )  # fmt: skip
+    return folder
+
+
+def test_the_directory_of_a_run_is_refused_before_anything_is_read(tmp_path):
+    one, other = a_run(tmp_path / "one"), a_run(tmp_path / "out/other")
+    before = {path: path.read_bytes() for path in other.iterdir()}
+    with pytest.raises(ConfigError, match="out/other is the directory of a run, whose report would be lost"):
+        run(one, "--output_dir", other)
+    with pytest.raises(ConfigError, match="out/other is the directory of a run"):  # of several: a folder each
+        run(one, csv(tmp_path / "other.csv"), "--output_dir", tmp_path / "out")
+    with pytest.raises(ConfigError, match="is the directory of a run"):
+        run(tmp_path / "not_there.csv", "--output_dir", other)
+    assert {path: path.read_bytes() for path in other.iterdir()} == before
+
+
+def test_the_report_of_a_run_whose_name_has_dots_goes_by_the_whole_name(tmp_path):
+    runs = [a_run(tmp_path / name) for name in ("clip-v1.1", "clip-v1.2")]
+    out = tmp_path / "out"
+    run(*runs, csv(tmp_path / "a.b.csv"), "--no_bootstrap", "--output_dir", out, "--no_plots")
+    assert sorted(path.name for path in out.iterdir()) == ["a.b", "clip-v1.1", "clip-v1.2"]
+
+
+def test_what_a_run_has_warned_of_already_is_said_once(tmp_path):
+    text = run(a_run(tmp_path / "run"), "--check_files", "--no_bootstrap")
+    assert text.count("have the same content under both labels") == 1
+
+
+def test_a_column_of_videos_that_is_called_key_is_told_so_and_then_read(tmp_path):
+    path = tmp_path / "vk.csv"
+    rows = [f"vid{n // 3}.mp4,{n // 3 % 2},0.{n + 1}" for n in range(9)]
+    path.write_text("key,label,score\n" + "\n".join(rows) + "\n")
+    with pytest.raises(ConfigError, match=r"If 'key' names a video .*: --video_column key; .* --key_column NAME"):
+        run(path)
+    document = json.loads(run(path, "--video_column", "key", "--no_bootstrap", "--json"))
+    assert (document["counts"]["frame"]["total"], document["counts"]["video"]["total"]) == (9, 3)
+    assert any("go by their place" in text for text in document["notices"])
+
+
 def test_numbers_that_no_bootstrap_takes_are_usage(tmp_path):
     with pytest.raises(ConfigError, match="--bootstrap 7"):
         run(csv(tmp_path / "a.csv"), "--bootstrap", 7)

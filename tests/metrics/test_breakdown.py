@@ -74,7 +74,44 @@ def test_datasets_whose_scores_lie_apart_are_good_one_by_one_and_bad_together():
     breakdown = by_column(samples, ["low", "low", "high", "high"], column="dataset")
     assert breakdown.mean_auc.value == 1.0
     assert breakdown.pooled_auc.value == 0.75
-    assert "2 groups have an AUC of 0 or 1" in breakdown.mean_auc.warning
+    assert breakdown.mean_auc.low is None  # and no warning speaks of an interval that there is none of
+    assert breakdown.mean_auc.warning == "2 groups have an AUC of 0 or 1, which shows no spread"
+
+
+def test_a_mean_with_a_certain_group_has_an_interval_that_is_too_narrow():
+    labels, scores = faces(60)
+    perfect = scored([*labels, 0, 0, 1, 1], [*scores, 0.1, 0.2, 0.8, 0.9])
+    mean = by_column(perfect, ["a"] * 60 + ["b"] * 4, column="dataset").mean_auc
+    assert mean.low is not None
+    assert mean.warning == "1 group has an AUC of 0 or 1, which shows no spread: the interval is too narrow"
+
+
+# --- few samples ----------------------------------------------------------------------------------------------------
+
+
+def test_a_worst_group_of_one_sample_says_that_it_rests_on_one():
+    labels, scores = faces(120)
+    breakdown = by_method(scored([*labels, 1], [*scores, 0.01]), ["DF"] * 120 + ["Rare"])
+    assert breakdown.worst == "Rare"
+    assert [group.warning for group in breakdown.groups] == ["", "only 1 fake"]
+    assert breakdown.warning == (
+        "by method, 1 group has fewer than 20 reals or fakes: Rare; what it says of the worst is little"
+    )
+
+
+def test_groups_of_enough_samples_and_of_one_class_have_no_such_warning():
+    labels, scores = np.repeat([0, 1], 20), np.linspace(0, 1, 43)
+    breakdown = by_column(scored([*labels, 0, 0, 0], scores), ["a"] * 40 + ["b"] * 3, column="dataset")
+    assert [group.warning for group in breakdown.groups] == ["", ""]  # the AUC of b is undefined, and says why
+    assert breakdown.warning == ""
+
+
+def test_videos_and_not_frames_are_few():
+    labels, scores = faces(100)
+    videos = np.where(labels == 1, np.arange(100) % 7, 100 + np.arange(100))
+    breakdown = by_column(scored(labels, scores, clusters=videos), ["a"] * 100, column="dataset")
+    assert breakdown.groups[0].warning == "only 50 fakes of 7 videos"
+    assert "fewer than 20 videos of reals or of fakes: a; what it says is little" in breakdown.warning
 
 
 def test_the_mean_of_separate_datasets_is_as_certain_as_their_parts():
@@ -93,7 +130,7 @@ def test_a_group_of_one_class_is_listed_and_left_out_of_the_mean():
     assert auc(breakdown, "real") is None
     assert breakdown.worst is None
     assert breakdown.mean_auc.value == 1.0
-    assert breakdown.mean_auc.warning.startswith("1 groups have one class only and are not in the mean")
+    assert breakdown.mean_auc.warning.startswith("1 group has one class only and is not in the mean")
     assert breakdown.mean_auc.low is None
 
 

@@ -37,6 +37,33 @@ def sample(size=200, seed=0):
     return labels, np.round(np.clip(rng.normal(0.4 + 0.2 * labels, 0.2), 0, 1), 3)
 
 
+# --- an AUC near 1 --------------------------------------------------------------------------------------------------
+
+
+def test_an_auc_near_1_with_few_of_a_class_has_an_interval_that_is_too_narrow():
+    labels = np.repeat([0, 1], [200, 30])
+    scores = np.where(labels, 0.8, 0.2) + np.linspace(0, 0.1, 230)
+    scores[-1] = 0.25  # one fake of 30, below half of the reals: 30 * (1 - AUC) is about a half
+    warning = detailed(labels, scores)["auc"].warning
+    assert warning.startswith("the interval is somewhat too narrow: with 30 samples of a class and an AUC so near 1,")
+    assert "near 0" in detailed(1 - labels, scores)["auc"].warning
+    scores[-4:] = 0.21  # 4 of 30 lost: far enough from 1
+    assert detailed(labels, scores)["auc"].warning == ""
+
+
+def test_an_auc_of_1_has_an_interval_of_another_kind_and_no_such_warning():
+    assert detailed(np.repeat([0, 1], 30), np.linspace(0, 1, 60))["auc"].warning == ""
+
+
+def test_videos_and_not_frames_are_counted_for_it():
+    labels = np.repeat([0, 1], [400, 400])
+    scores = np.where(labels, 0.8, 0.2) + np.linspace(0, 0.1, 800)
+    scores[-20:] = 0.2  # 20 of 400 frames: enough to tell, of the 20 videos one
+    assert detailed(labels, scores)["auc"].warning == ""
+    by_video = detailed(labels, scores, clusters=np.arange(800) // 20)["auc"]
+    assert "with 20 videos of a class" in by_video.warning
+
+
 # --- what is there --------------------------------------------------------------------------------------------------
 
 

@@ -1,7 +1,11 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from deepfakebench_ext.metrics.figure import Figure, check_clusters, check_level
+from deepfakebench_ext.metrics.figure import Figure, check_clusters, check_level, distinct, renumbered
+
+NUMBERS = st.lists(st.one_of(st.integers(0, 9), st.integers(-(2**40), 2**40)), max_size=12)
 
 
 def test_an_interval_stands_beside_a_value_that_it_holds():
@@ -26,3 +30,17 @@ def test_clusters_are_one_integer_a_label():
 def test_levels_are_three():
     with pytest.raises(ValueError, match="level is 'image'; allowed are frame, clip and video"):
         check_level("image")
+
+
+@given(NUMBERS)
+def test_different_numbers_are_counted_and_placed_as_numpy_does(numbers):
+    array = np.array(numbers, np.int64)
+    expected, places = np.unique(array, return_inverse=True)
+    assert distinct(array) == len(expected)
+    assert renumbered(array).tolist() == places.tolist()
+
+
+@given(st.lists(st.integers(0, 9), min_size=3, max_size=30))
+def test_small_numbers_are_placed_likewise_without_sorting(numbers):
+    array = np.array(numbers, np.int32)
+    assert renumbered(array).tolist() == np.unique(array, return_inverse=True)[1].tolist()

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-from deepfakebench_ext.metrics.score_table import ScoreTable
+import pytest
+
+from deepfakebench_ext.metrics.host_table import NO_FOLDERS
+from deepfakebench_ext.metrics.score_table import Column, ScoreTable
 from deepfakebench_ext.summary import summarise
 from deepfakebench_ext.types import Prediction, Sample
 
@@ -70,6 +74,25 @@ def test_images_of_named_videos_go_by_their_folder():
     assert found.host is not None
     assert (found.figures["video_auc"].value, found.host.figures["video_auc"].value) == (0.5, 1.0)
     assert any("made 2 of 3" in line for line in found.host.differences)
+
+
+@pytest.mark.parametrize("key", ["{}.png", "row {}"])
+def test_where_keys_name_no_folders_its_video_auc_cannot_be_told(key):
+    samples = [Sample(key.format(n), Path("x"), n % 2, video=f"v{n % 4}") for n in range(8)]  # type: ignore[arg-type]
+    predictions = [Prediction(sample.key, n / 8) for n, sample in enumerate(samples)]
+    found = summarise(ScoreTable.from_predictions(samples, predictions, level="frame", has_videos=True))
+    assert found.host is not None
+    its = found.host.figures["video_auc"]
+    assert (its.value, its.reason) == (None, NO_FOLDERS)  # as one folder for all: undefined, for mixing the classes
+    assert found.host.differences == (f"DeepfakeBench's video_auc cannot be told: {NO_FOLDERS}",)
+    assert found.host.figures["auc"].value == found.figures["frame_auc"].value
+
+
+def test_the_auc_of_clips_needs_no_folders():
+    rows = [("a.mp4", 1, [0.9, 0.1]), ("b.mp4", 0, [0.2, 0.4])]
+    found = summarise(replace(table(rows, level="clip"), video=Column.of(["v", "v", "w", "w"])))
+    assert found.host is not None
+    assert found.host.figures["video_auc"].value == found.figures["clip_auc"].value
 
 
 def test_videos_alone_have_none_of_its_figures():

@@ -2,7 +2,13 @@ import numpy as np
 import pytest
 
 from deepfakebench_ext.metrics.detailed import detailed_figures
-from deepfakebench_ext.metrics.misleading import duplicates_across_classes, score_warnings, videos_on_both_sides
+from deepfakebench_ext.metrics.misleading import (
+    duplicates_across_classes,
+    few_in_groups,
+    is_of_scores,
+    score_warnings,
+    seen_on_both_sides,
+)
 
 
 def warnings(labels, scores, clusters=None, **options):
@@ -76,13 +82,55 @@ def test_one_class_or_none_is_no_reason_to_fail(labels, scores):
 
 
 def test_videos_on_both_sides_are_named():
-    (line,) = videos_on_both_sides(["b", "a", "a", "d"], ["c", "a", "b"], purpose="the threshold was chosen")
+    (line,) = seen_on_both_sides(["b", "a", "a", "d"], ["c", "a", "b"], purpose="the threshold was chosen")
     assert line == "2 videos, such as a, b, are judged and also among those on which the threshold was chosen"
-    assert videos_on_both_sides(["a"], ["b"], purpose="the threshold was chosen") == []
+    assert seen_on_both_sides(["a"], ["b"], purpose="the threshold was chosen") == []
+
+
+def test_what_is_on_both_sides_is_called_what_it_is():
+    (line,) = seen_on_both_sides(["k0"], ["k0"], purpose="the calibration was fitted", noun="sample")
+    assert line == "1 sample, such as k0, is judged and also among those on which the calibration was fitted"
+
+
+def test_what_scores_show_is_known_again_and_what_they_do_not_is_not():
+    labels, scores = good()
+    few = np.concatenate([np.flatnonzero(labels == 1)[:1], np.flatnonzero(labels == 0)])
+    groups = few_in_groups("method", ["a"], units="reals or fakes", of_worst=True)
+    shown = [
+        *warnings(labels[few], scores[few]),  # few, lopsided
+        *warnings(1 - labels, scores),  # label order
+        *warnings(labels, scores / 4),  # threshold
+        *warnings(labels, np.full(len(labels), 0.5)),  # equal
+        groups,
+    ]
+    shown = [line for line in shown if not line.startswith("video_fpr_at")]  # stands beside its figure
+    assert len(shown) == 6
+    assert [line for line in shown if not is_of_scores(line)] == []
+    leaks = seen_on_both_sides(["a"], ["a"], purpose="p") + duplicates_across_classes(["a", "b"], [0, 1], ["d", "d"])
+    others = [*warnings(*good(), head_trained=False), *leaks, "UNTRAINED HEAD", "3 frames show no face; 2 scores rest"]
+    assert [line for line in others if is_of_scores(line)] == []
+
+
+def test_groups_of_few_samples_are_counted_and_some_named():
+    said = few_in_groups("method", list("abcd"), units="reals or fakes", of_worst=True)
+    assert said == (
+        "by method, 4 groups have fewer than 20 reals or fakes: a, b, c, ...; what they say of the worst is little"
+    )
+    alone = few_in_groups("dataset", ["a"], units="reals or fakes", of_worst=False)
+    assert alone == "by dataset, 1 group has fewer than 20 reals or fakes: a; what it says is little"
+    assert few_in_groups("dataset", [], units="reals or fakes", of_worst=True) == ""
 
 
 def test_files_that_are_the_same_under_both_labels_are_named():
     keys, labels, digests = ["r/1", "f/1", "f/2", "r/2", "x"], [0, 1, 1, 0, None], ["d1", "d1", "d1", "d2", "d2"]
     (line,) = duplicates_across_classes(keys, labels, digests)
-    assert line == "1 files have the same content under both labels, such as r/1 (REAL) and f/1 (FAKE)"
+    assert line == "3 files, such as r/1 (REAL) and f/1 (FAKE), have the same content under both labels"
     assert duplicates_across_classes(["r/1", "r/2"], [0, 0], ["d", "d"]) == []
+
+
+def test_of_same_files_all_are_counted_each_once_and_three_pairs_named():
+    keys = [f"{label}{n}" for n in range(5) for label in "rf"]
+    labels, digests = [0, 1] * 5, [str(n // 2) for n in range(10)]
+    (line,) = duplicates_across_classes([*keys, "f0"], [*labels, 1], [*digests, "0"])  # f0 twice: a video's two frames
+    assert line.startswith("10 files, such as r0 (REAL) and f0 (FAKE), r1 (REAL)")
+    assert line.count(" and ") == 3

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from deepfakebench_ext.errors import ConfigError
 from deepfakebench_ext.metrics.aggregation import aggregation_rule
-from deepfakebench_ext.metrics.score_table import UNKNOWN, Column, ScoreTable
+from deepfakebench_ext.metrics.score_table import UNKNOWN, Column, ScoreTable, _combined
 from deepfakebench_ext.report.run_report import video_scores
 from deepfakebench_ext.types import Prediction, Sample
 
@@ -60,9 +60,35 @@ def test_counts_are_of_scored_rows_by_class():
     assert (counts.real, counts.fake, counts.unlabelled) == (1, 4, 1)
 
 
-def test_a_video_is_a_key_or_dataset_label_and_name_together():
+def test_a_video_is_a_key_or_dataset_label_method_and_name_together():
     assert table(ROWS).video_codes().tolist() == [0, 0, 0, 1, 1, 2, 3, 2, 4]
     assert table(ROWS).video_names() == ["FF/fake/000_003", "FF/real/000_003", "A/fake/7", "A/real/7", "B/7"]
+
+
+# One source, four manipulations of it: FaceForensics++ and DeepfakeBench call every one of their videos by its name.
+MANIPULATIONS = [
+    row
+    for label, method, score in ((0, None, 0.5), (1, "DF", 0.9), (1, "F2F", 0.8), (1, "FS", 0.1), (1, "NT", 0.2))
+    for row in frames(f"{method}/000/0.png", [score], label=label, video="000", dataset="FF++", method=method)
+]
+
+
+def test_manipulations_of_one_source_are_videos_of_their_own():
+    found = table(MANIPULATIONS)
+    assert found.video_codes().tolist() == [0, 1, 2, 3, 4]  # by dataset, label and video alone: 0, 1, 1, 1, 1
+    assert found.video_names() == [
+        "FF++/real/000", "FF++/fake/DF/000", "FF++/fake/F2F/000", "FF++/fake/FS/000", "FF++/fake/NT/000",
+    ]  # fmt: skip
+    assert found.to_videos("mean").scores.tolist() == [0.5, 0.9, 0.8, 0.1, 0.2]  # merged: 0.5, 0.5
+
+
+def test_names_too_many_for_one_product_are_still_told_apart():
+    big, rng = 2**31, np.random.default_rng(0)
+    parts = [rng.integers(big - 2, big, 500) for _ in range(4)]
+    found = _combined([(codes, big) for codes in parts])  # 2**124 combinations, of which 16 occur
+    expected = len({*zip(*(codes.tolist() for codes in parts), strict=True)})
+    assert len(np.unique(found)) == expected == 16
+    assert len({*zip(found.tolist(), *(codes.tolist() for codes in parts), strict=True)}) == 16
 
 
 def test_a_video_without_a_score_has_the_status_of_its_first_row():

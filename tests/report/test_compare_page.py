@@ -136,8 +136,23 @@ def test_groups_stand_side_by_side_with_the_worst_of_each_detector(comparison):
         assert by_method.rows[-1][place] == detector.breakdowns[0].worst
 
 
+def test_groups_of_few_samples_are_marked_and_warned_of(tmp_path):
+    rows = [f"{n}.png,{n % 2},{0.3 + 0.2 * (n % 2) + n / 200},{'DF' if n % 2 else ''}" for n in range(50)]
+    for name in "ab":
+        text = "\n".join(["key,label,score,method", *rows, f"rare.png,1,0.{ord(name) % 7},Rare"])
+        (tmp_path / f"{name}.csv").write_text(text + "\n")
+    found = compare([read_scores(tmp_path / "a.csv"), read_scores(tmp_path / "b.csv")])
+    (table,) = group_tables(found)
+    assert table.header[-1] == "beware"
+    assert [row[-1] for row in table.rows] == ["", "only 1 fake", "", "", ""]
+    said = "by method, 1 group has fewer than 20 reals or fakes: Rare; what it says of the worst is little"
+    assert found.warnings.count(said) == 1
+
+
 def test_causes_are_noted_once_for_all_that_share_them(comparison):
     assert figure_notes(comparison) == [
+        "AUC of good: the interval is somewhat too narrow: with 43 samples of a class and an AUC so near 1, such "
+        "intervals held the truth in 86 to 94 % of simulated draws instead of 95 %",
         "TPR at FPR 0.1 %: 43 reals cannot show an FPR of 0.1%: at most 0.043 of them may be called fake, so the "
         "figure hangs on the highest real; it takes 1000",
         "TPR at FPR 1 %: 43 reals cannot show an FPR of 1.0%: at most 0.43 of them may be called fake, so the figure "

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from deepfakebench_ext.metrics.score_table import ScoreTable
 from deepfakebench_ext.report import duplicates
-from deepfakebench_ext.report.duplicates import duplicate_files
+from deepfakebench_ext.report.duplicates import check_files, duplicate_files
 from deepfakebench_ext.types import Prediction, Sample
 
 
@@ -23,7 +25,7 @@ def found(folder: Path, contents: dict[str, tuple[int | None, bytes | None]]) ->
 
 def test_one_content_under_both_labels_is_named(tmp_path):
     (warning,) = found(tmp_path, {"a": (0, b"same"), "b": (1, b"same"), "c": (1, b"else")})
-    assert warning == "1 files have the same content under both labels, such as a (REAL) and b (FAKE)"
+    assert warning == "2 files, such as a (REAL) and b (FAKE), have the same content under both labels"
 
 
 def test_a_file_of_several_keys_says_nothing_of_any_and_is_not_read(tmp_path, monkeypatch):
@@ -58,6 +60,26 @@ def test_one_content_under_one_label_is_none_of_our_business(tmp_path):
 
 def test_files_that_are_gone_are_not_alike(tmp_path):
     assert found(tmp_path, {"a": (0, None), "b": (1, None)}) == []
+
+
+def test_files_that_were_to_be_checked_and_are_gone_are_counted_but_not_what_is_a_folder(tmp_path):
+    (tmp_path / "there.png").write_bytes(b"")
+    (tmp_path / "frames").mkdir()
+    places = [tmp_path / "there.png", tmp_path / "frames", tmp_path / "lost.png", tmp_path / "lost.png", tmp_path / "x"]
+    samples = [Sample(f"{number}", place, number % 2) for number, place in enumerate(places)]  # type: ignore[arg-type]
+    table = ScoreTable.from_predictions(
+        samples, [Prediction(s.key, 0.5) for s in samples], level="frame", has_videos=False
+    )
+
+    def checked(count: int) -> list[str]:
+        kept = table.take(np.arange(count))
+        return check_files(kept, lambda rows: [str(places[row]) for row in rows])
+
+    assert checked(2) == []
+    assert checked(4) == ["1 of 3 files was not found, and its content was not compared"]
+    assert checked(5) == ["2 of 4 files were not found, and their content was not compared"]
+    (unknown,) = check_files(table, lambda rows: ["" for _ in rows])
+    assert unknown.startswith("no row says where its file lies")
 
 
 def test_files_of_sizes_that_one_class_alone_has_are_not_read(tmp_path, monkeypatch):

@@ -150,6 +150,43 @@ def test_further_columns_are_kept_where_asked_for(tmp_path):
         read_scores(written(tmp_path, text), keep=["codec"])
 
 
+def test_labels_as_pandas_writes_them_are_read(tmp_path):
+    path = written(tmp_path, "key,label,score\na,True,0.9\nb,False,0.1\nc,true,0.8\n")
+    assert read_scores(path).table.labels.tolist() == [1, 0, 1]
+
+
+def test_a_relative_path_holds_from_here_then_from_the_folder_of_the_scores(tmp_path, monkeypatch):
+    data = tmp_path / "data"
+    for folder, names in ((data, ("both.png", "beside.png")), (tmp_path, ("both.png", "here.png"))):
+        folder.mkdir(exist_ok=True)
+        for name in names:
+            (folder / name).touch()
+    names = ["both.png", "beside.png", "here.png", "gone.png", ""]
+    rows = "".join(f"{n},{name},1,0.5\n" for n, name in enumerate(names))
+    found = read_scores(written(data, "key,path,label,score\n" + rows))
+    monkeypatch.chdir(tmp_path)
+    assert found.paths(range(5)) == ["both.png", str(data / "beside.png"), "here.png", "gone.png", ""]
+
+
+def test_a_column_with_another_role_is_no_key_as_well(tmp_path):
+    path = written(tmp_path, "key,label,score\nv,1,0.5\nv,1,0.7\nw,0,0.1\n")
+    found = read_scores(path, columns=ColumnNames(video="key"))
+    assert keys(found.table) == ["row 1", "row 2", "row 3"]
+    assert found.table.video_names() == ["fake/v", "real/w"]
+    path = written(tmp_path, "key,path,label,score\nv,a,1,0.5\nv,b,1,0.7\n")
+    assert keys(read_scores(path, columns=ColumnNames(video="key")).table) == ["a", "b"]
+
+
+def test_a_column_without_a_name_is_no_key(tmp_path):
+    path = written(tmp_path, ",label,score\n7,1,0.5\n7,0,0.7\n")
+    assert keys(read_scores(path).table) == ["row 1", "row 2"]
+
+
+def test_rows_that_only_have_a_number_are_not_each_a_video(tmp_path):
+    path = written(tmp_path, "label,score,index\n1,0.5,0\n1,0.7,1\n")
+    assert not read_scores(path).table.has_videos
+
+
 def test_rows_without_a_key_go_by_their_place_and_say_so(tmp_path):
     found = read_scores(written(tmp_path, "label,score\n1,0.5\n0,0.5\n"))
     assert keys(found.table) == ["row 1", "row 2"]

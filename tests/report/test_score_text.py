@@ -10,6 +10,7 @@ import pytest
 from deepfakebench_ext.errors import ConfigError
 from deepfakebench_ext.report.run_report import write_report
 from deepfakebench_ext.report.score_text import DIGITS_NOTICE, is_results_text, read_results_text
+from deepfakebench_ext.summary import summarise
 from deepfakebench_ext.types import Prediction, Sample
 
 RULE = "=" * 80
@@ -115,7 +116,23 @@ def test_our_own_text_comes_back_with_what_was_not_scored(tmp_path):
     assert [found.table.status.text(row) for row in range(3)] == ["ok", "unreadable", "ok"]
     assert np.isnan(found.table.scores).tolist() == [False, True, False]
     assert found.table.level == "video"
-    assert found.notices[:2] == (DIGITS_NOTICE, "UNTRAINED HEAD")  # what the run warned of follows
+    assert found.notices == (DIGITS_NOTICE, "UNTRAINED HEAD")  # how few videos there are is counted anew
+
+
+def test_our_own_text_is_not_contradicted_by_its_own_older_figures(tmp_path):
+    samples = [Sample(f"{n}.mp4", Path(f"in/{n}.mp4"), int(n > 29)) for n in range(60)]  # type: ignore[arg-type]
+    predictions = [Prediction(s.key, 0.00001 * n) for n, s in enumerate(samples)]
+    notices = ["UNTRAINED HEAD", "3 frames show no face; 2 scores rest on such frames"]
+    report = write_report(
+        tmp_path, samples, lambda: predictions, unit="clip", by_video=True, aggregation="mean", title="t",
+        head="untrained", notices=notices, plots=False,
+    )  # fmt: skip
+    assert any(text.startswith("video_auc is 1.0000 but") for text in report.warnings)
+    found = read_results_text(tmp_path / "inference_results_huggingface.txt")
+    assert found.notices == (DIGITS_NOTICE, *notices)
+    (anew,) = [text for text in summarise(found.table).warnings if "balanced accuracy" in text]
+    assert anew.startswith("video_auc is 0.9")  # of 4 decimals
+    assert "balanced accuracy" in (tmp_path / "inference_results_huggingface.txt").read_text()  # for people, as ever
 
 
 @pytest.mark.parametrize("score", ["nan", "1.5000", "-0.1000", "half"])
@@ -148,4 +165,10 @@ def test_only_texts_that_begin_so_are_taken_for_results(tmp_path):
     assert is_results_text(written(tmp_path, FORM_A))
     assert is_results_text(written(tmp_path, FORM_B))
     assert not is_results_text(written(tmp_path, "key,label,score\n"))
+
+
+def test_a_byte_order_mark_before_the_title_is_no_other_form(tmp_path):
+    path = written(tmp_path, "\ufeff" + FORM_A)
+    assert is_results_text(path)
+    assert keys(read_results_text(path).table) == ["in/real/0001.png", "in/fake/0001.png", "in/x.png"]
     assert not is_results_text(written(tmp_path, ""))

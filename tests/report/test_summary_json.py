@@ -49,6 +49,12 @@ def document() -> dict[str, Any]:
     return json.loads(summary_text(summary()))
 
 
+def test_groups_that_rest_on_few_samples_say_so(document):
+    groups = document["breakdowns"]["video"]["method"]["groups"]
+    assert [group["warning"] for group in groups] == ["only 4 reals and 2 fakes"] * 2
+    assert sum(text.startswith("by method, 2 groups have fewer than 20 reals") for text in document["warnings"]) == 1
+
+
 def test_every_documented_key_is_there_and_no_other(document):
     assert set(document) == set(get_type_hints(SummaryJson))
     assert set(document["coverage"]["clip"]) == set(get_type_hints(CoverageJson))
