@@ -67,7 +67,7 @@ def print_peak(path: str) -> None:
     cli(["metrics", path, "--no_bootstrap"], standalone_mode=False)
     # Not getrusage: its maximum begins with that of the process which started this one.
     status = Path("/proc/self/status").read_text()
-    print(int(status.split("VmHWM:")[1].split()[0]) / 1024)
+    print(int(status.split("VmHWM:")[1].split()[0]) * 1024 / 1e6)
 
 
 def main() -> None:
