@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from deepfakebench_ext.data.manifest import read_manifest
 from deepfakebench_ext.data.preprocess import output_size
 from deepfakebench_ext.data.reading import Reader
-from deepfakebench_ext.data.samples import collect_samples, limit_samples, read_manifest
+from deepfakebench_ext.data.samples import collect_samples, limit_samples
 from deepfakebench_ext.errors import ConfigError
 from deepfakebench_ext.faces.cache import CropCache
 from deepfakebench_ext.faces.detect import Search

@@ -16,8 +16,8 @@ from deepfakebench_ext.metrics.figure import Figure
 from deepfakebench_ext.models.export import PTH, architecture_of, write_pth
 from deepfakebench_ext.report.files import atomic_writer
 from deepfakebench_ext.report.model_card import Card, model_card
-from deepfakebench_ext.report.run_report import face_notices
 from deepfakebench_ext.report.training_curves import write_training_curves
+from deepfakebench_ext.report.video_scores import face_notices
 from deepfakebench_ext.summary import How, Summary, summarise
 
 logger = logging.getLogger(__name__)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from deepfakebench_ext.errors import MissingExtraError
-from deepfakebench_ext.metrics.aggregation import Rule, aggregation_rule
+from deepfakebench_ext.metrics.aggregation import aggregation_rule
 from deepfakebench_ext.metrics.bootstrap import Bootstrap
 from deepfakebench_ext.metrics.figure import Level
 from deepfakebench_ext.metrics.score_table import ScoreTable
@@ -24,9 +23,9 @@ from deepfakebench_ext.report.run_page import write_run_page
 from deepfakebench_ext.report.summary_json import summary_text
 from deepfakebench_ext.report.tables import Head, Row, write_scores_csv, write_videos_csv
 from deepfakebench_ext.report.thumbnails import Paths
+from deepfakebench_ext.report.video_scores import damage_notices, face_notices, video_scores
 from deepfakebench_ext.summary import How, Summary, summarise
 from deepfakebench_ext.types import Prediction, Sample, VideoScore
-from deepfakebench_ext.wording import counted
 
 logger = logging.getLogger(__name__)
 
@@ -77,12 +76,7 @@ def write_report(
         How(aggregation=aggregation, bootstrap=Bootstrap() if len(table.scores) <= MOST_BOOTSTRAPPED else None),
         title=title,
         trained=head == "trained",
-        notices=[
-            *notices,
-            *face_notices(predictions()),
-            *damage_notices(predictions()),
-            *duplicate_files(table, paths),
-        ],
+        notices=[*notices, *_notices(predictions), *duplicate_files(table, paths)],
     )
     rows = {unit: unit_rows}
     if by_video:
@@ -90,23 +84,30 @@ def write_report(
         rows["video"] = lambda: _video_rows(videos)
         write_videos_csv(folder / VIDEOS, videos, head=head)
     write_scores_csv(folder / SCORES, unit_rows(), head=head)
-    said = [*summary.notices, *summary.warnings]
-    write_results_text(
-        folder / RESULTS_TEXT,
-        rows=rows[summary.level],
-        figures=summary.figures,
-        counts=summary.counts[summary.level],
-        level=summary.level,
-        notices=said,
-        aggregation=summary.aggregation,
-        host=summary.host.differences if summary.host else (),
-    )
+    _write_text(folder / RESULTS_TEXT, summary, rows[summary.level])
     if plots and summary.figures[f"{summary.level}_auc"].value is not None:
-        _draw(folder / CURVES, rows[summary.level](), summary.level, title, said)
+        _draw(folder / CURVES, rows[summary.level](), summary)
     write_run_page(folder, summary, run=_run(folder), paths=paths, plots=plots)
     with atomic_writer(folder / METRICS) as file:
         file.write(summary_text(summary))
     return summary
+
+
+def _notices(predictions: Callable[[], Iterable[Prediction]]) -> list[str]:
+    return [*face_notices(predictions()), *damage_notices(predictions())]
+
+
+def _write_text(path: Path, summary: Summary, rows: Callable[[], Iterable[Row]]) -> None:
+    write_results_text(
+        path,
+        rows=rows,
+        figures=summary.figures,
+        counts=summary.counts[summary.level],
+        level=summary.level,
+        notices=[*summary.notices, *summary.warnings],
+        aggregation=summary.aggregation,
+        host=summary.host.differences if summary.host else (),
+    )
 
 
 def _paths(samples: Sequence[Sample], table: ScoreTable) -> Paths:
@@ -118,54 +119,6 @@ def _run(folder: Path) -> dict[str, Any]:
     path = folder / "run.json"
     settings: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     return settings
-
-
-def video_scores(rows: Iterable[Row], rule: Rule) -> list[VideoScore]:
-    """Return one score a video, in the order in which their first predictions come.
-
-    A video's identity is the sample's key, which holds its dataset and label folders; or, for images that a manifest
-    says were taken from a video, dataset, label, method and video together. A folder's own name is never enough: two
-    manipulations of one source bear the same (facts of DeepfakeBench: metrics/utils.py:41-51 merges them).
-    """
-    videos: dict[object, _Video] = {}
-    for _, sample, prediction in rows:
-        named = (sample.dataset, sample.label, sample.method, sample.video)
-        identity = named if sample.video is not None else sample.key
-        videos.setdefault(identity, _Video(sample, prediction)).add(prediction, planned_each=sample.video is not None)
-    return [video.score(rule) for video in videos.values()]
-
-
-@dataclass(slots=True)
-class _Video:
-    sample: Sample
-    first: Prediction
-    scores: list[float] = field(default_factory=list)
-    planned: int = 0
-    decoded: int = 0
-    faceless: int = 0
-    damage: str = ""
-
-    def add(self, prediction: Prediction, *, planned_each: bool) -> None:
-        self.planned = self.planned + prediction.planned if planned_each else prediction.planned
-        self.decoded += prediction.decoded
-        self.faceless += prediction.faceless - prediction.faceless_before
-        if prediction.score is not None:
-            self.scores.append(prediction.score)
-        if _is_damage(prediction):
-            self.damage = self.damage or prediction.reason
-
-    def score(self, rule: Rule) -> VideoScore:
-        failed = not self.scores
-        return VideoScore(
-            sample=self.sample,
-            score=None if failed else rule(np.array(self.scores)),
-            status=self.first.status if failed else "ok",
-            reason=self.first.reason if failed else self.damage,
-            units_scored=len(self.scores),
-            frames_planned=self.planned or self.decoded,  # by time, a video is asked for what it has
-            frames_decoded=self.decoded,
-            frames_faceless=self.faceless,
-        )
 
 
 def _aligned(samples: Sequence[Sample], predictions: Iterable[Prediction]) -> Iterator[Row]:
@@ -181,34 +134,6 @@ def _video_rows(videos: Sequence[VideoScore]) -> Iterator[Row]:
         yield number, video.sample, Prediction(video.sample.key, video.score, video.status, video.reason)
 
 
-def face_notices(predictions: Iterable[Prediction]) -> list[str]:
-    """Say what was scored without a face: such scores are the detector's word on something it was not made for."""
-    without = [prediction for prediction in predictions if prediction.faceless]
-    scored = sum(prediction.score is not None for prediction in without)
-    if not without:
-        return []
-    frames = sum(prediction.faceless - prediction.faceless_before for prediction in without)
-    left_out = f", {len(without) - scored} frames or clips have no score for it" if scored < len(without) else ""
-    return [f"{frames} frames show no face; {scored} scores rest on such frames{left_out}"]
-
-
-def damage_notices(predictions: Iterable[Prediction]) -> list[str]:
-    """Say which videos were scored on less than their files had promised."""
-    damaged, scored = dict[str, str](), set[str]()
-    for prediction in predictions:
-        if prediction.score is not None:
-            scored.add(prediction.key)
-        if _is_damage(prediction):
-            damaged.setdefault(prediction.key, prediction.reason)
-    left = [f"{key} ({reason})" for key, reason in damaged.items() if key in scored]
-    return [f"{counted(len(left), 'damaged video')} scored by what can be read, such as {left[0]}"] if left else []
-
-
-def _is_damage(prediction: Prediction) -> bool:
-    """Whether frames of its video are lost; of which the score then says nothing."""
-    return bool(prediction.reason) and (prediction.score is not None or prediction.status == "unreadable")
-
-
 def _labelled(rows: Iterable[Row]) -> tuple[Any, Any]:
     pairs = np.fromiter(
         ((s.label, p.score) for _, s, p in rows if s.label is not None and p.score is not None),
@@ -218,9 +143,10 @@ def _labelled(rows: Iterable[Row]) -> tuple[Any, Any]:
     return pairs["label"].copy(), pairs["score"].copy()
 
 
-def _draw(path: Path, rows: Iterable[Row], level: Level, title: str, notices: Sequence[str]) -> None:
+def _draw(path: Path, rows: Iterable[Row], summary: Summary) -> None:
     labels, scores = _labelled(rows)
+    notices = [*summary.notices, *summary.warnings]
     try:
-        write_curves(path, labels, scores, level=level, title=title, notices=notices)
+        write_curves(path, labels, scores, level=summary.level, title=summary.title, notices=notices)
     except MissingExtraError as error:
         logger.warning("%s", error)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from deepfakebench_ext.data.samples import read_manifest
+from deepfakebench_ext.data.manifest import read_manifest
 from deepfakebench_ext.errors import ConfigError
 from deepfakebench_ext.metrics.score_table import ScoreTable
 from deepfakebench_ext.report.manifest_columns import with_manifest

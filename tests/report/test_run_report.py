@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from deepfakebench_ext.metrics.aggregation import aggregation_rule
-from deepfakebench_ext.report.run_report import video_scores, write_report
+from deepfakebench_ext.report.run_report import write_report
+from deepfakebench_ext.report.video_scores import video_scores
 from deepfakebench_ext.summary import Summary
 from deepfakebench_ext.types import Prediction, Sample
 
