@@ -14,7 +14,7 @@ from deepfakebench_ext.data.stored_frames import FrameStore
 from deepfakebench_ext.data.training_set import TrainingSet
 from deepfakebench_ext.errors import ConfigError
 from deepfakebench_ext.faces.reader import FaceReader
-from deepfakebench_ext.host_inputs import DEFAULT_COMPRESSION, HostData, make_stored_reader
+from deepfakebench_ext.host_inputs import HostData, make_stored_reader
 from deepfakebench_ext.inputs import gather_samples, make_face_reader, make_reader
 from deepfakebench_ext.media.sampling import ClipSampling, ShortVideo
 from deepfakebench_ext.models.base import Detector
@@ -167,7 +167,7 @@ def gather_datasets(
             name,
             json_folder=data.json_folder,
             store=store,
-            compression=data.compression or settings.compression or DEFAULT_COMPRESSION,
+            compression=data.compression_of(name, settings),
             label_dict=settings.label_dict,
             split=split,
         )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from deepfakebench_ext.cli.options import FACE_CHOICES
 from deepfakebench_ext.errors import ConfigError
 from deepfakebench_ext.types import FAKE, REAL
 from deepfakebench_ext.wording import counted
@@ -20,9 +21,7 @@ if TYPE_CHECKING:
 
 _ONLY_DATASETS = ("dataset_json_folder", "rgb_dir", "lmdb_dir", "compression", "protocol", "coverage")
 _NAMES = ("test_dataset", "train_dataset", "val_dataset")
-_NOT_DATASETS = (
-    *("image", "video", "manifest", "face_detector", "landmark_model", "face_model", "no_face", "crop", "crop_cache"),
-)
+_NOT_DATASETS = ("image", "video", "manifest", *FACE_CHOICES)
 
 
 def check_input_options(said: Options) -> None:

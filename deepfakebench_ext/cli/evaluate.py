@@ -16,6 +16,7 @@ from deepfakebench_ext.cli.options import (
     COVERAGE,
     DATASET,
     DETECTOR,
+    FACE_NAMES,
     FACES,
     INPUT,
     OUTPUT,
@@ -157,8 +158,7 @@ def _sampling(said: Options) -> dict[str, Any]:
 def _faces(detector: Detector, said: Options) -> FaceReader | None:
     from deepfakebench_ext.inputs import make_face_reader
 
-    names = ("face_detector", "landmark_model", "face_model", "face_search", "no_face", "crop", "crop_cache")
-    chosen: dict[str, Any] = {name: getattr(said, name) for name in names}
+    chosen: dict[str, Any] = {name: getattr(said, name) for name in FACE_NAMES}
     return make_face_reader(detector, **chosen)
 
 

@@ -169,6 +169,10 @@ FACES = (
     click.option("--crop", help="clip: one place for all frames of a clip (default); frame: each at its own."),
     click.option("--crop_cache", help="Folder that keeps crops for the next detector on the same data."),
 )
+FACE_NAMES = ("face_detector", "landmark_model", "face_model", "face_search", "no_face", "crop", "crop_cache")
+"""Names of the options of `FACES`, which are those of `make_face_reader`."""
+FACE_CHOICES = tuple(name for name in FACE_NAMES if name != "face_search")
+"""Those that say nothing unless they are given."""
 RUNNING = (
     click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, mps."),
     click.option(
@@ -202,4 +206,4 @@ def options(*groups: tuple[Option, ...]) -> Option:
 def command_line() -> str:
     """Return this command as it would be typed, for a run's record: without the folder that the program lies in."""
     program = Path(sys.argv[0]).name
-    return shlex.join([{"__main__.py": "dfb-ext"}.get(program, program), *sys.argv[1:]])
+    return shlex.join(["dfb-ext" if program == "__main__.py" else program, *sys.argv[1:]])

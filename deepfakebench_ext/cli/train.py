@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from deepfakebench_ext.cli.options import CONTEXT, DATASET, FACES, FRAME_INTERVAL, SpacedCommand, command_line, options
+from deepfakebench_ext.cli.options import (
+    CONTEXT,
+    DATASET,
+    FACE_CHOICES,
+    FACE_NAMES,
+    FACES,
+    FRAME_INTERVAL,
+    SpacedCommand,
+    command_line,
+    options,
+)
 from deepfakebench_ext.errors import ConfigError
 from deepfakebench_ext.types import FAKE, REAL
 
@@ -136,8 +146,7 @@ def _inputs(said: Mapping[str, Any], recipe: Recipe) -> TrainingInputs:
         val = _side(said, "val", recipe, takes, stores)
     else:
         train, val, notices = _held_out(train, said, recipe)
-    names = ("face_detector", "landmark_model", "face_model", "face_search", "no_face", "crop", "crop_cache")
-    faces = {name: said[name] for name in names}
+    faces = {name: said[name] for name in FACE_NAMES}
     return TrainingInputs(train, val, stores, faces, said["frame_interval"], said["short_video"], tuple(notices))
 
 
@@ -145,8 +154,7 @@ def _check_reading(said: Mapping[str, Any]) -> None:
     """Refuse options that would change nothing: frames of DeepfakeBench's datasets are crops already."""
     if said["train"] or said["val"]:
         return
-    chosen = ("face_detector", "landmark_model", "face_model", "no_face", "crop", "crop_cache", "kind")
-    for name in chosen:
+    for name in (*FACE_CHOICES, "kind"):
         if said[name] is not None:
             raise ConfigError(f"--{name} means nothing with --train_dataset, whose frames are cropped already")
 

@@ -147,9 +147,9 @@ class _ClipCutter:
 
     def _crops(self, clip: Sequence[int]) -> list[CachedFrame]:
         frames = [self._held[index] for index in clip if index in self._held]
-        results = iter(crop_frames([frame.rgb for frame in frames], self._detector, self._settings) if frames else ())
-        found = iter([CachedFrame(frame.index, frame.time_s, next(results)) for frame in frames])
-        return [self._lost[index] if index in self._lost else next(found) for index in clip]
+        results = crop_frames([frame.rgb for frame in frames], self._detector, self._settings) if frames else []
+        found = (CachedFrame(f.index, f.time_s, result) for f, result in zip(frames, results, strict=True))
+        return [self._lost.get(index) or next(found) for index in clip]
 
 
 def face_reader(settings: FaceSettings, no_face: NoFace | None, cache: CropCache | None) -> FaceReader | None:

@@ -21,10 +21,10 @@ from deepfakebench_ext.metrics.figure import (
     check_arrays,
     check_clusters,
     check_length,
-    distinct,
+    class_size,
     one_class_reason,
 )
-from deepfakebench_ext.metrics.misleading import FEW, few_in_groups
+from deepfakebench_ext.metrics.misleading import FEW, few_in_groups, size_in_words
 from deepfakebench_ext.metrics.score_table import UNKNOWN, Column
 from deepfakebench_ext.types import FAKE, REAL
 from deepfakebench_ext.wording import counted
@@ -212,12 +212,9 @@ def _few(group: Scored) -> str:
         return ""
     found = []
     for label, noun in ((REAL, "real"), (FAKE, "fake")):
-        chosen = group.labels == label
-        samples = int(np.count_nonzero(chosen))
-        videos = samples if group.clusters is None else distinct(group.clusters[chosen])
+        samples, videos = class_size(group.labels, label, group.clusters)
         if videos < FEW:
-            of = "" if group.clusters is None else f" of {counted(videos, 'video')}"
-            found.append(counted(samples, noun) + of)
+            found.append(size_in_words(samples, noun, None if group.clusters is None else videos))
     return f"only {' and '.join(found)}" if found else ""
 
 

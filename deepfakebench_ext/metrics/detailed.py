@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from functools import partial
 
-import numpy as np
-
 from deepfakebench_ext.metrics.bootstrap import Bootstrap, percentile_interval, resampled, squared_interval
 from deepfakebench_ext.metrics.decisions import (
     DECISION_NAMES,
@@ -29,6 +27,7 @@ from deepfakebench_ext.metrics.figure import (
     check_arrays,
     check_clusters,
     check_level,
+    class_size,
     distinct,
     one_class_reason,
 )
@@ -226,8 +225,7 @@ def _narrow_interval(
     """A warning for an AUC so near 0 or 1 that about one sample of the smaller class, or none, is ranked wrongly."""
     if isinstance(auc, str) or auc in (0.0, 1.0) or interval.low is None:
         return {}
-    numbers = np.arange(len(labels)) if clusters is None else clusters
-    smaller = min(distinct(numbers[labels == label]) for label in (0, 1))
+    smaller = min(class_size(labels, label, clusters)[1] for label in (0, 1))
     if smaller * min(auc, 1 - auc) >= 1:
         return {}
     of = "samples" if clusters is None else "videos"

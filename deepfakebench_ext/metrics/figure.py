@@ -127,6 +127,13 @@ def distinct(numbers: Integers) -> int:
     return int(np.count_nonzero(np.diff(np.sort(numbers)))) + 1 if len(numbers) else 0
 
 
+def class_size(labels: Integers, label: int, clusters: Integers | None) -> tuple[int, int]:
+    """How many samples of a class there are, and of how many videos; of as many where every one stands alone."""
+    chosen = labels == label
+    samples = int(np.count_nonzero(chosen))
+    return samples, samples if clusters is None else distinct(clusters[chosen])
+
+
 def renumbered(numbers: Integers) -> Integers:
     """(N,) The place of each number among the different ones, from 0 in rising order; without sorting if near 0."""
     if not len(numbers) or numbers.min() < 0 or numbers.max() > 4 * len(numbers):

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from deepfakebench_ext.metrics.figure import Figure, Floats, Integers, Level, check_arrays, distinct
+from deepfakebench_ext.metrics.figure import Figure, Floats, Integers, Level, check_arrays, class_size
 from deepfakebench_ext.types import FAKE, LABEL_NAMES, REAL, Label
 from deepfakebench_ext.wording import counted
 
@@ -121,14 +121,17 @@ def duplicates_across_classes(keys: Sequence[str], labels: Sequence[Label | None
     return [f"{files} files, such as {_some(pairs)}, have the same content under both labels"]
 
 
+def size_in_words(samples: int, noun: str, videos: int | None) -> str:
+    """Return `12 reals`, or `12 reals of 3 videos` where samples are from videos."""
+    return counted(samples, noun) + ("" if videos is None else f" of {counted(videos, 'video')}")
+
+
 def _few(labels: Integers, clusters: Integers | None, level: Level) -> list[str]:
     warnings = []
     for label, name in LABEL_NAMES.items():
-        chosen = labels == label
-        samples = int(chosen.sum())
-        videos = samples if clusters is None else distinct(clusters[chosen])
+        samples, videos = class_size(labels, label, clusters)
         if 0 < videos < FEW:
-            of = counted(samples, level) + ("" if clusters is None else f" of {counted(videos, 'video')}")
+            of = size_in_words(samples, level, None if clusters is None else videos)
             verb = "is" if samples == 1 else "are"
             warnings.append(f"only {of} {verb} {name}: under {FEW}, figures say little and intervals may be too narrow")
     return warnings

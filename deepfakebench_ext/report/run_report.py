@@ -80,7 +80,7 @@ def write_report(
     )
     rows = {unit: unit_rows}
     if by_video:
-        videos = video_scores(unit_rows(), aggregation_rule(aggregation))
+        videos = video_scores(unit_rows(), table.video_codes().tolist(), aggregation_rule(aggregation))
         rows["video"] = lambda: _video_rows(videos)
         write_videos_csv(folder / VIDEOS, videos, head=head)
     write_scores_csv(folder / SCORES, unit_rows(), head=head)

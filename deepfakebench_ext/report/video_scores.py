@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,18 +13,17 @@ from deepfakebench_ext.types import Prediction, Sample, VideoScore
 from deepfakebench_ext.wording import counted
 
 
-def video_scores(rows: Iterable[Row], rule: Rule) -> list[VideoScore]:
+def video_scores(rows: Iterable[Row], codes: Sequence[int], rule: Rule) -> list[VideoScore]:
     """Return one score a video, in the order in which their first predictions come.
 
-    A video's identity is the sample's key, which holds its dataset and label folders; or, for images that a manifest
-    says were taken from a video, dataset, label, method and video together. A folder's own name is never enough: two
-    manipulations of one source bear the same (facts of DeepfakeBench: metrics/utils.py:41-51 merges them).
+    Args:
+        rows: (N) predictions with their samples.
+        codes: (N) number of the video of each, as `ScoreTable.video_codes` tells videos apart.
+        rule: From `aggregation_rule`.
     """
-    videos: dict[object, _Video] = {}
-    for _, sample, prediction in rows:
-        named = (sample.dataset, sample.label, sample.method, sample.video)
-        identity = named if sample.video is not None else sample.key
-        videos.setdefault(identity, _Video(sample, prediction)).add(prediction, planned_each=sample.video is not None)
+    videos: dict[int, _Video] = {}
+    for (_, sample, prediction), code in zip(rows, codes, strict=True):
+        videos.setdefault(code, _Video(sample, prediction)).add(prediction, planned_each=sample.video is not None)
     return [video.score(rule) for video in videos.values()]
 
 

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+from sample_lists import keys, labels, touch
 
 from deepfakebench_ext.data.manifest import read_manifest
 from deepfakebench_ext.errors import ConfigError
@@ -10,20 +11,6 @@ from deepfakebench_ext.types import FAKE, REAL, Sample
 @pytest.fixture
 def folder(tmp_path):
     return tmp_path
-
-
-def touch(folder, *names):
-    for name in names:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).touch()
-
-
-def keys(samples):
-    return [sample.key for sample in samples]
-
-
-def labels(samples):
-    return {sample.key: sample.label for sample in samples}
 
 
 def manifest(folder, text, encoding="utf-8"):

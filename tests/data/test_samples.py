@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sample_lists import keys, labels, touch
 
 from deepfakebench_ext.data.samples import collect_samples, limit_samples
 from deepfakebench_ext.errors import ConfigError
@@ -19,20 +20,6 @@ def folder(tmp_path):
     folder = tmp_path / "a" / "b" / "c" / "d" / "set"
     folder.mkdir(parents=True)
     return folder
-
-
-def touch(folder, *names):
-    for name in names:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).touch()
-
-
-def keys(samples):
-    return [sample.key for sample in samples]
-
-
-def labels(samples):
-    return {sample.key: sample.label for sample in samples}
 
 
 def test_images_are_found_at_any_depth_in_any_case_and_sorted_by_key(folder):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from deepfakebench_ext.errors import ConfigError
 from deepfakebench_ext.metrics.aggregation import aggregation_rule
 from deepfakebench_ext.metrics.score_table import UNKNOWN, Column, ScoreTable, _combined
-from deepfakebench_ext.report.run_report import video_scores
+from deepfakebench_ext.report.video_scores import video_scores
 from deepfakebench_ext.types import Prediction, Sample
 
 RULES = ("mean", "median", "max", "logit_mean", "topk:2")
@@ -115,7 +115,9 @@ def test_scores_of_videos_are_those_of_a_run_to_the_last_bit(rule, videos):
         for number, (video, scores) in enumerate(videos)
         for row in frames(f"{number}.png", scores, label=number % 2, video=video if number % 3 else None)
     ]
-    expected = video_scores([(1, s, p) for s, p in rows], aggregation_rule(rule))
+    identities = [(s.dataset, s.label, s.method, s.video) if s.video is not None else s.key for s, _ in rows]
+    codes = [identities.index(identity) for identity in identities]
+    expected = video_scores([(1, s, p) for s, p in rows], codes, aggregation_rule(rule))
     found = table(rows).to_videos(rule)
     assert [None if np.isnan(score) else float(score) for score in found.scores] == [v.score for v in expected]
     assert [found.key.text(row) for row in range(len(found))] == [v.sample.key for v in expected]

@@ -86,7 +86,7 @@ def test_frames_keep_their_times(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("rule", "expected"), [("mean", 0.8), ("max", 0.9), ("topk:1", 0.9), ("median", 0.8)])
 def test_the_rule_decides_the_score(rule: str, expected: float) -> None:
     units = [(1, VIDEOS[0][0], p) for p in VIDEOS[0][1]]
-    (score,) = video_scores(units, aggregation_rule(rule))
+    (score,) = video_scores(units, [0] * len(units), aggregation_rule(rule))
     assert score.score == pytest.approx(expected)
 
 
