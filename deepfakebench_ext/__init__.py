@@ -8,17 +8,18 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from deepfakebench_ext.evaluation import Evaluation, evaluate
-    from deepfakebench_ext.host.registry import DETECTOR, register
-    from deepfakebench_ext.inputs import gather_samples, make_face_reader, make_reader
-    from deepfakebench_ext.models.loading import load_detector
+from deepfakebench_ext.common.version import __version__
 
-__version__ = "0.1.0"
+if TYPE_CHECKING:
+    from deepfakebench_ext.engine.file_inputs import gather_samples, make_face_reader, make_reader
+    from deepfakebench_ext.evaluation.evaluate import Evaluation, evaluate
+    from deepfakebench_ext.host.registry import DETECTOR, register
+    from deepfakebench_ext.models.loading import load_detector
 
 __all__ = [
     "DETECTOR",
     "Evaluation",
+    "__version__",
     "evaluate",
     "gather_samples",
     "load_detector",
@@ -29,12 +30,12 @@ __all__ = [
 
 _PUBLIC = {
     "DETECTOR": "deepfakebench_ext.host.registry",
-    "Evaluation": "deepfakebench_ext.evaluation",
-    "evaluate": "deepfakebench_ext.evaluation",
-    "gather_samples": "deepfakebench_ext.inputs",
+    "Evaluation": "deepfakebench_ext.evaluation.evaluate",
+    "evaluate": "deepfakebench_ext.evaluation.evaluate",
+    "gather_samples": "deepfakebench_ext.engine.file_inputs",
     "load_detector": "deepfakebench_ext.models.loading",
-    "make_face_reader": "deepfakebench_ext.inputs",
-    "make_reader": "deepfakebench_ext.inputs",
+    "make_face_reader": "deepfakebench_ext.engine.file_inputs",
+    "make_reader": "deepfakebench_ext.engine.file_inputs",
     "register": "deepfakebench_ext.host.registry",
 }
 

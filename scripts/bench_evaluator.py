@@ -25,11 +25,11 @@ import torch
 from PIL import Image
 
 from deepfakebench_ext import evaluate, gather_samples, load_detector
-from deepfakebench_ext.data.preprocess import normalise, resize_and_crop
+from deepfakebench_ext.common.types import Sample
+from deepfakebench_ext.data.preprocess.transform import normalise, resize_and_crop
 from deepfakebench_ext.engine.predictor import default_batch_size
 from deepfakebench_ext.media.image import read_rgb
 from deepfakebench_ext.models.base import Detector
-from deepfakebench_ext.types import Sample
 
 VIT_L_14 = {
     "hidden_size": 1024,

@@ -36,12 +36,12 @@ import torch
 from PIL import Image
 
 from deepfakebench_ext import evaluate, gather_samples, load_detector
-from deepfakebench_ext.data.preprocess import resize_and_crop
-from deepfakebench_ext.inputs import make_face_reader, make_reader
+from deepfakebench_ext.common.types import Sample
+from deepfakebench_ext.data.preprocess.transform import resize_and_crop
+from deepfakebench_ext.engine.file_inputs import make_face_reader, make_reader
 from deepfakebench_ext.media.sampling import uniform_indices
 from deepfakebench_ext.media.video import sampled
 from deepfakebench_ext.models.base import Detector
-from deepfakebench_ext.types import Sample
 
 VIT_L_14 = {
     "hidden_size": 1024,

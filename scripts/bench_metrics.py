@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from deepfakebench_ext.report.tables import SCORES_COLUMNS
+from deepfakebench_ext.report.scores.csv_writing import SCORES_COLUMNS
 
 ROWS, FRAMES, ROUNDS = 1_000_000, 32, 3
 OTHERS = ("path", "label", "score", "video", "method")

@@ -14,7 +14,7 @@ import torch
 import yaml
 
 from deepfakebench_ext import load_detector
-from deepfakebench_ext.errors import ExtError
+from deepfakebench_ext.common.errors import ExtError
 from deepfakebench_ext.host.blank import without_cuda
 from deepfakebench_ext.host.checkout import find_checkout
 from deepfakebench_ext.host.packages import detectors

@@ -208,7 +208,7 @@ class Client:
 
 
 def resolve(spec: str) -> dict[str, Any]:
-    from deepfakebench_ext.models.source import resolve_weights
+    from deepfakebench_ext.models.weights.source import resolve_weights
 
     source = resolve_weights(spec)
     assert source.folder is not None
@@ -229,8 +229,8 @@ def report(config: Any, weights: str | None) -> dict[str, Any]:
 
 
 def config_brought_by(weights: str) -> dict[str, Any]:
-    from deepfakebench_ext.config import load_config
-    from deepfakebench_ext.models.decisions import config_for
+    from deepfakebench_ext.models.built_from import config_for
+    from deepfakebench_ext.models.config import load_config
 
     path = config_for(weights)
     return {"name": Path(path).name, "l2_normalise": load_config(path).l2_normalise}

@@ -54,10 +54,10 @@ def write_yaml(path: Path, content: Mapping[str, Any]) -> Path:
 def tuning(folder: Path, content: Mapping[str, Any], **options: Any) -> Any:
     """A `FineTuning` on `train/` and `val/` of a folder, one reading thread, on the CPU."""
     from deepfakebench_ext.engine.processes import Processes
-    from deepfakebench_ext.fine_tuning import FineTuning
     from deepfakebench_ext.models.loading import detector_class
-    from deepfakebench_ext.training_inputs import TrainingInputs, gather_side
-    from deepfakebench_ext.training_recipe import Recipe
+    from deepfakebench_ext.training.fine_tuning import FineTuning
+    from deepfakebench_ext.training.inputs import TrainingInputs, gather_side
+    from deepfakebench_ext.training.recipe import Recipe
 
     recipe = Recipe.of(content)
     takes = detector_class(recipe.settings).takes

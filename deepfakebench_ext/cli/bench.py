@@ -40,10 +40,10 @@ def bench(detectors: tuple[str, ...], test_dataset: tuple[str, ...], **said: Any
     """Score DeepfakeBench datasets with several detectors and write one table: detector x dataset."""
     from types import SimpleNamespace
 
-    from deepfakebench_ext import bench as use_case
-    from deepfakebench_ext.cli.datasets import locate
+    from deepfakebench_ext.cli.dataset_options import locate
     from deepfakebench_ext.cli.evaluate import hush_transformers
-    from deepfakebench_ext.host_inputs import DEFAULT_PROTOCOL, protocol_dtype
+    from deepfakebench_ext.engine.dataset_inputs import DEFAULT_PROTOCOL, protocol_dtype
+    from deepfakebench_ext.evaluation import bench as use_case
     from deepfakebench_ext.models.loading import load_detector
 
     hush_transformers()

@@ -12,8 +12,8 @@ from deepfakebench_ext.cli.options import CONTEXT, SpacedCommand
 from deepfakebench_ext.cli.score_options import bootstrap_of, bootstrap_options, column_names, column_options
 
 if TYPE_CHECKING:
-    from deepfakebench_ext.compare import CompareHow
-    from deepfakebench_ext.report.score_files import ScoreFile
+    from deepfakebench_ext.comparison.records import CompareHow
+    from deepfakebench_ext.report.scores.score_files import ScoreFile
 
 _EXAMPLES = """
 \b
@@ -48,10 +48,10 @@ Exit codes: 0 done, 1 failure, 2 usage.
 @click.option("--json", "as_json", is_flag=True, help="Print what comparison.json holds instead of the table.")
 def compare(run_or_csv: tuple[str, ...], **said: Any) -> None:
     """Compare detectors on the samples that all of them scored: figures side by side, and which pairs differ."""
-    from deepfakebench_ext.compare import compare as compared
-    from deepfakebench_ext.report.compare_json import comparison_text
-    from deepfakebench_ext.report.compare_page import comparison_markdown, write_comparison
-    from deepfakebench_ext.report.score_files import refuse_run_directory
+    from deepfakebench_ext.comparison.compare import compare as compared
+    from deepfakebench_ext.comparison.comparison_json import comparison_text
+    from deepfakebench_ext.comparison.page import comparison_markdown, write_comparison
+    from deepfakebench_ext.report.scores.score_files import refuse_run_directory
 
     folder, how = Path(said["output_dir"]), _how(said)
     refuse_run_directory(folder)
@@ -62,7 +62,7 @@ def compare(run_or_csv: tuple[str, ...], **said: Any) -> None:
 
 
 def _how(said: dict[str, Any]) -> CompareHow:
-    from deepfakebench_ext.compare import CompareHow
+    from deepfakebench_ext.comparison.records import CompareHow
 
     return CompareHow(
         level=said["level"],
@@ -79,8 +79,8 @@ def _list(text: str) -> tuple[str, ...]:
 
 def _read(path: str, said: dict[str, Any], by: Sequence[str]) -> ScoreFile:
     """Read a file: with the columns of `by` that it has, and its rows as `--row_level` says where it does not."""
-    from deepfakebench_ext.report.score_csv import open_csv
-    from deepfakebench_ext.report.score_files import read_scores
+    from deepfakebench_ext.report.scores.csv_reading import open_csv
+    from deepfakebench_ext.report.scores.score_files import read_scores
 
     columns = column_names(said)
     file = read_scores(path, columns=columns)

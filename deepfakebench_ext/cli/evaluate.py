@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from deepfakebench_ext.cli.datasets import check_input_options, gather, locate, say_coverage
+from deepfakebench_ext.cli.dataset_options import check_input_options, gather, locate, say_coverage
 from deepfakebench_ext.cli.options import (
     CONTEXT,
     COVERAGE,
@@ -27,17 +27,17 @@ from deepfakebench_ext.cli.options import (
     command_line,
     options,
 )
-from deepfakebench_ext.errors import OutputError
-from deepfakebench_ext.types import FAKE, REAL
-from deepfakebench_ext.wording import counted
+from deepfakebench_ext.common.errors import OutputError
+from deepfakebench_ext.common.types import FAKE, REAL
+from deepfakebench_ext.common.wording import counted
 
 if TYPE_CHECKING:
-    from deepfakebench_ext.config import DetectorConfig
-    from deepfakebench_ext.data.reading import SampleReader
-    from deepfakebench_ext.evaluation import Evaluation
+    from deepfakebench_ext.common.types import Sample
+    from deepfakebench_ext.data.readers.unit import SampleReader
+    from deepfakebench_ext.evaluation.evaluate import Evaluation
     from deepfakebench_ext.faces.reader import FaceReader
     from deepfakebench_ext.models.base import Detector
-    from deepfakebench_ext.types import Sample
+    from deepfakebench_ext.models.config import DetectorConfig
 
 _EXAMPLES = """
 \b
@@ -60,8 +60,8 @@ Exit codes: 0 done, 1 failure, 2 usage, 3 done but some inputs could not be scor
 @options(DETECTOR, INPUT, DATASET, COVERAGE, VIDEO, FACES, RUNNING, OUTPUT)
 def evaluate(**given: Any) -> None:
     """Score images, videos and datasets with a detector and write results with figures that can be trusted."""
-    from deepfakebench_ext.config import load_config
-    from deepfakebench_ext.models.decisions import config_for
+    from deepfakebench_ext.models.built_from import config_for
+    from deepfakebench_ext.models.config import load_config
 
     said = Options(**given)
     check_input_options(said)
@@ -73,7 +73,7 @@ def evaluate(**given: Any) -> None:
 
 
 def _files(settings: DetectorConfig, said: Options) -> Evaluation:
-    from deepfakebench_ext.inputs import gather_samples, make_reader
+    from deepfakebench_ext.engine.file_inputs import gather_samples, make_reader
     from deepfakebench_ext.models.loading import detector_class
 
     samples = gather_samples(
@@ -92,7 +92,7 @@ def _files(settings: DetectorConfig, said: Options) -> Evaluation:
 
 
 def _datasets(settings: DetectorConfig, said: Options) -> dict[str | None, Evaluation]:
-    from deepfakebench_ext import host_inputs
+    from deepfakebench_ext.engine import dataset_inputs as host_inputs
 
     protocol = said.protocol or host_inputs.DEFAULT_PROTOCOL
     host_inputs.check_protocol(protocol, _sampling(said))
@@ -115,8 +115,8 @@ def _run(
     source: str,
     notices: Sequence[str] = (),
 ) -> Evaluation:
-    from deepfakebench_ext import evaluation
-    from deepfakebench_ext.data.samples import limit_notices
+    from deepfakebench_ext.data.samples.folders import limit_notices
+    from deepfakebench_ext.evaluation import evaluate as evaluation
 
     limited = limit_notices(len(samples), said.limit, said.seed)
     return evaluation.evaluate(
@@ -134,7 +134,8 @@ def _run(
 
 
 def _load(settings: Any, said: Options, dtype: str) -> Detector:
-    from deepfakebench_ext.models.loading import load_detector, untrained_notice
+    from deepfakebench_ext.models.loading import load_detector
+    from deepfakebench_ext.models.untrained import untrained_notice
 
     detector = load_detector(
         settings,
@@ -146,7 +147,9 @@ def _load(settings: Any, said: Options, dtype: str) -> Detector:
     )
     _say_detector(detector)
     if not detector.report.head_trained:
-        click.secho(f"WARNING: {untrained_notice(detector)}", err=True, fg="red", bold=True)
+        click.secho(
+            f"WARNING: {untrained_notice(detector.report, detector.settings.seed)}", err=True, fg="red", bold=True
+        )
     return detector
 
 
@@ -156,7 +159,7 @@ def _sampling(said: Options) -> dict[str, Any]:
 
 
 def _faces(detector: Detector, said: Options) -> FaceReader | None:
-    from deepfakebench_ext.inputs import make_face_reader
+    from deepfakebench_ext.engine.file_inputs import make_face_reader
 
     chosen: dict[str, Any] = {name: getattr(said, name) for name in FACE_NAMES}
     return make_face_reader(detector, **chosen)
@@ -209,8 +212,8 @@ def _finish(results: dict[str | None, Evaluation], as_json: bool) -> None:
     """Print the figures of each dataset, or of the files (None)."""
     import json
 
-    from deepfakebench_ext.report.files import write_bytes_atomic
-    from deepfakebench_ext.report.run_report import METRICS, RESULTS_TEXT
+    from deepfakebench_ext.common.atomic_files import write_bytes_atomic
+    from deepfakebench_ext.report.run_files import METRICS, RESULTS_TEXT
 
     # The older tool wrote this one name into the working directory, and scripts look for it there.
     texts = [(result.folder / RESULTS_TEXT).read_bytes() for result in results.values()]

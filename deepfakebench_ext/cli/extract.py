@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from deepfakebench_ext.cli.options import CONTEXT, options
-from deepfakebench_ext.errors import ConfigError
-from deepfakebench_ext.types import FAKE, REAL
-from deepfakebench_ext.wording import counted
+from deepfakebench_ext.common.errors import ConfigError
+from deepfakebench_ext.common.types import FAKE, REAL
+from deepfakebench_ext.common.wording import counted
 
 if TYPE_CHECKING:
-    from deepfakebench_ext.extraction import Extraction
+    from deepfakebench_ext.extraction.extract import Extraction
 
 _EXAMPLES = """
 \b
@@ -69,7 +69,7 @@ _CROPS = (
 @options(_PLACES, _FRAMES, _CROPS)
 def extract(**said: Any) -> None:
     """Write the frames of videos, cut to the face, as a dataset that DeepfakeBench loads."""
-    from deepfakebench_ext import extraction
+    from deepfakebench_ext.extraction import extract as extraction
     from deepfakebench_ext.media.sampling import FrameSampling
 
     policy = said["sampling"] or ("uniform" if said["fps"] is None else "fps")

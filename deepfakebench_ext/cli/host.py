@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from deepfakebench_ext.cli.options import CONTEXT
-from deepfakebench_ext.errors import HostError
+from deepfakebench_ext.common.errors import HostError
 
 _RUN_EXAMPLES = """
 \b
@@ -33,7 +33,7 @@ def host() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
 def status(root: str | None, as_json: bool) -> None:
     """Say which checkout is found, and which of its detectors can be imported here."""
-    from deepfakebench_ext.host.status import take_status
+    from deepfakebench_ext.launcher.status import take_status
 
     found = take_status(_path(root))
     click.echo(json.dumps(found.as_dict(), indent=2) if as_json else found.text())
@@ -45,8 +45,8 @@ def status(root: str | None, as_json: bool) -> None:
 @click.option("--commit", help="Another commit than the tested one.")
 def install(path: str | None, url: str | None, commit: str | None) -> None:
     """Put DeepfakeBench at vendors/DeepfakeBench, under the working directory."""
-    from deepfakebench_ext.host import install as installing
     from deepfakebench_ext.host.checkout import TESTED_COMMIT
+    from deepfakebench_ext.launcher import install as installing
 
     place = Path("vendors/DeepfakeBench").absolute()
     if path is not None:
@@ -75,8 +75,8 @@ def run(root: str | None, assignments: tuple[str, ...], script: str, arguments: 
 
     Options before SCRIPT are ours and win over the YAMLs, those after it the script's.
     """
-    from deepfakebench_ext.host.launch import run_script
     from deepfakebench_ext.host.script_settings import ScriptSettings
+    from deepfakebench_ext.launcher.launch import run_script
 
     settings = ScriptSettings.of(paths, assignments, Path.cwd())
     _leave_root_logger()
@@ -87,7 +87,7 @@ def run(root: str | None, assignments: tuple[str, ...], script: str, arguments: 
 @_ROOT
 def link(root: str | None) -> None:
     """Let a checkout's own scripts know our detectors: one import line, and our YAMLs."""
-    from deepfakebench_ext.host.link import link as linking
+    from deepfakebench_ext.launcher.link import link as linking
 
     click.echo("\n".join(linking(_found(root))))
 
@@ -96,7 +96,7 @@ def link(root: str | None) -> None:
 @_ROOT
 def unlink(root: str | None) -> None:
     """Take back what link did."""
-    from deepfakebench_ext.host.link import unlink as unlinking
+    from deepfakebench_ext.launcher.link import unlink as unlinking
 
     click.echo("\n".join(unlinking(_found(root))))
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import click
 
-from deepfakebench_ext import __version__
-from deepfakebench_ext.errors import ExtError
+from deepfakebench_ext.common.errors import ExtError
+from deepfakebench_ext.common.version import __version__
 
 _VERBS = {
     "bench": "deepfakebench_ext.cli.bench",

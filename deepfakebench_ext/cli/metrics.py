@@ -12,8 +12,8 @@ from deepfakebench_ext.cli.options import CONTEXT, SpacedCommand
 from deepfakebench_ext.cli.score_options import bootstrap_of, bootstrap_options, column_names, column_options
 
 if TYPE_CHECKING:
-    from deepfakebench_ext.report.score_files import ScoreFile
-    from deepfakebench_ext.summary import How, Other, Summary
+    from deepfakebench_ext.metrics.summary import How, Other, Summary
+    from deepfakebench_ext.report.scores.score_files import ScoreFile
 
 _EXAMPLES = """
 \b
@@ -50,9 +50,9 @@ are named. Exit codes: 0 done, 1 failure, 2 usage.
 @click.option("--json", "as_json", is_flag=True, help="Print what metrics.json holds instead of lines.")
 def metrics(run_or_csv: tuple[str, ...], **said: Any) -> None:
     """Compute all figures anew from scores, with intervals, breakdowns and warnings."""
-    from deepfakebench_ext.report.score_files import refuse_run_directory
-    from deepfakebench_ext.report.summary_json import summary_text
-    from deepfakebench_ext.report.summary_lines import summary_lines
+    from deepfakebench_ext.report.metrics_json import summary_text
+    from deepfakebench_ext.report.scores.score_files import refuse_run_directory
+    from deepfakebench_ext.report.terminal_lines import summary_lines
 
     several, texts = len(run_or_csv) > 1, {}
     folders = _folders(run_or_csv, said["output_dir"])
@@ -71,8 +71,8 @@ def metrics(run_or_csv: tuple[str, ...], **said: Any) -> None:
 
 
 def _summaries(paths: Sequence[str], said: dict[str, Any]) -> Iterator[tuple[ScoreFile, Summary]]:
+    from deepfakebench_ext.metrics.summary import summarise
     from deepfakebench_ext.report.duplicates import check_files
-    from deepfakebench_ext.summary import summarise
 
     others = _Others(said)
     for path in paths:
@@ -95,8 +95,8 @@ class _Others:
     def read(self, path: str) -> ScoreFile:
         from dataclasses import replace
 
-        from deepfakebench_ext.report.manifest_columns import with_manifest
-        from deepfakebench_ext.report.score_files import read_scores
+        from deepfakebench_ext.report.scores.manifest_columns import with_manifest
+        from deepfakebench_ext.report.scores.score_files import read_scores
 
         manifest, by = self._said["manifest"], self._by or ()
         keep = () if manifest else by
@@ -104,7 +104,7 @@ class _Others:
         return replace(file, table=with_manifest(file.table, Path(manifest), by)) if manifest else file
 
     def how(self, file: ScoreFile) -> How:
-        from deepfakebench_ext.summary import How
+        from deepfakebench_ext.metrics.summary import How
 
         said = self._said
         return How(
@@ -117,8 +117,8 @@ class _Others:
         )
 
     def _other(self, path: str | None) -> Other | None:
-        from deepfakebench_ext.report.score_files import read_scores
-        from deepfakebench_ext.summary import Other
+        from deepfakebench_ext.metrics.summary import Other
+        from deepfakebench_ext.report.scores.score_files import read_scores
 
         if path is None:
             return None
@@ -146,11 +146,11 @@ def _names(paths: Sequence[str]) -> list[str]:
 
 
 def _write(folder: Path, file: ScoreFile, summary: Summary, *, plots: bool) -> None:
-    from deepfakebench_ext.errors import OutputError
-    from deepfakebench_ext.report.files import atomic_writer
+    from deepfakebench_ext.common.atomic_files import atomic_writer
+    from deepfakebench_ext.common.errors import OutputError
+    from deepfakebench_ext.report.metrics_json import summary_text
     from deepfakebench_ext.report.run_page import write_run_page
-    from deepfakebench_ext.report.score_files import METRICS
-    from deepfakebench_ext.report.summary_json import summary_text
+    from deepfakebench_ext.report.scores.score_files import METRICS
 
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -8,7 +8,7 @@ import click
 
 if TYPE_CHECKING:
     from deepfakebench_ext.metrics.bootstrap import Bootstrap
-    from deepfakebench_ext.report.score_files import ColumnNames
+    from deepfakebench_ext.report.scores.score_files import ColumnNames
 
 _ROLES = ("label", "score", "key", "video", "dataset", "method", "status", "index")
 
@@ -24,7 +24,7 @@ def column_options(command: Any) -> Any:
 
 def column_names(said: dict[str, Any]) -> ColumnNames:
     """Return what these options say."""
-    from deepfakebench_ext.report.score_files import ColumnNames
+    from deepfakebench_ext.report.scores.score_files import ColumnNames
 
     return ColumnNames(**{role: said[f"{role}_column"] for role in _ROLES})
 
@@ -46,7 +46,7 @@ def bootstrap_of(said: dict[str, Any]) -> Bootstrap | None:
     Raises:
         ConfigError: A number that no bootstrap takes.
     """
-    from deepfakebench_ext.errors import ConfigError
+    from deepfakebench_ext.common.errors import ConfigError
     from deepfakebench_ext.metrics.bootstrap import Bootstrap
 
     resamples, seed = said["bootstrap"], said["seed"]

@@ -19,19 +19,19 @@ from deepfakebench_ext.cli.options import (
     command_line,
     options,
 )
-from deepfakebench_ext.errors import ConfigError
-from deepfakebench_ext.types import FAKE, REAL
+from deepfakebench_ext.common.errors import ConfigError
+from deepfakebench_ext.common.types import FAKE, REAL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from deepfakebench_ext.common.types import Sample
     from deepfakebench_ext.engine.processes import Processes
-    from deepfakebench_ext.engine.trainer import Watcher
-    from deepfakebench_ext.fine_tuning import FineTuned, FineTuning, Plan
-    from deepfakebench_ext.summary import Summary
-    from deepfakebench_ext.training_inputs import TrainingInputs
-    from deepfakebench_ext.training_recipe import Recipe
-    from deepfakebench_ext.types import Sample
+    from deepfakebench_ext.metrics.summary import Summary
+    from deepfakebench_ext.training.fine_tuning import FineTuned, FineTuning, Plan
+    from deepfakebench_ext.training.inputs import TrainingInputs
+    from deepfakebench_ext.training.loop.trainer import Watcher
+    from deepfakebench_ext.training.recipe import Recipe
 
 _EXAMPLES = """
 \b
@@ -96,10 +96,10 @@ _RUN = (
 def train(**said: Any) -> None:
     """Fine-tune a detector on labelled images or videos, and write weights that the evaluator takes."""
     from deepfakebench_ext.cli.evaluate import hush_transformers
-    from deepfakebench_ext.engine.loader import default_workers
     from deepfakebench_ext.engine.processes import Processes
-    from deepfakebench_ext.fine_tuning import FineTuning
-    from deepfakebench_ext.models import hub
+    from deepfakebench_ext.engine.read_ahead import default_workers
+    from deepfakebench_ext.models.weights import hub
+    from deepfakebench_ext.training.fine_tuning import FineTuning
 
     hush_transformers()
     name, recipe = _recipe(said)
@@ -125,8 +125,8 @@ def _mode(recipe: Recipe, said: Mapping[str, Any]) -> str:
 
 
 def _recipe(said: Mapping[str, Any]) -> tuple[str, Recipe]:
-    from deepfakebench_ext.models.decisions import config_for
-    from deepfakebench_ext.training_recipe import Recipe, read_values
+    from deepfakebench_ext.models.built_from import config_for
+    from deepfakebench_ext.training.recipe import Recipe, read_values
 
     name = said["detector_config"] or config_for(said["weights"])
     changes = [*said["changes"], *(["tuning.mode=head", "training.augmentation=null"] if said["probe"] else [])]
@@ -135,7 +135,7 @@ def _recipe(said: Mapping[str, Any]) -> tuple[str, Recipe]:
 
 def _inputs(said: Mapping[str, Any], recipe: Recipe) -> TrainingInputs:
     from deepfakebench_ext.models.loading import detector_class
-    from deepfakebench_ext.training_inputs import TrainingInputs
+    from deepfakebench_ext.training.inputs import TrainingInputs
 
     _check_reading(said)
     stores: dict[str, Any] = {}
@@ -162,7 +162,7 @@ def _check_reading(said: Mapping[str, Any]) -> None:
 def _held_out(
     samples: Sequence[Sample], said: Mapping[str, Any], recipe: Recipe
 ) -> tuple[Sequence[Sample], Sequence[Sample], list[str]]:
-    from deepfakebench_ext.data.splits import split_by_source
+    from deepfakebench_ext.training.data.splits import split_by_source
 
     if said["val"] or said["val_dataset"]:
         raise ConfigError("give --val_share, or --val and --val_dataset, not both")
@@ -173,8 +173,8 @@ def _held_out(
 def _side(said: Mapping[str, Any], side: str, recipe: Recipe, takes: str, stores: dict[str, Any]) -> Sequence[Sample]:
     from types import SimpleNamespace
 
-    from deepfakebench_ext.cli.datasets import locate
-    from deepfakebench_ext.training_inputs import gather_datasets, gather_side
+    from deepfakebench_ext.cli.dataset_options import locate
+    from deepfakebench_ext.training.inputs import gather_datasets, gather_side
 
     path, names = said[side], said[f"{side}_dataset"]
     if bool(path) == bool(names):
@@ -189,10 +189,11 @@ def _side(said: Mapping[str, Any], side: str, recipe: Recipe, takes: str, stores
 
 def _train(tuning: FineTuning, folder: Path, said: Mapping[str, Any], workers: int) -> bool:
     """Train and write what comes out; return whether some samples gave nothing, as the main process knows."""
-    from deepfakebench_ext.engine.checkpoint import versions
-    from deepfakebench_ext.models import hub
-    from deepfakebench_ext.probing import probe
-    from deepfakebench_ext.training_results import write_results
+    from deepfakebench_ext.common.version import versions
+    from deepfakebench_ext.models.weights import hub
+    from deepfakebench_ext.training.loop.checkpoint import RESTS_ON
+    from deepfakebench_ext.training.probing import probe
+    from deepfakebench_ext.training.results import write_results
 
     record = {"command": command_line()}
     if said["probe"]:
@@ -201,7 +202,7 @@ def _train(tuning: FineTuning, folder: Path, said: Mapping[str, Any], workers: i
         result = _with_watchers(tuning, folder, said, record)
     if not tuning.processes.is_main:
         return False
-    facts = {**record, "seed": tuning.recipe.training.seed, **versions()}
+    facts = {**record, "seed": tuning.recipe.training.seed, **versions(RESTS_ON)}
     _say_result(tuning, result, write_results(tuning, result, facts))
     lost = _lost(result)
     if said["push_to_hub"]:
@@ -226,7 +227,7 @@ def _lost(result: FineTuned) -> bool:
 
 
 def _with_watchers(tuning: FineTuning, folder: Path, said: Mapping[str, Any], record: Mapping[str, Any]) -> FineTuned:
-    from deepfakebench_ext.engine.watching import All
+    from deepfakebench_ext.training.loop.watching import All
 
     watchers = All(_watchers(tuning, folder, said, tuning.processes))
     try:
@@ -236,7 +237,7 @@ def _with_watchers(tuning: FineTuning, folder: Path, said: Mapping[str, Any], re
 
 
 def _watchers(tuning: FineTuning, folder: Path, said: Mapping[str, Any], processes: Processes) -> list[Watcher]:
-    from deepfakebench_ext.engine.watching import ProgressLine, Trackers
+    from deepfakebench_ext.training.loop.watching import ProgressLine, Trackers
 
     watchers: list[Watcher] = []
     if processes.is_main:
@@ -288,7 +289,7 @@ def _memory(plan: Plan) -> str:
 
 
 def _say_result(tuning: FineTuning, result: FineTuned, summary: Summary) -> None:
-    from deepfakebench_ext.training_results import scoring_options
+    from deepfakebench_ext.training.results import scoring_options
 
     position, monitor, figures = result.position, tuning.validator.monitor, summary.figures
     for text in [each for each in (*summary.notices, *summary.warnings) if each not in tuning.notices]:

@@ -8,13 +8,13 @@ from itertools import islice
 
 import torch
 
-from deepfakebench_ext.data.preprocess import PreprocessSpec, normalise
-from deepfakebench_ext.data.reading import SampleReader, Unit
-from deepfakebench_ext.engine.loader import read_units
-from deepfakebench_ext.errors import ModelError
+from deepfakebench_ext.common.errors import ModelError
+from deepfakebench_ext.common.types import Prediction, Sample
+from deepfakebench_ext.data.preprocess.transform import PreprocessSpec, normalise
+from deepfakebench_ext.data.readers.unit import SampleReader, Unit
+from deepfakebench_ext.engine.read_ahead import read_units
 from deepfakebench_ext.models.base import Detector
 from deepfakebench_ext.models.probability import fake_probability
-from deepfakebench_ext.types import Prediction, Sample
 
 # On a CPU a large batch is slower than a small one: CLIP ViT-L/14 in bfloat16 on 2 cores takes 257, 252, 245 and 292 ms
 # an image in batches of 1, 2, 4 and 8.

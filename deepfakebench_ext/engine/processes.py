@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 
-from deepfakebench_ext.errors import ConfigError, MissingExtraError
+from deepfakebench_ext.common.errors import ConfigError, MissingExtraError
 
 if TYPE_CHECKING:
     from accelerate import Accelerator

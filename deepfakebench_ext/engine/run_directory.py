@@ -17,9 +17,9 @@ from typing import Any, BinaryIO, NamedTuple
 
 from filelock import FileLock, Timeout
 
-from deepfakebench_ext.errors import OutputError
-from deepfakebench_ext.report.files import atomic_writer, remove_unfinished
-from deepfakebench_ext.types import Prediction, Sample
+from deepfakebench_ext.common.atomic_files import atomic_writer, remove_unfinished
+from deepfakebench_ext.common.errors import OutputError
+from deepfakebench_ext.common.types import Prediction, Sample
 
 SETTINGS = "run.json"
 JOURNAL = "scores.jsonl"

@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 from filelock import FileLock, Timeout
 
-from deepfakebench_ext.errors import ConfigError, MediaError, OutputError
+from deepfakebench_ext.common.errors import ConfigError, MediaError, OutputError
 from deepfakebench_ext.faces.crop import FaceCrop, Miss
 
 logger = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from deepfakebench_ext.errors import ConfigError, MissingExtraError
+from deepfakebench_ext.common.errors import ConfigError, MissingExtraError
 from deepfakebench_ext.faces.detect import MODEL_FILES, RGB, WARP_LIMIT_PX, Face, Search, check_model_file
 
 MAX_FULL_PIXELS = 2**24

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from deepfakebench_ext.errors import ConfigError, MediaError
+from deepfakebench_ext.common.errors import ConfigError, MediaError
 from deepfakebench_ext.faces.cache import CachedCrops, CachedFrame, CropCache
 from deepfakebench_ext.faces.crop import Miss, crop_frame, crop_frames
 from deepfakebench_ext.faces.detect import FaceDetector

@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 
 import cv2
 
-from deepfakebench_ext.errors import ConfigError
+from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.faces.detect import FaceDetector, Search, check_model_file
 from deepfakebench_ext.faces.dlib_detector import DlibDetector, dlib_version
 from deepfakebench_ext.faces.yunet_detector import YuNetDetector

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from deepfakebench_ext.errors import ConfigError
+from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.faces.detect import MODEL_FILES, RGB, Face, check_model_file
 
 # What OpenCV itself takes for defaults of FaceDetectorYN.

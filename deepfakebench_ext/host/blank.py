@@ -22,7 +22,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from deepfakebench_ext.errors import ConfigError
+from deepfakebench_ext.common.errors import ConfigError
 
 logger = logging.getLogger(__name__)
 

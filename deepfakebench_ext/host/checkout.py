@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from deepfakebench_ext.errors import HostError
+from deepfakebench_ext.common.errors import HostError
 
 TESTED_COMMIT: Final = "8a4a7bf5e966c5c5618bc27d1719c3683eae9a04"
 """The commit of DeepfakeBench that this package is tested with (2025-06-09)."""

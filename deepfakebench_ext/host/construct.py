@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import nn
 
-from deepfakebench_ext.errors import ConfigError, ExtError, HostError, MissingExtraError
+from deepfakebench_ext.common.errors import ConfigError, ExtError, HostError, MissingExtraError
 from deepfakebench_ext.host import torchvision_ops
 from deepfakebench_ext.host.blank import blank, working_like_its_scripts
 from deepfakebench_ext.host.packages import mount

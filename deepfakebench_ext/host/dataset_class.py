@@ -15,7 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
 
-from deepfakebench_ext.errors import HostError, MediaError
+from deepfakebench_ext.common.errors import HostError, MediaError
 from deepfakebench_ext.host.frame_finder import FrameFinder
 from deepfakebench_ext.host.script_settings import ScriptSettings
 from deepfakebench_ext.host.wrapping import wrap

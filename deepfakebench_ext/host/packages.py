@@ -18,7 +18,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from deepfakebench_ext.errors import HostError
+from deepfakebench_ext.common.errors import HostError
 
 # Package -> the registry that its modules fill, and under which name the package offers it.
 _REGISTRIES = {"detectors": "DETECTOR", "networks": "BACKBONE", "loss": "LOSSFUNC"}

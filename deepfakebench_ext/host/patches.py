@@ -14,7 +14,7 @@ What fails without it, and where. Lines are those of commit 8a4a7bf, under train
 | transforms of albumentations 2 are constructed | dataset/albu.py:29: `always_apply` is no argument any more |
 | `torch.load` answers `--weights_path` | test.py:184 (host/weights_path.py) |
 | its packages import nothing by themselves | detectors/__init__.py:12-46 (host/packages.py) |
-| names of `dataset` are deferred | train.py:34, test.py:26-27 (host/dataset_names.py) |
+| names of `dataset` are deferred | train.py:34, test.py:26-27 (host/deferred_classes.py) |
 | our detectors are registered | metrics/registry.py |
 | frames are found in every spelling | dataset/abstract_dataset.py:298-299, 307-310 (host/dataset_class.py) |
 | dataset JSONs are found in LMDB mode | train.py:244-245 (host/dataset_class.py) |
@@ -33,10 +33,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from deepfakebench_ext.errors import HostError
+from deepfakebench_ext.common.errors import HostError
 from deepfakebench_ext.host import torchvision_ops, weights_path
 from deepfakebench_ext.host.dataset_class import wrap_dataset_class
-from deepfakebench_ext.host.dataset_names import defer
+from deepfakebench_ext.host.deferred_classes import defer
 from deepfakebench_ext.host.packages import mount
 from deepfakebench_ext.host.registry import register
 from deepfakebench_ext.host.script_settings import ScriptSettings

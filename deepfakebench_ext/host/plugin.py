@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from deepfakebench_ext.errors import HostError
+from deepfakebench_ext.common.errors import HostError
 from deepfakebench_ext.host import weights_path
 from deepfakebench_ext.host.registry import register
 

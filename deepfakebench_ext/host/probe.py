@@ -15,8 +15,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from deepfakebench_ext.host.missing import is_own
 from deepfakebench_ext.host.needs import missing_modules
+from deepfakebench_ext.host.pip_names import is_own
 
 SCRIPTS = "training/test.py and train.py"
 # What these import of DeepfakeBench's (training/test.py:16-32, training/train.py:29-36).

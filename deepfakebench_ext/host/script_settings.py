@@ -17,8 +17,7 @@ from typing import Any, Final
 
 import yaml
 
-from deepfakebench_ext.config import HOST_KEYS, DetectorConfig
-from deepfakebench_ext.errors import ConfigError, HostError
+from deepfakebench_ext.common.errors import ConfigError, HostError
 
 PATHS: Final = ("rgb_dir", "lmdb_dir", "dataset_json_folder", "log_dir")
 _OWN_YAMLS: Final = ("training/config/test_config.yaml", "training/config/train_config.yaml")
@@ -67,12 +66,12 @@ class ScriptSettings:
         """Pass keys that someone reads.
 
         Args:
-            known: The keys of the YAMLs at hand.
+            known: The keys of the YAMLs at hand, and those that our detectors read.
 
         Raises:
             ConfigError: A key that nobody knows.
         """
-        keys = sorted({*known, *HOST_KEYS, *DetectorConfig.model_fields})
+        keys = sorted({*known})
         for key in self.said:
             if (top := key.split(".")[0]) not in keys:
                 near = difflib.get_close_matches(top, keys, n=1)

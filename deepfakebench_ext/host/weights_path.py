@@ -9,20 +9,15 @@ parameters that they then have.
 from __future__ import annotations
 
 import functools
-import logging
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from weakref import WeakValueDictionary
 
 import torch
-
-if TYPE_CHECKING:
-    from deepfakebench_ext.models.base import Detector
-
-logger = logging.getLogger(__name__)
+from torch import nn
 
 # Spec -> the detector that was filled from it and whose load is still to come.
-_filled: WeakValueDictionary[str, Detector] = WeakValueDictionary()
+_filled: WeakValueDictionary[str, nn.Module] = WeakValueDictionary()
 
 
 def said_by(config: Any) -> str | None:
@@ -31,13 +26,9 @@ def said_by(config: Any) -> str | None:
     return str(spec) if spec else None
 
 
-def remember(spec: str, detector: Detector) -> None:
+def remember(spec: str, detector: nn.Module) -> None:
     """Let the next `torch.load(spec)` give the parameters of `detector`, for as long as it lives."""
-    from deepfakebench_ext.models.loading import untrained_notice
-
     _filled[spec] = detector
-    if not detector.report.head_trained:
-        logger.warning(untrained_notice(detector))
 
 
 def install() -> None:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from deepfakebench_ext.errors import MediaError
+from deepfakebench_ext.common.errors import MediaError
 
 RGB = npt.NDArray[np.uint8]
 

@@ -21,9 +21,9 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from deepfakebench_ext.errors import MediaError
+from deepfakebench_ext.common.errors import MediaError
+from deepfakebench_ext.common.suffixes import IMAGE_SUFFIXES, is_image_name
 
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
 # A photograph of 134 million pixels takes 400 MB as RGB. Pillow refuses more than 179 million by itself.
 MAX_PIXELS = 2**27
 
@@ -99,11 +99,6 @@ def frame_files(folder: Path) -> list[Path]:
     if not names:
         raise MediaError(f"{folder}: holds no image ({', '.join(sorted(IMAGE_SUFFIXES))})")
     return [folder / name for name in sorted(names, key=_natural)]
-
-
-def is_image_name(name: str) -> bool:
-    """Whether a file is taken for an image: one of IMAGE_SUFFIXES in any case, and not hidden (`.`, `._`)."""
-    return not name.startswith(".") and os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES  # noqa: PTH122 (20,000 names)
 
 
 def _natural(name: str) -> tuple[list[str | int], str]:

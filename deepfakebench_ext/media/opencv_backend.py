@@ -17,7 +17,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from deepfakebench_ext.errors import MediaError
+from deepfakebench_ext.common.errors import MediaError
 from deepfakebench_ext.media.frame import RGB, Clock, Picture
 from deepfakebench_ext.media.image import MAX_PIXELS
 from deepfakebench_ext.media.sniff import why_no_video

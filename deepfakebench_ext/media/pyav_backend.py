@@ -18,7 +18,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
-from deepfakebench_ext.errors import MediaError
+from deepfakebench_ext.common.errors import MediaError
 from deepfakebench_ext.media.frame import RGB, Picture
 from deepfakebench_ext.media.image import MAX_PIXELS
 from deepfakebench_ext.media.sniff import why_no_video

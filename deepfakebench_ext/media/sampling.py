@@ -19,7 +19,7 @@ from typing import Any, Final, Literal, get_args
 
 import numpy as np
 
-from deepfakebench_ext.errors import ConfigError
+from deepfakebench_ext.common.errors import ConfigError
 
 FramePolicy = Literal["uniform", "fps", "first"]
 ShortVideo = Literal["repeat_last", "wrap", "skip"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from deepfakebench_ext.errors import MediaError
+from deepfakebench_ext.common.errors import MediaError
 
 _HEAD = 24
 # Boxes an MP4 or QuickTime file can begin with.

@@ -7,7 +7,6 @@ to the value, for 10 bits within 4 levels. Non-square pixels stay as they are st
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Generic, Literal, TypeVar
 
-from deepfakebench_ext.errors import MediaError
+from deepfakebench_ext.common.errors import MediaError
 from deepfakebench_ext.media.frame import RGB, Clock, EndOfVideo, Frame, Picture
 from deepfakebench_ext.media.image import frame_files, read_rgb
 from deepfakebench_ext.media.sampling import RateGate
@@ -25,22 +24,17 @@ from deepfakebench_ext.media.sniff import check_file
 
 __all__ = [
     "RGB",
-    "VIDEO_SUFFIXES",
     "EndOfVideo",
     "Frame",
     "Sampled",
     "Scan",
     "backend_name",
     "frames_at_rate",
-    "is_video_name",
     "read_frames",
     "sampled",
     "scan",
 ]
 
-VIDEO_SUFFIXES = frozenset(
-    (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".m2ts", ".flv", ".wmv", ".3gp", ".ogv")
-)
 
 Backend = Literal["pyav", "opencv"]
 T = TypeVar("T")
@@ -88,11 +82,6 @@ class Sampled(Generic[T]):
         if not (self.replanned or self.scan.breaks_off):
             return ""
         return f"cut short or damaged: frames were taken of the first {self.num_frames}, which can be decoded"
-
-
-def is_video_name(name: str) -> bool:
-    """Whether a file is taken for a video: one of VIDEO_SUFFIXES in any case, and not hidden (`.`, `._`)."""
-    return not name.startswith(".") and os.path.splitext(name)[1].lower() in VIDEO_SUFFIXES  # noqa: PTH122 (20,000 names)
 
 
 def backend_name() -> Backend:

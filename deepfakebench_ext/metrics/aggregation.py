@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from deepfakebench_ext.errors import ConfigError
+from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.metrics.logits import to_logits, to_scores
 
 Rule = Callable[[NDArray[np.float64]], float]

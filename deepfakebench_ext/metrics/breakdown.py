@@ -9,8 +9,9 @@ from operator import itemgetter
 
 import numpy as np
 
+from deepfakebench_ext.common.types import FAKE, REAL
+from deepfakebench_ext.common.wording import counted
 from deepfakebench_ext.metrics.bootstrap import Bootstrap
-from deepfakebench_ext.metrics.decisions import Threshold
 from deepfakebench_ext.metrics.delong import NORMAL_95, auc_influence, influence_interval, influence_variance
 from deepfakebench_ext.metrics.detailed import detailed_figures
 from deepfakebench_ext.metrics.figure import (
@@ -26,8 +27,7 @@ from deepfakebench_ext.metrics.figure import (
 )
 from deepfakebench_ext.metrics.misleading import FEW, few_in_groups, size_in_words
 from deepfakebench_ext.metrics.score_table import UNKNOWN, Column
-from deepfakebench_ext.types import FAKE, REAL
-from deepfakebench_ext.wording import counted
+from deepfakebench_ext.metrics.thresholds import Threshold
 
 UNNAMED = "(none)"
 """The group of samples that the column says nothing about."""

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from sklearn.isotonic import IsotonicRegression
 
-from deepfakebench_ext.errors import ConfigError
+from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.metrics.detailed import detailed_figures
 from deepfakebench_ext.metrics.figure import (
     Figure,

@@ -9,7 +9,7 @@ from itertools import combinations
 
 import numpy as np
 
-from deepfakebench_ext.errors import ConfigError
+from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.metrics.delong import NORMAL_95, auc_influence, influence_variance, two_sided_p
 from deepfakebench_ext.metrics.figure import Floats, Integers, check_arrays, check_clusters, check_length
 

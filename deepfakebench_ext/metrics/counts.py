@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from deepfakebench_ext.types import FAKE, REAL, Label
+from deepfakebench_ext.common.types import FAKE, REAL, Label
 
 
 @dataclass(frozen=True, slots=True)

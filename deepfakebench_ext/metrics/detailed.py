@@ -9,15 +9,8 @@ from __future__ import annotations
 
 from functools import partial
 
+from deepfakebench_ext.common.wording import counted
 from deepfakebench_ext.metrics.bootstrap import Bootstrap, percentile_interval, resampled, squared_interval
-from deepfakebench_ext.metrics.decisions import (
-    DECISION_NAMES,
-    DECISION_THRESHOLD,
-    Threshold,
-    decision_counts,
-    decision_rates,
-    decision_values,
-)
 from deepfakebench_ext.metrics.delong import Interval, auc_interval, proportion_interval
 from deepfakebench_ext.metrics.figure import (
     Figure,
@@ -46,7 +39,14 @@ from deepfakebench_ext.metrics.steps import (
     ladder,
     partial_area,
 )
-from deepfakebench_ext.wording import counted
+from deepfakebench_ext.metrics.thresholds import (
+    DECISION_NAMES,
+    DECISION_THRESHOLD,
+    Threshold,
+    decision_counts,
+    decision_rates,
+    decision_values,
+)
 
 FALSE_POSITIVE_RATES = (0.001, 0.01, 0.05)
 TRUE_POSITIVE_RATE = 0.95

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+from deepfakebench_ext.common.types import FAKE, LABEL_NAMES, REAL, Label
+from deepfakebench_ext.common.wording import counted
 from deepfakebench_ext.metrics.figure import Figure, Floats, Integers, Level, check_arrays, class_size
-from deepfakebench_ext.types import FAKE, LABEL_NAMES, REAL, Label
-from deepfakebench_ext.wording import counted
 
 FEW = 20
 """Fewer samples of a class than this give intervals too wide, and too unreliable, to publish."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from sklearn.metrics import precision_recall_curve, roc_curve
 
-from deepfakebench_ext.metrics.decisions import DECISION_THRESHOLD, decision_values
 from deepfakebench_ext.metrics.figure import (
     Figure,
     Floats,
@@ -20,6 +19,7 @@ from deepfakebench_ext.metrics.figure import (
     one_class_reason,
 )
 from deepfakebench_ext.metrics.steps import Steps, area, average_precision, count_steps, equal_error, ladder
+from deepfakebench_ext.metrics.thresholds import DECISION_THRESHOLD, decision_values
 
 __all__ = [
     "DECISION_THRESHOLD",

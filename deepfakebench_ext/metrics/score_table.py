@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from deepfakebench_ext.common.types import FAKE, REAL, Prediction, Sample
 from deepfakebench_ext.metrics.aggregation import aggregation_rule
 from deepfakebench_ext.metrics.counts import Counts
 from deepfakebench_ext.metrics.figure import Floats, Level
-from deepfakebench_ext.types import FAKE, REAL, Prediction, Sample
 
 UNKNOWN = -1
 """Label of a sample whose class nobody said; and code of a row that has no name in a column."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -13,22 +14,25 @@ from torch import nn
 from torch.nn import functional
 from typing_extensions import Self
 
-from deepfakebench_ext.config import DetectorConfig
-from deepfakebench_ext.data.preprocess import PreprocessSpec
-from deepfakebench_ext.errors import ConfigError, WeightsError
+from deepfakebench_ext.common.errors import ConfigError, WeightsError
+from deepfakebench_ext.common.types import LabelOrder, WeightsReport
+from deepfakebench_ext.data.preprocess.transform import PreprocessSpec
 from deepfakebench_ext.host import torchvision_ops, weights_path
-from deepfakebench_ext.models import keymaps
-from deepfakebench_ext.models.decisions import decide_preprocess, default_source
-from deepfakebench_ext.models.describe import describe, hub_id_of
+from deepfakebench_ext.models.built_from import decide_preprocess, default_source
+from deepfakebench_ext.models.config import DetectorConfig
+from deepfakebench_ext.models.freezing import keep_frozen_in_inference
 from deepfakebench_ext.models.label_order import decide_label_order
 from deepfakebench_ext.models.probability import two_class_logits
-from deepfakebench_ext.models.source import Source, resolve_weights
-from deepfakebench_ext.models.state_files import StateDict
-from deepfakebench_ext.models.tuning.freezing import keep_frozen_in_inference
-from deepfakebench_ext.types import LabelOrder, WeightsReport
+from deepfakebench_ext.models.untrained import untrained_notice
+from deepfakebench_ext.models.weights import keymaps
+from deepfakebench_ext.models.weights.describe import describe, hub_id_of
+from deepfakebench_ext.models.weights.source import Source, resolve_weights
+from deepfakebench_ext.models.weights.state_files import StateDict
 
 # transformers imports torchvision wherever it is installed, also one that does not load beside this torch.
 torchvision_ops.settle()
+
+logger = logging.getLogger(__name__)
 
 HEAD = ("fc_norm.", "head.")
 Names = Callable[[Iterable[str], Iterable[str]], dict[str, str | None]]
@@ -73,6 +77,8 @@ class Detector(nn.Module, ABC):
         self.loss_func = self.build_loss(config)
         if named:
             weights_path.remember(named, self)
+            if not self.report.head_trained:
+                logger.warning(untrained_notice(self.report, self.settings.seed))
 
     @abstractmethod
     def _build(self) -> WeightsReport:

@@ -8,13 +8,13 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import nn
 
-from deepfakebench_ext.errors import WeightsError
+from deepfakebench_ext.common.errors import WeightsError
+from deepfakebench_ext.common.types import WeightsReport
 from deepfakebench_ext.models.base import Detector, seeded, skeleton
-from deepfakebench_ext.models.decisions import decide_architecture
-from deepfakebench_ext.models.keymaps import clip_names
-from deepfakebench_ext.models.state_files import StateDict, read_state_dict
+from deepfakebench_ext.models.built_from import decide_architecture
 from deepfakebench_ext.models.svd import apply_svd
-from deepfakebench_ext.types import WeightsReport
+from deepfakebench_ext.models.weights.keymaps import clip_names
+from deepfakebench_ext.models.weights.state_files import StateDict, read_state_dict
 
 
 class HuggingFaceClip(Detector):

@@ -11,19 +11,19 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from deepfakebench_ext.config import NO_CHECKOUT, DetectorConfig, load_config
-from deepfakebench_ext.data.preprocess import PreprocessSpec
-from deepfakebench_ext.errors import ConfigError, HostError, ModelError, WeightsError
+from deepfakebench_ext.common.errors import ConfigError, HostError, ModelError, WeightsError
+from deepfakebench_ext.common.types import LabelOrder, WeightsReport
+from deepfakebench_ext.data.preprocess.transform import PreprocessSpec
 from deepfakebench_ext.host.blank import without_cuda
 from deepfakebench_ext.host.checkout import find_checkout
 from deepfakebench_ext.host.construct import FOREIGN, construct, in_words
-from deepfakebench_ext.models import keymaps
 from deepfakebench_ext.models.base import Detector
-from deepfakebench_ext.models.decisions import decide_preprocess
-from deepfakebench_ext.models.describe import describe
-from deepfakebench_ext.models.source import Source, resolve_config
-from deepfakebench_ext.models.state_files import StateDict, read_state_dict
-from deepfakebench_ext.types import LabelOrder, WeightsReport
+from deepfakebench_ext.models.built_from import decide_preprocess
+from deepfakebench_ext.models.config import NO_CHECKOUT, DetectorConfig, load_config
+from deepfakebench_ext.models.weights import keymaps
+from deepfakebench_ext.models.weights.describe import describe
+from deepfakebench_ext.models.weights.source import Source, resolve_config
+from deepfakebench_ext.models.weights.state_files import StateDict, read_state_dict
 
 _CONTRACT = LabelOrder((1,), 2, (), "host contract")
 _NOTHING = Source("nothing (random parameters)", "random", None, ())

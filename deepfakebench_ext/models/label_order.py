@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from deepfakebench_ext.errors import ConfigError
-from deepfakebench_ext.types import FAKE, REAL, LabelOrder
-from deepfakebench_ext.words import claims, words
+from deepfakebench_ext.common.errors import ConfigError
+from deepfakebench_ext.common.label_words import claims, words
+from deepfakebench_ext.common.types import FAKE, REAL, LabelOrder
 
 Id2Label = Mapping[int, str] | Mapping[str, str]
 

@@ -7,19 +7,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from deepfakebench_ext.config import NO_CHECKOUT, DetectorConfig, load_config
-from deepfakebench_ext.errors import ConfigError, HostError, WeightsError
+from deepfakebench_ext.common.errors import ConfigError, HostError, WeightsError
 from deepfakebench_ext.host.checkout import find_checkout
 from deepfakebench_ext.host.packages import detectors
 from deepfakebench_ext.host.registry import DETECTOR
 from deepfakebench_ext.models.base import Detector
+from deepfakebench_ext.models.config import NO_CHECKOUT, DetectorConfig, load_config
 from deepfakebench_ext.models.placement import choose_device, choose_dtype
-from deepfakebench_ext.models.source import resolve_weights
-
-UNTRAINED = (
-    "UNTRAINED HEAD: the classifier of this detector did not come from the weights ({source}); it is random "
-    "(seed {seed}), so every score and figure below is noise. Give --weights a fine-tuned checkpoint."
-)
+from deepfakebench_ext.models.untrained import untrained_notice
+from deepfakebench_ext.models.weights.source import resolve_weights
 
 
 def load_detector(
@@ -64,7 +60,7 @@ def load_detector(
     number = choose_dtype("float32" if settings.host is not None and dtype == "auto" else dtype, place)
     detector = cls(settings, source=resolve_weights(weights) if weights is not None else None)
     if require_trained_head and not detector.report.head_trained:
-        raise WeightsError(untrained_notice(detector))
+        raise WeightsError(untrained_notice(detector.report, settings.seed))
     detector.place(place, number)
     return detector
 
@@ -92,8 +88,3 @@ def detector_class(settings: DetectorConfig) -> type[Detector]:
             raise HostError(f"{ours}. {NO_CHECKOUT}")
         raise ConfigError(f"{ours}; those of {checkout} are {', '.join(sorted(known))}")
     return HostVideoDetector if settings.video_mode else HostImageDetector
-
-
-def untrained_notice(detector: Detector) -> str:
-    """Return the warning that goes wherever scores of an untrained head go."""
-    return UNTRAINED.format(source=detector.report.source, seed=detector.settings.seed)

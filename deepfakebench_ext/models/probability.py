@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from deepfakebench_ext.types import LabelOrder
+from deepfakebench_ext.common.types import LabelOrder
 
 
 def two_class_logits(logits: torch.Tensor, order: LabelOrder) -> torch.Tensor:

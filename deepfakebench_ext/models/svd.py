@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from deepfakebench_ext.errors import ConfigError
+from deepfakebench_ext.common.errors import ConfigError
 
 # The four attention projections of CLIP's layers, as DeepfakeBench's effort_detector.py picks them by `self_attn`.
 CLIP_ATTENTION = re.compile(r"\.self_attn\.(q|k|v|out)_proj$")

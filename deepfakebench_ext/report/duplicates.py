@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
+from deepfakebench_ext.common.types import Label
+from deepfakebench_ext.common.wording import counted
 from deepfakebench_ext.metrics.misleading import duplicates_across_classes
 from deepfakebench_ext.metrics.score_table import UNKNOWN, ScoreTable
 from deepfakebench_ext.report.thumbnails import Paths
-from deepfakebench_ext.types import Label
-from deepfakebench_ext.wording import counted
 
 _CHUNK = 2**20
 

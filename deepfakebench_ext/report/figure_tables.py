@@ -6,11 +6,11 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from deepfakebench_ext.common.wording import counted
 from deepfakebench_ext.metrics.breakdown import Breakdown, Group
 from deepfakebench_ext.metrics.figure import Figure, Level
+from deepfakebench_ext.metrics.summary import LevelSummary, Summary
 from deepfakebench_ext.report.document import Table
-from deepfakebench_ext.summary import LevelSummary, Summary
-from deepfakebench_ext.wording import counted
 
 TITLES = {
     "auc": "AUC",

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from functools import singledispatch
 from html import escape
 
+from deepfakebench_ext.common.wording import printable
 from deepfakebench_ext.report.document import (
     Block,
     Code,
@@ -21,7 +22,6 @@ from deepfakebench_ext.report.document import (
     Thumb,
     Warnings,
 )
-from deepfakebench_ext.report.escape import printable
 
 # The browser itself refuses scripts and anything that would have to be fetched, whatever a file name holds.
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"

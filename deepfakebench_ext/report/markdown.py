@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from functools import singledispatch
 
+from deepfakebench_ext.common.wording import printable
 from deepfakebench_ext.report.document import (
     Block,
     Code,
@@ -18,7 +19,6 @@ from deepfakebench_ext.report.document import (
     Table,
     Warnings,
 )
-from deepfakebench_ext.report.escape import printable
 
 _SPECIAL = re.compile(r"([\\`*_\[\]#|~$])")
 

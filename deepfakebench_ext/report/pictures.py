@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from deepfakebench_ext.errors import MissingExtraError
+from deepfakebench_ext.common.errors import MissingExtraError
+from deepfakebench_ext.common.wording import printable
 from deepfakebench_ext.metrics.figure import Floats, Integers, Level, check_arrays, one_class_reason
 from deepfakebench_ext.metrics.probability_errors import BINS, bins, reliability
 from deepfakebench_ext.metrics.ranking import binary_figures, pr_points, roc_points
 from deepfakebench_ext.metrics.steps import count_steps, ladder
-from deepfakebench_ext.report.escape import printable
 
 SIZE = (5.2, 4.6)
 DPI = 120

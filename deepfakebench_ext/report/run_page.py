@@ -8,7 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from deepfakebench_ext.errors import MissingExtraError, OutputError
+from deepfakebench_ext.common.atomic_files import atomic_writer, write_bytes_atomic
+from deepfakebench_ext.common.errors import MissingExtraError, OutputError
+from deepfakebench_ext.common.types import LABEL_NAMES
+from deepfakebench_ext.metrics.summary import Summary, says_untrained
 from deepfakebench_ext.report.document import (
     Block,
     Code,
@@ -33,13 +36,10 @@ from deepfakebench_ext.report.figure_tables import (
     level_table,
     missing_table,
 )
-from deepfakebench_ext.report.files import atomic_writer, write_bytes_atomic
 from deepfakebench_ext.report.html import to_html
 from deepfakebench_ext.report.markdown import to_markdown
 from deepfakebench_ext.report.pictures import Series, draw_pictures
 from deepfakebench_ext.report.thumbnails import Paths, Worst, first_rows, thumbnail, worst_samples
-from deepfakebench_ext.summary import Summary, says_untrained
-from deepfakebench_ext.types import LABEL_NAMES
 
 logger = logging.getLogger(__name__)
 

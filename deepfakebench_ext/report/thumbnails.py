@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from deepfakebench_ext.errors import MediaError
-from deepfakebench_ext.media.image import frame_files, is_image_name, read_rgb
-from deepfakebench_ext.media.video import is_video_name, read_frames
+from deepfakebench_ext.common.errors import MediaError
+from deepfakebench_ext.common.suffixes import is_image_name, is_video_name
+from deepfakebench_ext.common.types import FAKE, REAL
+from deepfakebench_ext.media.image import frame_files, read_rgb
+from deepfakebench_ext.media.video import read_frames
 from deepfakebench_ext.metrics.score_table import ScoreTable
-from deepfakebench_ext.types import FAKE, REAL
 
 SIDE = 160
 QUALITY = 80

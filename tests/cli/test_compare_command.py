@@ -12,9 +12,9 @@ from click.testing import CliRunner
 
 import deepfakebench_ext
 from deepfakebench_ext.cli.main import cli
-from deepfakebench_ext.errors import ConfigError
-from deepfakebench_ext.report.run_report import write_report
-from deepfakebench_ext.types import Prediction, Sample
+from deepfakebench_ext.common.errors import ConfigError
+from deepfakebench_ext.common.types import Prediction, Sample
+from deepfakebench_ext.report.run_files import write_report
 
 ROOT = Path(deepfakebench_ext.__file__).parents[1]
 

@@ -14,12 +14,12 @@ import tiny
 import torch
 import yaml
 
-from deepfakebench_ext.bench import Entry, row_names
 from deepfakebench_ext.cli.bench import bench
 from deepfakebench_ext.cli.evaluate import evaluate
 from deepfakebench_ext.cli.main import run
-from deepfakebench_ext.config import load_config
-from deepfakebench_ext.host_inputs import HostData
+from deepfakebench_ext.engine.dataset_inputs import HostData
+from deepfakebench_ext.evaluation.bench import Entry, row_names
+from deepfakebench_ext.models.config import load_config
 
 Result = tuple[int, str, str]
 Command = Callable[..., Result]
@@ -260,7 +260,7 @@ def test_the_table_has_a_row_a_detector_and_the_figures_of_the_evaluator(command
 
 
 def test_each_frame_is_decoded_once_for_all_detectors(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    from deepfakebench_ext.data import stored_frames
+    from deepfakebench_ext.data.stores import frame_stores as stored_frames
 
     decoded: list[str] = []
     decode = stored_frames._decoded
@@ -313,7 +313,7 @@ def test_a_row_is_called_after_its_config_with_no_more_than_tells_it_apart(
 
 
 def test_a_finished_pair_is_not_scored_again(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    from deepfakebench_ext.data import stored_frames
+    from deepfakebench_ext.data.stores import frame_stores as stored_frames
 
     _, before, _ = command(bench, *BENCH)
     monkeypatch.setattr(stored_frames, "_decoded", lambda *_: pytest.fail("a frame was decoded again"))

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from made_training import environment, values, write_yaml
 
 from deepfakebench_ext.cli.train import train
-from deepfakebench_ext.errors import ConfigError, WeightsError
+from deepfakebench_ext.common.errors import ConfigError, WeightsError
 
 
 @pytest.fixture(autouse=True)
@@ -188,7 +188,7 @@ def test_tensorboard_gets_losses_and_figures(tmp_path):
 
 
 def test_a_push_that_will_be_refused_stops_before_any_work(tmp_path, monkeypatch):
-    from deepfakebench_ext.models import hub
+    from deepfakebench_ext.models.weights import hub
 
     def refuse(repo: str) -> None:
         raise WeightsError(f"{repo!r} cannot be written on the hub")
@@ -200,7 +200,7 @@ def test_a_push_that_will_be_refused_stops_before_any_work(tmp_path, monkeypatch
 
 
 def test_the_best_weights_are_pushed_at_the_end(tmp_path, monkeypatch):
-    from deepfakebench_ext.models import hub
+    from deepfakebench_ext.models.weights import hub
 
     said = []
     monkeypatch.setattr(hub, "create_repository", said.append)

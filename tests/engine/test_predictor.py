@@ -16,14 +16,14 @@ import torch
 from PIL import Image
 
 from deepfakebench_ext import gather_samples, load_detector
-from deepfakebench_ext.data.reading import Unit
-from deepfakebench_ext.engine.loader import read_units
+from deepfakebench_ext.common.errors import ModelError
+from deepfakebench_ext.common.types import LabelOrder, Prediction, Sample
+from deepfakebench_ext.data.readers.unit import Unit
+from deepfakebench_ext.engine.file_inputs import make_reader
 from deepfakebench_ext.engine.predictor import default_batch_size, predict
-from deepfakebench_ext.errors import ModelError
-from deepfakebench_ext.inputs import make_reader
+from deepfakebench_ext.engine.read_ahead import read_units
 from deepfakebench_ext.models.base import Detector
 from deepfakebench_ext.models.probability import fake_probability, two_class_logits
-from deepfakebench_ext.types import LabelOrder, Prediction, Sample
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from deepfakebench_ext.common.errors import OutputError
+from deepfakebench_ext.common.types import Prediction, Sample
 from deepfakebench_ext.engine.run_directory import RunDirectory, digest_samples, fingerprint
-from deepfakebench_ext.errors import OutputError
-from deepfakebench_ext.types import Prediction, Sample
 
 SETTINGS: dict[str, Any] = {"fingerprint": "a" * 64, "batch_size": 2}
 SAMPLES = [Sample(f"real/{i}.png", Path(f"real/{i}.png"), 0) for i in range(5)]

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deepfakebench_ext.errors import ConfigError, MediaError, OutputError
+from deepfakebench_ext.common.errors import ConfigError, MediaError, OutputError
 from deepfakebench_ext.faces import cache as cache_module
 from deepfakebench_ext.faces.cache import CachedCrops, CachedFrame, CropCache
 from deepfakebench_ext.faces.crop import FaceCrop, Miss

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from deepfakebench_ext.errors import ConfigError
+from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.faces.detect import Face, check_model_file, largest
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scenes import FACE, head, scene, train_landmark_model
 
-from deepfakebench_ext.errors import ConfigError, MissingExtraError
+from deepfakebench_ext.common.errors import ConfigError, MissingExtraError
 from deepfakebench_ext.faces import dlib_detector
 from deepfakebench_ext.faces.align import template
 from deepfakebench_ext.faces.detect import largest

@@ -9,7 +9,7 @@ import cv2
 import pytest
 from yunet_stub import write_red_square_finder
 
-from deepfakebench_ext.errors import ConfigError
+from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.faces.dlib_detector import DlibDetector
 from deepfakebench_ext.faces.settings import FaceSettings, face_settings, open_detector
 from deepfakebench_ext.faces.yunet_detector import YuNetDetector

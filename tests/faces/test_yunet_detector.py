@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from yunet_stub import write_red_square_finder
 
-from deepfakebench_ext.errors import ConfigError
+from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.faces.yunet_detector import YuNetDetector, yunet_face
 
 

@@ -17,7 +17,7 @@ from torch import nn
 from torch.utils import model_zoo
 from transformers import AutoProcessor, PreTrainedModel
 
-from deepfakebench_ext.errors import ConfigError
+from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.host.blank import blank, pretrained_stand_in, without_cuda, working_like_its_scripts
 
 TINY = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from deepfakebench_ext.errors import HostError
+from deepfakebench_ext.common.errors import HostError
 from deepfakebench_ext.host.checkout import find_checkout
 
 

@@ -56,8 +56,8 @@ else:
 NAMES = """
 import os, sys
 from pathlib import Path
-from deepfakebench_ext.errors import HostError
-from deepfakebench_ext.host.dataset_names import defer
+from deepfakebench_ext.common.errors import HostError
+from deepfakebench_ext.host.deferred_classes import defer
 from deepfakebench_ext.host.packages import mount
 
 root = Path("host")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import deepfakebench_ext
-from deepfakebench_ext.errors import ConfigError
+from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.host.registry import DETECTOR, OUR_DETECTORS, Registry, register
 
 OURS = ["huggingface_clip", "huggingface_image", "huggingface_video", "huggingface_videomae"]

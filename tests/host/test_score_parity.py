@@ -27,11 +27,11 @@ from pathlib import Path
 
 import deepfakebench_ext as ext
 from deepfakebench_ext.cli import evaluate as command
-from deepfakebench_ext.data.host_dataset import gather_dataset
+from deepfakebench_ext.data.samples.datasets import gather_dataset
 from deepfakebench_ext.host import packages, torchvision_ops
-from deepfakebench_ext.host.launch import run_script
+from deepfakebench_ext.launcher.launch import run_script
 from deepfakebench_ext.host.script_settings import ScriptSettings
-from deepfakebench_ext.host_inputs import HostData
+from deepfakebench_ext.engine.dataset_inputs import HostData
 from deepfakebench_ext.media.host_sampling import deepfakebench_clips, deepfakebench_frames
 
 root, here = Path(sys.argv[1]), Path.cwd()

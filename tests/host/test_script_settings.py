@@ -9,7 +9,7 @@ import pytest
 import yaml
 from made_host import make_host
 
-from deepfakebench_ext.errors import ConfigError
+from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.host.script_settings import ScriptSettings, overridden
 
 
@@ -37,9 +37,9 @@ def test_what_is_no_assignment_is_an_error(text: str) -> None:
 
 
 def test_a_key_nobody_reads_is_an_error_with_the_nearest() -> None:
-    of("my_key.a=1", "workers=0", "new_head=true").check(["my_key"])
+    of("my_key.a=1", "workers=0", "new_head=true").check(["my_key", "workers", "new_head"])
     with pytest.raises(ConfigError, match="did you mean workers"):
-        of("wrokers=0").check([])
+        of("wrokers=0").check(["workers"])
 
 
 def test_a_dotted_key_changes_one_value_and_leaves_the_argument_alone() -> None:

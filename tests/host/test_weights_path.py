@@ -13,7 +13,7 @@ import tiny
 import torch
 from safetensors.torch import save_file
 
-from deepfakebench_ext.errors import WeightsError
+from deepfakebench_ext.common.errors import WeightsError
 from deepfakebench_ext.host import weights_path
 from deepfakebench_ext.host.registry import DETECTOR
 

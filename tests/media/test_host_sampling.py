@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepfakebench_ext.errors import ConfigError
+from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.media.host_sampling import DeepfakeBenchSampling, deepfakebench_clips, deepfakebench_frames
 
 COUNTS = st.integers(1, 60)

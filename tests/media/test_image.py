@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from deepfakebench_ext.errors import MediaError
+from deepfakebench_ext.common.errors import MediaError
+from deepfakebench_ext.common.suffixes import is_image_name
 from deepfakebench_ext.media import image as image_module
-from deepfakebench_ext.media.image import frame_files, is_image_name, read_rgb
+from deepfakebench_ext.media.image import frame_files, read_rgb
 
 H, W = 12, 16
 

@@ -12,10 +12,11 @@ import pytest
 from PIL import Image
 from videos import CODECS, damaged, piece, sound, stamp, stamp_of, stamped_video, trimmed
 
-from deepfakebench_ext.errors import MediaError
+from deepfakebench_ext.common.errors import MediaError
+from deepfakebench_ext.common.suffixes import is_video_name
 from deepfakebench_ext.media import opencv_backend, pyav_backend, video
 from deepfakebench_ext.media.sampling import clips, uniform_indices
-from deepfakebench_ext.media.video import EndOfVideo, frames_at_rate, is_video_name, read_frames, sampled, scan
+from deepfakebench_ext.media.video import EndOfVideo, frames_at_rate, read_frames, sampled, scan
 
 NUM_FRAMES = 40
 BACKENDS = ("pyav", "opencv")

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from deepfakebench_ext.metrics.coverage import auc_with_missing
+from deepfakebench_ext.metrics.missing_scores import auc_with_missing
 
 LABELS, SCORES = np.array([0, 0, 1, 1]), np.array([0.2, 0.6, 0.4, 0.9])
 

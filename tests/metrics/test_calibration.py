@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss, roc_auc_score
 
-from deepfakebench_ext.errors import ConfigError
+from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.metrics.calibration import METHODS, _shorten, before_and_after, fit_calibration
 from deepfakebench_ext.metrics.logits import to_logits, to_scores
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from deepfakebench_ext.errors import ConfigError
+from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.metrics.comparison import Scores, common_samples, compare_pairs, holm
 
 

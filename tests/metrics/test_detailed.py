@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
 from deepfakebench_ext.metrics.bootstrap import Bootstrap
-from deepfakebench_ext.metrics.decisions import Threshold
 from deepfakebench_ext.metrics.detailed import definitions, detailed_figures, higher_is_better
 from deepfakebench_ext.metrics.ranking import binary_figures
+from deepfakebench_ext.metrics.thresholds import Threshold
 
 QUICK = Bootstrap(200)
 GRID = st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0])

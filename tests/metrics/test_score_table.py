@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deepfakebench_ext.errors import ConfigError
+from deepfakebench_ext.common.errors import ConfigError
+from deepfakebench_ext.common.types import Prediction, Sample
 from deepfakebench_ext.metrics.aggregation import aggregation_rule
 from deepfakebench_ext.metrics.score_table import UNKNOWN, Column, ScoreTable, _combined
-from deepfakebench_ext.report.video_scores import video_scores
-from deepfakebench_ext.types import Prediction, Sample
+from deepfakebench_ext.report.scores.videos import video_scores
 
 RULES = ("mean", "median", "max", "logit_mean", "topk:2")
 

@@ -9,7 +9,7 @@ import tiny
 import torch
 
 from deepfakebench_ext import DETECTOR, load_detector
-from deepfakebench_ext.errors import ConfigError, WeightsError
+from deepfakebench_ext.common.errors import ConfigError, WeightsError
 from deepfakebench_ext.models.svd import SVDLinear, apply_svd
 
 TOLERANCE = 1e-5

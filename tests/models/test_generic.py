@@ -11,7 +11,7 @@ import torch
 import transformers
 
 from deepfakebench_ext import load_detector
-from deepfakebench_ext.errors import ConfigError, WeightsError
+from deepfakebench_ext.common.errors import ConfigError, WeightsError
 
 SWIN = {"image_size": 32, "patch_size": 4, "embed_dim": 16, "depths": [1, 1], "num_heads": [2, 2], "window_size": 4}
 CONVNEXT = {"hidden_sizes": [8, 16], "depths": [1, 1], "num_stages": 2}

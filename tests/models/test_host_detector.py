@@ -17,10 +17,10 @@ import torch
 import yaml
 
 from deepfakebench_ext import evaluate, load_detector
-from deepfakebench_ext.config import load_config
-from deepfakebench_ext.errors import ConfigError, HostError, MissingExtraError, ModelError, WeightsError
+from deepfakebench_ext.common.errors import ConfigError, HostError, MissingExtraError, ModelError, WeightsError
+from deepfakebench_ext.engine.file_inputs import gather_samples
 from deepfakebench_ext.host.checkout import find_checkout
-from deepfakebench_ext.inputs import gather_samples
+from deepfakebench_ext.models.config import load_config
 from deepfakebench_ext.models.loading import detector_class
 
 REPOSITORY = Path(__file__).parents[2]

@@ -1,6 +1,6 @@
 import pytest
 
-from deepfakebench_ext.errors import ConfigError
+from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.models.label_order import decide_label_order
 
 # Class names of checkpoints on the Hugging Face hub (the last of public training code), and which indices are fake.

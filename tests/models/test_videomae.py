@@ -9,7 +9,7 @@ import tiny
 import torch
 
 from deepfakebench_ext import DETECTOR, load_detector
-from deepfakebench_ext.errors import ConfigError, WeightsError
+from deepfakebench_ext.common.errors import ConfigError, WeightsError
 
 BIAS_LAYOUTS = [tiny.Q_BIAS, tiny.QUERY_BIAS, tiny.QUERY_KEY_BIAS]
 

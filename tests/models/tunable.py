@@ -10,8 +10,8 @@ from torch import nn
 
 from deepfakebench_ext import DETECTOR
 from deepfakebench_ext.models.base import Detector
-from deepfakebench_ext.models.tuning.tuned import Tuned
-from deepfakebench_ext.train_config import TuningConfig
+from deepfakebench_ext.training.config import TuningConfig
+from deepfakebench_ext.training.tuning.tuned import Tuned
 
 LAYERS = 4
 _NAMES = {"id2label": {"0": "Real", "1": "Fake"}, "label2id": {"Real": 0, "Fake": 1}}

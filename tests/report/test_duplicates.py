@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
+from deepfakebench_ext.common.types import Prediction, Sample
 from deepfakebench_ext.metrics.score_table import ScoreTable
 from deepfakebench_ext.report import duplicates
 from deepfakebench_ext.report.duplicates import check_files, duplicate_files
-from deepfakebench_ext.types import Prediction, Sample
 
 
 def found(folder: Path, contents: dict[str, tuple[int | None, bytes | None]]) -> list[str]:

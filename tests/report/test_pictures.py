@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 import deepfakebench_ext
-from deepfakebench_ext.errors import MissingExtraError
+from deepfakebench_ext.common.errors import MissingExtraError
 from deepfakebench_ext.report.pictures import Series, draw_pictures
 
 matplotlib = pytest.importorskip("matplotlib")

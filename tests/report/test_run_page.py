@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from deepfakebench_ext.errors import OutputError
+from deepfakebench_ext.common.errors import OutputError
+from deepfakebench_ext.common.types import Prediction, Sample
 from deepfakebench_ext.metrics.score_table import ScoreTable
+from deepfakebench_ext.metrics.summary import How, Other, Summary, summarise
 from deepfakebench_ext.report.document import Document, Gallery, Heading, Pictures, Table, Warnings
 from deepfakebench_ext.report.figure_tables import title_of
 from deepfakebench_ext.report.run_page import run_document, write_run_page
-from deepfakebench_ext.summary import How, Other, Summary, summarise
-from deepfakebench_ext.types import Prediction, Sample
 
 HOSTILE = "<script>alert('x')</script>|`a`.png"
 RUN = {

@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 from videos import stamped_video
 
+from deepfakebench_ext.common.types import Prediction, Sample
 from deepfakebench_ext.metrics.score_table import ScoreTable
 from deepfakebench_ext.report.thumbnails import SIDE, first_rows, thumbnail, worst_samples
-from deepfakebench_ext.types import Prediction, Sample
 
 
 def table(rows: list[tuple[str, int | None, list[float | None]]], *, has_videos: bool = True) -> ScoreTable:

@@ -46,7 +46,7 @@ def test_the_same_seed_makes_the_same_pictures(tmp_path: Path) -> None:
 def test_every_picture_has_the_outline_of_its_face_beside_it(tmp_path: Path) -> None:
     import numpy as np
 
-    from deepfakebench_ext.data.training_frames import landmarks_file
+    from deepfakebench_ext.training.data.frames import landmarks_file
 
     rows = made(tmp_path)
     outlines = [np.load(landmarks_file(tmp_path / row["path"])) for row in rows]

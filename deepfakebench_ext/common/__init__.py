@@ -1,0 +1,1 @@
+"""What every room rests on: types, errors, files, words."""

@@ -1,0 +1,87 @@
+"""Files that are replaced whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, TextIO
+
+from deepfakebench_ext.common.errors import OutputError
+
+
+@contextmanager
+def atomic_writer(path: Path) -> Iterator[TextIO]:
+    r"""Text file that appears under its name only when everything has been written and reached the disk.
+
+    UTF-8, line ends as written (`\n`). File names that are not valid Unicode are written with backslash escapes, so
+    that the file always is. An interrupted or failed block leaves what stood at `path` as it was, and no other file.
+
+    Args:
+        path: File to create or replace. Its folder exists.
+
+    Raises:
+        OutputError: The disk is full, the folder is missing or not writable, or the block itself raised an OSError.
+    """
+    with (
+        _replaced(path) as temporary,
+        temporary.open("x", encoding="utf-8", errors="backslashreplace", newline="") as file,
+    ):
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def atomic_binary_writer(path: Path) -> Iterator[BinaryIO]:
+    """Binary file under the same promise as `atomic_writer`, for what is too large to hold in memory twice.
+
+    Raises:
+        OutputError: The disk is full, the folder is missing or not writable, or the block itself raised an OSError.
+    """
+    with _replaced(path) as temporary, temporary.open("xb") as file:
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def write_bytes_atomic(path: Path, data: bytes) -> None:
+    """Write a binary file under the same promise as `atomic_writer`.
+
+    Raises:
+        OutputError: The disk is full, or the folder is missing or not writable.
+    """
+    with atomic_binary_writer(path) as file:
+        file.write(data)
+
+
+def remove_unfinished(folder: Path, name: str) -> None:
+    """Remove what an atomic writer of these files left behind when it was killed.
+
+    Args:
+        folder: Where the files lie; nobody else writes them.
+        name: Of the file; `*` for all.
+    """
+    for path in folder.glob(f".{name if name == '*' else glob.escape(name)}.*.tmp"):
+        path.unlink()
+
+
+@contextmanager
+def _replaced(path: Path) -> Iterator[Path]:
+    """Name for a temporary file in the same folder, which takes the place of `path` when the block ends well."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        yield temporary
+        temporary.replace(path)
+    except OSError as error:
+        raise OutputError(
+            f"cannot write {path}: {error}. Nothing was replaced; free some space or make the folder "
+            "writable, and run the same command again"
+        ) from error
+    finally:
+        with contextlib.suppress(OSError):  # nothing to remove, or a folder that lets nothing be removed
+            temporary.unlink(missing_ok=True)

@@ -1,0 +1,29 @@
+"""Paths as the user typed them."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from pathlib import Path
+
+from deepfakebench_ext.common.errors import ConfigError
+
+
+def plain_path(path: Path) -> Path:
+    """An absolute path without `..`; links keep the names that the user typed."""
+    return Path(os.path.normpath(path.absolute()))
+
+
+def missing_path(path: Path) -> ConfigError:
+    """The error for a path that is not there, with what is there under a name like it."""
+    absolute = plain_path(path)
+    folder = next((parent for parent in absolute.parents if parent.is_dir()), absolute)
+    wanted = absolute.relative_to(folder).parts[0]
+    names = [entry.name for entry in os.scandir(folder)]
+    if wanted in names:
+        return ConfigError(f"{path} is a link to {(folder / wanted).readlink()}, which does not exist")
+    close = difflib.get_close_matches(wanted, names, n=3)
+    meant = (
+        f"did you mean {' or '.join(str(folder / name) for name in close)}?" if close else f"{folder} has no {wanted!r}"
+    )
+    return ConfigError(f"{path} does not exist; {meant}")

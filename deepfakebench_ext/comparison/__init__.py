@@ -1,0 +1,1 @@
+"""Detectors compared in pairs over the samples that they share."""

@@ -1,0 +1,237 @@
+"""What `comparison.json` holds, key by key. The same comparison gives the same bytes: sorted keys, no times."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import TypedDict
+
+from deepfakebench_ext.comparison.compare import disagreements
+from deepfakebench_ext.comparison.records import Compared, Comparison
+from deepfakebench_ext.comparison.tables import pair_sentences
+from deepfakebench_ext.metrics.breakdown import Breakdown
+from deepfakebench_ext.metrics.comparison import Pair
+from deepfakebench_ext.metrics.figure import Level
+from deepfakebench_ext.report.metrics_json import SCHEMA_VERSION, BootstrapJson, FigureJson, figure_json
+from deepfakebench_ext.report.scores.csv_writing import Head
+
+DISAGREEMENTS = 100
+"""So many of the samples on which detectors disagree most are listed."""
+
+
+class DetectorJson(TypedDict):
+    """One detector.
+
+    Attributes:
+        name: What it is called in all else.
+        file: The file that its scores were read from, as given.
+        head: `untrained` when its head did not come from a checkpoint; null where unknown.
+        aggregation: The rule by which its videos have scores; null where the comparison made none.
+        notices: Facts of its run that belong to the figures.
+        total: All its samples at the level that is compared.
+        left_out: Those of them that are not compared.
+        unscored: Samples of all files that it could not score.
+        figures: Name with its level, such as `video_auc`, to figure.
+    """
+
+    name: str
+    file: str
+    head: Head | None
+    aggregation: str | None
+    notices: list[str]
+    total: int
+    left_out: int
+    unscored: int
+    figures: dict[str, FigureJson]
+
+
+class PairJson(TypedDict):
+    """Two detectors on the same samples.
+
+    Attributes:
+        first: Name of one.
+        second: Name of the other.
+        difference: AUC of the first less AUC of the second.
+        low: Lower end of the difference's 95 % interval, of this pair alone; or null.
+        high: Upper end of it, or null.
+        p_value: Of the paired DeLong test, two-sided; null where there is none.
+        p_holm: The same after Holm's correction for all pairs.
+        differ: Whether `p_holm` is below 0.05.
+    """
+
+    first: str
+    second: str
+    difference: float
+    low: float | None
+    high: float | None
+    p_value: float | None
+    p_holm: float | None
+    differ: bool
+
+
+class GroupAucsJson(TypedDict):
+    """The AUCs of one group.
+
+    Attributes:
+        name: The column's value; `(none)` where it is empty.
+        real: Reals in it; by method, all reals.
+        fake: Fakes in it.
+        auc: Detector to its AUC.
+    """
+
+    name: str
+    real: int
+    fake: int
+    auc: dict[str, FigureJson]
+
+
+class GroupsJson(TypedDict):
+    """The groups of one column.
+
+    Attributes:
+        groups: In the order of their names.
+        mean_auc: Detector to the mean of the groups' AUCs, each group counting the same.
+        worst: Detector to the name of the group with its lowest AUC, or null.
+    """
+
+    groups: list[GroupAucsJson]
+    mean_auc: dict[str, FigureJson]
+    worst: dict[str, str | None]
+
+
+class DisagreementJson(TypedDict):
+    """A sample on which detectors disagree.
+
+    Attributes:
+        key: Its identity.
+        label: 0 real, 1 fake.
+        scores: Detector to its score.
+    """
+
+    key: str
+    label: int
+    scores: dict[str, float]
+
+
+class ComparisonJson(TypedDict):
+    """The whole of `comparison.json`.
+
+    Attributes:
+        schema_version: 1. Rises when a key changes its meaning or goes.
+        level: What one score stands for.
+        real: Reals that are compared.
+        fake: Fakes that are compared.
+        in_all: Samples that are in every file, scored or not.
+        detectors: In the order given.
+        pairs: Every pair; empty where none can be tested.
+        clustered: Whether variances take the frames or clips of one video together.
+        sentences: In words, which pairs differ beyond noise.
+        warnings: Where a figure would mislead, as sentences.
+        breakdowns: Column to groups.
+        disagreements: The samples whose scores lie farthest apart, the farthest first.
+        bootstrap: How intervals were drawn; null where only closed formulas were used.
+    """
+
+    schema_version: int
+    level: Level
+    real: int
+    fake: int
+    in_all: int
+    detectors: list[DetectorJson]
+    pairs: list[PairJson]
+    clustered: bool
+    sentences: list[str]
+    warnings: list[str]
+    breakdowns: dict[str, GroupsJson]
+    disagreements: list[DisagreementJson]
+    bootstrap: BootstrapJson | None
+
+
+def comparison_json(comparison: Comparison) -> ComparisonJson:
+    """Return the comparison as JSON values; nothing in it is NaN or infinite."""
+    fake = int(comparison.labels.sum())
+    bootstrap = comparison.bootstrap
+    return ComparisonJson(
+        schema_version=SCHEMA_VERSION,
+        level=comparison.level,
+        real=len(comparison.labels) - fake,
+        fake=fake,
+        in_all=comparison.in_all,
+        detectors=[_detector(each) for each in comparison.detectors],
+        pairs=[_pair(each) for each in comparison.pairs],
+        clustered=comparison.clustered,
+        sentences=pair_sentences(comparison),
+        warnings=list(comparison.warnings),
+        breakdowns=_breakdowns(comparison),
+        disagreements=_disagreements(comparison),
+        bootstrap=None if bootstrap is None else BootstrapJson(resamples=bootstrap.resamples, seed=bootstrap.seed),
+    )
+
+
+def comparison_text(comparison: Comparison) -> str:
+    """Return the comparison as the text of `comparison.json`."""
+    document = comparison_json(comparison)
+    return json.dumps(document, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _detector(detector: Compared) -> DetectorJson:
+    trained = detector.file.trained
+    return DetectorJson(
+        name=detector.name,
+        file=detector.file.path.as_posix(),
+        head=None if trained is None else "trained" if trained else "untrained",
+        aggregation=detector.aggregation,
+        notices=list(detector.file.notices),
+        total=detector.counts.total,
+        left_out=detector.left_out,
+        unscored=detector.unscored,
+        figures={name: figure_json(figure) for name, figure in detector.figures.items()},
+    )
+
+
+def _pair(pair: Pair) -> PairJson:
+    return PairJson(
+        first=pair.first,
+        second=pair.second,
+        difference=pair.difference,
+        low=pair.low,
+        high=pair.high,
+        p_value=pair.p_value,
+        p_holm=pair.p_holm,
+        differ=pair.differ,
+    )
+
+
+def _breakdowns(comparison: Comparison) -> dict[str, GroupsJson]:
+    names = [each.name for each in comparison.detectors]
+    by_column = zip(*(each.breakdowns for each in comparison.detectors), strict=True)
+    return {each[0].column: _groups(names, each, f"{comparison.level}_auc") for each in by_column}
+
+
+def _groups(names: Iterable[str], breakdowns: tuple[Breakdown, ...], auc: str) -> GroupsJson:
+    pairs = list(zip(names, breakdowns, strict=True))
+    groups = [
+        GroupAucsJson(
+            name=group.name,
+            real=group.real,
+            fake=group.fake,
+            auc={name: figure_json(each.groups[place].figures[auc]) for name, each in pairs},
+        )
+        for place, group in enumerate(breakdowns[0].groups)
+    ]
+    return GroupsJson(
+        groups=groups,
+        mean_auc={name: figure_json(each.mean_auc) for name, each in pairs},
+        worst={name: each.worst for name, each in pairs},
+    )
+
+
+def _disagreements(comparison: Comparison) -> list[DisagreementJson]:
+    return [
+        DisagreementJson(
+            key=comparison.keys[place],
+            label=int(comparison.labels[place]),
+            scores={each.name: float(each.scores[place]) for each in comparison.detectors},
+        )
+        for place in disagreements(comparison, DISAGREEMENTS)
+    ]

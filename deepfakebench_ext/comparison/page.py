@@ -1,0 +1,186 @@
+"""The report of a comparison: what detectors side by side look like as a document, and its files."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from deepfakebench_ext.common.atomic_files import atomic_writer
+from deepfakebench_ext.common.errors import MissingExtraError, OutputError
+from deepfakebench_ext.common.types import LABEL_NAMES
+from deepfakebench_ext.comparison.compare import disagreements, wrong_by_all
+from deepfakebench_ext.comparison.comparison_json import comparison_text
+from deepfakebench_ext.comparison.records import Compared, Comparison
+from deepfakebench_ext.comparison.tables import (
+    comparison_csv,
+    counts_sentences,
+    figure_notes,
+    figures_table,
+    group_tables,
+    pair_sentences,
+    pairs_table,
+    shown_name,
+)
+from deepfakebench_ext.metrics.summary import says_untrained
+from deepfakebench_ext.report.document import (
+    Block,
+    Code,
+    Document,
+    Gallery,
+    Heading,
+    Paragraph,
+    Picture,
+    Pictures,
+    Points,
+    Table,
+    Thumb,
+    Warnings,
+)
+from deepfakebench_ext.report.figure_tables import definitions_table
+from deepfakebench_ext.report.markdown import to_markdown
+from deepfakebench_ext.report.pictures import Series, draw_pictures
+from deepfakebench_ext.report.run_page import PICTURE_TEXTS, run_settings, write_document
+from deepfakebench_ext.report.scores.score_files import refuse_run_directory
+from deepfakebench_ext.report.thumbnails import thumbnail
+
+logger = logging.getLogger(__name__)
+
+JSON, CSV = "comparison.json", "comparison.csv"
+SAMPLES_SHOWN = 12
+
+
+def write_comparison(folder: Path, comparison: Comparison, *, plots: bool = True) -> None:
+    """Write `comparison.json`, `comparison.csv`, `report.md` with its pictures, and the single file `report.html`.
+
+    Args:
+        folder: Where they go; it is made where it is not there.
+        comparison: From `compare`.
+        plots: Draw the pictures, where matplotlib is installed.
+
+    Raises:
+        ConfigError: The folder is that of a run, whose report would be replaced.
+        OutputError: A file cannot be written.
+    """
+    refuse_run_directory(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"results cannot be written to {folder}: {error}; give another --output_dir") from error
+    for name, text in ((JSON, comparison_text(comparison)), (CSV, comparison_csv(comparison))):
+        with atomic_writer(folder / name) as file:
+            file.write(text)
+    write_document(folder, comparison_document(comparison, plots=plots))
+
+
+def comparison_markdown(comparison: Comparison) -> str:
+    """Return what the terminal shows, as Markdown: warnings, the table of figures, and which pairs differ."""
+    blocks = [*_warnings(comparison), *_figures(comparison), *_pairs(comparison)]
+    return to_markdown(Document(_title(comparison), blocks))
+
+
+def comparison_document(comparison: Comparison, *, plots: bool = True) -> Document:
+    """Return the report."""
+    blocks = [*_warnings(comparison), *_pairs(comparison), *_figures(comparison)]
+    blocks += _pictures(comparison) if plots else []
+    groups = group_tables(comparison)
+    blocks += [Heading("Groups"), *groups] if groups else []
+    blocks += [*_galleries(comparison), *_settings(comparison)]
+    return Document(_title(comparison), [*blocks, Heading("Definitions"), _definitions(comparison)])
+
+
+def _title(comparison: Comparison) -> str:
+    return f"Comparison of {len(comparison.detectors)} detectors"
+
+
+def _warnings(comparison: Comparison) -> Iterator[Block]:
+    untrained = any(each.file.trained is False for each in comparison.detectors)
+    severe = [text for text in comparison.warnings if untrained and says_untrained(text)]
+    if severe:
+        yield Warnings(severe, severe=True)
+    if rest := [text for text in comparison.warnings if text not in severe]:
+        yield Warnings(rest)
+
+
+def _figures(comparison: Comparison) -> Iterator[Block]:
+    yield Heading("Figures")
+    yield Points(counts_sentences(comparison))
+    yield figures_table(comparison)
+    if notes := figure_notes(comparison):
+        yield Points(notes)
+
+
+def _pairs(comparison: Comparison) -> Iterator[Block]:
+    yield Heading("Which detectors differ")
+    yield Points(pair_sentences(comparison))
+    if (table := pairs_table(comparison)) is not None:
+        yield table
+
+
+def _pictures(comparison: Comparison) -> list[Block]:
+    series = [Series(shown_name(each), comparison.labels, each.scores) for each in comparison.detectors]
+    try:
+        drawn = draw_pictures(series, level=comparison.level)
+    except MissingExtraError as error:
+        logger.warning("%s", error)
+        return []
+    names = ", ".join(each.name for each in comparison.detectors)
+    pictures = [Picture(name, f"{PICTURE_TEXTS[name]}: {names}", png) for name, png in drawn.items()]
+    return [Heading("Pictures"), Pictures(pictures)]
+
+
+def _galleries(comparison: Comparison) -> Iterator[Block]:
+    parts: tuple[tuple[str, Callable[[Comparison, int], list[int]]], ...] = (
+        ("Samples on which detectors disagree most", disagreements),
+        ("Samples that all detectors get wrong", wrong_by_all),
+    )
+    for title, chosen in parts:
+        if places := chosen(comparison, SAMPLES_SHOWN):
+            yield Heading(title)
+            yield Gallery(_thumbs(comparison, places))
+
+
+def _thumbs(comparison: Comparison, places: Sequence[int]) -> list[Thumb]:
+    pictures: list[bytes | None] = [None] * len(places)
+    for detector in comparison.detectors:
+        if lacking := [number for number, picture in enumerate(pictures) if picture is None]:
+            paths = detector.file.paths(detector.unit_rows[[places[number] for number in lacking]].tolist())
+            for number, path in zip(lacking, paths, strict=True):
+                pictures[number] = thumbnail(path)
+    return [_thumb(comparison, place, picture) for place, picture in zip(places, pictures, strict=True)]
+
+
+def _thumb(comparison: Comparison, place: int, picture: bytes | None) -> Thumb:
+    scores = [f"{shown_name(each)} {each.scores[place]:.4f}" for each in comparison.detectors]
+    return Thumb(comparison.keys[place], [LABEL_NAMES[int(comparison.labels[place])], *scores], picture)
+
+
+def _settings(comparison: Comparison) -> Iterator[Block]:
+    """What each run was made with, side by side; what differs stands out."""
+    settings = [{"scores": each.file.path.as_posix(), **run_settings(each.file.run)} for each in comparison.detectors]
+    for each, own in zip(comparison.detectors, settings, strict=True):
+        if each.aggregation is not None:
+            own["score of a video"] = each.aggregation
+    names = list(dict.fromkeys(name for each in settings for name in each))
+    rows = [(name, *(each.get(name, "-") for each in settings)) for name in names]
+    differing = frozenset(number for number, row in enumerate(rows) if number and len(set(row[1:])) > 1)
+    yield Heading("Provenance")
+    yield Paragraph("Rows that stand out differ between the detectors.")
+    yield Table(("setting", *map(shown_name, comparison.detectors)), rows, differing)
+    for each in comparison.detectors:
+        yield from _command(each)
+
+
+def _definitions(comparison: Comparison) -> Table:
+    """Definitions once for all detectors; an interval that was made in several ways has them all."""
+    figures = {}
+    for name, figure in comparison.detectors[0].figures.items():
+        methods = dict.fromkeys(each.figures[name].interval for each in comparison.detectors)
+        figures[name] = replace(figure, interval="; or ".join(filter(None, methods)))
+    return definitions_table(figures, [comparison.level])
+
+
+def _command(detector: Compared) -> Iterator[Block]:
+    if command := detector.file.run.get("command"):
+        yield Code(str(command), summary=f"Command of {detector.name}")

@@ -1,0 +1,1 @@
+"""The one transform, and where its numbers come from."""

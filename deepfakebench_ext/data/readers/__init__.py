@@ -1,0 +1,1 @@
+"""Samples to units: what one forward pass takes."""

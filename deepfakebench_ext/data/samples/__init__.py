@@ -1,0 +1,1 @@
+"""Folders, manifests and datasets to samples."""

@@ -1,0 +1,193 @@
+"""What is to be scored: image files, or videos as files and folders of frames, under a path."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from deepfakebench_ext.common.errors import ConfigError
+from deepfakebench_ext.common.paths import missing_path, plain_path
+from deepfakebench_ext.common.suffixes import IMAGE_SUFFIXES, VIDEO_SUFFIXES, is_image_name, is_video_name
+from deepfakebench_ext.common.types import Label, Sample
+from deepfakebench_ext.common.wording import counted
+from deepfakebench_ext.data.samples.folder_labels import label_above, label_of
+
+Kind = Literal["image", "video"]
+
+logger = logging.getLogger(__name__)
+
+# Pictures and films; whoever gives a folder may think that they are scored.
+_LEFT_ASIDE = VIDEO_SUFFIXES | {
+    *(".avif", ".gif", ".heic", ".heif", ".j2k", ".jfif", ".jp2", ".jpe", ".jxl", ".ppm", ".pgm", ".tga"),
+    *(".arw", ".cr2", ".cr3", ".dng", ".nef", ".orf", ".raw", ".rw2"),
+}
+
+
+def collect_samples(path: Path, *, kind: Kind) -> list[Sample]:
+    """The samples under a path, sorted by key, labelled by the names of their directories (see `label_of`).
+
+    For `image`, each image file is one; keys are relative to `path`. For `video`, each video file is one, and each
+    folder that directly holds images, with the folder as its path. Folders are searched to any depth, links followed
+    but not in circles; hidden files and `__MACOSX` are left out. Where no directory below `path` says anything, `path`
+    itself and the four directories above it are asked, the innermost first.
+
+    Raises:
+        ConfigError: Nothing at `path`, nothing of the kind in it, or directories that contradict each other.
+    """
+    if not path.exists():
+        raise missing_path(path)
+    if not path.is_dir():
+        return [_single_file(path, kind)]
+    others: Counter[str] = Counter()
+    found = [(parts, names) for parts, names in _walk(path, (), frozenset(), kind, others) if names]
+    if not found:
+        raise ConfigError(f"{path} holds no {_wanted(kind)}; it holds {_counted(others)}.{_other_kind(others, kind)}")
+    if aside := {suffix: count for suffix, count in others.items() if suffix in _LEFT_ASIDE}:
+        logger.warning("%s: left aside, as no %s: %s", path, _wanted(kind), _counted(aside))
+    labels = [label_of(parts, root=path) for parts, _ in found]
+    if all(label is None for label in labels):
+        labels = [label_above(path)] * len(found)
+    samples = [
+        sample
+        for (parts, names), label in zip(found, labels, strict=True)
+        for sample in _samples_of(path, parts, names, label, kind)
+    ]
+    return sorted(_with_distinct_root(samples, path), key=lambda sample: sample.key)
+
+
+def limit_samples(samples: Sequence[Sample], n: int, seed: int) -> list[Sample]:
+    """At most `n` samples, drawn at random, as evenly from real, fake and unknown as their numbers allow; order kept.
+
+    The same samples, `n` and `seed` always give the same draw.
+
+    Raises:
+        ConfigError: `n` is below 1.
+    """
+    if n < 1:
+        raise ConfigError(f"a limit of {n} leaves nothing to score; it must be at least 1")
+    rng = np.random.default_rng(seed)
+    groups = [[at for at, sample in enumerate(samples) if sample.label == label] for label in (0, 1, None)]
+    shares = _even_shares([len(group) for group in groups], n)
+    drawn = [rng.permutation(group)[:share] for group, share in zip(groups, shares, strict=True)]
+    return [samples[int(at)] for at in sorted(np.concatenate(drawn).astype(int))]
+
+
+def limit_notices(count: int, limit: int | None, seed: int) -> list[str]:
+    """Return the warning that goes with figures of `count` samples, where `limit_samples` had a choice."""
+    if limit is None or count < limit:
+        return []
+    return [f"--limit {limit}: {counted(count, 'sample')} chosen by seed {seed}, balanced over the labels"]
+
+
+def unlabelled_notices(samples: Sequence[Sample]) -> list[str]:
+    """Return the warning that some samples are in no figure, where others have a label."""
+    without = [sample.key for sample in samples if sample.label is None]
+    if not without or len(without) == len(samples):
+        return []
+    return [
+        f"{len(without)} of {len(samples)} samples have no label and are in no figure, such as {without[0]}: no "
+        "directory of theirs says real or fake; --manifest can"
+    ]
+
+
+def _walk(
+    folder: Path, parts: tuple[str, ...], above: frozenset[tuple[int, int]], kind: Kind, others: Counter[str]
+) -> Iterator[tuple[tuple[str, ...], list[str]]]:
+    """Each folder's parts below the root and its names of the kind; counts the suffixes of all else in `others`."""
+    try:
+        status = folder.stat()
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError as error:
+        raise ConfigError(f"{folder} cannot be listed: {error.strerror}") from error
+    identity = (status.st_dev, status.st_ino)
+    if identity in above:
+        return
+    visible = [entry for entry in entries if not entry.name.startswith(".") and entry.name != "__MACOSX"]
+    subfolders = [entry.name for entry in visible if _is_folder(entry)]
+    files = [entry for entry in visible if not _is_folder(entry)]
+    # A broken link stays a sample, to be reported; a pipe would block whoever opens it.
+    names = [entry.name for entry in files if _is_of(entry.name, kind) and (entry.is_symlink() or entry.is_file())]
+    others.update(Path(entry.name).suffix.lower() for entry in files if not _is_of(entry.name, kind))
+    yield parts, names
+    for name in subfolders:
+        yield from _walk(folder / name, (*parts, name), above | {identity}, kind, others)
+
+
+def _is_of(name: str, kind: Kind) -> bool:
+    """Whether a file makes a sample of the kind; images do so for videos too, as frames."""
+    return is_image_name(name) or (kind == "video" and is_video_name(name))
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
+
+
+def _samples_of(
+    root: Path, parts: Sequence[str], names: Sequence[str], label: Label | None, kind: Kind
+) -> Iterator[Sample]:
+    folder = root.joinpath(*parts)
+    for name in names:
+        if kind == "image" or is_video_name(name):
+            yield Sample(key=_printable("/".join([*parts, name])), path=folder / name, label=label)
+    if kind == "video" and any(map(is_image_name, names)):
+        yield Sample(key=_printable("/".join(parts)), path=folder, label=label)
+
+
+def _with_distinct_root(samples: Sequence[Sample], root: Path) -> list[Sample]:
+    """The given folder, where it is itself a video, goes by its name, unless a folder in it has that name."""
+    keys = {sample.key for sample in samples}
+    name = _printable(plain_path(root).name)
+    return [replace(sample, key="." if name in keys else name) if not sample.key else sample for sample in samples]
+
+
+def _single_file(path: Path, kind: Kind) -> Sample:
+    allowed = is_image_name if kind == "image" else is_video_name
+    if not allowed(path.name):
+        raise ConfigError(f"{path} is no {_wanted(kind)}.{_other_kind([path.suffix.lower()], kind)}")
+    return Sample(key=_printable(path.name), path=path, label=label_above(path.parent))
+
+
+def _even_shares(sizes: Sequence[int], n: int) -> list[int]:
+    """How many to take of each group: as even as the sizes allow, `min(n, sum(sizes))` together, early ones first."""
+    shares = [0] * len(sizes)
+    for _ in range(min(n, sum(sizes))):
+        open_groups = [group for group, size in enumerate(sizes) if shares[group] < size]
+        shares[min(open_groups, key=lambda group: shares[group])] += 1
+    return shares
+
+
+def _printable(key: str) -> str:
+    """A key that can be written as UTF-8, also where the file system's bytes are not."""
+    return os.fsencode(key).decode("utf-8", "backslashreplace")
+
+
+def _counted(suffixes: Mapping[str, int]) -> str:
+    """`2 .txt, 1 without suffix`, most frequent first."""
+    ordered = sorted(suffixes.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{count} {suffix or 'without suffix'}" for suffix, count in ordered) or "no files"
+
+
+def _wanted(kind: Kind) -> str:
+    if kind == "image":
+        return f"image ({', '.join(sorted(IMAGE_SUFFIXES))})"
+    return f"video ({', '.join(sorted(VIDEO_SUFFIXES))}) and no folder of frames"
+
+
+def _other_kind(suffixes: Iterable[str], kind: Kind) -> str:
+    """The hint that the other option takes what is there."""
+    hint, known = (
+        (" Give it to --video", VIDEO_SUFFIXES)
+        if kind == "image"
+        else (" Single images are for an image detector and --image", IMAGE_SUFFIXES)
+    )
+    return hint if any(suffix in known for suffix in suffixes) else ""

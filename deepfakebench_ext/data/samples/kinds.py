@@ -1,0 +1,11 @@
+"""What kind of thing a sample is."""
+
+from __future__ import annotations
+
+from deepfakebench_ext.common.suffixes import is_image_name
+from deepfakebench_ext.common.types import Sample
+
+
+def is_video(sample: Sample) -> bool:
+    """Return whether a sample is a video: a file that is no image, a folder of frames, or a list of frames."""
+    return bool(sample.frames) or not is_image_name(sample.path.name)

@@ -1,0 +1,126 @@
+"""What is to be scored, as a CSV manifest lists it."""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import os
+import stat
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from deepfakebench_ext.common.errors import ConfigError
+from deepfakebench_ext.common.label_words import claims
+from deepfakebench_ext.common.paths import missing_path, plain_path
+from deepfakebench_ext.common.suffixes import is_image_name
+from deepfakebench_ext.common.types import Label, Sample
+from deepfakebench_ext.data.samples.folders import Kind
+
+_COLUMNS = ("path", "label", "video", "dataset", "method")
+# "1.0" is what pandas writes for 1 in a column with gaps.
+_LABELS: dict[str, Label | None] = {"": None, "0": 0, "0.0": 0, "1": 1, "1.0": 1}
+
+
+def read_manifest(csv_path: Path, *, kind: Kind) -> list[Sample]:
+    """The samples that a CSV file lists, in its order.
+
+    Columns: `path` (required; relative ones start at the manifest's folder, `\\` is read as `/`), `label` (0, 1, real,
+    fake or a synonym, or empty), `video`, `dataset`, `method`; others are ignored. Files that do not exist are listed
+    all the same, so that they are reported as not scored.
+
+    Raises:
+        ConfigError: No such file, no text, no rows, a column missing or misspelt, or a line with an unknown label, a
+            path that came before, or a path of the wrong kind; the message names the line.
+    """
+    if not csv_path.exists():
+        raise missing_path(csv_path)
+    samples: list[Sample] = []
+    lines: dict[Path, int] = {}
+    for line, row in _rows(csv_path):
+        sample = _sample(row, csv_path.parent, f"{csv_path}, line {line}", kind)
+        first = lines.setdefault(plain_path(sample.path), line)
+        if first != line:
+            raise ConfigError(f"{csv_path}, line {line}: {row['path']} was already listed in line {first}")
+        samples.append(sample)
+    if not samples:
+        raise ConfigError(f"{csv_path} lists no samples; it needs a row for each under the header path,label")
+    return samples
+
+
+def _rows(csv_path: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    """Line numbers and stripped cells of a manifest, under its checked header; absent cells are empty."""
+    try:
+        with csv_path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file, strict=True)
+            header = [cell.strip() for cell in next(reader, [])]
+            _check_header(header, csv_path)
+            for cells in filter(any, reader):
+                if len(cells) > len(header):
+                    raise ConfigError(
+                        f"{csv_path}, line {reader.line_num}: {len(cells)} cells under a header of {len(header)}; "
+                        "put a path with a comma in quotes"
+                    )
+                row = dict.fromkeys(_COLUMNS, "") | dict(zip(header, map(str.strip, cells), strict=False))
+                yield reader.line_num, row
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ConfigError(f"{csv_path} cannot be read as UTF-8 CSV: {error}") from error
+
+
+def _check_header(header: Sequence[str], csv_path: Path) -> None:
+    """Accept a header with `path`, without doubles and without what looks like a misspelt column of ours."""
+    doubled = [name for name, count in Counter(header).items() if count > 1 and name]
+    if doubled:
+        raise ConfigError(f"{csv_path} has the column {doubled[0]!r} twice")
+    absent = [column for column in _COLUMNS if column not in header]
+    for name in header:
+        meant = difflib.get_close_matches(name.lower(), absent, n=1, cutoff=0.8)
+        if meant:
+            raise ConfigError(f"{csv_path} has a column {name!r}; did you mean {meant[0]!r}?")
+    if "path" in absent:
+        raise ConfigError(
+            f"{csv_path} has no column 'path'; its first line must name the columns, separated by commas, such as "
+            f"path,label; it is {','.join(header)!r}"
+        )
+
+
+def _sample(row: Mapping[str, str], folder: Path, where: str, kind: Kind) -> Sample:
+    if not row["path"]:
+        raise ConfigError(f"{where}: the path is empty")
+    key, path = _located(row["path"], folder)
+    mode = _mode(path)
+    if kind == "video" and stat.S_ISREG(mode) and is_image_name(path.name):
+        raise ConfigError(f"{where}: {row['path']} is one image; a video detector takes videos and folders of frames")
+    return Sample(
+        key=key,
+        path=path,
+        label=_label(row["label"], where),
+        video=row["video"] or None,
+        dataset=row["dataset"] or None,
+        method=row["method"] or None,
+    )
+
+
+def _mode(path: Path) -> int:
+    """The file's mode bits, 0 where there is none to be had."""
+    try:
+        return path.stat().st_mode
+    except (OSError, ValueError):
+        return 0
+
+
+def _located(text: str, folder: Path) -> tuple[str, Path]:
+    """Key and path of a manifest's entry; an absolute path in the manifest's folder has the key of a relative one."""
+    given = Path(os.path.normpath(text.replace("\\", "/")))
+    inside = plain_path(folder / given).is_relative_to(plain_path(folder))
+    key = plain_path(folder / given).relative_to(plain_path(folder)) if inside else given
+    return key.as_posix(), folder / given
+
+
+def _label(text: str, where: str) -> Label | None:
+    if text in _LABELS:
+        return _LABELS[text]
+    claim = claims(text)
+    if len(claim) != 1:
+        raise ConfigError(f"{where}: unknown label {text!r}; write 0 or real, 1 or fake, or nothing")
+    return next(iter(claim))

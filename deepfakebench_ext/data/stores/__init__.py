@@ -1,0 +1,1 @@
+"""Where frames are kept: folders, LMDB."""

@@ -1,0 +1,241 @@
+"""What an evaluation is given of DeepfakeBench's datasets: where they lie, their samples, a reader of their frames."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from deepfakebench_ext.common.errors import ConfigError
+from deepfakebench_ext.common.types import Sample
+from deepfakebench_ext.data.preprocess.transform import PreprocessSpec, output_size, spec_from_host_keys
+from deepfakebench_ext.data.readers.dataset_reader import StoredReader
+from deepfakebench_ext.data.samples.datasets import gather_dataset
+from deepfakebench_ext.data.samples.folders import limit_samples
+from deepfakebench_ext.data.stores.frame_stores import FrameStore, LmdbStore, RgbStore
+from deepfakebench_ext.engine.file_inputs import frame_or_clip_sampling
+from deepfakebench_ext.host.checkout import find_checkout
+from deepfakebench_ext.host.dataset_json_reading import C40_DATASETS
+from deepfakebench_ext.media.sampling import ShortVideo
+from deepfakebench_ext.models.base import Detector
+from deepfakebench_ext.models.config import DetectorConfig
+
+Protocol = Literal["deepfakebench", "uniform"]
+
+DEFAULT_PROTOCOL: Protocol = "deepfakebench"
+DEFAULT_COMPRESSION = "c23"
+DEFAULT_FRAME_NUM = 32
+
+
+@dataclass(frozen=True, slots=True)
+class HostData:
+    """Where DeepfakeBench's datasets lie.
+
+    Attributes:
+        json_folder: Folder of `<dataset>.json`.
+        root: Where relative paths in a JSON begin: the checkout, or the working directory.
+        rgb_dir: Folder of the datasets' images; None takes the paths as the JSON spells them.
+        lmdb_dir: Folder of the datasets' LMDBs, instead.
+        compression: `c23`, `c40` or `raw` where a dataset has several; None takes the detector's.
+    """
+
+    json_folder: Path
+    root: Path
+    rgb_dir: Path | None = None
+    lmdb_dir: Path | None = None
+    compression: str | None = None
+
+    @classmethod
+    def locate(
+        cls,
+        json_folder: str | Path | None = None,
+        *,
+        rgb_dir: str | Path | None = None,
+        lmdb_dir: str | Path | None = None,
+        compression: str | None = None,
+    ) -> HostData:
+        """Return where the datasets lie, as named, or as a DeepfakeBench checkout has them.
+
+        Raises:
+            ConfigError: Both kinds of frames named, a folder that is not there, or no JSONs named and no checkout.
+        """
+        checkout = find_checkout()
+        if rgb_dir is not None and lmdb_dir is not None:
+            raise ConfigError("give --rgb_dir (images) or --lmdb_dir (LMDBs), not both")
+        if json_folder is None and checkout is None:
+            raise ConfigError(
+                "DeepfakeBench's datasets need --dataset_json_folder, the folder of <dataset>.json, as no checkout of "
+                "it was found"
+            )
+        folders = {
+            "--dataset_json_folder": Path(json_folder or (checkout or Path()) / "preprocessing/dataset_json"),
+            "--rgb_dir": None if rgb_dir is None else Path(rgb_dir),
+            "--lmdb_dir": None if lmdb_dir is None else Path(lmdb_dir),
+        }
+        for option, folder in folders.items():
+            if folder is not None and not folder.is_dir():
+                raise ConfigError(f"{option} {folder} is not a folder")
+        jsons, rgb, lmdb = folders.values()
+        assert jsons is not None
+        return cls(jsons, checkout or Path.cwd(), rgb, lmdb, compression)
+
+    def compression_of(self, dataset: str, settings: DetectorConfig | None = None) -> str:
+        """Return in which compression a dataset is read, where it comes in several.
+
+        Raises:
+            ConfigError: The dataset's name says c40, and the compression that was asked for is another.
+        """
+        plain = dataset.removesuffix("_c40")
+        in_name = plain != dataset and plain in C40_DATASETS
+        if in_name and self.compression not in (None, "c40"):
+            raise ConfigError(
+                f"dataset {dataset} is {plain} in c40, and --compression says {self.compression}; leave --compression "
+                f"out for c40, or name the dataset {plain} for {self.compression}"
+            )
+        in_yaml = settings.compression if settings is not None else None
+        return "c40" if in_name else self.compression or in_yaml or DEFAULT_COMPRESSION
+
+    def store(self, dataset: str) -> FrameStore:
+        """Return what reads the frames of a dataset.
+
+        Raises:
+            ConfigError: No LMDB of it.
+            MissingExtraError: An LMDB, and the package is not installed.
+        """
+        if self.lmdb_dir is not None:
+            return LmdbStore(self.lmdb_dir, dataset)
+        return RgbStore(self.rgb_dir, self.root)
+
+    def samples(
+        self, dataset: str, store: FrameStore, settings: DetectorConfig, *, limit: int | None = None, seed: int = 1024
+    ) -> list[Sample]:
+        """Return the videos of a dataset's test split, as a detector's YAML labels them.
+
+        Raises:
+            ConfigError: No such dataset, a JSON of another structure, an unknown label, or a compression that is not
+                the one of the dataset's name.
+        """
+        samples = gather_dataset(
+            dataset,
+            json_folder=self.json_folder,
+            store=store,
+            compression=self.compression_of(dataset, settings),
+            label_dict=settings.label_dict,
+        )
+        return samples if limit is None else limit_samples(samples, limit, seed)
+
+
+def check_protocol(protocol: str, options: Mapping[str, object]) -> None:
+    """Pass a protocol and the sampling options that it takes; needs no detector.
+
+    Args:
+        protocol: As in `--protocol`.
+        options: Name, such as `num_frames`, to what was said, None for nothing.
+
+    Raises:
+        ConfigError: An unknown protocol, or options that it does not take.
+    """
+    if protocol not in get_args(Protocol):
+        raise ConfigError(f"--protocol {protocol!r} is not known; allowed are {', '.join(get_args(Protocol))}")
+    given = [f"--{name}" for name, value in options.items() if value is not None]
+    if given and protocol == "deepfakebench":
+        raise ConfigError(
+            f"{', '.join(given)} means nothing with --protocol deepfakebench, which takes the frames that the YAML's "
+            f"frame_num says; give --protocol uniform"
+        )
+
+
+def protocol_dtype(protocol: str, dtype: str) -> str:
+    """Return the `dtype` to load a detector in: `auto` is float32 where DeepfakeBench's own scores are wanted.
+
+    Its test script computes in float32; bfloat16 would be some 1e-3 off.
+    """
+    return "float32" if dtype == "auto" and protocol == "deepfakebench" else dtype
+
+
+def protocol_notices(detector: Detector, protocol: str) -> list[str]:
+    """Return what is to be said with the figures about how frames were prepared.
+
+    Raises:
+        ConfigError: As `make_stored_reader`.
+    """
+    if protocol != "deepfakebench" or _names_host_pixels(detector.settings):
+        return []
+    return [
+        f"The frames are those of DeepfakeBench's test.py, their pixels are not: the YAML of "
+        f"{detector.settings.model_name} sets no resolution, mean and std, so the detector's own preprocessing made "
+        f"them ({detector.preprocess.source})"
+    ]
+
+
+def make_stored_reader(
+    detector: Detector,
+    store: FrameStore,
+    *,
+    protocol: str = DEFAULT_PROTOCOL,
+    sampling: str | None = None,
+    num_frames: int | None = None,
+    fps: float | None = None,
+    num_clips: int | None = None,
+    frame_interval: int | None = None,
+    short_video: ShortVideo | None = None,
+) -> StoredReader:
+    """Return what makes a detector's input out of a dataset's frames.
+
+    Args:
+        detector: From `load_detector`.
+        store: From `HostData.store`.
+        protocol: `deepfakebench`: the frames or clips that DeepfakeBench's test script takes, prepared as its loader
+            does by the YAML's `resolution`, `mean` and `std`, or by the detector's own preprocessing where the YAML
+            has none of the three (`protocol_notices` says so). `uniform`: evenly spread ones, prepared as the
+            detector's own preprocessing says.
+        sampling, num_frames, fps, num_clips, frame_interval, short_video: As `make_reader`, for `uniform`.
+
+    Raises:
+        ConfigError: An unknown protocol, options that it does not take, or a YAML with one or two of the three keys.
+    """
+    options = {
+        "sampling": sampling,
+        "num_frames": num_frames,
+        "fps": fps,
+        "num_clips": num_clips,
+        "frame_interval": frame_interval,
+        "short_video": short_video,
+    }
+    check_protocol(protocol, options)
+    if protocol == "uniform":
+        frames, clips = frame_or_clip_sampling(detector, **options)  # type: ignore[arg-type]
+        return StoredReader(store, detector.preprocess, frames=frames, clips=clips)
+    number = (detector.settings.frame_num or {}).get("test", DEFAULT_FRAME_NUM)
+    clip_len = None if detector.takes == "image" else detector.clip_len
+    return StoredReader(store, _host_preprocess(detector), frame_num=number, clip_len=clip_len)
+
+
+def _host_preprocess(detector: Detector) -> PreprocessSpec:
+    """Return what DeepfakeBench's loader does to a frame, whatever the weights' own processor would do.
+
+    A YAML that its loader cannot read has nothing to say: then it is what that processor does.
+    """
+    settings = detector.settings
+    if not _names_host_pixels(settings):
+        return detector.preprocess
+    spec = spec_from_host_keys(settings.resolution, settings.mean, settings.std)
+    if detector.input_size is not None and output_size(spec) != detector.input_size:
+        raise ConfigError(
+            f"resolution: {settings.resolution} in the YAML, and {settings.model_name} takes "
+            f"{detector.input_size[0]}x{detector.input_size[1]}; set it, or give --protocol uniform"
+        )
+    return spec
+
+
+def _names_host_pixels(settings: DetectorConfig) -> bool:
+    """Return whether the YAML has the keys of DeepfakeBench's loader: all of them, or none."""
+    values = {"resolution": settings.resolution, "mean": settings.mean, "std": settings.std}
+    missing = [name for name, value in values.items() if value is None]
+    if missing and len(missing) < len(values):
+        raise ConfigError(
+            f"the YAML of {settings.model_name} lacks {' and '.join(missing)}; set resolution, mean and std in the "
+            f"YAML, or give --protocol uniform"
+        )
+    return not missing

@@ -1,0 +1,1 @@
+"""Evaluate one detector, or several abreast into one table."""

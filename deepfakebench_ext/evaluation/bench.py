@@ -1,0 +1,228 @@
+"""`bench`: several detectors over several of DeepfakeBench's datasets, into one table."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from deepfakebench_ext.common.atomic_files import atomic_writer
+from deepfakebench_ext.common.errors import ConfigError, ExtError
+from deepfakebench_ext.data.samples.folders import limit_notices
+from deepfakebench_ext.data.stores.frame_stores import FrameStore
+from deepfakebench_ext.data.stores.shared_store import SharedStore
+from deepfakebench_ext.engine.dataset_inputs import (
+    DEFAULT_PROTOCOL,
+    HostData,
+    Protocol,
+    check_protocol,
+    make_stored_reader,
+    protocol_notices,
+)
+from deepfakebench_ext.evaluation.bench_table import Cell, bench_markdown, write_bench_csv
+from deepfakebench_ext.evaluation.evaluate import Evaluation, Scoring
+from deepfakebench_ext.models.base import Detector
+
+logger = logging.getLogger(__name__)
+
+TABLE, CSV = "bench.md", "bench.csv"
+# 5,000 crops of 256x256: what detectors that go abreast are apart, and then some.
+_SHARED_BYTES = 2**30
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One detector of the table.
+
+    Attributes:
+        config: Name or path of its YAML.
+        weights: Path or hub id; None takes the config's own.
+    """
+
+    config: str
+    weights: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Entry:
+        """Return the entry that `config` or `config=weights` means.
+
+        Raises:
+            ConfigError: One of the two is empty.
+        """
+        config, equals, weights = text.partition("=")
+        if not config or (equals and not weights):
+            raise ConfigError(f"--detectors {text!r}: write CONFIG=WEIGHTS, such as huggingface_clip=w.pth, or CONFIG")
+        return cls(config, weights or None)
+
+    def __str__(self) -> str:
+        """Return it as it is written."""
+        return self.config if self.weights is None else f"{self.config}={self.weights}"
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """How detectors are run; see `evaluate`."""
+
+    protocol: Protocol = DEFAULT_PROTOCOL
+    limit: int | None = None
+    seed: int = 1024
+    aggregation: str = "mean"
+    output_dir: Path = Path("inference_results")
+    batch_size: int | None = None
+    workers: int | None = None
+
+
+def bench(
+    entries: Sequence[Entry],
+    datasets: Sequence[str],
+    data: HostData,
+    load: Callable[[Entry], Detector],
+    how: How,
+) -> list[Cell]:
+    """Run every detector over every dataset, write `bench.md` and `bench.csv`, and return the cells.
+
+    The detectors go over a dataset abreast, so that each of its frames is decoded once. Each pair has a run directory
+    of its own, the same that `evaluate` gives it, in which it goes on where it stopped. What fails is a cell that says
+    why, and the others go on.
+
+    Args:
+        entries: The detectors, each once.
+        datasets: Names of datasets, each once.
+        data: Where the datasets lie.
+        load: Gives the detector of an entry, ready to score; called once each.
+        how: How they are run.
+
+    Raises:
+        ConfigError: No detectors or datasets, or one twice, or an unknown protocol.
+        OutputError: The table cannot be written.
+    """
+    for option, names in (("--detectors", list(map(str, entries))), ("--test_dataset", list(datasets))):
+        twice = [name for name, count in Counter(names).items() if count > 1]
+        if not names or twice:
+            given = f"{', '.join(twice)} was given twice" if twice else "none was given"
+            raise ConfigError(f"{option} takes one or several, each once; {given}")
+    check_protocol(how.protocol, {})
+    failures: dict[Entry, str] = {}
+    detectors: dict[Entry, Detector] = {}
+    for entry in entries:
+        try:
+            detectors[entry] = load(entry)
+        except Exception as error:
+            failures[entry] = _reason(f"loading {entry}", error)
+    cells = [cell for dataset in datasets for cell in _one_dataset(entries, detectors, failures, dataset, data, how)]
+    how.output_dir.mkdir(parents=True, exist_ok=True)
+    write_bench_csv(how.output_dir / CSV, cells)
+    with atomic_writer(how.output_dir / TABLE) as file:
+        file.write(bench_markdown(cells))
+    return cells
+
+
+def _one_dataset(
+    entries: Sequence[Entry],
+    detectors: Mapping[Entry, Detector],
+    failures: Mapping[Entry, str],
+    dataset: str,
+    data: HostData,
+    how: How,
+) -> list[Cell]:
+    names = row_names(entries)
+    reasons, done = dict(failures), dict[Entry, Evaluation]()
+    with ExitStack() as stack:
+        scorings: dict[Entry, Scoring] = {}
+        store: FrameStore | None = None
+        for entry, detector in detectors.items():
+            try:
+                store = store or SharedStore(data.store(dataset), _SHARED_BYTES)
+                scorings[entry] = stack.enter_context(_scoring(detector, dataset, data, store, how))
+            except Exception as error:
+                reasons[entry] = _reason(f"{entry} on {dataset}", error)
+        reasons |= _abreast(scorings, dataset)
+        for entry, scoring in scorings.items():
+            if entry not in reasons:
+                done[entry] = scoring.report(aggregation=how.aggregation, notices=_notices(scoring, how))
+    return [
+        _cell(entry, names[entry], dataset, detectors.get(entry), done.get(entry) or reasons[entry], how)
+        for entry in entries
+    ]
+
+
+def _scoring(detector: Detector, dataset: str, data: HostData, store: FrameStore, how: How) -> Scoring:
+    samples = data.samples(dataset, store, detector.settings, limit=how.limit, seed=how.seed)
+    return Scoring(
+        detector,
+        samples,
+        make_stored_reader(detector, store, protocol=how.protocol),
+        output_dir=how.output_dir,
+        batch_size=how.batch_size,
+        workers=how.workers,
+    )
+
+
+def _notices(scoring: Scoring, how: How) -> list[str]:
+    limited = limit_notices(len(scoring.samples), how.limit, how.seed)
+    return [*protocol_notices(scoring.detector, how.protocol), *limited]
+
+
+def _abreast(scorings: Mapping[Entry, Scoring], dataset: str) -> dict[Entry, str]:
+    """Score with all of them, always with the one that is furthest behind; return why some failed."""
+    from tqdm import tqdm
+
+    reasons: dict[Entry, str] = {}
+    running = {entry: iter(scoring) for entry, scoring in scorings.items()}
+    total = sum(len(scoring.samples) for scoring in scorings.values())
+    with tqdm(total=total, unit="video", desc=dataset, disable=None, dynamic_ncols=True) as bar:
+        while running:
+            entry = min(running, key=lambda entry: scorings[entry].done)
+            try:
+                next(running[entry])
+            except StopIteration:
+                del running[entry]
+            except Exception as error:
+                del running[entry]
+                reasons[entry] = _reason(f"{entry} on {dataset}", error)
+            bar.update(sum(scoring.done for scoring in scorings.values()) - bar.n)
+    return reasons
+
+
+def _reason(what: str, error: Exception) -> str:
+    """Return why something failed; an error that is none of ours goes to the log with its traceback."""
+    known = isinstance(error, ExtError)
+    logger.error("%s failed: %s", what, error, exc_info=None if known else error)
+    return str(error) if known else f"{type(error).__name__}: {error}"
+
+
+def row_names(entries: Sequence[Entry]) -> dict[Entry, str]:
+    """Return what each entry is called in the table: its config's name, with more where that would not tell it apart.
+
+    Args:
+        entries: Each once.
+    """
+    names = {entry: Path(entry.config).stem for entry in entries}
+    for longer in (_with_weights, str):
+        taken = Counter(names.values())
+        names = {entry: name if taken[name] == 1 else longer(entry) for entry, name in names.items()}
+    return names
+
+
+def _with_weights(entry: Entry) -> str:
+    stem = Path(entry.config).stem
+    return stem if entry.weights is None else f"{stem}={entry.weights}"
+
+
+def _cell(entry: Entry, name: str, dataset: str, detector: Detector | None, done: Evaluation | str, how: How) -> Cell:
+    """Return what stands in the table; `done` is what scoring came to, or why it failed."""
+    trained = detector.report.head_trained if detector is not None else None
+    cell = Cell(name, entry.weights or "", dataset, trained=trained)
+    if isinstance(done, str) or detector is None:
+        return replace(cell, reason=str(done))
+    return replace(
+        cell,
+        figures=done.figures,
+        counts=done.counts,
+        statuses=done.statuses,
+        notices=tuple(protocol_notices(detector, how.protocol)),
+        folder=str(done.folder),
+    )

@@ -1,0 +1,254 @@
+"""`evaluate`: score samples with a detector and write the results. The command line calls nothing else."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from deepfakebench_ext.common.errors import ConfigError
+from deepfakebench_ext.common.types import Sample
+from deepfakebench_ext.common.version import versions
+from deepfakebench_ext.data.readers.unit import SampleReader
+from deepfakebench_ext.data.samples.folders import unlabelled_notices
+from deepfakebench_ext.data.samples.kinds import is_video
+from deepfakebench_ext.engine.file_inputs import make_reader
+from deepfakebench_ext.engine.predictor import default_batch_size, predict
+from deepfakebench_ext.engine.read_ahead import default_workers
+from deepfakebench_ext.engine.run_directory import RunDirectory, digest_samples, fingerprint
+from deepfakebench_ext.media.video import backend_name
+from deepfakebench_ext.metrics.aggregation import aggregation_rule
+from deepfakebench_ext.metrics.counts import Counts
+from deepfakebench_ext.metrics.ranking import Figure, Level
+from deepfakebench_ext.models.base import Detector
+from deepfakebench_ext.models.untrained import untrained_notice
+from deepfakebench_ext.report.run_files import write_report
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What an evaluation came to.
+
+    Attributes:
+        folder: The run directory with every file written.
+        level: What the text is about: `video` where there are videos, else `frame` or `clip`.
+        figures: Name with its level, such as `frame_auc`, to figure; of every level there is.
+        counts: Level to numbers of samples.
+        statuses: Level to numbers of samples by status: `ok`, and each word for what went wrong.
+        notices: Warnings that belong to the figures.
+        trained: Whether the detector's head came from the weights; else every figure is noise.
+    """
+
+    folder: Path
+    level: Level
+    figures: Mapping[str, Figure]
+    counts: Mapping[Level, Counts]
+    statuses: Mapping[Level, Mapping[str, int]]
+    notices: tuple[str, ...]
+    trained: bool
+
+
+def evaluate(
+    detector: Detector,
+    samples: Sequence[Sample],
+    *,
+    reader: SampleReader | None = None,
+    aggregation: str = "mean",
+    output_dir: str | Path = "inference_results",
+    batch_size: int | None = None,
+    workers: int | None = None,
+    plots: bool = True,
+    notices: Sequence[str] = (),
+    record: Mapping[str, Any] | None = None,
+) -> Evaluation:
+    """Score `samples`, write a run directory, and return the figures.
+
+    A run that was cut off goes on where it stopped, and ends with the same bytes.
+
+    Example:
+        >>> result = evaluate(load_detector(weights="demo.pth"), gather_samples("photos"))
+        >>> result.figures["frame_auc"].value
+        0.9682
+
+    Args:
+        detector: From `load_detector`.
+        samples: From `gather_samples`; keys are unique.
+        reader: From `make_reader`; None takes its defaults.
+        aggregation: How the scores of a video's frames or clips come to one: `mean`, `median`, `max`, `topk:K`,
+            `logit_mean`.
+        output_dir: The run directory is created in it.
+        batch_size: Images, frames or clips of a batch; None takes what suits the device.
+        workers: Reading threads; None takes the CPUs, at most 8.
+        plots: Draw ROC and PR curves, where matplotlib is installed.
+        notices: Warnings to go with the figures, beside those found here.
+        record: Further settings to write into `run.json`, such as the command line. They decide no score.
+
+    Raises:
+        ConfigError: No samples, or an option out of range.
+        ModelError: Logits that are not finite.
+        OutputError: Results that cannot be written; what was scored until then is kept.
+    """
+    aggregation_rule(aggregation)
+    with Scoring(
+        detector,
+        samples,
+        reader or make_reader(detector),
+        output_dir=output_dir,
+        batch_size=batch_size,
+        workers=workers,
+        record=record,
+    ) as scoring:
+        _with_progress(scoring)
+        return scoring.report(aggregation=aggregation, plots=plots, notices=notices)
+
+
+class Scoring:
+    """One evaluation under way: a run directory that is open, scored batch by batch, then reported.
+
+    A context manager. Iterating it scores one batch a step and gives the number of samples begun so far, so that
+    several can go abreast. A run that was cut off goes on where it stopped.
+    """
+
+    def __init__(
+        self,
+        detector: Detector,
+        samples: Sequence[Sample],
+        reader: SampleReader,
+        *,
+        output_dir: str | Path = "inference_results",
+        batch_size: int | None = None,
+        workers: int | None = None,
+        record: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Open the run directory; the arguments are those of `evaluate`.
+
+        Raises:
+            ConfigError: No samples, or an option out of range.
+            OutputError: The run directory cannot be had.
+        """
+        self._batch_size = _at_least_one("batch_size", batch_size, default_batch_size(detector))
+        self._workers = _at_least_one("workers", workers, default_workers())
+        if not samples:
+            raise ConfigError("there is nothing to score: the list of samples is empty")
+        self.detector, self.samples, self.reader = detector, samples, reader
+        settings = _settings(detector, reader, samples, self._batch_size)
+        self.folder = Path(output_dir) / _run_name(detector, samples, settings["fingerprint"])
+        self._run = RunDirectory(self.folder, {**settings, **(record or {})})
+        self.done, self._units = 0, 0
+
+    def __enter__(self) -> Scoring:
+        """Find out where to go on."""
+        with ExitStack() as stack:
+            run = stack.enter_context(self._run)
+            self.done, self._units = run.resume(self.samples, self._batch_size)
+            self._stack = stack.pop_all()
+        if self.done or self._units:
+            logger.info(
+                "going on after %d of %d samples that %s already holds", self.done, len(self.samples), self.folder
+            )
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        """Close the run directory; what was scored is kept."""
+        self._stack.__exit__(*error)
+        if error[0] is KeyboardInterrupt:
+            logger.warning("stopped; %s keeps what is scored, and the same command goes on", self.folder)
+
+    def __iter__(self) -> Iterator[int]:
+        """Score batch by batch.
+
+        Raises:
+            ModelError: Logits that are not finite.
+            OutputError: The journal cannot be written.
+        """
+        numbers = {sample.key: number for number, sample in enumerate(self.samples)}
+        batches = predict(
+            self.detector,
+            self.reader,
+            self.samples[self.done :],
+            batch_size=self._batch_size,
+            workers=self._workers,
+            skip=self._units,
+        )
+        with closing(batches):
+            for predictions in batches:
+                self._run.append(predictions)
+                self.done = numbers[predictions[-1].key]
+                yield self.done
+        self._run.complete()
+        self.done = len(self.samples)
+
+    def report(self, *, aggregation: str = "mean", plots: bool = True, notices: Sequence[str] = ()) -> Evaluation:
+        """Write every result file and return the figures; once all is scored."""
+        trained = self.detector.report.head_trained
+        report = write_report(
+            self.folder,
+            self.samples,
+            self._run.predictions,
+            unit="frame" if self.detector.takes == "image" else "clip",
+            by_video=any(sample.video is not None or is_video(sample) for sample in self.samples),
+            aggregation=aggregation,
+            title=self.detector.report.source,
+            head="trained" if trained else "untrained",
+            notices=[
+                *([] if trained else [untrained_notice(self.detector.report, self.detector.settings.seed)]),
+                *unlabelled_notices(self.samples),
+                *notices,
+            ],
+            plots=plots,
+        )
+        said = (*report.notices, *report.warnings)
+        statuses = {name: level.statuses for name, level in report.levels.items()}
+        return Evaluation(self.folder, report.level, report.figures, report.counts, statuses, said, trained)
+
+
+def _with_progress(scoring: Scoring) -> None:
+    from tqdm import tqdm
+
+    # disable=None: silent where stderr is not a terminal.
+    with tqdm(total=len(scoring.samples), initial=scoring.done, unit="sample", disable=None, dynamic_ncols=True) as bar:
+        for done in scoring:
+            bar.update(done - bar.n)
+        bar.update(bar.total - bar.n)
+
+
+def _settings(detector: Detector, reader: SampleReader, samples: Sequence[Sample], batch_size: int) -> dict[str, Any]:
+    """Return what goes into `run.json`; all of it decides scores and so the fingerprint, which is added."""
+    parameter = next(detector.backbone.parameters())
+    settings = {
+        "schema_version": 1,
+        "detector": detector.settings.model_dump(mode="json"),
+        "weights": asdict(detector.report),
+        **reader.to_dict(),
+        "device": parameter.device.type,
+        "dtype": str(parameter.dtype).removeprefix("torch."),
+        "batch_size": batch_size,
+        "video_backend": backend_name() if any(map(is_video, samples)) else None,
+        "samples": {"count": len(samples), "sha256": digest_samples(samples)},
+        "versions": versions(("torch", "transformers", "numpy", "pillow")),
+    }
+    return {"fingerprint": fingerprint(settings), **settings}
+
+
+def _run_name(detector: Detector, samples: Sequence[Sample], digest: str) -> str:
+    """Return `<detector>-<weights>[-<dataset>]-<8 hex digits>`; the digits tell runs of other settings apart."""
+    source = detector.report.source.rstrip("/\\")
+    stem = Path(source).stem if detector.report.kind == "file" else "-".join(source.replace("\\", "/").split("/")[-2:])
+    datasets = {sample.dataset for sample in samples}
+    dataset = datasets.pop() if len(datasets) == 1 else None
+    words = f"{detector.settings.model_name}-{stem}" + (f"-{dataset}" if dataset else "")
+    safe = "".join(c if c.isalnum() or c in "._-" else "_" for c in words)
+    return f"{safe[:100]}-{digest[:8]}"
+
+
+def _at_least_one(name: str, value: int | None, default: int) -> int:
+    if value is None:
+        return default
+    if value < 1:
+        raise ConfigError(f"--{name} {value} is not allowed: give 1 or more, or leave it out for {default}")
+    return value

@@ -1,0 +1,1 @@
+"""Videos to aligned crops and the dataset JSON."""

@@ -1,0 +1,298 @@
+"""`extract`: videos to aligned crops and landmarks in DeepfakeBench's layout. The command line calls nothing else."""
+
+from __future__ import annotations
+
+import csv
+import logging
+import os
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from deepfakebench_ext.common.atomic_files import atomic_writer, remove_unfinished
+from deepfakebench_ext.common.errors import ConfigError, MediaError
+from deepfakebench_ext.common.paths import plain_path
+from deepfakebench_ext.common.suffixes import is_video_name
+from deepfakebench_ext.common.types import Sample
+from deepfakebench_ext.common.wording import counted
+from deepfakebench_ext.data.samples.folders import collect_samples
+from deepfakebench_ext.engine.read_ahead import default_workers
+from deepfakebench_ext.engine.run_directory import fingerprint
+from deepfakebench_ext.extraction.crop_folder import FrameStore, VideoFrames, folder_bytes, writing
+from deepfakebench_ext.extraction.crop_writer import FrameWriter
+from deepfakebench_ext.extraction.places import Place, places
+from deepfakebench_ext.faces.detect import Search
+from deepfakebench_ext.faces.reader import FaceReader, face_reader
+from deepfakebench_ext.faces.settings import DetectorName, NoFace, face_settings
+from deepfakebench_ext.host.dataset_json_writing import (
+    ListedVideo,
+    check_dataset_name,
+    check_splits,
+    dataset_json,
+    frames_root,
+)
+from deepfakebench_ext.media.image import frame_files
+from deepfakebench_ext.media.sampling import FrameSampling
+from deepfakebench_ext.media.video import backend_name
+
+logger = logging.getLogger(__name__)
+
+REPORT = "extract_report.csv"
+REPORT_COLUMNS = (
+    *("key", "label", "status", "reason", "frames_planned", "frames_decoded", "frames_written", "frames_faceless"),
+    *("replanned", "folder"),
+)
+DEFAULT_SIZE_PX = 256
+# To be raised by whoever changes what the same settings write, so that files of before are not taken for it.
+_RULES = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Extraction:
+    """What an extraction came to.
+
+    Attributes:
+        folder: Of the dataset: `<output_dir>/<dataset>`.
+        dataset_json: What DeepfakeBench loads; None where no labelled video gave a frame.
+        report: CSV with a line a video.
+        samples: The videos.
+        videos: What became of each, in the same order.
+    """
+
+    folder: Path
+    dataset_json: Path | None
+    report: Path
+    samples: tuple[Sample, ...]
+    videos: tuple[VideoFrames, ...]
+
+    @property
+    def failed(self) -> tuple[VideoFrames, ...]:
+        """The videos that gave no frame."""
+        return tuple(video for video in self.videos if video.status != "ok")
+
+
+def make_crop_reader(
+    *,
+    face_detector: DetectorName | None = None,
+    landmark_model: str | Path | None = None,
+    face_model: str | Path | None = None,
+    face_search: Search = "full",
+    no_face: NoFace | None = None,
+    size: int | None = None,
+) -> FaceReader | None:
+    """Return what cuts frames to the face; None leaves them whole. None is an option's default.
+
+    Args:
+        face_detector: `none`, `dlib` or `yunet`; None is dlib where a landmark model is given, else none.
+        landmark_model: dlib's shape predictor of 68 or 81 points; without it crops are cut around the box.
+        face_model: YuNet's network (ONNX).
+        face_search: `full`, or `coarse`: on a reduced image first.
+        no_face: `skip` (default) leaves a frame without a face out, `full_frame` takes it whole.
+        size: Side of the square crops in pixels; 256 by default, as in DeepfakeBench.
+
+    Raises:
+        ConfigError: Options that do not go together, or a model's file that is not what it should be.
+        MissingExtraError: dlib is not installed.
+    """
+    name: DetectorName = face_detector or ("dlib" if landmark_model is not None else "none")
+    unused = [option for option, value in (("--size", size), ("--no_face", no_face)) if value is not None]
+    if name == "none" and unused:
+        raise ConfigError(f"{', '.join(unused)} means nothing here: without --face_detector frames stay whole")
+    side = DEFAULT_SIZE_PX if size is None else size
+    settings = face_settings(
+        name,
+        (side, side),
+        landmark_model=None if landmark_model is None else Path(landmark_model),
+        face_model=None if face_model is None else Path(face_model),
+        search=face_search,
+        no_face=no_face or "skip",
+    )
+    return face_reader(settings, no_face, None)
+
+
+def extract(
+    input_dir: str | Path,
+    output_dir: str | Path,
+    *,
+    dataset: str | None = None,
+    sampling: FrameSampling | None = None,
+    faces: FaceReader | None = None,
+    splits: Sequence[str] = ("test",),
+    run_from: str | Path | None = None,
+    workers: int | None = None,
+) -> Extraction:
+    """Write the frames of all videos under `input_dir`, their landmarks, a report, and the JSON for DeepfakeBench.
+
+    Frames are `<output_dir>/<dataset>/<class>/frames/<video>/000.png`, by their numbers in the video; landmarks lie
+    beside them, `landmarks/<video>/000.npy`, float64 (K, 2) x, y in the crop. The JSON is
+    `<output_dir>/<dataset>.json`. A video that cannot be read or shows no face is in the report and in nothing else. An
+    extraction that was cut off goes on with the videos that it had not finished, and ends with the same files.
+
+    Args:
+        input_dir: Video files and folders of frames, in any depth; labels come from directory names.
+        output_dir: Created if need be.
+        dataset: Its name in DeepfakeBench; None is the name of `input_dir`.
+        sampling: Which frames; None takes 32 evenly spread ones.
+        faces: From `make_crop_reader`; None leaves frames whole.
+        splits: Under which the JSON lists the videos, all under each: `train`, `val`, `test`.
+        run_from: Folder from which DeepfakeBench is run, to which the JSON's paths are relative; None is this one.
+        workers: Videos at a time; None takes the CPUs, at most 8.
+
+    Raises:
+        ConfigError: No videos, contradicting labels, or a name, split or folder that is not allowed.
+        OutputError: Files that cannot be written; what was finished is kept.
+    """
+    name = _default_name(Path(input_dir)) if dataset is None else dataset
+    folder, listing = Path(output_dir) / name, Path(output_dir) / f"{name}.json"
+    check_dataset_name(name)
+    check_splits(splits)
+    spelled = frames_root(folder, Path(run_from or "."), has_landmarks=_finds_landmarks(faces))
+    if workers is not None and workers < 1:
+        raise ConfigError(f"--workers {workers} is not allowed: give 1 or more")
+    _check_apart(Path(input_dir), folder, listing)
+    samples = tuple(collect_samples(Path(input_dir), kind="video"))
+    with FrameStore(folder) as store:
+        extractor = _Extractor(store, sampling or FrameSampling.from_options(), faces)
+        videos = extractor.run(samples, places(samples, name), workers or default_workers())
+        _write_report(folder / REPORT, samples, videos)
+        listed = list(_listed(samples, videos, spelled))
+        with writing(listing):
+            for path in (folder / REPORT, listing):
+                remove_unfinished(path.parent, path.name)
+            if not listed:
+                listing.unlink(missing_ok=True)
+        if listed:
+            with atomic_writer(listing) as file:
+                file.write(dataset_json(name, listed, splits))
+    return Extraction(folder, listing if listed else None, folder / REPORT, samples, videos)
+
+
+class _Extractor:
+    """Extracts videos, several at a time."""
+
+    def __init__(self, store: FrameStore, sampling: FrameSampling, faces: FaceReader | None) -> None:
+        self._store, self._sampling, self._faces = store, sampling, faces
+        self._settings = {
+            "rules": _RULES,
+            "sampling": sampling.to_dict(),
+            "faces": None if faces is None else faces.for_videos.to_dict(),
+            "video_backend": backend_name(),
+        }
+        self._stop = threading.Event()
+
+    def run(self, samples: Sequence[Sample], where: Sequence[Place], workers: int) -> tuple[VideoFrames, ...]:
+        """What became of each video, in their order; those that were done before are left alone."""
+        planned = {
+            sample.key: (place, fingerprint({**self._settings, "source": _state(sample.path), "place": place.frames}))
+            for sample, place in zip(samples, where, strict=True)
+        }
+        videos = self._store.settle(planned)
+        if videos:
+            logger.info("%d of %d videos in %s were done before", len(videos), len(samples), self._store.folder)
+        videos |= self._extracted([sample for sample in samples if sample.key not in videos], planned, workers)
+        return tuple(videos[sample.key] for sample in samples)
+
+    def _extracted(
+        self, samples: Sequence[Sample], planned: Mapping[str, tuple[Place, str]], workers: int
+    ) -> dict[str, VideoFrames]:
+        from tqdm import tqdm
+
+        made = {}
+        with ThreadPoolExecutor(workers, thread_name_prefix="extract") as pool:
+            futures = [pool.submit(self._video, sample, *planned[sample.key]) for sample in samples]
+            try:
+                # disable=None: silent where stderr is not a terminal.
+                for future in tqdm(as_completed(futures), total=len(futures), unit="video", disable=None):
+                    made[future.result().key] = future.result()
+            except BaseException:
+                self._stop.set()
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+        return made
+
+    def _video(self, sample: Sample, place: Place, digest: str) -> VideoFrames:
+        """Extract one video. One that cannot be read leaves no record, so that the next run tries again."""
+        aside = self._store.aside(sample.key)
+        writer = FrameWriter(aside, self._faces, self._stop)
+        planned = self._sampling.num_frames
+        try:
+            replanned = writer.write(sample.path, self._sampling)
+        except MediaError as error:
+            return VideoFrames(sample.key, place, "unreadable", str(error), planned=planned)
+        video = VideoFrames(
+            key=sample.key,
+            place=place,
+            status="ok",
+            frames=tuple(writer.names),
+            planned=planned,
+            decoded=writer.decoded,
+            faceless=writer.faceless,
+            replanned=replanned,
+            size_bytes=folder_bytes(writer.folders),
+            fingerprint=digest,
+        )
+        if writer.lost:
+            video = replace(video, reason=f"{counted(len(writer.lost), 'frame')} left out, such as {writer.lost[0]}")
+        elif writer.damage:
+            video = replace(video, reason=writer.damage)
+        if not writer.names:
+            reason = f"{writer.missed[0]} in {len(writer.missed)} of {writer.decoded} frames"
+            video = replace(video, status="no_face", reason=reason)
+        self._store.keep(video, aside)
+        return video
+
+
+def _default_name(input_dir: Path) -> str:
+    path = plain_path(input_dir)
+    return path.stem if is_video_name(path.name) else path.name
+
+
+def _state(path: Path) -> Any:
+    """Name, size and time of the video's file, or of each of its frames; None where there is no such file."""
+    try:
+        files = frame_files(path) if path.is_dir() else [path]
+        return [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+    except (OSError, MediaError):
+        return None
+
+
+def _finds_landmarks(faces: FaceReader | None) -> bool:
+    return faces is not None and (faces.for_videos.landmark_model is not None or faces.for_videos.detector == "yunet")
+
+
+def _check_apart(input_dir: Path, folder: Path, listing: Path) -> None:
+    """Pass folders of which none holds the other, so that no run takes frames that it has written for videos."""
+    inner, outer = (Path(os.path.realpath(path)) for path in (folder, input_dir))
+    if inner.is_relative_to(outer) or outer.is_relative_to(inner):
+        raise ConfigError(
+            f"{folder} and --input_dir {input_dir} lie one in the other, so that the next run would take frames for "
+            "videos; give an --output_dir elsewhere"
+        )
+    if listing.exists() and not folder.exists():
+        raise ConfigError(f"{listing} exists, and {folder} does not; give another --output_dir or --dataset")
+
+
+def _listed(samples: Sequence[Sample], videos: Sequence[VideoFrames], root: str) -> Iterator[ListedVideo]:
+    """What the JSON lists: the videos with a label and at least one frame."""
+    for sample, video in zip(samples, videos, strict=True):
+        if sample.label is not None and video.frames:
+            frames = tuple(f"{root}/{video.place.frames}/{name}" for name in video.frames)
+            yield ListedVideo(video.place.video, sample.label, frames)
+
+
+def _write_report(path: Path, samples: Sequence[Sample], videos: Sequence[VideoFrames]) -> None:
+    # QUOTE_MINIMAL of some Pythons (3.11.7) leaves a carriage return bare, which readers take for a line end.
+    has_return = any("\r" in video.key + video.reason for video in videos)
+    with atomic_writer(path) as file:
+        writer = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL if has_return else csv.QUOTE_MINIMAL)
+        writer.writerow(REPORT_COLUMNS)
+        writer.writerows(_row(sample, video) for sample, video in zip(samples, videos, strict=True))
+
+
+def _row(sample: Sample, video: VideoFrames) -> tuple[object, ...]:
+    folder = video.place.frames if video.frames else ""
+    counts = (video.planned, video.decoded, len(video.frames), video.faceless, int(video.replanned))
+    return video.key, sample.label, video.status, video.reason, *counts, folder  # None is written as an empty cell

@@ -1,0 +1,55 @@
+"""What to install for a module that DeepfakeBench imports and this Python lacks."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from deepfakebench_ext.common.errors import HostError
+
+# Where the name on the package index is another than the module's.
+_PIP_NAMES: Final = {
+    "PIL": "pillow",
+    "clip": "git+https://github.com/openai/CLIP.git",
+    "cv2": "opencv-python-headless",
+    "dlib": "dlib-bin",
+    "efficientnet_pytorch": "efficientnet-pytorch",
+    "segmentation_models_pytorch": "segmentation-models-pytorch",
+    "skimage": "scikit-image",
+    "sklearn": "scikit-learn",
+    "yaml": "pyyaml",
+}
+# A newer one breaks its datasets, or augments differently without a word.
+_PINNED: Final = {"albumentations": "'albumentations==1.3.1'"}
+
+# What the `host` extra brings, in setup.cfg.
+_EXTRA: Final = frozenset(
+    (
+        *("albumentations", "cv2", "efficientnet_pytorch", "einops", "fvcore", "imageio", "kornia", "lmdb", "loralib"),
+        *("scipy", "simplejson", "skimage", "sklearn", "tensorboard", "timm", "torchvision", "tqdm", "yaml"),
+    )
+)
+# DeepfakeBench's own top-level names: one that is missing was not forgotten by pip.
+_OWN: Final = frozenset(("dataset", "detectors", "logger", "loss", "metrics", "networks", "optimizor", "trainer"))
+
+
+def pip_name(module: str) -> str:
+    """Return what `pip install` takes for the top-level package of a module."""
+    top = module.split(".")[0]
+    return _PINNED.get(top) or _PIP_NAMES.get(top, top)
+
+
+def is_own(module: str) -> bool:
+    """Return whether a module belongs to DeepfakeBench itself."""
+    return module.split(".")[0] in _OWN | {"training"}
+
+
+def explained(error: ModuleNotFoundError) -> HostError:
+    """Return the error that says what to type for a module that is not installed."""
+    module = error.name
+    if module is None:  # raised by hand, such as by transformers
+        return HostError(f"something that DeepfakeBench imports cannot be imported: {error}")
+    if is_own(module):
+        return HostError(f"DeepfakeBench imports its own {module!r}, which this checkout does not hold")
+    whole = "pip install 'deepfakebench-ext[host]'" if module.split(".")[0] in _EXTRA else ""
+    alone = f"pip install {pip_name(module)}"
+    return HostError(f"DeepfakeBench imports {module!r}, which is not installed; type: {whole or alone}")

@@ -1,0 +1,1 @@
+"""DeepfakeBench's own scripts in this process."""

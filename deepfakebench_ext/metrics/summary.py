@@ -1,0 +1,294 @@
+"""`summarise`: everything that can be said about a table of scores. A run that ends and `dfb-ext metrics` both call it.
+
+Nothing here reads a file or knows a detector; no torch. The same table and options give the same summary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepfakebench_ext.common.errors import ConfigError
+from deepfakebench_ext.common.types import FAKE
+from deepfakebench_ext.metrics.bootstrap import Bootstrap
+from deepfakebench_ext.metrics.breakdown import Breakdown, Scored, by_column, by_method
+from deepfakebench_ext.metrics.calibration import Calibration, before_and_after, fit_calibration
+from deepfakebench_ext.metrics.counts import Counts
+from deepfakebench_ext.metrics.detailed import detailed_figures
+from deepfakebench_ext.metrics.figure import Figure, Floats, Integers, Level, distinct, one_class_reason
+from deepfakebench_ext.metrics.host_summary import HostSummary, host_summary
+from deepfakebench_ext.metrics.misleading import score_warnings
+from deepfakebench_ext.metrics.missing_scores import auc_with_missing
+from deepfakebench_ext.metrics.score_table import UNKNOWN, Column, ScoreTable
+from deepfakebench_ext.metrics.table_leaks import table_leaks
+from deepfakebench_ext.metrics.thresholds import Threshold, equal_error_threshold
+
+UNTRAINED = "UNTRAINED HEAD: the detector's head did not come from its weights; every figure here is noise"
+DEFAULT_BY = ("method", "dataset", "compression")
+"""Columns that are broken down by unless told otherwise, where they have several values."""
+
+
+@dataclass(frozen=True, slots=True)
+class Other:
+    """Scores of other samples by the same detector, on which a threshold is chosen or a calibration fitted.
+
+    Attributes:
+        table: The scores.
+        name: What to call them, such as the file's name.
+    """
+
+    table: ScoreTable
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """What is computed.
+
+    Attributes:
+        aggregation: The rule by which frames or clips come to the score of a video.
+        by: Columns to break down by; None for `DEFAULT_BY`.
+        bootstrap: How intervals are drawn that have no closed formula; None for closed formulas only.
+        threshold_from: Where a second threshold is chosen, at equal error.
+        calibrate: `temperature`, `platt` or `isotonic`; None for no calibration.
+        calibrate_on: What the calibration is fitted on.
+    """
+
+    aggregation: str = "mean"
+    by: tuple[str, ...] | None = None
+    bootstrap: Bootstrap | None = None
+    threshold_from: Other | None = None
+    calibrate: str | None = None
+    calibrate_on: Other | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a calibration without samples to fit it on, and the reverse."""
+        if (self.calibrate is None) != (self.calibrate_on is None):
+            raise ConfigError("--calibrate METHOD and --calibrate_on FILE go together; the file holds other samples")
+
+
+@dataclass(frozen=True, slots=True)
+class Calibrated:
+    """What a calibration does.
+
+    Attributes:
+        fitted: The map.
+        fitted_on: Name of the samples that it was fitted on.
+        figures: Name with its level to the figure before and after.
+    """
+
+    fitted: Calibration
+    fitted_on: str
+    figures: Mapping[str, tuple[Figure, Figure]]
+
+
+@dataclass(frozen=True, slots=True)
+class LevelSummary:
+    """What can be said at one level.
+
+    Attributes:
+        counts: Numbers of samples.
+        statuses: `ok` and each word for what went wrong, to numbers of samples.
+        figures: Name with its level to figure.
+        auc_if_missing: AUC if what was not scored had scores of 0, 1 or 0.5; name to figure.
+        breakdowns: One a column.
+        threshold: That of the figures `*_at_threshold`, None where there are none.
+        calibration: What was asked for.
+        warnings: Where a figure of this level would mislead.
+    """
+
+    counts: Counts
+    statuses: Mapping[str, int]
+    figures: Mapping[str, Figure]
+    auc_if_missing: Mapping[str, Figure]
+    breakdowns: tuple[Breakdown, ...]
+    threshold: Threshold | None
+    calibration: Calibrated | None
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Everything that can be said about a table of scores.
+
+    Attributes:
+        title: What gave the scores.
+        trained: Whether the detector's head came from weights; None where unknown.
+        aggregation: The rule by which videos have scores; None where there are none.
+        levels: `frame` or `clip`, and `video` where there are videos; or `video` alone.
+        notices: Facts that belong to the figures.
+        warnings: Where a figure would mislead, of all levels.
+        host: DeepfakeBench's own figures; None where rows are videos only.
+        bootstrap: How intervals were drawn.
+        tables: The table of each level, as the figures rest on it.
+    """
+
+    title: str
+    trained: bool | None
+    aggregation: str | None
+    levels: Mapping[Level, LevelSummary]
+    notices: tuple[str, ...]
+    warnings: tuple[str, ...]
+    host: HostSummary | None
+    bootstrap: Bootstrap | None
+    tables: Mapping[Level, ScoreTable] = field(repr=False)
+
+    @property
+    def level(self) -> Level:
+        """What the text and the pictures are about: `video` where there are videos."""
+        return list(self.levels)[-1]
+
+    @property
+    def figures(self) -> dict[str, Figure]:
+        """The figures of all levels."""
+        return {name: figure for level in self.levels.values() for name, figure in level.figures.items()}
+
+    @property
+    def counts(self) -> dict[Level, Counts]:
+        """The counts of all levels."""
+        return {name: level.counts for name, level in self.levels.items()}
+
+
+def summarise(
+    table: ScoreTable,
+    how: How | None = None,
+    *,
+    title: str = "",
+    trained: bool | None = None,
+    notices: Sequence[str] = (),
+) -> Summary:
+    """Return everything that can be said about a table of scores.
+
+    Args:
+        table: One row an image, frame, clip or video.
+        how: What is computed; None for the defaults, without bootstrap.
+        title: What gave the scores.
+        trained: Whether the detector's head came from weights; None where unknown.
+        notices: Facts that belong to the figures, beside the warnings that are found here; each is told once.
+
+    Raises:
+        ConfigError: An unknown rule or column, or other samples that no threshold or calibration can be had from.
+    """
+    how = how or How()
+    tables: dict[Level, ScoreTable] = {table.level: table}
+    if table.has_videos:
+        tables["video"] = table.to_videos(how.aggregation)
+    levels = {level: _level(each, table, how) for level, each in tables.items()}
+    seen = [(how.threshold_from, "the threshold was chosen"), (how.calibrate_on, "the calibration was fitted")]
+    leaks = table_leaks(table, [(other.table, purpose) for other, purpose in seen if other is not None])
+    untrained = [UNTRAINED] if trained is False and not any(map(says_untrained, notices)) else []
+    warnings = [*untrained, *leaks, *(line for level in levels.values() for line in level.warnings)]
+    figures = {name: figure for level in levels.values() for name, figure in level.figures.items()}
+    videos = levels["video"].counts if "video" in levels else None
+    return Summary(
+        title=title,
+        trained=trained,
+        aggregation=how.aggregation if table.has_videos else None,
+        levels=levels,
+        notices=tuple(dict.fromkeys(notices)),
+        warnings=tuple(warnings),
+        host=None if table.level == "video" else host_summary(table, figures, videos, how.aggregation),
+        bootstrap=how.bootstrap,
+        tables=tables,
+    )
+
+
+def says_untrained(text: str) -> bool:
+    """Whether a notice or warning is the one that every figure is noise."""
+    return "untrained" in text.lower()
+
+
+def _level(table: ScoreTable, units: ScoreTable, how: How) -> LevelSummary:
+    rows = table.usable()
+    rows = rows[np.argsort(table.scores[rows], kind="stable")]  # every figure sorts, which is fast on what is sorted
+    level, labels, scores = table.level, table.labels[rows].astype(np.int64), table.scores[rows]
+    clusters = table.video_codes()[rows] if table.has_videos else None
+    threshold = None if how.threshold_from is None else _threshold(how.threshold_from, level, how.aggregation)
+    figures = detailed_figures(
+        labels, scores, level=level, clusters=clusters, threshold=threshold, bootstrap=how.bootstrap
+    )
+    missing = np.flatnonzero(~table.is_scored() & (table.labels != UNKNOWN))
+    breakdowns = _breakdowns(table, rows, Scored(labels, scores, level, clusters), units, how, threshold)
+    few = [breakdown.warning for breakdown in breakdowns if breakdown.warning]
+    return LevelSummary(
+        counts=table.counts(),
+        statuses=_statuses(table.status),
+        figures=figures,
+        auc_if_missing=auc_with_missing(labels, scores, table.labels[missing].astype(np.int64), level=level),
+        breakdowns=breakdowns,
+        threshold=threshold,
+        calibration=_calibrated(Scored(labels, scores, level, clusters), how),
+        warnings=(*_warnings(labels, scores, figures, level, clusters), *few),
+    )
+
+
+def _warnings(
+    labels: Integers, scores: Floats, figures: Mapping[str, Figure], level: Level, clusters: Integers | None
+) -> list[str]:
+    """Warnings of the level as a whole; those of one figure stand beside it."""
+    found = score_warnings(labels, scores, figures, level=level, clusters=clusters)
+    beside = {f"{name}: {figure.warning}" for name, figure in figures.items()}
+    return [text for text in found if text not in beside]
+
+
+def _statuses(status: Column) -> dict[str, int]:
+    """Numbers by status, `ok` first, then the most frequent; also `ok` where nothing is."""
+    numbers = np.bincount(status.codes[status.codes != UNKNOWN], minlength=len(status.names))
+    counted = {name: int(number) for name, number in zip(status.names, numbers, strict=True) if number}
+    bad = sorted((name for name in counted if name != "ok"), key=lambda name: (-counted[name], name))
+    return {"ok": counted.get("ok", 0), **{name: counted[name] for name in bad}}
+
+
+def _breakdowns(
+    table: ScoreTable, rows: NDArray[np.intp], samples: Scored, units: ScoreTable, how: How, threshold: Threshold | None
+) -> tuple[Breakdown, ...]:
+    """Groups have no bootstrap: their AUCs have intervals by formula, and there may be hundreds of groups."""
+    found = []
+    for name in how.by if how.by is not None else DEFAULT_BY:
+        whole = table.column(name)
+        if whole is None and how.by is not None:
+            raise ConfigError(f"--by {name}: no sample has a {name}; the columns are {', '.join(_names(units))}")
+        if whole is None:
+            continue
+        column, is_method = whole.take(rows), name == "method"
+        if how.by is None and distinct(column.codes[samples.labels == FAKE] if is_method else column.codes) < 2:
+            continue
+        if is_method:
+            found.append(by_method(samples, column, threshold=threshold))
+        else:
+            found.append(by_column(samples, column, column=name, threshold=threshold))
+    return tuple(found)
+
+
+def _names(table: ScoreTable) -> list[str]:
+    known = ("method", "dataset", "video", "status", *table.columns)
+    return [name for name in known if table.column(name) is not None]
+
+
+def _usable(other: Other, level: Level, aggregation: str) -> tuple[Integers, Floats]:
+    """Labels and scores of other samples at a level."""
+    table = other.table
+    if level == "video" and table.level != "video" and table.has_videos:
+        table = table.to_videos(aggregation)
+    if table.level != level:
+        raise ConfigError(f"{other.name} has scores of {table.level}s and none of {level}s; give one that has both")
+    rows = table.usable()
+    labels = table.labels[rows].astype(np.int64)
+    if reason := one_class_reason(labels):
+        raise ConfigError(f"{other.name} cannot be used: {reason}")
+    return labels, table.scores[rows]
+
+
+def _threshold(other: Other, level: Level, aggregation: str) -> Threshold:
+    return Threshold(equal_error_threshold(*_usable(other, level, aggregation)), f"equal error on {other.name}")
+
+
+def _calibrated(samples: Scored, how: How) -> Calibrated | None:
+    if how.calibrate is None or how.calibrate_on is None:
+        return None
+    fitted = fit_calibration(how.calibrate, *_usable(how.calibrate_on, samples.level, how.aggregation))
+    figures = before_and_after(samples.labels, samples.scores, fitted, level=samples.level, clusters=samples.clusters)
+    return Calibrated(fitted, how.calibrate_on.name, figures)

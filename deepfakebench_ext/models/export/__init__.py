@@ -1,0 +1,1 @@
+"""A detector written in the forms that others read."""

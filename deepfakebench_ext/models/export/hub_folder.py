@@ -1,0 +1,170 @@
+"""A trained detector as others take it: a `save_pretrained` folder with its detector YAML, and DeepfakeBench's `.pth`.
+
+The folder is what `--weights` takes as it is. Its `model.safetensors` has the names of transformers' own class for the
+backbone, so that `from_pretrained` of that class reads it; the head lies beside, under the classifier's name where the
+class has one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from safetensors.torch import save
+
+from deepfakebench_ext.common.atomic_files import atomic_binary_writer, atomic_writer, write_bytes_atomic
+from deepfakebench_ext.common.types import LABEL_NAMES
+from deepfakebench_ext.data.preprocess.processor_json import OWN_BLOCK
+from deepfakebench_ext.data.preprocess.spec import RESAMPLES, PreprocessSpec
+from deepfakebench_ext.models.base import Detector
+from deepfakebench_ext.models.clip import HuggingFaceClip
+from deepfakebench_ext.models.config import HOST_KEYS, find_config
+from deepfakebench_ext.models.videomae import HuggingFaceVideoMAE
+from deepfakebench_ext.models.weights.source import DETECTOR_YAML, NAMES_YAML
+
+WEIGHTS, CONFIG, PROCESSOR = "model.safetensors", "config.json", "preprocessor_config.json"
+PTH = "best.pth"
+_CONTRACT_NAMES = {label: name.lower() for label, name in LABEL_NAMES.items()}
+_PROCESSORS = {HuggingFaceClip: "CLIPImageProcessor", HuggingFaceVideoMAE: "VideoMAEImageProcessor"}
+# What a trained detector no longer needs to be told: it is in its weights.
+_SETTLED = ("weights", "svd_rank")
+# What is DeepfakeBench's own, and read by ours too.
+_HOST_FIELDS = {"compression", "frame_num", "video_mode"}
+_SPEC_KEYS = ("resize", "size", "crop", "resample", "mean", "std", "rescale_factor", "offset")
+
+State = Mapping[str, torch.Tensor]
+
+
+def write_weights(folder: Path, detector: Detector, state: State) -> None:
+    """Write `model.safetensors`, replaced whole or not at all.
+
+    Args:
+        folder: Exists.
+        detector: Whose structure it is.
+        state: Its merged state, under the detector's own names.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    _, prefix, head = _layout(detector)
+    tensors = {_renamed(key, prefix, head): tensor.detach().cpu().contiguous() for key, tensor in state.items()}
+    write_bytes_atomic(folder / WEIGHTS, save(tensors, metadata={"format": "pt"}))
+
+
+def write_pth(path: Path, state: State) -> None:
+    """Write the plain state dict of the detector class, which DeepfakeBench's test.py loads strictly.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    with atomic_binary_writer(path) as stream:
+        torch.save({key: tensor.detach().cpu().contiguous() for key, tensor in state.items()}, stream)
+
+
+def write_settings(folder: Path, detector: Detector, values: Mapping[str, Any]) -> None:
+    """Write `config.json`, `preprocessor_config.json` and `detector.yaml`.
+
+    Args:
+        folder: Created if need be.
+        detector: In whose terms.
+        values: The YAML it was trained with, whole, DeepfakeBench's keys among them.
+
+    Raises:
+        OutputError: They cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    architecture = architecture_of(detector)
+    for name, content in ((CONFIG, architecture), (PROCESSOR, processor_json(detector))):
+        with atomic_writer(folder / name) as stream:
+            stream.write(json.dumps(content, indent=2) + "\n")
+    with atomic_writer(folder / DETECTOR_YAML) as stream:
+        stream.write("# Written by `dfb-ext train`: the detector as it was trained, ready to be scored.\n")
+        yaml.safe_dump(_detector_yaml(detector, values, architecture), stream, sort_keys=False, allow_unicode=True)
+
+
+def architecture_of(detector: Detector) -> dict[str, Any]:
+    """Return the transformers config of a detector, as JSON holds it, with the class that reads the backbone."""
+    cls, _, head = _layout(detector)
+    config: dict[str, Any] = json.loads(_config_of(detector).to_json_string(use_diff=False))
+    order = detector.report.label_order
+    names = dict(enumerate(order.names)) or (_CONTRACT_NAMES if order.fake == (1,) and order.num_logits == 2 else {})
+    if head == "classifier." and names:
+        config |= {"id2label": {str(i): name for i, name in names.items()}, "num_labels": order.num_logits}
+        config["label2id"] = {name: index for index, name in names.items()}
+    return {**config, "architectures": [cls], NAMES_YAML: DETECTOR_YAML}
+
+
+def processor_json(detector: Detector) -> dict[str, Any]:
+    """Return the preprocessing as transformers' image processors save it, and, as we read it, exactly."""
+    spec = detector.preprocess
+    kind = next((name for cls, name in _PROCESSORS.items() if isinstance(detector, cls)), "ViTImageProcessor")
+    size = spec.size or (0, 0)
+    resample = spec.resample if spec.resample in RESAMPLES else "bicubic"
+    return {
+        "image_processor_type": kind,
+        "do_resize": spec.size is not None,
+        "size": {"shortest_edge": size[0]} if spec.resize == "shortest_edge" else _height_width(size),
+        "resample": RESAMPLES.index(resample),
+        "do_center_crop": spec.crop is not None,
+        "crop_size": _height_width(spec.crop or size),
+        "do_rescale": True,
+        "rescale_factor": spec.rescale_factor,
+        "do_normalize": True,
+        "image_mean": list(spec.mean),
+        "image_std": list(spec.std),
+        OWN_BLOCK: _block(spec),
+    }
+
+
+def _detector_yaml(detector: Detector, values: Mapping[str, Any], architecture: Mapping[str, Any]) -> dict[str, Any]:
+    spec = detector.preprocess
+    shipped = yaml.safe_load(find_config(detector.settings.model_name).read_text(encoding="utf-8"))
+    # What DeepfakeBench's own scripts do not go without (training/test.py:150-178).
+    its = {key: value for key, value in shipped.items() if key in HOST_KEYS | _HOST_FIELDS}
+    kept = its | {key: value for key, value in values.items() if key not in _SETTLED}
+    size = spec.crop or spec.size
+    if detector.takes == "video":
+        kept["clip_size"] = detector.clip_len
+    if size is not None and size[0] == size[1]:  # what DeepfakeBench's own loader is told
+        kept |= {"resolution": size[0], "mean": list(spec.mean), "std": list(spec.std)}
+    return {**kept, "new_head": False, "use_svd": False, "preprocess": _block(spec), "architecture": dict(architecture)}
+
+
+def _block(spec: PreprocessSpec) -> dict[str, Any]:
+    """Return the spec as a `preprocess:` block that stands alone."""
+    values = spec.to_dict()
+    return {key: values[key] for key in _SPEC_KEYS if not (key == "size" and values[key] is None)}
+
+
+def _height_width(size: tuple[int, int]) -> dict[str, int]:
+    return {"height": size[0], "width": size[1]}
+
+
+def _layout(detector: Detector) -> tuple[str, str, str]:
+    """Return transformers' class that reads the folder, and what `backbone.` and `head.` are called in its file."""
+    if isinstance(detector, HuggingFaceClip):
+        return "CLIPVisionModel", "vision_model.", "head."
+    if isinstance(detector, HuggingFaceVideoMAE):
+        # With a layer norm at the end of the backbone and another before the head, DeepfakeBench's structure is none
+        # of transformers' classifiers.
+        whole = detector.video.use_mean_pooling or detector.pools_first_token
+        head = "classifier." if whole else "head."
+        return "VideoMAEForVideoClassification" if whole else "VideoMAEModel", "videomae.", head
+    return type(detector.backbone).__name__, "", "classifier."
+
+
+def _config_of(detector: Detector) -> Any:
+    for name in ("vision", "video", "network_config"):
+        if hasattr(detector, name):
+            return getattr(detector, name)
+    raise TypeError(f"{type(detector).__name__} keeps no transformers config")
+
+
+def _renamed(key: str, prefix: str, head: str) -> str:
+    if key.startswith("backbone."):
+        return prefix + key.removeprefix("backbone.")
+    return head + key.removeprefix("head.") if key.startswith("head.") else key

@@ -1,0 +1,1 @@
+"""Weights: where they are, what they hold, how their keys are called."""

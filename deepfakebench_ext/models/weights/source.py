@@ -1,0 +1,213 @@
+"""From what a user writes after `--weights` to files on this machine.
+
+One grammar: an existing path, or a hub id `org/name[@revision]`. What looks like a path never reaches the network.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from deepfakebench_ext.common.errors import WeightsError
+from deepfakebench_ext.models.weights import hub
+
+WEIGHT_SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt")
+# What save_pretrained writes, in the order in which transformers itself prefers it.
+STANDARD_WEIGHTS = (
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "pytorch_model.bin",
+    "pytorch_model.bin.index.json",
+)
+# What `dfb-ext train` writes beside the weights, how they are to be scored, and the key of config.json that names it.
+DETECTOR_YAML, NAMES_YAML = "detector.yaml", "detector_yaml"
+PROCESSOR_FILES = ("processor_config.json", "preprocessor_config.json", "video_preprocessor_config.json")
+
+_HUB_ID = re.compile(r"(?P<repo>[\w.-]+/[\w.-]+)(@(?P<revision>[\w./-]+))?", re.ASCII)
+_PATH_LIKE = re.compile(r"[./~]|[A-Za-z]:[\\/]|.*\\")
+_SPELLINGS = (
+    "Weights are an existing folder (save_pretrained), an existing file "
+    f"({', '.join(WEIGHT_SUFFIXES)}), or a hub id such as org/name or org/name@revision"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class HubId:
+    """A repository of the hub and, if one was named, its branch, tag or commit."""
+
+    repo: str
+    revision: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Weights found and lying on this machine.
+
+    Attributes:
+        spec: What was asked for.
+        kind: `hub`, `folder` or `file`; `random` where an architecture was given and no weights at all.
+        folder: The `save_pretrained` folder with `config.json` and the processor's JSON; None for a lone file.
+        files: Weight files in reading order: one, or the shards.
+        revision: Commit of the hub repository, else None.
+    """
+
+    spec: str
+    kind: Literal["hub", "folder", "file", "random"]
+    folder: Path | None
+    files: tuple[Path, ...]
+    revision: str | None = None
+
+    def sha256(self) -> str:
+        """Return the SHA-256 over the bytes of the weight files, in order, as hex digits."""
+        digest = hashlib.sha256()
+        for path in self.files:
+            with path.open("rb") as stream:
+                while chunk := stream.read(1 << 22):
+                    digest.update(chunk)
+        return digest.hexdigest()
+
+
+def parse_weights(spec: str) -> Path | HubId:
+    """Return the existing path or the hub id that `spec` means.
+
+    Raises:
+        WeightsError: It looks like a path and nothing is there, or it is neither. The message shows near spellings.
+    """
+    # Not the methods of Path: these raise for an unknown `~user` and for a name too long to exist.
+    path = Path(os.path.expanduser(spec))  # noqa: PTH111
+    if spec and os.path.exists(path):  # noqa: PTH110
+        return path
+    match = _HUB_ID.fullmatch(spec)
+    first = spec.split("/")[0]
+    has_suffix = path.suffix.lower() in WEIGHT_SUFFIXES
+    # `checkpoints/clip` beside a folder `checkpoints` is a typo, not a repository; `checkpoints/clip@main` is one.
+    in_local_folder = "@" not in spec and os.path.isdir(first)  # noqa: PTH112
+    if match is None or _PATH_LIKE.match(spec) or has_suffix or in_local_folder:
+        raise WeightsError(f"there are no weights at {spec!r}.{_near(path)} {_SPELLINGS}")
+    return HubId(match["repo"], match["revision"])
+
+
+def resolve_weights(spec: str) -> Source:
+    """Return the weights meant by `spec`, downloaded if they are on the hub.
+
+    Raises:
+        WeightsError: Not found, not reachable, gated, or a folder without weights.
+    """
+    parsed = parse_weights(spec)
+    if isinstance(parsed, HubId):
+        return _resolve_hub(spec, parsed)
+    if parsed.is_dir():
+        return Source(spec, "folder", parsed, _weight_files_of(parsed))
+    if (parsed.parent / "config.json").is_file() and parsed.name in STANDARD_WEIGHTS:
+        # A file of a save_pretrained folder: its config and processor lie beside it.
+        return Source(spec, "folder", parsed.parent, _shards(parsed))
+    return Source(spec, "file", None, (parsed,))
+
+
+def resolve_config(spec: str) -> dict[str, Any]:
+    """Return the `config.json` of a hub id or folder, without touching its weights.
+
+    Raises:
+        WeightsError: Not found, not reachable, or not JSON.
+    """
+    parsed = parse_weights(spec)
+    if isinstance(parsed, HubId):
+        return read_json(hub.fetch_config(parsed.repo, parsed.revision)[0])
+    folder = parsed if parsed.is_dir() else parsed.parent
+    return read_json(folder / "config.json")
+
+
+def resolve_beside(spec: str, name: str) -> Path | None:
+    """Return a file that lies beside the `config.json` of a hub id or folder, None where there is none.
+
+    Raises:
+        WeightsError: As `resolve_config`.
+    """
+    parsed = parse_weights(spec)
+    if isinstance(parsed, HubId):
+        return hub.fetch(parsed.repo, name, parsed.revision)
+    path = (parsed if parsed.is_dir() else parsed.parent) / name
+    return path if path.is_file() else None
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the object in a JSON file.
+
+    Raises:
+        WeightsError: The file is absent or not a JSON object.
+    """
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise WeightsError(f"{path.parent} has no {path.name}, so its architecture is unknown. {_SPELLINGS}") from error
+    except (ValueError, OSError) as error:
+        raise WeightsError(f"{path} is not readable JSON: {error}") from error
+    if not isinstance(values, dict):
+        raise WeightsError(f"{path} holds {type(values).__name__}, not a JSON object")
+    return values
+
+
+def _resolve_hub(spec: str, hub_id: HubId) -> Source:
+    config, revision = hub.fetch_config(hub_id.repo, hub_id.revision)
+    weights = None
+    for name in STANDARD_WEIGHTS:
+        if weights := hub.fetch(hub_id.repo, name, revision):
+            break
+    if weights is None:
+        what = f"weights that can be read ({', '.join(STANDARD_WEIGHTS)})"
+        raise WeightsError(hub.lacks(hub_id.repo, hub_id.revision, what))
+    for shard in _shard_names(weights):
+        if hub.fetch(hub_id.repo, shard, revision) is None:
+            raise WeightsError(hub.lacks(hub_id.repo, hub_id.revision, f"{shard} (named by its {weights.name})"))
+    for name in PROCESSOR_FILES:
+        hub.fetch(hub_id.repo, name, revision)
+    return Source(spec, "hub", config.parent, _shards(weights), revision)
+
+
+def _weight_files_of(folder: Path) -> tuple[Path, ...]:
+    for name in STANDARD_WEIGHTS:
+        if (folder / name).is_file():
+            return _shards(folder / name)
+    inside = sorted(p.name for p in folder.iterdir()) if folder.is_dir() else []
+    loose = [name for name in inside if name.lower().endswith(WEIGHT_SUFFIXES)]
+    hint = f" It holds {', '.join(loose[:5])}: name that file itself." if loose else f" It holds: {inside[:8]}."
+    raise WeightsError(f"the folder {folder} has none of {', '.join(STANDARD_WEIGHTS)}.{hint}")
+
+
+def _shards(weights: Path) -> tuple[Path, ...]:
+    if not weights.name.endswith(".index.json"):
+        return (weights,)
+    files = tuple(weights.parent / name for name in _shard_names(weights))
+    absent = [path.name for path in files if not path.is_file()]
+    if absent:
+        raise WeightsError(f"{weights} names shards that are not there: {', '.join(absent)}")
+    return files
+
+
+def _shard_names(weights: Path) -> list[str]:
+    if not weights.name.endswith(".index.json"):
+        return []
+    names = read_json(weights).get("weight_map")
+    if not isinstance(names, dict) or not names:
+        raise WeightsError(f"{weights} has no weight_map, so its shards are unknown")
+    shards = sorted({str(name) for name in names.values()})
+    outside = [name for name in shards if Path(name).name != name]
+    if outside:
+        raise WeightsError(f"{weights} names shards outside its own folder: {', '.join(outside)}")
+    return shards
+
+
+def _near(path: Path) -> str:
+    folder = path.parent
+    try:
+        names = [entry.name for entry in folder.iterdir()]
+    except (OSError, ValueError):
+        return f" The folder {str(folder)!r} is not there either."
+    near = difflib.get_close_matches(path.name, names, n=3, cutoff=0.5)
+    return f" Near it: {', '.join(str(folder / name) for name in near)}." if near else ""

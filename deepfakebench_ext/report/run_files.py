@@ -1,0 +1,152 @@
+"""All result files of a run, made afresh from its samples and predictions."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from deepfakebench_ext.common.atomic_files import atomic_writer
+from deepfakebench_ext.common.errors import MissingExtraError
+from deepfakebench_ext.common.types import Prediction, Sample, VideoScore
+from deepfakebench_ext.metrics.aggregation import aggregation_rule
+from deepfakebench_ext.metrics.bootstrap import Bootstrap
+from deepfakebench_ext.metrics.figure import Level
+from deepfakebench_ext.metrics.score_table import ScoreTable
+from deepfakebench_ext.metrics.summary import How, Summary, summarise
+from deepfakebench_ext.report.curves import write_curves
+from deepfakebench_ext.report.duplicates import duplicate_files
+from deepfakebench_ext.report.metrics_json import summary_text
+from deepfakebench_ext.report.run_page import write_run_page
+from deepfakebench_ext.report.scores.csv_writing import Head, Row, write_scores_csv, write_videos_csv
+from deepfakebench_ext.report.scores.text_writing import write_results_text
+from deepfakebench_ext.report.scores.videos import damage_notices, face_notices, video_scores
+from deepfakebench_ext.report.thumbnails import Paths
+
+logger = logging.getLogger(__name__)
+
+RESULTS_TEXT = "inference_results_huggingface.txt"
+SCORES, VIDEOS, METRICS, CURVES = "scores.csv", "videos.csv", "metrics.json", "curves.png"
+MOST_BOOTSTRAPPED = 100_000
+"""Frames or clips up to which intervals are bootstrapped: half a minute."""
+
+
+def write_report(
+    folder: Path,
+    samples: Sequence[Sample],
+    predictions: Callable[[], Iterable[Prediction]],
+    *,
+    unit: Level,
+    by_video: bool,
+    aggregation: str,
+    title: str,
+    head: Head,
+    notices: Sequence[str],
+    plots: bool,
+) -> Summary:
+    """Write every result file into `folder` and return what they say.
+
+    Args:
+        folder: The run directory; its `run.json`, where there is one, is the provenance in the report.
+        samples: In the order of the run.
+        predictions: Gives all predictions afresh at every call, in the order of the samples, one or more for each.
+        unit: What one prediction stands for.
+        by_video: Whether predictions belong to videos, which then have scores and figures of their own.
+        aggregation: The rule that makes one score of a video's.
+        title: Heading of the curves and the report.
+        head: Whether the scores mean anything.
+        notices: Facts to print with the figures.
+        plots: Whether to draw.
+
+    Raises:
+        OutputError: A file cannot be written.
+    """
+
+    def unit_rows() -> Iterator[Row]:
+        return _aligned(samples, predictions())
+
+    table = ScoreTable.from_predictions(samples, predictions(), level=unit, has_videos=by_video)
+    paths = _paths(samples, table)
+    summary = summarise(
+        table,
+        How(aggregation=aggregation, bootstrap=Bootstrap() if len(table.scores) <= MOST_BOOTSTRAPPED else None),
+        title=title,
+        trained=head == "trained",
+        notices=[*notices, *_notices(predictions), *duplicate_files(table, paths)],
+    )
+    rows = {unit: unit_rows}
+    if by_video:
+        videos = video_scores(unit_rows(), table.video_codes().tolist(), aggregation_rule(aggregation))
+        rows["video"] = lambda: _video_rows(videos)
+        write_videos_csv(folder / VIDEOS, videos, head=head)
+    write_scores_csv(folder / SCORES, unit_rows(), head=head)
+    _write_text(folder / RESULTS_TEXT, summary, rows[summary.level])
+    if plots and summary.figures[f"{summary.level}_auc"].value is not None:
+        _draw(folder / CURVES, rows[summary.level](), summary)
+    write_run_page(folder, summary, run=_run(folder), paths=paths, plots=plots)
+    with atomic_writer(folder / METRICS) as file:
+        file.write(summary_text(summary))
+    return summary
+
+
+def _notices(predictions: Callable[[], Iterable[Prediction]]) -> list[str]:
+    return [*face_notices(predictions()), *damage_notices(predictions())]
+
+
+def _write_text(path: Path, summary: Summary, rows: Callable[[], Iterable[Row]]) -> None:
+    write_results_text(
+        path,
+        rows=rows,
+        figures=summary.figures,
+        counts=summary.counts[summary.level],
+        level=summary.level,
+        notices=[*summary.notices, *summary.warnings],
+        aggregation=summary.aggregation,
+        host=summary.host.differences if summary.host else (),
+    )
+
+
+def _paths(samples: Sequence[Sample], table: ScoreTable) -> Paths:
+    by_key = {sample.key: str(sample.path) for sample in samples}
+    return lambda rows: [by_key[table.key.text(row)] for row in rows]
+
+
+def _run(folder: Path) -> dict[str, Any]:
+    path = folder / "run.json"
+    settings: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return settings
+
+
+def _aligned(samples: Sequence[Sample], predictions: Iterable[Prediction]) -> Iterator[Row]:
+    number = 0
+    for prediction in predictions:
+        while samples[number].key != prediction.key:
+            number += 1
+        yield number + 1, samples[number], prediction
+
+
+def _video_rows(videos: Sequence[VideoScore]) -> Iterator[Row]:
+    for number, video in enumerate(videos, start=1):
+        yield number, video.sample, Prediction(video.sample.key, video.score, video.status, video.reason)
+
+
+def _labelled(rows: Iterable[Row]) -> tuple[Any, Any]:
+    pairs = np.fromiter(
+        ((s.label, p.score) for _, s, p in rows if s.label is not None and p.score is not None),
+        dtype=[("label", np.int64), ("score", np.float64)],
+    )
+    # Copies: a field of a structured array is strided over the other.
+    return pairs["label"].copy(), pairs["score"].copy()
+
+
+def _draw(path: Path, rows: Iterable[Row], summary: Summary) -> None:
+    labels, scores = _labelled(rows)
+    notices = [*summary.notices, *summary.warnings]
+    try:
+        write_curves(path, labels, scores, level=summary.level, title=summary.title, notices=notices)
+    except MissingExtraError as error:
+        logger.warning("%s", error)

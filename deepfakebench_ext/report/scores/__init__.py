@@ -1,0 +1,1 @@
+"""Every file of scores, its reader beside its writer."""

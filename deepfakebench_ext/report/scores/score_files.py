@@ -1,0 +1,188 @@
+"""Files that hold scores, of any form we know: a run directory, our CSVs, the older tool's text, a CSV of others."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from deepfakebench_ext.common.errors import ConfigError
+from deepfakebench_ext.common.suffixes import is_image_name
+from deepfakebench_ext.metrics.figure import LEVELS, Level
+from deepfakebench_ext.metrics.score_table import ScoreTable
+from deepfakebench_ext.report.scores.csv_reading import ColumnNames, CsvScores, pick, read_csv
+from deepfakebench_ext.report.scores.text_reading import is_results_text, read_results_text
+
+__all__ = ["ColumnNames", "ScoreFile", "read_scores", "refuse_run_directory"]
+
+SCORES, VIDEOS, RUN, METRICS, JOURNAL = "scores.csv", "videos.csv", "run.json", "metrics.json", "scores.jsonl"
+ALWAYS_KEPT = ("compression", "split", "sha256")
+"""Columns that are read where a file has them: a breakdown and warnings rest on them."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ScoreFile:
+    """Scores as a file holds them.
+
+    Attributes:
+        table: The scores, one row an image, frame, clip or video.
+        path: The file that was read.
+        title: What gave the scores: the weights where it is known, else the name of the file.
+        trained: Whether the detector's head came from weights; None where the file does not say.
+        aggregation: The rule by which the run came to the scores of its videos; None where it has none.
+        notices: Warnings that belong to the scores.
+        run: What `run.json` holds; empty where there is none.
+    """
+
+    table: ScoreTable
+    path: Path
+    title: str
+    trained: bool | None = None
+    aggregation: str | None = None
+    notices: tuple[str, ...] = ()
+    run: Mapping[str, Any] = field(default_factory=dict)
+    _paths: tuple[str, ...] = ()
+
+    def paths(self, rows: Sequence[int]) -> list[str]:
+        """Return where the files of some rows lie, as far as is known; else empty texts. Reads the file once more.
+
+        A relative path holds from the working directory; where nothing is there, from the folder of the scores.
+        """
+        if self._paths:
+            found = [self._paths[row] for row in rows]
+        else:
+            found = pick(self.path, "path", rows) if rows and self.path.suffix.lower() != ".txt" else [""] * len(rows)
+        return [_place(path, self.path.parent) for path in found]
+
+
+def read_scores(
+    path: str | Path, *, columns: ColumnNames | None = None, keep: Iterable[str] = (), level: Level | None = None
+) -> ScoreFile:
+    """Read the scores of a run directory or a file; what it is, it says itself.
+
+    Args:
+        path: A run directory; a `scores.csv` or `videos.csv`; an `inference_results*.txt` of the older tool or of ours;
+            or a CSV whose header names its columns.
+        columns: What a CSV calls its columns, where they are not called `label`, `score`, `key` and so on.
+        keep: Further columns to read; each must be there.
+        level: What a row stands for; None takes what the file says, or `frame`.
+
+    Raises:
+        ConfigError: Nothing there, no scores in it, or a line that cannot be used; says which, and what to type.
+    """
+    path = Path(path)
+    if level is not None and level not in LEVELS:
+        raise ConfigError(f"--level {level!r} is not known; allowed are {', '.join(LEVELS)}")
+    file = _file_of(path)
+    if is_results_text(file):
+        return _from_text(file, tuple(keep), level)
+    if file.suffix.lower() in (".json", ".jsonl"):
+        raise ConfigError(_no_scores(file))
+    keep = tuple(keep)
+    found = read_csv(file, columns or ColumnNames(), keep=(*keep, *ALWAYS_KEPT))
+    for name in keep:
+        if name not in found.columns and name not in ("method", "dataset", "video", "status"):
+            raise ConfigError(f"{file} has no column {name!r}; it has {', '.join(found.columns)}")
+    return _from_csv(file, found, level)
+
+
+def refuse_run_directory(folder: Path) -> None:
+    """Pass a folder into which a report may be written.
+
+    Raises:
+        ConfigError: It is that of a run, whose own figures and report would be replaced.
+    """
+    if any((folder / name).exists() for name in (RUN, SCORES)):
+        raise ConfigError(f"{folder} is the directory of a run, whose report would be lost; give another --output_dir")
+
+
+def _place(path: str, folder: Path) -> str:
+    beside = os.path.join(folder, path)  # noqa: PTH118 - a million of them
+    return beside if path and not os.path.exists(path) and os.path.exists(beside) else path  # noqa: PTH110
+
+
+def _file_of(path: Path) -> Path:
+    """The file that holds the scores: itself, or of a run directory its `scores.csv`."""
+    if path.is_file():
+        return path
+    if not path.is_dir():
+        raise ConfigError(f"{path} does not exist; give a run directory, its {SCORES}, or a file of scores")
+    if (path / SCORES).is_file():
+        return path / SCORES
+    if (path / JOURNAL).is_file():
+        raise ConfigError(f"{path} is a run that was cut off; the command that began it ends it, and writes {SCORES}")
+    runs = sorted(each.parent.name for each in path.glob(f"*/{SCORES}"))
+    inside = f"; the runs in it are {', '.join(runs[:5])}{', ...' if len(runs) > 5 else ''}" if runs else ""
+    raise ConfigError(f"{path} holds no {SCORES}{inside}")
+
+
+def _no_scores(file: Path) -> str:
+    if file.name == JOURNAL:
+        return f"{file} is the journal of a run; give the run directory {file.parent}"
+    return (
+        f"{file} is JSON: it holds figures, and no scores to compute them from (nor do the older tool's "
+        f"*_eval_*.json and evaluation_summary.json); give the {SCORES} or inference_results*.txt of the same run"
+    )
+
+
+def _from_text(file: Path, keep: Sequence[str], level: Level | None) -> ScoreFile:
+    if keep:
+        raise ConfigError(f"{file} has no columns, so none called {keep[0]!r}; give the {SCORES} of the same run")
+    found = read_results_text(file)
+    table = found.table if level is None else replace(found.table, level=level)
+    return ScoreFile(table, file, found.title or file.stem, notices=found.notices, _paths=found.paths)
+
+
+def _from_csv(file: Path, found: CsvScores, level: Level | None) -> ScoreFile:
+    is_run = found.is_ours and file.name in (SCORES, VIDEOS)
+    run, metrics = (_json(file.parent / name) if is_run else {} for name in (RUN, METRICS))
+    level = level or _level_of(found, metrics)
+    table = replace(found.table, level=level, has_videos=level != "video" and _has_videos(found, metrics))
+    trained = None if not found.heads else "untrained" not in found.heads
+    notices = list(metrics.get("notices", []))
+    if not found.has_keys:
+        notices.append("rows have no key and go by their place, which matters where files are compared")
+    return ScoreFile(
+        table=table,
+        path=file,
+        title=str(run.get("weights", {}).get("source") or (file.parent.name if is_run else file.stem)),
+        trained=trained,
+        aggregation=metrics.get("aggregation"),
+        notices=tuple(notices),
+        run=run,
+    )
+
+
+def _json(path: Path) -> dict[str, Any]:
+    """What a JSON file of a run holds; nothing where it is not there.
+
+    Raises:
+        ConfigError: It is damaged.
+    """
+    try:
+        found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}; remove it to go without") from error
+    if not isinstance(found, dict):
+        raise ConfigError(f"{path} is not what a run writes; remove it to go without")
+    return found
+
+
+def _level_of(found: CsvScores, metrics: Mapping[str, Any]) -> Level:
+    """What the file itself says, then what the run's figures are of, else frames."""
+    said = [level for level in LEVELS if level != "video" and level in metrics.get("counts", {})]
+    level: Level = found.level or (said[0] if said else "frame")  # type: ignore[assignment]
+    return level
+
+
+def _has_videos(found: CsvScores, metrics: Mapping[str, Any]) -> bool:
+    """Whether rows belong to videos: the run says so, or a column does, or keys that are not of images."""
+    if "video" in metrics.get("counts", {}) or found.table.column("video") is not None:
+        return True
+    if found.table.index.any():
+        return found.has_keys
+    suffixes = {"." + key.rpartition(".")[2] for key in found.table.key.names}
+    return found.is_ours and not all(is_image_name(f"image{suffix}") for suffix in suffixes)

@@ -1,0 +1,88 @@
+"""The videos of a run: one score each, the frames that it rests on, and what is to be said of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from deepfakebench_ext.common.types import Prediction, Sample, VideoScore
+from deepfakebench_ext.common.wording import counted
+from deepfakebench_ext.metrics.aggregation import Rule
+from deepfakebench_ext.report.scores.csv_writing import Row
+
+
+def video_scores(rows: Iterable[Row], codes: Sequence[int], rule: Rule) -> list[VideoScore]:
+    """Return one score a video, in the order in which their first predictions come.
+
+    Args:
+        rows: (N) predictions with their samples.
+        codes: (N) number of the video of each, as `ScoreTable.video_codes` tells videos apart.
+        rule: From `aggregation_rule`.
+    """
+    videos: dict[int, _Video] = {}
+    for (_, sample, prediction), code in zip(rows, codes, strict=True):
+        videos.setdefault(code, _Video(sample, prediction)).add(prediction, planned_each=sample.video is not None)
+    return [video.score(rule) for video in videos.values()]
+
+
+@dataclass(slots=True)
+class _Video:
+    sample: Sample
+    first: Prediction
+    scores: list[float] = field(default_factory=list)
+    planned: int = 0
+    decoded: int = 0
+    faceless: int = 0
+    damage: str = ""
+
+    def add(self, prediction: Prediction, *, planned_each: bool) -> None:
+        self.planned = self.planned + prediction.planned if planned_each else prediction.planned
+        self.decoded += prediction.decoded
+        self.faceless += prediction.faceless - prediction.faceless_before
+        if prediction.score is not None:
+            self.scores.append(prediction.score)
+        if _is_damage(prediction):
+            self.damage = self.damage or prediction.reason
+
+    def score(self, rule: Rule) -> VideoScore:
+        failed = not self.scores
+        return VideoScore(
+            sample=self.sample,
+            score=None if failed else rule(np.array(self.scores)),
+            status=self.first.status if failed else "ok",
+            reason=self.first.reason if failed else self.damage,
+            units_scored=len(self.scores),
+            frames_planned=self.planned or self.decoded,  # by time, a video is asked for what it has
+            frames_decoded=self.decoded,
+            frames_faceless=self.faceless,
+        )
+
+
+def face_notices(predictions: Iterable[Prediction]) -> list[str]:
+    """Say what was scored without a face: such scores are the detector's word on something it was not made for."""
+    without = [prediction for prediction in predictions if prediction.faceless]
+    scored = sum(prediction.score is not None for prediction in without)
+    if not without:
+        return []
+    frames = sum(prediction.faceless - prediction.faceless_before for prediction in without)
+    left_out = f", {len(without) - scored} frames or clips have no score for it" if scored < len(without) else ""
+    return [f"{frames} frames show no face; {scored} scores rest on such frames{left_out}"]
+
+
+def damage_notices(predictions: Iterable[Prediction]) -> list[str]:
+    """Say which videos were scored on less than their files had promised."""
+    damaged, scored = dict[str, str](), set[str]()
+    for prediction in predictions:
+        if prediction.score is not None:
+            scored.add(prediction.key)
+        if _is_damage(prediction):
+            damaged.setdefault(prediction.key, prediction.reason)
+    left = [f"{key} ({reason})" for key, reason in damaged.items() if key in scored]
+    return [f"{counted(len(left), 'damaged video')} scored by what can be read, such as {left[0]}"] if left else []
+
+
+def _is_damage(prediction: Prediction) -> bool:
+    """Whether frames of its video are lost; of which the score then says nothing."""
+    return bool(prediction.reason) and (prediction.score is not None or prediction.status == "unreadable")

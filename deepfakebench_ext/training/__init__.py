@@ -1,0 +1,1 @@
+"""Fine-tune a detector, from recipe to results."""

@@ -1,0 +1,1 @@
+"""Training samples: splits, leaks, augmentation, batches."""

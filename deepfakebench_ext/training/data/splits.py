@@ -1,0 +1,139 @@
+"""One set of samples into training and validation, so that no video, and no source of a video, is on both sides."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import TypeAlias
+
+import numpy as np
+
+from deepfakebench_ext.common.errors import ConfigError
+from deepfakebench_ext.common.label_words import folder_claims
+from deepfakebench_ext.common.types import FAKE, LABEL_NAMES, REAL, Sample
+from deepfakebench_ext.data.samples.kinds import is_video
+
+_Source: TypeAlias = tuple[str, ...]
+
+# FaceForensics++: the fake 000_003 shows the video 000 with the face of 003, and 003_000 the other way round.
+_FF_PAIR = re.compile(r"(\d{3})_(\d{3})")
+# Folders that say what they hold, not of which video it is.
+_KINDS = frozenset({"videos", "frames", "images", "faces", "crops", "raw", "c23", "c40"})
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Two sides of one set of samples, each in its order.
+
+    Attributes:
+        train: What is trained on.
+        val: What is judged on.
+        sources: Groups that stayed together.
+        note: How far they could be told apart, where there is something to know; else empty.
+    """
+
+    train: tuple[Sample, ...]
+    val: tuple[Sample, ...]
+    sources: int
+    note: str
+
+
+def split_by_source(samples: Sequence[Sample], val_share: float, seed: int) -> Split:
+    """Return a split in which everything of one source is on one side, and both sides have both classes.
+
+    Of one source are samples of the same `video`; else videos with the same name, in whatever folder or dataset, since
+    `fake/012.mp4` is often made of `real/012.mp4`, and by FaceForensics++'s names a fake and both videos that it was
+    made of; else the images of folders with the same name. Only where that folder is named after its class, its images
+    are taken for unrelated ones, and the note says so. Of each kind of source (its datasets and labels) the same share
+    goes to validation, at random.
+
+    Args:
+        samples: Labelled.
+        val_share: Share of the sources, in (0, 1).
+        seed: Of the choice, not negative.
+
+    Raises:
+        ConfigError: A share out of range, or sources that do not give both classes to both sides.
+    """
+    if not 0 < val_share < 1:
+        raise ConfigError(f"--val_share {val_share} is not allowed; give a share above 0 and below 1, such as 0.1")
+    own = [_source(sample) for sample in samples]
+    joined = _joined(own)
+    sources = [joined[source] for source in own]
+    chosen = _chosen(samples, sources, val_share, seed)
+    train = tuple(sample for sample, source in zip(samples, sources, strict=True) if source not in chosen)
+    val = tuple(sample for sample, source in zip(samples, sources, strict=True) if source in chosen)
+    count = len(set(sources))
+    _check_classes(train, val, count)
+    return Split(train, val, count, _note(own))
+
+
+def _source(sample: Sample) -> _Source:
+    if sample.video is not None:
+        return "video", sample.dataset or "", sample.video
+    key = PurePosixPath(sample.key)
+    folders = [part for part in key.parent.parts if part.lower() not in _KINDS]
+    if is_video(sample):
+        name = key.name if sample.frames or sample.path.is_dir() else key.stem
+        return "name", folders[-1] if name.lower() in _KINDS and folders else name
+    # `fake` is a class, `fake7` one of several fakes.
+    if not folders or (folder_claims(folders[-1]) and not folders[-1][-1].isdigit()):
+        return "image", sample.key
+    return "name", folders[-1]
+
+
+def _joined(sources: Iterable[_Source]) -> dict[_Source, _Source]:
+    """Each source with the one that stands for all it is connected to."""
+    leader: dict[_Source, _Source] = {}
+
+    def find(source: _Source) -> _Source:
+        while leader.setdefault(source, source) != source:
+            source = leader[source]
+        return source
+
+    distinct = sorted(set(sources))
+    for source in distinct:
+        pair = _FF_PAIR.fullmatch(source[-1]) if source[0] != "image" else None
+        for number in pair.groups() if pair else ():
+            leader[find((*source[:-1], number))] = find(source)
+    return {source: find(source) for source in distinct}
+
+
+def _chosen(samples: Sequence[Sample], sources: Sequence[_Source], val_share: float, seed: int) -> set[_Source]:
+    """The sources for validation: of each kind the same share, of two or more at least one and never all."""
+    holds: dict[_Source, set[tuple[str, int]]] = defaultdict(set)
+    for sample, source in zip(samples, sources, strict=True):
+        holds[source].add((sample.dataset or "", -1 if sample.label is None else sample.label))
+    kinds: dict[tuple[tuple[str, int], ...], list[_Source]] = defaultdict(list)
+    for source in sorted(holds):
+        kinds[tuple(sorted(holds[source]))].append(source)
+    rng = np.random.default_rng(seed)
+    chosen: set[_Source] = set()
+    for _, members in sorted(kinds.items()):
+        wanted = min(max(round(val_share * len(members)), 1), len(members) - 1)
+        chosen.update(members[at] for at in rng.permutation(len(members))[:wanted])
+    return chosen
+
+
+def _check_classes(train: Sequence[Sample], val: Sequence[Sample], sources: int) -> None:
+    for name, side in (("training", train), ("validation", val)):
+        for label in (REAL, FAKE):
+            if all(sample.label != label for sample in side):
+                raise ConfigError(
+                    f"--val_share: {len(train) + len(val)} samples come from {sources} sources, which stay together, "
+                    f"and {name} gets nothing {LABEL_NAMES[label]}; give --val with other data, or a --manifest whose "
+                    "column `video` says which samples belong together"
+                )
+
+
+def _note(sources: Iterable[_Source]) -> str:
+    images = sum(source[0] == "image" for source in sources)
+    if not images:
+        return ""
+    return (
+        f"{images} images lie in folders named after their class and are taken for unrelated ones; if several show one "
+        "video, list them in a --manifest with a column `video`"
+    )

@@ -1,0 +1,309 @@
+"""`FineTuning`: from a pretrained backbone and labelled samples to a detector worth evaluating."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from deepfakebench_ext.common.errors import ModelError
+from deepfakebench_ext.engine.processes import Processes
+from deepfakebench_ext.engine.run_directory import digest_samples
+from deepfakebench_ext.models.base import Detector
+from deepfakebench_ext.models.export.hub_folder import write_settings, write_weights
+from deepfakebench_ext.models.loading import detector_class, load_detector
+from deepfakebench_ext.models.weights.source import resolve_weights
+from deepfakebench_ext.training.data.leaks import check_leaks, describe, find_leaks
+from deepfakebench_ext.training.inputs import TrainingInputs
+from deepfakebench_ext.training.loop.checkpoint import TrainingRun
+from deepfakebench_ext.training.loop.memory import Memory, estimate_memory
+from deepfakebench_ext.training.loop.stepping import Stepper
+from deepfakebench_ext.training.loop.trainer import Position, Trainer, Watcher
+from deepfakebench_ext.training.loop.validation import Validated, Validator
+from deepfakebench_ext.training.recipe import Recipe
+from deepfakebench_ext.training.tuning.apply import apply_tuning
+from deepfakebench_ext.training.tuning.ema import Ema
+from deepfakebench_ext.training.tuning.merging import merged_state
+
+logger = logging.getLogger(__name__)
+
+BEST, LAST = "best", "last"
+# How far the files' figure may be from the one that was validated: folding in split layers and adapters rounds anew,
+# and a score that passes another by rounding moves a figure by as much as the samples are few.
+_SAME, _PASSED = 0.02, 2
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a training would do; nothing has been written.
+
+    Attributes:
+        data: Counts, as `TrainingSet.to_dict` says them.
+        val: Real and fake validation samples.
+        steps_per_epoch: Optimizer steps.
+        total_steps: Of all epochs.
+        trained: Parameters trained in the first epoch.
+        trained_last: Those trained in the last epoch; more of them where training goes down from the head.
+        parameters: All there are.
+        memory: Of one process, in the last epoch.
+        processes: How many there are.
+        monitor: The figure that is watched.
+    """
+
+    data: Mapping[str, Any]
+    val: tuple[int, int]
+    steps_per_epoch: int
+    total_steps: int
+    trained: int
+    trained_last: int
+    parameters: int
+    memory: Memory
+    processes: int
+    monitor: str
+
+
+@dataclass(frozen=True, slots=True)
+class FineTuned:
+    """What a training came to.
+
+    Attributes:
+        folder: The run's.
+        best: The folder to score with, as `--weights` takes it.
+        position: Epochs and steps taken, the best epoch and its figures.
+        detector: As loaded from `best`, ready to score.
+        validated: What it scores on the validation samples.
+        unreadable: Keys of training samples that gave nothing to some draw, as far as these processes saw.
+        faceless: Keys of those that gave frames without a face, left out or taken whole.
+        fit: How a closed-form fit came about, in place of the recipe: name to value.
+    """
+
+    folder: Path
+    best: Path
+    position: Position
+    detector: Detector
+    validated: Validated
+    unreadable: tuple[str, ...] = ()
+    faceless: tuple[str, ...] = ()
+    fit: Mapping[str, Any] | None = None
+
+
+class FineTuning:
+    """A training made ready: detector, data, validation. `plan` tells what it would do, `run` does it.
+
+    Example:
+        >>> recipe = Recipe.of(yaml.safe_load(Path("clip_layernorm.yaml").read_text()))
+        >>> inputs = TrainingInputs(gather_samples("train"), gather_samples("val"))
+        >>> result = FineTuning(recipe, inputs, Processes()).run(Path("training_runs/clip"))
+        >>> result.best, result.validated.value
+        (PosixPath('training_runs/clip/best'), 0.9713)
+
+    Attributes:
+        detector: On the processes' device, its tuning applied.
+        data: What it is trained on.
+        validator: What judges it.
+        notices: What a reader of the results must know, such as a leak that was allowed.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        inputs: TrainingInputs,
+        processes: Processes,
+        *,
+        workers: int = 2,
+        allow_leaks: bool = False,
+    ) -> None:
+        """Build everything; nothing is written.
+
+        Args:
+            recipe: From the detector YAML.
+            inputs: What is trained and validated on.
+            processes: Who trains.
+            workers: Reading threads of each.
+            allow_leaks: Train although training and validation share videos; recorded with the results.
+
+        Raises:
+            ConfigError: Data, recipe and detector do not go together; says what to change.
+            WeightsError: The weights to start from cannot be had or do not fit.
+        """
+        self.recipe, self.inputs, self.processes, self._workers = recipe, inputs, processes, workers
+        self.notices = [*inputs.notices, *_leak_notices(inputs, allow=allow_leaks)]
+        self.detector = _build(recipe, processes)
+        self.tuned = apply_tuning(
+            self.detector,
+            recipe.tuning,
+            dropout=recipe.training.dropout,
+            gradient_checkpointing=recipe.training.gradient_checkpointing,
+        )
+        self.data = inputs.training_set(self.detector, recipe.training)
+        self.validator = Validator(
+            inputs.val,
+            inputs.validation_reader(self.detector, recipe.training),
+            processes,
+            takes=self.detector.takes,
+            monitor=recipe.training.monitor,
+            workers=workers,
+        )
+
+    @cached_property
+    def _stepper(self) -> Stepper:
+        balanced = self.recipe.training.balance == "weights"
+        weights = self.data.class_weights() if balanced else (1.0, 1.0)
+        return Stepper(self.detector, self.tuned, self.processes, self.recipe.training, weights)
+
+    @property
+    def total_steps(self) -> int:
+        """Optimizer steps of the whole training, if it is not stopped early."""
+        training = self.recipe.training
+        return training.epochs * math.ceil(self.data.batch_count(training.batch_size) / training.accumulate)
+
+    def plan(self) -> Plan:
+        """Return what the training would do, with one forward pass and nothing written."""
+        stepper, training, tuned = self._stepper, self.recipe.training, self.tuned
+        trained = tuned.trainable
+        tuned.start_epoch(training.epochs - 1)
+        stepper.rebuild()
+        self.detector.train()
+        memory, trained_last = estimate_memory(stepper, training, self.processes.count), tuned.trainable
+        tuned.start_epoch(0)
+        labels = [sample.label for sample in self.inputs.val]
+        return Plan(
+            data=self.data.to_dict(),
+            val=(labels.count(0), labels.count(1)),
+            steps_per_epoch=self.total_steps // training.epochs,
+            total_steps=self.total_steps,
+            trained=trained,
+            trained_last=trained_last,
+            parameters=tuned.total,
+            memory=memory,
+            processes=self.processes.count,
+            monitor=self.validator.monitor,
+        )
+
+    def run(
+        self,
+        folder: Path,
+        *,
+        record: Mapping[str, Any] | None = None,
+        watcher: Watcher | None = None,
+        checkpoint_minutes: float = 10.0,
+    ) -> FineTuned:
+        """Train into `folder`, from its last checkpoint where there is one.
+
+        Args:
+            folder: The run's; created if need be.
+            record: Further facts for `run.json`, such as the command line.
+            watcher: Is told of every step and epoch.
+            checkpoint_minutes: Time between two checkpoints within an epoch.
+
+        Raises:
+            ConfigError: `folder` holds a run under other settings.
+            ModelError: Something that is not finite, or a batch that does not fit into memory; names the samples.
+            OutputError: Something cannot be written; the last good checkpoint is intact.
+        """
+        with self.opened(folder, record) as run:
+            training = self.recipe.training
+            trainer = Trainer(
+                self._stepper,
+                self.data,
+                self.validator,
+                run,
+                self.processes,
+                recipe=training,
+                workers=self._workers,
+                average=None if training.ema is None else Ema(training.ema),
+                save_best=lambda _: self.save(folder / BEST),
+                watcher=watcher,
+                checkpoint_minutes=checkpoint_minutes,
+            )
+            position = trainer.run()
+            if self.processes.is_main:
+                self.save(folder / LAST)
+            assert position.best is not None
+            detector, validated = self.check_files(folder / BEST, position.best)
+            lost, faceless = self._everywhere(self.data.unreadable), self._everywhere(self.data.faceless)
+            return FineTuned(folder, folder / BEST, position, detector, validated, lost, faceless)
+
+    def _everywhere(self, keys: set[str]) -> tuple[str, ...]:
+        return tuple(sorted(set(self.processes.gather(list(keys)))))
+
+    def opened(self, folder: Path, record: Mapping[str, Any] | None = None, *, how: str = "steps") -> TrainingRun:
+        """Return the run's folder, with those of its weights made ready; in the main process first.
+
+        Args:
+            folder: Where it lies.
+            record: Further facts for `run.json`.
+            how: `steps`, or `probe`, which has no last weights.
+        """
+        if not self.processes.is_main:
+            self.processes.wait()
+        facts = {"processes": self.processes.count, "notices": self.notices, **(record or {})}
+        run = TrainingRun(folder, {"how": how, **self.identity()}, facts, writes=self.processes.is_main)
+        if self.processes.is_main:
+            for name in (BEST, LAST) if how == "steps" else (BEST,):
+                write_settings(folder / name, self.detector, self.values())
+            self.processes.wait()
+        return run
+
+    def identity(self) -> dict[str, Any]:
+        """Return all that decides the weights that come out, as JSON holds it."""
+        return {
+            "detector": self.detector.settings.model_dump(mode="json"),
+            "weights": {"source": self.detector.report.source, "sha256": self.detector.report.sha256},
+            "tuning": self.recipe.tuning.model_dump(mode="json"),
+            "training": self.recipe.training.model_dump(mode="json"),
+            "train": {"count": len(self.inputs.train), "sha256": digest_samples(self.inputs.train)},
+            "val": {"count": len(self.inputs.val), "sha256": digest_samples(self.inputs.val)},
+            "reading": self.validator.reader.to_dict(),
+        }
+
+    def save(self, folder: Path) -> None:
+        """Write the weights as they are now, plain: split layers and adapters folded in."""
+        write_weights(folder, self.detector, merged_state(self.detector, self.tuned))
+
+    def check_files(self, folder: Path, expected: float) -> tuple[Detector, Validated]:
+        """Load what was written, as anybody would, score the validation samples with it, and return both.
+
+        Raises:
+            ModelError: They do not score as what was trained did.
+        """
+        self.processes.wait()
+        loaded = load_detector(
+            folder / "detector.yaml", str(folder), device=str(self.processes.device), dtype="float32"
+        )
+        validated = self.validator(loaded)
+        if abs(validated.value - expected) > max(_SAME, _PASSED / len(self.inputs.val)):
+            raise ModelError(
+                f"{folder} scores {self.validator.monitor} {validated.value:.6f} and was validated with "
+                f"{expected:.6f}; the files do not hold what was trained"
+            )
+        return loaded, validated
+
+    def values(self) -> dict[str, Any]:
+        """Return the YAML as it was meant, the defaults of what was trained and how written out."""
+        settings = self.detector.settings
+        return {
+            **self.recipe.values,
+            "l2_normalise": settings.l2_normalise,
+            "dropout": settings.dropout,
+            "tuning": self.recipe.tuning.model_dump(mode="json"),
+            "training": self.recipe.training.model_dump(mode="json"),
+        }
+
+
+def _build(recipe: Recipe, processes: Processes) -> Detector:
+    cls = detector_class(recipe.settings)
+    detector = cls(recipe.settings, source=None if recipe.weights is None else resolve_weights(recipe.weights))
+    detector.to(processes.device)
+    return detector
+
+
+def _leak_notices(inputs: TrainingInputs, *, allow: bool) -> list[str]:
+    leaks = find_leaks(inputs.train, inputs.val, inputs.stores)
+    if not allow:
+        check_leaks(leaks)
+    return [describe(leaks)] if leaks else []

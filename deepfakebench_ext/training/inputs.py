@@ -1,0 +1,177 @@
+"""What a training is given: samples to train and to validate on, and how both are read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from deepfakebench_ext.common.errors import ConfigError
+from deepfakebench_ext.common.types import Sample
+from deepfakebench_ext.data.preprocess.transform import PreprocessSpec
+from deepfakebench_ext.data.readers.unit import SampleReader, Unit
+from deepfakebench_ext.data.samples.datasets import gather_dataset
+from deepfakebench_ext.data.stores.frame_stores import FrameStore
+from deepfakebench_ext.engine.dataset_inputs import HostData, make_stored_reader
+from deepfakebench_ext.engine.file_inputs import gather_samples, make_face_reader, make_reader
+from deepfakebench_ext.faces.reader import FaceReader
+from deepfakebench_ext.media.sampling import ClipSampling, ShortVideo
+from deepfakebench_ext.models.base import Detector
+from deepfakebench_ext.models.config import DetectorConfig
+from deepfakebench_ext.training.config import TrainingConfig
+from deepfakebench_ext.training.data.training_set import TrainingSet
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingInputs:
+    """Samples, and how they are read.
+
+    Attributes:
+        train: What is trained on.
+        val: What judges every epoch.
+        stores: Where the frames of a DeepfakeBench JSON are read, by the name of the dataset.
+        faces: Options of `make_face_reader`, which cuts frames of files to the face; none leaves them whole.
+        frame_interval: Distance between two frames of a clip; `SPREAD` for a clip that spans its video.
+        short_video: What becomes of a video shorter than a clip.
+        notices: What a reader of the results must know of them.
+    """
+
+    train: Sequence[Sample]
+    val: Sequence[Sample]
+    stores: Mapping[str, FrameStore] = field(default_factory=dict)
+    faces: Mapping[str, Any] = field(default_factory=dict)
+    frame_interval: int | None = None
+    short_video: ShortVideo | None = None
+    notices: tuple[str, ...] = ()
+
+    def training_set(self, detector: Detector, training: TrainingConfig) -> TrainingSet:
+        """Return what a detector is trained on.
+
+        Raises:
+            ConfigError: As `TrainingSet`.
+        """
+        return TrainingSet(
+            self.train,
+            training,
+            detector.preprocess,
+            clips=self._clips(detector),
+            faces=self._face_reader(detector),
+            stores=self.stores,
+        )
+
+    def _face_reader(self, detector: Detector) -> FaceReader | None:
+        return make_face_reader(detector, **self.faces)
+
+    def _clips(self, detector: Detector) -> ClipSampling | None:
+        if detector.takes == "image":
+            return None
+        interval = 1 if self.frame_interval is None else self.frame_interval
+        return ClipSampling(detector.clip_len, interval, 1, self.short_video or "skip")
+
+    def validation_reader(self, detector: Detector, training: TrainingConfig) -> SampleReader:
+        """Return what reads the validation samples: evenly spread frames or clips, as an evaluation takes them.
+
+        Raises:
+            ConfigError: Options for the other kind of detector.
+        """
+        options: dict[str, Any] = {"num_frames": training.val_frames}
+        if detector.takes == "video":
+            options = {"num_clips": training.val_clips}
+        options |= {"frame_interval": self.frame_interval, "short_video": self.short_video}
+        names = list(dict.fromkeys(sample.dataset or "" for sample in self.val if sample.frames))
+        if not names:
+            return make_reader(detector, **options, faces=self._face_reader(detector))
+        readers = {
+            name: make_stored_reader(detector, self.stores[name], protocol="uniform", **options) for name in names
+        }
+        return readers[names[0]] if len(names) == 1 else ReaderByDataset(readers)
+
+
+class ReaderByDataset:
+    """Reads samples of several DeepfakeBench datasets, each by the reader of its own."""
+
+    def __init__(self, readers: Mapping[str, SampleReader]) -> None:
+        """Hold one reader a dataset, at least one; they prepare frames alike."""
+        self._readers = dict(readers)
+        self._any = next(iter(self._readers.values()))
+        self.preprocess: PreprocessSpec = self._any.preprocess
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what is recorded of it; the readers differ in nothing else."""
+        return self._any.to_dict()
+
+    def look_ahead(self, samples: Sequence[Sample], batch_size: int, workers: int) -> tuple[int, int]:
+        """Return how many samples may be read ahead, and how many units of each may wait."""
+        return self._any.look_ahead(samples, batch_size, workers)
+
+    def units(self, sample: Sample) -> Iterator[Unit]:
+        """Yield the units of a sample."""
+        return self._readers[sample.dataset or ""].units(sample)
+
+
+def gather_side(path: str, *, takes: str, option: str, kind: str | None = None) -> list[Sample]:
+    """Return the samples that `--train` or `--val` names: a folder, a video, an image, or a CSV manifest.
+
+    Args:
+        path: What was named.
+        takes: What the detector takes, `image` or `video`.
+        option: By which it was named, for messages.
+        kind: What lies there: `image`, or `video` for video files and folders of frames. None is `video` for a video
+            detector, and for an image detector images, or videos where there are no images.
+
+    Raises:
+        ConfigError: Nothing there, or labels that contradict each other; names the option.
+    """
+    if kind not in (None, "image", "video"):
+        raise ConfigError(f"--kind {kind!r} is not known; allowed are image and video")
+    kind = "video" if takes == "video" else kind
+    try:
+        if path.lower().endswith(".csv"):
+            return gather_samples(manifest=path, takes=kind or "image")
+        if kind is not None:
+            return gather_samples(video=path) if kind == "video" else gather_samples(image=path)
+        return _images_or_videos(path)
+    except ConfigError as error:
+        raise ConfigError(f"{option} {path}: {error}") from error
+
+
+def _images_or_videos(path: str) -> list[Sample]:
+    try:
+        return gather_samples(image=path)
+    except ConfigError as error:
+        try:
+            return gather_samples(video=path)
+        except ConfigError:
+            raise error from None
+
+
+def gather_datasets(
+    names: Sequence[str], split: str, data: HostData, settings: DetectorConfig, stores: dict[str, FrameStore]
+) -> list[Sample]:
+    """Return a split of DeepfakeBench's datasets; what reads their frames is put into `stores`.
+
+    Args:
+        names: Of the datasets.
+        split: `train`, `val` or `test`.
+        data: Where they lie.
+        settings: Whose `label_dict` and `compression` count.
+        stores: By the name of the dataset; added to.
+
+    Raises:
+        ConfigError: No such dataset, or one whose split is empty.
+    """
+    samples: list[Sample] = []
+    for name in names:
+        store = stores.setdefault(name, data.store(name))
+        found = gather_dataset(
+            name,
+            json_folder=data.json_folder,
+            store=store,
+            compression=data.compression_of(name, settings),
+            label_dict=settings.label_dict,
+            split=split,
+        )
+        if not found:
+            raise ConfigError(f"the {split} split of {name} is empty; name another dataset, or give --{split} a folder")
+        samples += found
+    return samples

@@ -1,0 +1,262 @@
+"""The training loop: epochs of steps, a validation after each, the best kept, and a checkpoint to go on from."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from itertools import islice
+from typing import Any, Protocol
+
+from torch import Tensor
+
+from deepfakebench_ext.engine.processes import Processes
+from deepfakebench_ext.training.config import TrainingConfig
+from deepfakebench_ext.training.data.batches import Batch
+from deepfakebench_ext.training.data.training_set import TrainingSet
+from deepfakebench_ext.training.loop.checkpoint import TrainingRun
+from deepfakebench_ext.training.loop.optimizing import rate_factor
+from deepfakebench_ext.training.loop.stepping import Step, Stepper
+from deepfakebench_ext.training.loop.training_log import TrainingLog
+from deepfakebench_ext.training.loop.validation import Validated, Validator
+from deepfakebench_ext.training.tuning.ema import Ema
+
+
+@dataclass(slots=True)
+class Position:
+    """How far a training has come; all of it goes into the checkpoint.
+
+    Attributes:
+        epoch: Epochs that are done, validation and all.
+        batches: Global batches of the current epoch that are done.
+        step: Optimizer steps taken.
+        phase_epoch: The epoch for which the parameters now trained were thawed.
+        loss_sum, weight, samples, unreadable: Of the current epoch.
+        best: Best value of the watched figure, None before the first validation.
+        best_epoch: The epoch that had it, from 0.
+        stale: Validations since the last improvement.
+        best_figures: Figures of the best epoch: name to value.
+        stopped: Whether it stopped early.
+        log_bytes: Length of the journal.
+    """
+
+    epoch: int = 0
+    batches: int = 0
+    step: int = 0
+    phase_epoch: int = 0
+    loss_sum: float = 0.0
+    weight: float = 0.0
+    samples: int = 0
+    unreadable: int = 0
+    best: float | None = None
+    best_epoch: int = -1
+    stale: int = 0
+    best_figures: dict[str, float | None] = field(default_factory=dict)
+    stopped: bool = False
+    log_bytes: int = 0
+
+
+class Watcher(Protocol):
+    """Who is told how the training goes; only the main process tells."""
+
+    def stepped(self, position: Position, step: Step, rate: float) -> None:
+        """Take note of a step."""
+
+    def validated(self, position: Position, values: Mapping[str, Any]) -> None:
+        """Take note of an epoch's end."""
+
+    def close(self) -> None:
+        """Take note that there is nothing more to come."""
+
+
+class Trainer:
+    """One training: give it its parts and `run` it, as often as it is cut off."""
+
+    def __init__(
+        self,
+        stepper: Stepper,
+        data: TrainingSet,
+        validator: Validator,
+        run: TrainingRun,
+        processes: Processes,
+        *,
+        recipe: TrainingConfig,
+        workers: int,
+        average: Ema | None = None,
+        save_best: Callable[[Validated], None],
+        watcher: Watcher | None = None,
+        checkpoint_minutes: float = 10.0,
+    ) -> None:
+        """Take the parts.
+
+        Args:
+            stepper: Takes the steps.
+            data: Batches of every epoch.
+            validator: Scores the validation samples.
+            run: Where checkpoints go.
+            processes: Who trains together.
+            recipe: As in the YAML.
+            workers: Reading threads.
+            average: Of the parameters; None for none.
+            save_best: Called in the main process when an epoch is the best so far, the parameters as validated.
+            watcher: Is told of every step and epoch.
+            checkpoint_minutes: Time between two checkpoints within an epoch; there is one at the end of each anyway.
+        """
+        self.stepper, self.data, self.validator, self.store, self.processes = stepper, data, validator, run, processes
+        self.recipe, self.average, self._save_best, self._watcher = recipe, average, save_best, watcher
+        self.log = TrainingLog(run.folder, writes=processes.is_main)
+        self.position = Position()
+        self._pause_s, self._saved_at = 60 * checkpoint_minutes, time.monotonic()
+        self._workers = workers
+        self.steps_per_epoch = math.ceil(data.batch_count(recipe.batch_size) / recipe.accumulate)
+
+    @property
+    def total_steps(self) -> int:
+        """Optimizer steps of the whole training, if it is not stopped early."""
+        return self.recipe.epochs * self.steps_per_epoch
+
+    @property
+    def is_done(self) -> bool:
+        """Whether there is nothing left to train."""
+        return self.position.stopped or self.position.epoch >= self.recipe.epochs
+
+    def run(self) -> Position:
+        """Train to the end, from the checkpoint where there is one, and return how it came out.
+
+        Raises:
+            ModelError: Something that is not finite, a batch that does not fit into memory, an undefined figure.
+            OutputError: The disk is full or the checkpoint damaged.
+        """
+        self.resume()
+        self.log.open(self.position.log_bytes)
+        try:
+            while not self.is_done:
+                self._epoch()
+        finally:
+            self.log.close()
+        return self.position
+
+    def resume(self) -> None:
+        """Go back to the last checkpoint; without one, to the start."""
+        state = self.store.load(self.processes.device)
+        self.position = Position(**state["position"]) if state else Position()
+        self.stepper.tuned.start_epoch(self.position.phase_epoch)
+        self.stepper.rebuild()
+        if state:
+            load_trained(self.stepper, state["model"])
+            self.stepper.optimizer.load_state_dict(state["optimizer"])
+            if self.average is not None:
+                self.average.load_state_dict(state["average"])
+            if self.processes.scaler is not None:
+                self.processes.scaler.load_state_dict(state["scaler"])
+        self.processes.wait()
+
+    def _epoch(self) -> None:
+        position = self.position
+        if position.phase_epoch != position.epoch and self.stepper.tuned.start_epoch(position.epoch):
+            self.stepper.rebuild()
+        position.phase_epoch = position.epoch
+        self.stepper.detector.train()
+        for batches in self._groups():
+            self._step(batches)
+            if self.processes.is_main and time.monotonic() - self._saved_at >= self._pause_s:
+                self._checkpoint()
+        self._validate()
+        position.epoch, position.batches = position.epoch + 1, 0
+        position.loss_sum, position.weight, position.samples, position.unreadable = 0.0, 0.0, 0, 0
+        self._checkpoint()
+
+    def _groups(self) -> Iterator[list[Batch]]:
+        """Yield the batches of each step that is left of the epoch."""
+        position, processes = self.position, self.processes
+        batches = self.data.batches(
+            position.epoch,
+            batch_size=self.recipe.batch_size,
+            rank=processes.rank,
+            world_size=processes.count,
+            workers=self._workers,
+            skip=position.batches,
+        )
+        while group := list(islice(batches, self.recipe.accumulate)):
+            yield group
+
+    def _step(self, batches: list[Batch]) -> None:
+        position = self.position
+        factor = rate_factor(position.step, self.total_steps, self.recipe)
+        step = self.stepper.step(batches, position.step, factor)
+        if self.average is not None:
+            self.average.update(self.stepper.detector)
+        position.step += 1
+        position.batches += len(batches)
+        position.loss_sum, position.weight = position.loss_sum + step.loss_sum, position.weight + step.weight
+        position.samples, position.unreadable = position.samples + step.samples, position.unreadable + step.unreadable
+        loss = step.loss_sum / step.weight if step.weight else None
+        rate = factor * self.recipe.lr
+        self.log.add({"step": position.step, "epoch": position.epoch, "loss": loss, "lr": rate})
+        if self._watcher is not None and self.processes.is_main:
+            self._watcher.stepped(position, step, rate)
+
+    def _validate(self) -> None:
+        position = self.position
+        if self.average is None:
+            self._judge(self.validator(self.stepper.detector))
+        else:
+            with self.average.swapped_in(self.stepper.detector):
+                self._judge(self.validator(self.stepper.detector))
+        if self.recipe.patience is not None and position.stale >= self.recipe.patience:
+            position.stopped = True
+
+    def _judge(self, validated: Validated) -> None:
+        position = self.position
+        gain = 0.0 if position.best is None else validated.value - position.best
+        gain = gain if self.validator.higher_is_better else -gain
+        is_best = position.best is None or gain > self.recipe.min_delta
+        position.stale = 0 if is_best else position.stale + 1
+        figures = {name: figure.value for name, figure in validated.figures.items()}
+        if is_best:
+            position.best, position.best_epoch, position.best_figures = validated.value, position.epoch, figures
+            if self.processes.is_main:
+                self._save_best(validated)
+        values = {
+            "epoch": position.epoch,
+            "step": position.step,
+            "train_loss": position.loss_sum / position.weight if position.weight else None,
+            "samples": position.samples,
+            "unreadable": position.unreadable,
+            "is_best": is_best,
+            **{f"val_{name}": value for name, value in figures.items()},
+        }
+        self.log.add(values)
+        if self._watcher is not None and self.processes.is_main:
+            self._watcher.validated(position, values)
+
+    def _checkpoint(self) -> None:
+        position, scaler = self.position, self.processes.scaler
+        self._saved_at = time.monotonic()
+        if not self.processes.is_main:
+            return
+        position.log_bytes = self.log.size_bytes
+        self.store.save(
+            {
+                "position": asdict(position),
+                "model": trained_state(self.stepper),
+                "optimizer": self.stepper.optimizer.state_dict(),
+                "average": None if self.average is None else self.average.state_dict(),
+                "scaler": None if scaler is None else scaler.state_dict(),
+            }
+        )
+
+
+def trained_state(stepper: Stepper) -> dict[str, Tensor]:
+    """Return the tensors that a training changes: parameters that are trained now, and buffers."""
+    named = stepper.detector.named_parameters()
+    trained = {name: parameter.detach() for name, parameter in named if parameter.requires_grad}
+    return trained | dict(stepper.detector.named_buffers())
+
+
+def load_trained(stepper: Stepper, state: Mapping[str, Tensor]) -> None:
+    """Put the tensors of `trained_state` back into their places; all others are as the pretrained weights have them."""
+    own = dict(stepper.detector.named_parameters()) | dict(stepper.detector.named_buffers())
+    for name, tensor in state.items():
+        own[name].data.copy_(tensor)

@@ -1,0 +1,141 @@
+"""Validating while training: the evaluator's own predictor and figures, on samples shared out over the processes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from deepfakebench_ext.common.errors import ConfigError, ModelError
+from deepfakebench_ext.common.types import Prediction, Sample
+from deepfakebench_ext.data.readers.unit import SampleReader
+from deepfakebench_ext.data.samples.kinds import is_video
+from deepfakebench_ext.engine.predictor import default_batch_size, predict
+from deepfakebench_ext.engine.processes import Processes
+from deepfakebench_ext.metrics.figure import Figure, Level
+from deepfakebench_ext.metrics.ranking import DEFINITIONS, HIGHER_IS_BETTER, binary_figures
+from deepfakebench_ext.metrics.score_table import ScoreTable
+from deepfakebench_ext.models.base import Detector
+
+
+@dataclass(frozen=True, slots=True)
+class Validated:
+    """What a validation came to, the same in every process.
+
+    Attributes:
+        figures: Name with its level to figure, of every level.
+        value: Of the figure that is watched.
+        table: The scores.
+        predictions: What the table was made of, one or more a sample.
+    """
+
+    figures: dict[str, Figure]
+    value: float
+    table: ScoreTable = field(repr=False)
+    predictions: Sequence[Prediction] = field(repr=False)
+
+
+class Validator:
+    """Scores the validation samples with a detector as it stands.
+
+    Attributes:
+        monitor: Name of the figure that is watched, with its level, such as `video_auc`.
+        higher_is_better: Whether it grows as the detector gets better.
+        samples: What is scored.
+        reader: What reads them.
+    """
+
+    def __init__(
+        self,
+        samples: Sequence[Sample],
+        reader: SampleReader,
+        processes: Processes,
+        *,
+        takes: str,
+        monitor: str,
+        workers: int,
+        aggregation: str = "mean",
+    ) -> None:
+        """Say what is scored and which figure is watched.
+
+        Args:
+            samples: All of them, in every process.
+            reader: From `make_reader`, as an evaluation has it.
+            processes: Who shares the work.
+            takes: What the detector takes, `image` or `video`.
+            monitor: Name of a figure, such as `auc`, of the highest level there is; or with its level.
+            workers: Reading threads.
+            aggregation: As an evaluation has it.
+
+        Raises:
+            ConfigError: No such figure, or one that these samples cannot define.
+        """
+        self.samples, self.reader, self._processes = samples, reader, processes
+        self._workers, self._aggregation = workers, aggregation
+        self._unit: Level = "frame" if takes == "image" else "clip"
+        self._has_videos = any(sample.video is not None or is_video(sample) for sample in samples)
+        self.monitor = self._named(monitor)
+        better = HIGHER_IS_BETTER[self.monitor.partition("_")[2]]
+        self.higher_is_better = bool(better)
+        self._check_classes()
+
+    def _named(self, monitor: str) -> str:
+        levels = [self._unit, *(["video"] if self._has_videos else [])]
+        good = [name for name, better in HIGHER_IS_BETTER.items() if better is not None and name in DEFINITIONS]
+        allowed = {f"{level}_{name}" for level in levels for name in good}
+        name = f"{levels[-1]}_{monitor}" if monitor in good else monitor
+        if name in allowed:
+            return name
+        why = "; the validation samples are not videos" if monitor.startswith("video_") and not self._has_videos else ""
+        raise ConfigError(
+            f"training.monitor: {monitor!r} is not a figure that can be watched{why}. Allowed are {', '.join(good)}, "
+            f"also with the level before them ({' or '.join(levels)}), such as {levels[-1]}_auc"
+        )
+
+    def _check_classes(self) -> None:
+        labels = {sample.label for sample in self.samples}
+        if None in labels:
+            unknown = next(sample.key for sample in self.samples if sample.label is None)
+            raise ConfigError(f"validation samples need labels, and {unknown} has none; sort them into real/ and fake/")
+        if not {0, 1} <= labels:
+            only = {0: "real", 1: "fake"}
+            there = "".join(f"all {only[label]}" for label in labels if label is not None) or "none at all"
+            raise ConfigError(
+                f"the {len(self.samples)} validation samples are {there}, so {self.monitor} is undefined; give samples "
+                f"of both classes as --val"
+            )
+
+    def __call__(self, detector: Detector) -> Validated:
+        """Return the figures of `detector`, which is left in the mode it was in.
+
+        Raises:
+            ModelError: Logits that are not finite, or too little could be scored to define the watched figure.
+        """
+        was_training = detector.training
+        detector.eval()
+        batches = predict(
+            detector,
+            self.reader,
+            self._processes.share(self.samples),
+            batch_size=default_batch_size(detector),
+            workers=self._workers,
+        )
+        predictions = self._processes.gather([prediction for batch in batches for prediction in batch])
+        detector.train(was_training)
+        return self.judge(predictions)
+
+    def judge(self, predictions: Sequence[Prediction]) -> Validated:
+        """Return the figures of these predictions, in the order of the samples.
+
+        Raises:
+            ModelError: Too few of them have scores to define the watched figure.
+        """
+        table = ScoreTable.from_predictions(self.samples, predictions, level=self._unit, has_videos=self._has_videos)
+        tables = [table, *([table.to_videos(self._aggregation)] if self._has_videos else [])]
+        figures: dict[str, Figure] = {}
+        for each in tables:
+            rows = each.usable()
+            figures |= binary_figures(each.labels[rows].astype("int64"), each.scores[rows], level=each.level)
+        watched = figures[self.monitor]
+        if watched.value is None:
+            raise ModelError(f"{self.monitor} of the validation samples is undefined: {watched.reason}")
+        return Validated(figures, watched.value, table, predictions)

@@ -1,0 +1,98 @@
+"""Who watches a training: a progress line, and accelerate's trackers."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from deepfakebench_ext.engine.processes import Processes
+from deepfakebench_ext.training.loop.stepping import Step
+from deepfakebench_ext.training.loop.trainer import Position, Watcher
+
+_SMOOTHING = 0.98
+
+
+class ProgressLine:
+    """A line on the terminal: loss, rate, time left. Silent where stderr is not a terminal."""
+
+    def __init__(self, total_steps: int, monitor: str) -> None:
+        """Show a training of so many steps, and the watched figure after each epoch."""
+        from tqdm import tqdm
+
+        self._bar = tqdm(total=total_steps, unit="step", disable=None, dynamic_ncols=True)
+        self._monitor, self._loss, self._started = monitor, math.nan, False
+
+    def stepped(self, position: Position, step: Step, rate: float) -> None:
+        """Show a step."""
+        if not self._started:  # a run that goes on: what was done before took no time now
+            self._bar.initial = self._bar.n = position.step - 1
+            self._started = True
+        if step.weight:
+            loss = step.loss_sum / step.weight
+            self._loss = loss if math.isnan(self._loss) else _SMOOTHING * self._loss + (1 - _SMOOTHING) * loss
+        self._bar.set_description(f"epoch {position.epoch + 1}", refresh=False)
+        self._bar.set_postfix(loss=f"{self._loss:.4f}", lr=f"{rate:.2g}", refresh=False)
+        self._bar.update(position.step - self._bar.n)
+
+    def validated(self, position: Position, values: Mapping[str, Any]) -> None:
+        """Say how an epoch came out, on a line of its own that stays."""
+        from tqdm import tqdm
+
+        best = ", the best so far" if values["is_best"] else ""
+        lost = f", {values['unreadable']} draws left out" if values["unreadable"] else ""
+        loss = "no sample was readable" if values["train_loss"] is None else f"loss {values['train_loss']:.4f}"
+        figure = values[f"val_{self._monitor}"]
+        tqdm.write(f"epoch {position.epoch + 1}: {loss}{lost}, {self._monitor} {figure:.4f}{best}", file=sys.stderr)
+
+    def close(self) -> None:
+        """Leave the line as it is."""
+        self._bar.close()
+
+
+class Trackers:
+    """accelerate's trackers, such as TensorBoard."""
+
+    def __init__(self, processes: Processes, folder: Path) -> None:
+        """Open them; every process calls this."""
+        self._accelerator = processes.accelerator
+        self._accelerator.init_trackers(folder.name)
+
+    def stepped(self, position: Position, step: Step, rate: float) -> None:
+        """Log a step."""
+        if step.weight:
+            self._accelerator.log({"train/loss": step.loss_sum / step.weight, "train/lr": rate}, step=position.step)
+
+    def validated(self, position: Position, values: Mapping[str, Any]) -> None:
+        """Log an epoch's figures."""
+        figures = {f"val/{name[4:]}": v for name, v in values.items() if name.startswith("val_") and v is not None}
+        self._accelerator.log(figures, step=position.step)
+
+    def close(self) -> None:
+        """Write what is not written yet."""
+        self._accelerator.end_training()
+
+
+class All:
+    """Several watchers as one."""
+
+    def __init__(self, watchers: Sequence[Watcher]) -> None:
+        """Tell these, in order."""
+        self._watchers = watchers
+
+    def stepped(self, position: Position, step: Step, rate: float) -> None:
+        """Tell all of a step."""
+        for watcher in self._watchers:
+            watcher.stepped(position, step, rate)
+
+    def validated(self, position: Position, values: Mapping[str, Any]) -> None:
+        """Tell all of an epoch."""
+        for watcher in self._watchers:
+            watcher.validated(position, values)
+
+    def close(self) -> None:
+        """Close all."""
+        for watcher in self._watchers:
+            watcher.close()

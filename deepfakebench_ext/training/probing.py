@@ -1,0 +1,254 @@
+"""A linear probe: the head fitted in closed form on a frozen backbone's features, in minutes. The row to beat."""
+
+from __future__ import annotations
+
+import json
+import logging
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch.nn import functional
+
+from deepfakebench_ext.common.atomic_files import atomic_binary_writer
+from deepfakebench_ext.common.errors import ConfigError, ModelError
+from deepfakebench_ext.common.types import Prediction, Sample
+from deepfakebench_ext.data.preprocess.transform import normalise
+from deepfakebench_ext.data.readers.unit import Unit
+from deepfakebench_ext.engine.predictor import default_batch_size
+from deepfakebench_ext.engine.read_ahead import read_units
+from deepfakebench_ext.engine.run_directory import fingerprint
+from deepfakebench_ext.models.base import Detector
+from deepfakebench_ext.training.fine_tuning import BEST, FineTuned, FineTuning
+from deepfakebench_ext.training.loop.trainer import Position
+from deepfakebench_ext.training.loop.validation import Validated
+
+logger = logging.getLogger(__name__)
+
+FEATURES = "features.npz"
+# From features all but ignored to all but unregularised.
+STRENGTHS = tuple(10.0**power for power in range(-4, 4))
+_MAX_ITERATIONS = 5000
+_HARDLY_VARIES = 1e-12
+
+Matrix = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Features:
+    """What the backbone says of the frames or clips of samples.
+
+    Attributes:
+        matrix: float32 (N, D), one row a prediction whose status is `ok`.
+        predictions: Of all of them, in the order of the samples, without scores.
+    """
+
+    matrix: npt.NDArray[np.float32]
+    predictions: tuple[Prediction, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Line:
+    """A linear classifier: P(fake) is the sigmoid of `features @ weight + bias`.
+
+    Attributes:
+        weight: float64 (D,).
+        bias: Its offset.
+        strength: scikit-learn's C, chosen on the validation samples.
+    """
+
+    weight: Matrix
+    bias: float
+    strength: float
+
+    def logits(self, features: npt.NDArray[np.float32]) -> Matrix:
+        """Return (N,) for features (N, D)."""
+        return np.asarray(features.astype(np.float64) @ self.weight + self.bias)
+
+
+def probe(tuning: FineTuning, folder: Path, *, record: Mapping[str, Any] | None = None, workers: int = 2) -> FineTuned:
+    """Fit the head of a detector and write what a training writes.
+
+    Args:
+        tuning: Of mode `head`. Frames and clips are the evenly spread ones of validation, without augmentation.
+        folder: The run's; features that lie there from the same settings are not computed again.
+        record: Further facts for `run.json`.
+        workers: Reading threads.
+
+    Raises:
+        ConfigError: A head that is not of two logits, or a recipe that a closed form cannot follow.
+        ModelError: Features that are not finite; names the samples.
+        OutputError: Something cannot be written.
+    """
+    _check(tuning)
+    with tuning.opened(folder, record, how="probe"):
+        train, val = _cached(tuning, folder / FEATURES, workers)
+        line, validated = _best_line(tuning, train, val)
+        _set_head(tuning.detector, line)
+        if tuning.processes.is_main:
+            tuning.save(folder / BEST)
+        detector, checked = tuning.check_files(folder / BEST, validated.value)
+    logger.info(
+        "linear probe on %d rows: C = %g did best, of %d that were tried",
+        len(train.matrix),
+        line.strength,
+        len(STRENGTHS),
+    )
+    figures = {name: figure.value for name, figure in checked.figures.items()}
+    position = Position(best=checked.value, best_epoch=0, best_figures=figures)
+    unreadable = dict.fromkeys(p.key for p in train.predictions if p.status not in ("ok", "no_face"))
+    faceless = dict.fromkeys(p.key for p in train.predictions if p.faceless)
+    return FineTuned(
+        folder, folder / BEST, position, detector, checked, tuple(unreadable), tuple(faceless), _said(tuning, line)
+    )
+
+
+def _said(tuning: FineTuning, line: Line) -> dict[str, Any]:
+    """What a reader needs to fit the same line."""
+    return {
+        "fit": "logistic regression on standardised features of the frozen backbone, by scikit-learn",
+        "C": line.strength,
+        "C tried": list(STRENGTHS),
+        "class_weight": "balanced" if tuning.recipe.training.balance != "none" else None,
+        "l2_normalise": tuning.detector.settings.l2_normalise,
+    }
+
+
+def _check(tuning: FineTuning) -> None:
+    head, order = tuning.detector.head, tuning.detector.report.label_order
+    if not isinstance(head, torch.nn.Linear) or order.num_logits != 2 or len(order.fake) != 1:
+        raise ConfigError("--probe fits a linear head of two logits; set new_head: true in the detector YAML")
+    if tuning.recipe.training.self_blend:
+        raise ConfigError("--probe takes the samples as they are; leave training.self_blend out")
+    if tuning.recipe.tuning.mode != "head":
+        raise ConfigError(f"--probe trains the head alone; tuning.mode is {tuning.recipe.tuning.mode}, set it to head")
+
+
+def extract_features(detector: Detector, units: Iterable[Unit], batch_size: int) -> Features:
+    """Return the features that the classifier is given, length 1 where the config says so.
+
+    Raises:
+        ModelError: They are not finite; names the samples.
+    """
+    rows: list[npt.NDArray[np.float32]] = []
+    predictions: list[Prediction] = []
+    rest = iter(units)
+    detector.eval()
+    while batch := list(islice(rest, batch_size)):
+        predictions += [unit.prediction for unit in batch]
+        ready = [unit for unit in batch if unit.pixels is not None]
+        if ready:
+            rows.append(_features_of(detector, ready))
+    return Features(np.concatenate(rows) if rows else np.empty((0, 0), np.float32), tuple(predictions))
+
+
+@torch.inference_mode()
+def _features_of(detector: Detector, units: Sequence[Unit]) -> npt.NDArray[np.float32]:
+    device = next(detector.parameters()).device
+    pixels = torch.stack([unit.pixels for unit in units if unit.pixels is not None]).to(device)
+    features = detector.features({"image": normalise(pixels, detector.preprocess)})
+    if detector.settings.l2_normalise:
+        features = functional.normalize(features, dim=1)
+    if not torch.isfinite(features).all():
+        raise ModelError(f"features are not finite for one of {', '.join(unit.prediction.key for unit in units)}")
+    return features.float().cpu().numpy()
+
+
+def fit_line(
+    features: npt.NDArray[np.float32], labels: npt.NDArray[np.int64], strength: float, *, balanced: bool
+) -> Line:
+    """Return the logistic regression on standardised features, said in terms of the features as they are."""
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+
+    values = features.astype(np.float64)
+    mean, spread = values.mean(axis=0), values.std(axis=0)
+    spread[spread < _HARDLY_VARIES] = 1.0
+    model = LogisticRegression(C=strength, max_iter=_MAX_ITERATIONS, class_weight="balanced" if balanced else None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # the strength is chosen by what it does, converged or not
+        model.fit((values - mean) / spread, labels)
+    weight = model.coef_[0] / spread
+    return Line(weight, float(model.intercept_[0] - weight @ mean), strength)
+
+
+def _best_line(tuning: FineTuning, train: Features, val: Features) -> tuple[Line, Validated]:
+    labels = _labels(tuning.inputs.train, train)
+    balanced = tuning.recipe.training.balance != "none"
+    found: list[tuple[float, Line, Validated]] = []
+    for strength in STRENGTHS:
+        line = fit_line(train.matrix, labels, strength, balanced=balanced)
+        validated = tuning.validator.judge(_scored(val, line))
+        good = validated.value if tuning.validator.higher_is_better else -validated.value
+        found.append((good, line, validated))
+    _, line, validated = max(found, key=lambda each: each[0])  # of equals the most regularised
+    return line, validated
+
+
+def _scored(features: Features, line: Line) -> list[Prediction]:
+    scores = iter(torch.sigmoid(torch.from_numpy(line.logits(features.matrix))).tolist())
+    return [replace(p, score=next(scores)) if p.status == "ok" else p for p in features.predictions]
+
+
+def _labels(samples: Sequence[Sample], features: Features) -> npt.NDArray[np.int64]:
+    known = {sample.key: sample.label for sample in samples}
+    return np.array([known[p.key] for p in features.predictions if p.status == "ok"], np.int64)
+
+
+@torch.no_grad()
+def _set_head(detector: Detector, line: Line) -> None:
+    """Let the two logits be plus and minus half of the line's, the fake one plus."""
+    head: Any = detector.head
+    fake = detector.report.label_order.fake[0]
+    for index in range(2):
+        half = 0.5 if index == fake else -0.5
+        head.weight[index] = torch.from_numpy(half * line.weight)
+        head.bias[index] = half * line.bias
+
+
+def _cached(tuning: FineTuning, path: Path, workers: int) -> tuple[Features, Features]:
+    identity = fingerprint(tuning.identity())
+    if path.is_file():
+        with np.load(path, allow_pickle=False) as held:
+            if str(held["identity"]) == identity:
+                return _unpacked(held, "train"), _unpacked(held, "val")
+    sides = {name: _extracted(tuning, samples, workers) for name, samples in _sides(tuning)}
+    if tuning.processes.is_main:
+        packed = {key: value for name, side in sides.items() for key, value in _packed(side, name).items()}
+        with atomic_binary_writer(path) as stream:
+            np.savez(stream, identity=np.array(identity), **packed)
+    return sides["train"], sides["val"]
+
+
+def _sides(tuning: FineTuning) -> Iterator[tuple[str, Sequence[Sample]]]:
+    yield "train", tuning.inputs.train
+    yield "val", tuning.inputs.val
+
+
+def _extracted(tuning: FineTuning, samples: Sequence[Sample], workers: int) -> Features:
+    detector, reader = tuning.detector, tuning.validator.reader
+    batch_size = default_batch_size(detector)
+    own = tuning.processes.share(samples)
+    ahead, depth = reader.look_ahead(own, batch_size, workers)
+    units = read_units(own, reader.units, workers=workers, ahead=ahead, depth=depth)
+    parts = tuning.processes.gather([extract_features(detector, units, batch_size)])
+    matrices = [part.matrix for part in parts if len(part.matrix)]
+    if not matrices:
+        raise ConfigError(f"not one of {len(samples)} samples could be read")
+    return Features(np.concatenate(matrices), tuple(p for part in parts for p in part.predictions))
+
+
+def _packed(features: Features, name: str) -> dict[str, Any]:
+    lines = json.dumps([asdict(prediction) for prediction in features.predictions])
+    return {f"{name}_matrix": features.matrix, f"{name}_predictions": np.array(lines)}
+
+
+def _unpacked(held: Mapping[str, Any], name: str) -> Features:
+    predictions = json.loads(str(held[f"{name}_predictions"]))
+    return Features(held[f"{name}_matrix"], tuple(Prediction(**values) for values in predictions))

@@ -1,0 +1,129 @@
+"""What a training leaves behind for others: `best.pth`, the model card, its figures as JSON, the curves."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+from deepfakebench_ext.common.atomic_files import atomic_writer
+from deepfakebench_ext.common.errors import MissingExtraError
+from deepfakebench_ext.metrics.bootstrap import Bootstrap
+from deepfakebench_ext.metrics.figure import Figure
+from deepfakebench_ext.metrics.summary import How, Summary, summarise
+from deepfakebench_ext.models.export.hub_folder import PTH, architecture_of, write_pth
+from deepfakebench_ext.report.scores.videos import face_notices
+from deepfakebench_ext.training.fine_tuning import FineTuned, FineTuning
+from deepfakebench_ext.training.loop.training_log import METRICS, read_log
+from deepfakebench_ext.training.model_card import Card, model_card
+from deepfakebench_ext.training.training_curves import write_training_curves
+
+logger = logging.getLogger(__name__)
+
+README, FIGURES, CURVES = "README.md", "figures.json", "curves.png"
+
+
+def write_results(tuning: FineTuning, result: FineTuned, facts: Mapping[str, Any]) -> Summary:
+    """Write `best.pth`, `README.md` and `figures.json` into `best`, `curves.png` beside it; return what they say.
+
+    Args:
+        tuning: What was trained.
+        result: What it came to.
+        facts: For the card: versions, seed, command.
+
+    Raises:
+        OutputError: Something cannot be written.
+    """
+    write_pth(result.best / PTH, result.detector.state_dict())
+    table, how = result.validated.table, How(bootstrap=Bootstrap())
+    notices = [*tuning.notices, *_face_notices(result)]
+    summary = summarise(table, how, title=str(result.folder), trained=True, notices=notices)
+    figures = summary.figures
+    with atomic_writer(result.best / FIGURES) as stream:
+        stream.write(json.dumps({name: _as_json(figure) for name, figure in figures.items()}, indent=2) + "\n")
+    with atomic_writer(result.best / README) as stream:
+        stream.write(model_card(_card(tuning, result, summary, facts)))
+    if (result.folder / METRICS).is_file():
+        _draw(result, tuning)
+    return summary
+
+
+def _face_notices(result: FineTuned) -> list[str]:
+    validation = [f"in validation {notice}" for notice in face_notices(result.validated.predictions)]
+    if not result.faceless:
+        return validation
+    number = len(result.faceless)
+    first = f"{number} training {'sample has' if number == 1 else 'samples have'} frames without a face"
+    return [f"{first}, which were left out, or taken whole where --no_face is full_frame", *validation]
+
+
+def _card(tuning: FineTuning, result: FineTuned, summary: Summary, facts: Mapping[str, Any]) -> Card:
+    recipe, report = tuning.recipe, tuning.detector.report
+    labels = [sample.label for sample in tuning.inputs.val]
+    datasets = {sample.dataset for sample in tuning.inputs.train if sample.dataset}
+    return Card(
+        title=result.folder.name,
+        takes=tuning.detector.takes,
+        base=report.source,
+        base_is_hub=report.kind == "hub",
+        architecture=architecture_of(result.detector)["architectures"][0],
+        monitor=tuning.validator.monitor,
+        epoch=result.position.best_epoch + 1 if result.position.step else None,
+        data=tuning.data.to_dict(),
+        val=(labels.count(0), labels.count(1)),
+        datasets=sorted(datasets),
+        recipe=result.fit or _said(recipe.tuning, "tuning") | _said(recipe.training, "training"),
+        figures=summary.figures,
+        counts={level: (counts.real, counts.fake) for level, counts in summary.counts.items()},
+        reading=reading_options(tuning),
+        scoring=scoring_options(tuning),
+        notices=[*summary.notices, *summary.warnings],
+        facts=facts,
+    )
+
+
+def scoring_options(tuning: FineTuning) -> str:
+    """Return the options with which the evaluator scores as the validation did."""
+    training, image = tuning.recipe.training, tuning.detector.takes == "image"
+    number = f"--num_frames {training.val_frames}" if image else f"--num_clips {training.val_clips}"
+    reading = reading_options(tuning)
+    return " ".join([number, *([reading] if reading else []), "--dtype float32"])
+
+
+def reading_options(tuning: FineTuning) -> str:
+    """Return the options with which the evaluator reads frames, cuts them and makes clips as the training did."""
+    inputs = tuning.inputs
+    interval = None if inputs.frame_interval is None else inputs.frame_interval or "spread"
+    given: dict[str, Any] = {"frame_interval": interval, "short_video": inputs.short_video}
+    if any(sample.frames for sample in inputs.val):  # crops already, which face options would not touch
+        given["protocol"] = "uniform"
+    elif inputs.faces.get("face_detector") or inputs.faces.get("landmark_model"):
+        given |= {name: value for name, value in inputs.faces.items() if name != "crop_cache"}
+    return " ".join(f"--{name} {shlex.quote(str(value))}" for name, value in given.items() if value is not None)
+
+
+def _said(block: Any, name: str) -> dict[str, Any]:
+    """What a block says, inner blocks name by name."""
+    said: dict[str, Any] = {}
+    for key, value in block.model_dump(mode="json").items():
+        inner = {f"{key}.{each}": one for each, one in value.items()} if isinstance(value, dict) else {key: value}
+        said |= {f"{name}.{each}": one for each, one in inner.items()}
+    return said
+
+
+def _as_json(figure: Figure) -> dict[str, Any]:
+    return {"value": figure.value, "low": figure.low, "high": figure.high, "reason": figure.reason}
+
+
+def _draw(result: FineTuned, tuning: FineTuning) -> None:
+    try:
+        write_training_curves(
+            result.folder / CURVES,
+            read_log(result.folder),
+            monitor=tuning.validator.monitor,
+            title=result.folder.name,
+        )
+    except MissingExtraError as error:
+        logger.warning("%s", error)

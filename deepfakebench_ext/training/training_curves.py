@@ -1,0 +1,73 @@
+"""How a training went, as a picture. Needs the extra `plots`."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from deepfakebench_ext.common.atomic_files import write_bytes_atomic
+from deepfakebench_ext.common.errors import MissingExtraError
+
+WIDTH, HEIGHT, DPI = 10.0, 4.2, 120
+LOSS, SMOOTH, FIGURE, BEST = "#9bb8d9", "#1f5fa8", "#2a7f62", "#d1495b"
+_WINDOW = 20
+
+
+def write_training_curves(path: Path, lines: Iterable[Mapping[str, Any]], *, monitor: str, title: str) -> None:
+    """Write a PNG of the loss by step and of the watched validation figure by epoch.
+
+    Args:
+        path: PNG file to create or replace.
+        lines: Of `metrics.jsonl`.
+        monitor: Name of the watched figure, such as `video_auc`.
+        title: Heading.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+        OutputError: The file cannot be written.
+    """
+    try:
+        import matplotlib
+        from matplotlib.figure import Figure as Picture
+    except ImportError as error:
+        raise MissingExtraError(
+            "the picture of the training needs matplotlib; type: pip install 'deepfakebench-ext[plots]'"
+        ) from error
+    lines = list(lines)
+    steps = [line for line in lines if line.get("loss") is not None]
+    epochs = [line for line in lines if "is_best" in line]
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        picture = Picture(figsize=(WIDTH, HEIGHT), dpi=DPI, layout="constrained")
+        left, right = picture.subplots(1, 2)
+        picture.suptitle(title, fontsize=10, parse_math=False)
+        _draw_loss(left, steps)
+        _draw_figure(right, epochs, monitor)
+        png = io.BytesIO()
+        picture.savefig(png, format="png", metadata={"Software": None})
+    write_bytes_atomic(path, png.getvalue())
+
+
+def _draw_loss(panel: Any, steps: list[Mapping[str, Any]]) -> None:
+    numbers, losses = [line["step"] for line in steps], [line["loss"] for line in steps]
+    panel.plot(numbers, losses, color=LOSS, linewidth=0.8, label="of each step")
+    means = [
+        sum(losses[max(0, at - _WINDOW + 1) : at + 1]) / len(losses[max(0, at - _WINDOW + 1) : at + 1])
+        for at in range(len(losses))
+    ]
+    panel.plot(numbers, means, color=SMOOTH, label=f"mean of the last {_WINDOW}")
+    panel.set(xlabel="step", ylabel="training loss")
+    panel.legend(frameon=False)
+
+
+def _draw_figure(panel: Any, epochs: list[Mapping[str, Any]], monitor: str) -> None:
+    numbers = [line["epoch"] + 1 for line in epochs]
+    values = [line[f"val_{monitor}"] for line in epochs]
+    panel.plot(numbers, values, color=FIGURE, marker="o", markersize=3)
+    best = [at for at, line in enumerate(epochs) if line["is_best"]]
+    if best:
+        panel.plot(numbers[best[-1]], values[best[-1]], "o", color=BEST, label=f"best, epoch {numbers[best[-1]]}")
+        panel.legend(frameon=False)
+    panel.set(xlabel="epoch", ylabel=f"validation {monitor}")

@@ -1,0 +1,65 @@
+from pathlib import Path
+
+import pytest
+
+from deepfakebench_ext.common.errors import ConfigError
+from deepfakebench_ext.common.types import FAKE, REAL
+from deepfakebench_ext.data.samples.folder_labels import label_above, label_of
+
+
+@pytest.mark.parametrize(
+    ("directories", "label"),
+    [
+        ("real", REAL),
+        ("Celeb-real/frames/id0_0000", REAL),
+        ("YouTube-real", REAL),
+        ("original_sequences/youtube/c23/frames/000", REAL),
+        ("manipulated_sequences/Deepfakes/c23/frames/000_003", FAKE),
+        ("manipulated_sequences/DeepFakeDetection/c23", FAKE),
+        ("Celeb-synthesis/id0_id1_0000", FAKE),
+        ("DeepFakes", FAKE),
+        ("real_vs_fake/real-vs-fake/train/fake", FAKE),
+        ("surreal", None),
+        ("train/00000", None),
+        ("", None),
+    ],
+)
+def test_directories_decide_by_whole_words(directories, label):
+    assert label_of(directories.split("/")) == label
+
+
+@pytest.mark.parametrize("directories", ["fake/real", "real/deepfakes/id0", "real_vs_fake/real/fake"])
+def test_directories_that_contradict_each_other_are_an_error_that_shows_the_path(directories):
+    with pytest.raises(ConfigError, match=r"--manifest") as caught:
+        label_of(directories.split("/"), root=Path("/data/set"))
+    assert f"/data/set/{directories}" in str(caught.value)
+
+
+@pytest.mark.parametrize("directories", ["real_vs_fake", "real_vs_fake/images", "fake/real_or_fake"])
+def test_a_directory_of_both_kinds_in_which_none_decides_is_an_error(directories):
+    with pytest.raises(ConfigError, match=r"claims both real and fake"):
+        label_of(directories.split("/"))
+
+
+@pytest.mark.parametrize(
+    ("folder", "label"),
+    [
+        ("/data/real", REAL),
+        ("/data/fake/c23/frames/000/0", FAKE),
+        ("/data/fake/c23/frames/000/0/1", None),  # six levels up is too far
+        ("/data/deepfakes/real", REAL),  # the innermost that speaks
+        ("/data/DeepfakeBench/images", None),
+        ("/data/fake/real_vs_fake/images", None),
+        ("/data/real/../images", None),
+        ("/", None),
+    ],
+)
+def test_above_the_given_folder_the_innermost_of_five_decides(folder, label):
+    assert label_above(Path(folder)) == label
+
+
+def test_a_link_keeps_the_name_that_was_typed(tmp_path, monkeypatch):
+    (tmp_path / "archive_7").mkdir()
+    (tmp_path / "fake").symlink_to("archive_7")
+    monkeypatch.chdir(tmp_path)
+    assert label_above(Path("fake")) == FAKE

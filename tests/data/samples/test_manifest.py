@@ -1,0 +1,119 @@
+from pathlib import Path
+
+import pytest
+from sample_lists import keys, labels, touch
+
+from deepfakebench_ext.common.errors import ConfigError
+from deepfakebench_ext.common.types import FAKE, REAL, Sample
+from deepfakebench_ext.data.samples.manifest import read_manifest
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path
+
+
+def manifest(folder, text, encoding="utf-8"):
+    path = folder / "list.csv"
+    path.write_text(text, encoding=encoding)
+    return path
+
+
+def test_a_manifest_gives_its_rows_in_order(folder):
+    path = manifest(
+        folder, "path,label,video,dataset,method\nb.png,1,v1,FF++,Deepfakes\n/x/a.png,real,,,\n../c.png,,v2,,\n"
+    )
+    assert read_manifest(path, kind="image") == [
+        Sample("b.png", folder / "b.png", FAKE, "v1", "FF++", "Deepfakes"),
+        Sample("/x/a.png", Path("/x/a.png"), REAL),
+        Sample("../c.png", folder / ".." / "c.png", None, "v2"),
+    ]
+
+
+def test_only_the_path_is_required_and_other_columns_are_ignored(folder):
+    path = manifest(folder, ",width,path\n0,640,a.png\n1,480,b.png\n")
+    assert read_manifest(path, kind="image") == [Sample(name, folder / name) for name in ("a.png", "b.png")]
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [("0", 0), ("1", 1), ("0.0", 0), ("1.0", 1), ("real", 0), ("FAKE", 1), (" Fake ", 1), ("deepfake", 1), ("", None)],
+)
+def test_labels_of_a_manifest_may_be_numbers_or_words(folder, text, label):
+    assert read_manifest(manifest(folder, f"path,label\na.png,{text}\n"), kind="image")[0].label == label
+
+
+def test_a_byte_order_mark_windows_line_ends_and_blank_lines_are_read(folder):
+    path = manifest(folder, "path,label\r\na.png,1\r\n\r\n,\r\nb.png,0\r\n", encoding="utf-8-sig")
+    assert labels(read_manifest(path, kind="image")) == {"a.png": FAKE, "b.png": REAL}
+
+
+def test_backslashes_are_read_as_slashes(folder):
+    touch(folder, "real/a.png")
+    (sample,) = read_manifest(manifest(folder, "path\nreal\\a.png\n"), kind="image")
+    assert (sample.key, sample.path.is_file()) == ("real/a.png", True)
+
+
+def test_a_quoted_path_may_hold_a_comma(folder):
+    assert keys(read_manifest(manifest(folder, 'path,label\n"a,b.png",1\n'), kind="image")) == ["a,b.png"]
+
+
+def test_files_of_a_manifest_need_not_exist(folder):
+    assert len(read_manifest(manifest(folder, f"path\ngone.png\n{'x' * 5000}.png\n"), kind="image")) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("path,label\na.png,1\nb.png,maybe\n", r"line 3: unknown label 'maybe'; write 0 or real, 1 or fake"),
+        ("path,label\na.png,2\n", r"line 2: unknown label '2'"),
+        ("path,label\na.png,real_or_fake\n", r"line 2: unknown label 'real_or_fake'"),
+        ("path,label\na.png,1\n\nx/../a.png,0\n", r"line 4: x/\.\./a\.png was already listed in line 2"),
+        ("path,label\n ,1\n", r"line 2: the path is empty"),
+        ("path,label\na,b.png,1\n", r"line 2: 3 cells under a header of 2; put a path with a comma in quotes"),
+        ("path,lable\na.png,1\n", r"a column 'lable'; did you mean 'label'\?"),
+        ("Path,label\na.png,1\n", r"a column 'Path'; did you mean 'path'\?"),
+        ("path,label,path\na.png,1,b.png\n", r"the column 'path' twice"),
+        ("image,label\na.png,1\n", r"no column 'path'.*it is 'image,label'"),
+        ("path;label\na.png;1\n", r"no column 'path'.*separated by commas"),
+        ("", r"no column 'path'"),
+        ("path,label\n", r"lists no samples"),
+        ('path,label\n"a.png,1\n', r"cannot be read as UTF-8 CSV"),
+    ],
+)
+def test_a_faulty_manifest_is_refused_with_line_and_remedy(folder, text, message):
+    with pytest.raises(ConfigError, match=rf"list\.csv.*{message}"):
+        read_manifest(manifest(folder, text), kind="image")
+
+
+def test_the_same_file_under_an_absolute_path_is_a_duplicate(folder):
+    path = manifest(folder, f"path\na.png\n{folder}/a.png\n")
+    with pytest.raises(ConfigError, match="already listed in line 2"):
+        read_manifest(path, kind="image")
+
+
+def test_an_absolute_path_beside_the_manifest_has_a_relative_key(folder):
+    assert keys(read_manifest(manifest(folder, f"path\n{folder}/real/a.png\n"), kind="image")) == ["real/a.png"]
+
+
+def test_a_manifest_that_is_not_utf8_is_refused(folder):
+    path = manifest(folder, "path,label\ncafé.png,1\n", encoding="latin-1")
+    with pytest.raises(ConfigError, match="UTF-8"):
+        read_manifest(path, kind="image")
+
+
+def test_a_missing_manifest_shows_names_like_it(folder):
+    manifest(folder, "path\na.png\n")
+    with pytest.raises(ConfigError, match=r"did you mean .*/list\.csv\?"):
+        read_manifest(folder / "lists.csv", kind="image")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        read_manifest(folder, kind="image")
+
+
+def test_a_manifest_may_name_videos_for_any_detector_but_no_single_image_for_a_video_detector(folder):
+    touch(folder, "v/0.png", "w.mp4")
+    path = manifest(folder, "path\nv\nw.mp4\n")
+    for kind in ("image", "video"):
+        assert read_manifest(path, kind=kind) == [Sample("v", folder / "v"), Sample("w.mp4", folder / "w.mp4")]
+    with pytest.raises(ConfigError, match=r"line 2: .* is one image; a video detector takes videos"):
+        read_manifest(manifest(folder, "path\nv/0.png\n"), kind="video")

@@ -1,0 +1,95 @@
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from deepfakebench_ext.common.errors import OutputError
+from deepfakebench_ext.common.types import Prediction, Sample
+from deepfakebench_ext.metrics.counts import Counts
+from deepfakebench_ext.metrics.ranking import binary_figures
+from deepfakebench_ext.report.scores.csv_writing import SCORES_COLUMNS, write_scores_csv
+
+NASTY = [
+    "a,b.png",
+    'quote".png',
+    "line\nbreak.png",
+    "carriage\rreturn.png",
+    "換臉/è ü.png",
+    " lead and trail ",
+    "'=1+1",
+    "semi;colon\t.png",
+    "100%",
+]
+
+
+def read(path):
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def row(key, score=0.5, **fields):
+    return (1, Sample(key, Path(key), **fields), Prediction(key, score))
+
+
+# --- scores.csv -----------------------------------------------------------------------------------------------------
+
+
+def test_names_with_separators_quotes_breaks_and_other_scripts_come_back(tmp_path):
+    rows = [row(name, label=1, video=name, dataset=name, method=name) for name in NASTY]
+    write_scores_csv(tmp_path / "scores.csv", rows, head="trained")
+    for name, line in zip(NASTY, read(tmp_path / "scores.csv"), strict=True):
+        assert [line[column] for column in ("key", "path", "video", "dataset", "method")] == [name] * 5
+
+
+def test_every_score_comes_back_to_the_last_bit(tmp_path):
+    scores = [0.1 + 0.2, 1 / 3, 5e-324, 1.0, 0.0, float(np.nextafter(1, 0)), np.float64(0.7), float(np.float32(0.7))]
+    write_scores_csv(tmp_path / "scores.csv", [row(f"{i}.png", s) for i, s in enumerate(scores)], head="trained")
+    assert [float(line["score"]) for line in read(tmp_path / "scores.csv")] == scores
+
+
+def test_columns_are_named_and_absent_values_are_empty(tmp_path):
+    sample = Sample("a.png", Path("in/a.png"))
+    lost = Prediction("a.png", None, "unreadable", "cut off after 12 bytes")
+    write_scores_csv(tmp_path / "scores.csv", [(1, sample, lost)], head="untrained")
+    (line,) = read(tmp_path / "scores.csv")
+    assert tuple(line) == SCORES_COLUMNS
+    assert list(line.values()) == [
+        "a.png",
+        str(Path("in/a.png")),
+        *("", "0", "", ""),
+        *("", "unreadable", "cut off after 12 bytes", "0"),
+        *("", "", ""),
+        "untrained",
+    ]
+
+
+@pytest.mark.parametrize(("label", "text"), [(0, "0"), (1, "1"), (None, "")])
+def test_labels_are_digits_or_empty(tmp_path, label, text):
+    write_scores_csv(tmp_path / "scores.csv", [row("a.png", label=label)], head="trained")
+    assert read(tmp_path / "scores.csv")[0]["label"] == text
+
+
+def test_rows_keep_their_order_and_end_with_line_feeds_only(tmp_path):
+    write_scores_csv(tmp_path / "scores.csv", (row(key) for key in ("b", "a", "c")), head="trained")
+    assert [line["key"] for line in read(tmp_path / "scores.csv")] == ["b", "a", "c"]
+    assert b"\r" not in (tmp_path / "scores.csv").read_bytes()
+
+
+def test_a_prediction_of_another_sample_is_an_error_and_writes_nothing(tmp_path):
+    with pytest.raises(ValueError, match=r"'b\.png' stands beside the sample 'a\.png'"):
+        write_scores_csv(
+            tmp_path / "scores.csv", [(1, Sample("a.png", Path("a.png")), Prediction("b.png", 0.1))], head="trained"
+        )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_csv_that_cannot_be_written_is_an_output_error(tmp_path):
+    with pytest.raises(OutputError, match=r"scores\.csv"):
+        write_scores_csv(tmp_path / "none" / "scores.csv", [], head="trained")
+
+
+# --- metrics.json ---------------------------------------------------------------------------------------------------
+
+COUNTS = Counts(total=5, scored=4, not_scored=1, real=2, fake=2, unlabelled=0)
+FIGURES = binary_figures(np.array([0, 0, 1, 1]), np.array([0.1, 0.4, 0.3, 0.45]), level="frame")

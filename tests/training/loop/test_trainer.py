@@ -1,0 +1,255 @@
+from __future__ import annotations
+
+import json
+
+import made_training
+import pytest
+import torch
+from made_training import same, tuning, values, weights
+
+from deepfakebench_ext.common.errors import ModelError, OutputError
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("training")
+    made_training.data(folder)
+    return folder
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread():
+    """For networks this small a second thread only waits."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+class Stop(Exception):
+    pass
+
+
+class StopAt:
+    """A watcher that ends the process's work after a step, as a kill would, as far as files go."""
+
+    def __init__(self, step: int) -> None:
+        self._step = step
+
+    def stepped(self, position, step, rate) -> None:
+        if position.step == self._step:
+            raise Stop
+
+    def validated(self, position, values) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+def lines(run) -> list[dict]:
+    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+
+
+def losses(run) -> list[float]:
+    return [line["loss"] for line in lines(run) if "loss" in line]
+
+
+def test_training_learns_what_is_there_to_be_learned(folder, tmp_path):
+    result = tuning(folder, values({"mode": "full"}, epochs=8)).run(tmp_path / "run")
+    assert result.validated.value == 1.0
+    found = losses(tmp_path / "run")
+    assert sum(found[-4:]) < 0.7 * sum(found[:4])
+
+
+EVERYTHING = {"dropout": 0.2, "ema": 0.9, "accumulate": 2, "augmentation": {}, "balance": "sampling", "epochs": 4}
+GRADUAL = {"mode": "gradual", "unfreeze_every": 1}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(folder, tmp_path_factory):
+    run = tmp_path_factory.mktemp("undisturbed") / "run"
+    tuning(folder, values(GRADUAL, **EVERYTHING)).run(run)
+    return run
+
+
+@pytest.mark.parametrize("stops", [[1], [2, 3], [5, 6, 7], [8]])
+def test_a_run_that_was_cut_off_ends_as_an_undisturbed_one(folder, tmp_path, undisturbed, stops):
+    run = tmp_path / "run"
+    for stop in stops:
+        with pytest.raises(Stop):
+            tuning(folder, values(GRADUAL, **EVERYTHING)).run(run, watcher=StopAt(stop), checkpoint_minutes=0)
+    tuning(folder, values(GRADUAL, **EVERYTHING)).run(run, checkpoint_minutes=0)
+    for part in ("best", "last"):
+        assert same(weights(run / part), weights(undisturbed / part))
+    assert (run / "metrics.jsonl").read_bytes() == (undisturbed / "metrics.jsonl").read_bytes()
+
+
+def test_a_run_that_is_done_is_not_trained_again(folder, undisturbed):
+    before = (undisturbed / "metrics.jsonl").read_bytes()
+    result = tuning(folder, values(GRADUAL, **EVERYTHING)).run(undisturbed, watcher=StopAt(1))
+    assert result.position.epoch == 4
+    assert (undisturbed / "metrics.jsonl").read_bytes() == before
+
+
+def test_accumulated_batches_train_as_one_large_batch(folder, tmp_path):
+    for name, recipe in (("one", {"batch_size": 8}), ("two", {"batch_size": 4, "accumulate": 2})):
+        tuning(folder, values({"mode": "full"}, **recipe)).run(tmp_path / name)
+    # Not the weights: Adam makes whole steps of rounding errors where a gradient is 0, as for a key's bias.
+    assert losses(tmp_path / "one") == pytest.approx(losses(tmp_path / "two"), abs=1e-5)
+
+
+@pytest.mark.parametrize("mode", ["head", "layernorm", "partial", "gradual", "svd", "lora", "full"])
+def test_what_is_frozen_does_not_move_by_a_bit(folder, tmp_path, mode):
+    made = tuning(folder, values({"mode": mode, "share": 0.5}, epochs=1))
+    before = {name: p.detach().clone() for name, p in made.detector.named_parameters()}
+    made.run(tmp_path / "run")
+    after = dict(made.detector.named_parameters())
+    moved = {name for name in before if not torch.equal(before[name], after[name])}
+    trained = {name for name, parameter in after.items() if parameter.requires_grad}
+    assert moved <= trained
+    assert "head.weight" in moved
+    assert mode == "full" or len(trained) < len(after)
+
+
+@pytest.mark.parametrize("mode", ["svd", "lora"])
+def test_what_comes_out_merged_computes_what_was_trained(folder, tmp_path, mode):
+    made = tuning(folder, values({"mode": mode}, epochs=2, lr=1e-2))
+    result = made.run(tmp_path / "run")
+    from deepfakebench_ext.models.loading import load_detector
+
+    last = load_detector(tmp_path / "run/last/detector.yaml", str(tmp_path / "run/last"), dtype="float32")
+    images = {"image": torch.randn(4, 3, 32, 32, generator=torch.Generator().manual_seed(0))}
+    made.detector.eval()
+    with torch.no_grad():
+        torch.testing.assert_close(last(images)["cls"], made.detector(images)["cls"], atol=1e-5, rtol=1e-5)
+    assert not any("residual" in name or "lora" in name for name in weights(tmp_path / "run/best"))
+    assert result.validated.value is not None
+
+
+def test_the_average_is_what_is_validated_and_saved(folder, tmp_path):
+    tuning(folder, values({"mode": "full"}, epochs=2)).run(tmp_path / "plain")
+    tuning(folder, values({"mode": "full"}, epochs=2, ema=0.99)).run(tmp_path / "average")
+    assert losses(tmp_path / "plain") == losses(tmp_path / "average")
+    assert not same(weights(tmp_path / "plain/best"), weights(tmp_path / "average/best"))
+
+
+def scripted(monkeypatch, made, name, found):
+    """Let validation give these values, one an epoch, and then the best one for the check of the files."""
+    from deepfakebench_ext.metrics.figure import Figure
+    from deepfakebench_ext.training.loop.validation import Validated, Validator
+
+    waiting = iter(found)
+    monkeypatch.setattr(
+        Validator,
+        "__call__",
+        lambda self, detector: Validated({name: Figure(value := next(waiting), "made up")}, value, None, ()),
+    )
+    return made
+
+
+@pytest.mark.parametrize(
+    ("recipe", "found", "epochs", "best"),
+    [
+        ({"patience": 2}, [0.6, 0.7, 0.7, 0.65, 0.7], 4, 1),
+        ({"patience": 1, "min_delta": 0.05}, [0.6, 0.7, 0.74, 0.7], 3, 1),
+        ({"patience": None}, [0.7, 0.6, 0.5, 0.4, 0.3, 0.7], 5, 0),
+        ({"patience": 1, "monitor": "eer"}, [0.4, 0.2, 0.3, 0.2], 3, 1),
+    ],
+)
+def test_the_watched_figure_says_which_epoch_is_best_and_when_to_stop(
+    folder, tmp_path, monkeypatch, recipe, found, epochs, best
+):
+    recipe = {"monitor": "auc", "epochs": 5, **recipe}
+    made = scripted(monkeypatch, tuning(folder, values(**recipe)), f"frame_{recipe['monitor']}", found)
+    result = made.run(tmp_path / "run")
+    assert (result.position.epoch, result.position.best_epoch) == (epochs, best)
+    assert result.position.stopped == (epochs < 5)
+    assert [line["is_best"] for line in lines(tmp_path / "run") if "is_best" in line].count(True) >= 1
+
+
+def test_files_that_do_not_score_as_was_validated_are_an_error(folder, tmp_path, monkeypatch):
+    made = scripted(monkeypatch, tuning(folder, values(epochs=1)), "frame_auc", [0.9, 0.5])
+    with pytest.raises(ModelError, match="the files do not hold what was trained"):
+        made.run(tmp_path / "run")
+
+
+def test_a_loss_that_is_not_finite_names_the_samples_and_keeps_the_checkpoint(folder, tmp_path, monkeypatch):
+    made = tuning(folder, values({"mode": "full"}, epochs=3))
+    features = type(made.detector).features
+    calls = iter(range(100))
+
+    def broken(self, data_dict):
+        found = features(self, data_dict)
+        return found * float("nan") if self.training and next(calls) == 5 else found
+
+    monkeypatch.setattr(type(made.detector), "features", broken)
+    with pytest.raises(ModelError, match=r"the loss became nan in step 5, for (real|fake)/\d+\.png, .*training\.lr"):
+        made.run(tmp_path / "run")
+    state = torch.load(tmp_path / "run/checkpoint.pt", weights_only=True)
+    assert state["position"]["step"] == 4  # the end of the first epoch
+
+
+def test_a_batch_that_does_not_fit_says_what_to_lower(folder, tmp_path, monkeypatch):
+    made = tuning(folder, values({"mode": "full"}))
+    features = type(made.detector).features
+
+    def full(self, data_dict):
+        if self.training:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        return features(self, data_dict)
+
+    monkeypatch.setattr(type(made.detector), "features", full)
+    with pytest.raises(ModelError, match=r"lower training\.batch_size \(4\) and raise training\.accumulate"):
+        made.run(tmp_path / "run")
+
+
+def test_another_error_of_torch_is_not_taken_for_a_lack_of_memory(folder, tmp_path, monkeypatch):
+    made = tuning(folder, values({"mode": "full"}))
+
+    def broken(self, data_dict):
+        raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+
+    monkeypatch.setattr(type(made.detector), "features", broken)
+    with pytest.raises(RuntimeError, match="mat1"):
+        made.run(tmp_path / "run")
+
+
+def test_a_journal_that_cannot_be_written_stops_the_run(folder, tmp_path, monkeypatch):
+    made = tuning(folder, values())
+    from deepfakebench_ext.training.loop import training_log
+
+    real = training_log.TrainingLog.open
+
+    def opened(self, size_bytes):
+        real(self, size_bytes)
+        self._stream.close()
+        self._stream = open("/dev/full", "wb", buffering=0)  # noqa: SIM115, PTH123
+
+    monkeypatch.setattr(training_log.TrainingLog, "open", opened)
+    with pytest.raises(OutputError, match="No space left"):
+        made.run(tmp_path / "run")
+
+
+def test_gradient_checkpointing_and_clipping_change_no_gradient(folder, tmp_path):
+    for name, more in (("plain", {}), ("checkpointed", {"gradient_checkpointing": True})):
+        tuning(folder, values({"mode": "full"}, epochs=1, **more)).run(tmp_path / name)
+    a, b = weights(tmp_path / "plain/last"), weights(tmp_path / "checkpointed/last")
+    assert all(torch.allclose(a[name], b[name], atol=1e-6) for name in a)
+
+
+def test_bf16_trains_and_its_files_are_float32(folder, tmp_path):
+    result = tuning(folder, values({"mode": "full"}, epochs=8, precision="bf16")).run(tmp_path / "run")
+    assert {tensor.dtype for tensor in weights(tmp_path / "run/best").values()} == {torch.float32}
+    assert result.validated.value == 1.0
+
+
+def test_class_weights_let_both_classes_count_the_same(tmp_path):
+    made_training.data(tmp_path)
+    for number in range(2, 8):
+        (tmp_path / f"train/fake/{number:03d}.png").unlink()
+    made = tuning(tmp_path, values(balance="weights", epochs=1))
+    assert made.data.class_weights() == pytest.approx((10 / 16, 10 / 4))
+    made.run(tmp_path / "run")
+    weighted = next(line for line in lines(tmp_path / "run") if "is_best" in line)
+    assert weighted["samples"] == 10
