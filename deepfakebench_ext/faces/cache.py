@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 from filelock import FileLock, Timeout
 
+from deepfakebench_ext.common.digests import sha256_of
 from deepfakebench_ext.common.errors import ConfigError, MediaError, OutputError
 from deepfakebench_ext.faces.crop import FaceCrop, Miss
 
@@ -162,7 +163,7 @@ class CropCache:
             identity = (os.path.abspath(path), status.st_size, status.st_mtime_ns)  # noqa: PTH100 (20,000 files)
             known = self._contents.get(identity)
             if known is None:
-                known = self._contents[identity] = _file_sha256(path)
+                known = self._contents[identity] = sha256_of(path)
         except OSError as error:
             raise MediaError(f"{path}: {error.strerror or error}") from error
         return known
@@ -275,11 +276,3 @@ def _frame_from_json(values: Mapping[str, Any], arrays: io.BytesIO) -> CachedFra
         reason=values["reason"],
     )
     return CachedFrame(values["index"], values["pts_s"], crop)
-
-
-def _file_sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while chunk := stream.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import cv2
 
+from deepfakebench_ext.common.digests import sha256_of
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.faces.detect import FaceDetector, Search, check_model_file
 from deepfakebench_ext.faces.dlib_detector import DlibDetector, dlib_version
@@ -138,14 +138,10 @@ def _sha256(path: Path | None, option: str) -> str | None:
     if path is None:
         return None
     check_model_file(path, option)
-    digest = hashlib.sha256()
     try:
-        with path.open("rb") as stream:
-            while chunk := stream.read(1 << 20):
-                digest.update(chunk)
+        return sha256_of(path)
     except OSError as error:
         raise ConfigError(f"{option} {path} cannot be read: {error.strerror}") from error
-    return digest.hexdigest()
 
 
 def _versions(detector: DetectorName) -> dict[str, str]:

@@ -21,8 +21,9 @@ from deepfakebench_ext.host import torchvision_ops, weights_path
 from deepfakebench_ext.models.built_from import decide_preprocess, default_source
 from deepfakebench_ext.models.config import DetectorConfig
 from deepfakebench_ext.models.freezing import keep_frozen_in_inference
-from deepfakebench_ext.models.label_order import decide_label_order
+from deepfakebench_ext.models.label_order import HOST_CONTRACT, decide_label_order
 from deepfakebench_ext.models.probability import two_class_logits
+from deepfakebench_ext.models.svd import fold_svd
 from deepfakebench_ext.models.untrained import untrained_notice
 from deepfakebench_ext.models.weights import keymaps
 from deepfakebench_ext.models.weights.describe import describe, hub_id_of
@@ -195,9 +196,8 @@ class Detector(nn.Module, ABC):
         classifier = "ForImageClassification", "ForVideoClassification"
         classes = architecture.get("architectures") or []
         named = trained and not self.settings.new_head and any(c.endswith(classifier) for c in classes)
-        contract = LabelOrder((1,), 2, (), "host contract")
         if self.settings.fake_index is None and not named and num_logits == 2:
-            return contract
+            return HOST_CONTRACT
         names = architecture if named else {}
         try:
             return decide_label_order(
@@ -208,7 +208,7 @@ class Detector(nn.Module, ABC):
             )
         except ConfigError as error:
             if self.source.kind == "file" and num_logits == 2 and self.settings.fake_index is None:
-                return contract  # the head is the file's own; the names were those of the model it started from
+                return HOST_CONTRACT  # the head is the file's own; the names were those of the model it started from
             raise ConfigError(
                 f"{self.source.spec}: {str(error).rstrip('.')}. If this head was trained for another task, "
                 "`new_head: true` in the detector YAML leaves it aside."
@@ -232,9 +232,9 @@ class Detector(nn.Module, ABC):
         if state is None:
             return keymaps.Mapped({})
         target = self.state_dict()
-        folded = keymaps.fold_svd(state)
-        mapped = keymaps.rename(folded.state, names(folded.state, target))
-        mapped.folded = folded.folded
+        state, folded = fold_svd(state)
+        mapped = keymaps.rename(state, names(state, target))
+        mapped.folded = folded
         keymaps.fill_key_biases(mapped.state, target)
         if self.leaves_head_aside:
             _set_head_aside(mapped)
@@ -243,9 +243,17 @@ class Detector(nn.Module, ABC):
         self.load_state_dict({**fresh, **mapped.state}, strict=True)
         return mapped
 
-    def make_report(self, mapped: keymaps.Mapped, order: LabelOrder) -> WeightsReport:
-        """Return the report of what `fill` did."""
-        target = self.state_dict()
+    def make_report(
+        self, mapped: keymaps.Mapped, order: LabelOrder, target: Mapping[str, torch.Tensor] | None = None
+    ) -> WeightsReport:
+        """Return the report of what was filled.
+
+        Args:
+            mapped: Under the names of `target`.
+            order: How the head's logits become P(fake).
+            target: What could have been filled; None is this detector's whole state.
+        """
+        target = self.state_dict() if target is None else target
         missing = tuple(key for key in target if key not in mapped.state)
         return WeightsReport(
             source=self.source.spec,
@@ -258,7 +266,7 @@ class Detector(nn.Module, ABC):
             folded=mapped.folded,
             missing=missing,
             ignored=tuple(mapped.ignored),
-            head_trained=not any(key.startswith("head.") for key in missing),
+            head_trained=bool(self.source.files) and not any(key.startswith("head.") for key in missing),
             label_order=order,
         )
 

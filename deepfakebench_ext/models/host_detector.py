@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn import functional
 
 from deepfakebench_ext.common.errors import ConfigError, HostError, ModelError, WeightsError
-from deepfakebench_ext.common.types import LabelOrder, WeightsReport
+from deepfakebench_ext.common.types import WeightsReport
 from deepfakebench_ext.data.preprocess.transform import PreprocessSpec
 from deepfakebench_ext.host.blank import without_cuda
 from deepfakebench_ext.host.checkout import find_checkout
@@ -20,12 +20,12 @@ from deepfakebench_ext.host.construct import FOREIGN, construct, in_words
 from deepfakebench_ext.models.base import Detector
 from deepfakebench_ext.models.built_from import decide_preprocess
 from deepfakebench_ext.models.config import NO_CHECKOUT, DetectorConfig, load_config
+from deepfakebench_ext.models.label_order import HOST_CONTRACT
 from deepfakebench_ext.models.weights import keymaps
 from deepfakebench_ext.models.weights.describe import describe
 from deepfakebench_ext.models.weights.source import Source, resolve_config
 from deepfakebench_ext.models.weights.state_files import StateDict, read_state_dict
 
-_CONTRACT = LabelOrder((1,), 2, (), "host contract")
 _NOTHING = Source("nothing (random parameters)", "random", None, ())
 # Probabilities nearer to 0 or 1 than this margin of logits says are 0 or 1 in float64.
 _SATURATED = 1000.0
@@ -75,20 +75,7 @@ class HostDetector(Detector):
         # Lists in which it collects what it sees, without end (ucf_detector.py:241-254, uia_vit_detector.py:133).
         self._kept = {name: len(value) for name, value in vars(self.backbone).items() if isinstance(value, list)}
         mapped = self._filled() if self.source.files else keymaps.Mapped({})
-        return WeightsReport(
-            source=self.source.spec,
-            kind=self.source.kind,
-            revision=self.source.revision,
-            files=tuple(path.name for path in self.source.files),
-            sha256=self.source.sha256(),
-            matched=len(mapped.state),
-            renamed=tuple(mapped.renamed),
-            folded=0,
-            missing=() if self.source.files else tuple(self.backbone.state_dict()),
-            ignored=tuple(mapped.ignored),
-            head_trained=bool(self.source.files),
-            label_order=_CONTRACT,
-        )
+        return self.make_report(mapped, HOST_CONTRACT, self.backbone.state_dict())
 
     @cached_property
     def preprocess(self) -> PreprocessSpec:

@@ -8,6 +8,7 @@ from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.label_words import claims, words
 from deepfakebench_ext.common.types import FAKE, REAL, LabelOrder
 
+HOST_CONTRACT = LabelOrder((1,), 2, (), "host contract")
 Id2Label = Mapping[int, str] | Mapping[str, str]
 
 _SHOWN_NAMES = 10

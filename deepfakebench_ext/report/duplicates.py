@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections import Counter
 from collections.abc import Sequence
@@ -10,13 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
+from deepfakebench_ext.common.digests import sha256_of
 from deepfakebench_ext.common.types import Label
 from deepfakebench_ext.common.wording import counted
 from deepfakebench_ext.metrics.misleading import duplicates_across_classes
 from deepfakebench_ext.metrics.score_table import UNKNOWN, ScoreTable
 from deepfakebench_ext.report.thumbnails import Paths
-
-_CHUNK = 2**20
 
 
 def check_files(table: ScoreTable, paths: Paths) -> list[str]:
@@ -91,11 +89,7 @@ def _digests(files: Sequence[str]) -> list[str]:
 
 
 def _digest(path: Path) -> str:
-    digest = hashlib.sha256()
     try:
-        with path.open("rb") as stream:
-            while chunk := stream.read(_CHUNK):
-                digest.update(chunk)
+        return sha256_of(path)
     except OSError:
         return ""
-    return digest.hexdigest()

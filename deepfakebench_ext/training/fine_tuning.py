@@ -27,7 +27,6 @@ from deepfakebench_ext.training.loop.validation import Validated, Validator
 from deepfakebench_ext.training.recipe import Recipe
 from deepfakebench_ext.training.tuning.apply import apply_tuning
 from deepfakebench_ext.training.tuning.ema import Ema
-from deepfakebench_ext.training.tuning.merging import merged_state
 
 logger = logging.getLogger(__name__)
 
@@ -263,7 +262,7 @@ class FineTuning:
 
     def save(self, folder: Path) -> None:
         """Write the weights as they are now, plain: split layers and adapters folded in."""
-        write_weights(folder, self.detector, merged_state(self.detector, self.tuned))
+        write_weights(folder, self.detector, self.tuned.merged_state())
 
     def check_files(self, folder: Path, expected: float) -> tuple[Detector, Validated]:
         """Load what was written, as anybody would, score the validation samples with it, and return both.

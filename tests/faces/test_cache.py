@@ -134,7 +134,7 @@ def test_a_rewritten_file_has_another_key(cache, photo):
 
 def test_a_file_is_read_once(cache, photo, monkeypatch):
     before = cache.key([photo], SETTINGS, VIDEO)
-    monkeypatch.setattr(cache_module, "_file_sha256", lambda path: pytest.fail(f"read {path} again"))
+    monkeypatch.setattr(cache_module, "sha256_of", lambda path: pytest.fail(f"read {path} again"))
     assert cache.key([photo], SETTINGS, VIDEO) == before
 
 

@@ -25,9 +25,6 @@ _BIAS_NAMES = (
 )
 _KEY_BIAS = ".attention.attention.key.bias"
 
-_SVD_FACTORS = ("U_residual", "S_residual", "V_residual")
-_SVD_KEPT = ("U_r", "S_r", "V_r")  # a copy of the frozen part's factors that some versions of Effort also save
-
 
 @dataclass(slots=True)
 class Mapped:
@@ -126,44 +123,6 @@ def fill_key_biases(state: StateDict, target: Mapping[str, torch.Tensor]) -> Non
     for key, tensor in target.items():
         if key.endswith(_KEY_BIAS) and key not in state:
             state[key] = torch.zeros_like(tensor)
-
-
-def fold_svd(state: Mapping[str, torch.Tensor]) -> Mapped:
-    """Return `state` with every Effort layer (arXiv 2411.15633) as one plain matrix.
-
-    A layer's weight is `weight_main + U_residual diag(S_residual) V_residual`
-    (DeepfakeBench effort_detector.py, SVDResidualLinear); the rank is read off the factors. Computed in float64.
-
-    Raises:
-        WeightsError: A layer lacks a factor, or factors do not fit together.
-    """
-    mapped = Mapped({})
-    layers = [key.removesuffix("weight_main") for key in state if key.endswith(".weight_main")]
-    parts = {layer + name for layer in layers for name in (*_SVD_FACTORS, *_SVD_KEPT, "weight_main")}
-    mapped.state = {key: tensor for key, tensor in state.items() if key not in parts}
-    for layer in layers:
-        mapped.state[f"{layer}weight"] = _folded(state, layer)
-    mapped.folded = len(layers)
-    return mapped
-
-
-def _folded(state: Mapping[str, torch.Tensor], layer: str) -> torch.Tensor:
-    main = state[f"{layer}weight_main"]
-    factors = [state.get(layer + name) for name in _SVD_FACTORS]
-    present = [factor for factor in factors if factor is not None]
-    if not present:
-        return main  # rank kept in full: nothing is left over
-    if len(present) < len(factors):
-        absent = [name for name, factor in zip(_SVD_FACTORS, factors, strict=True) if factor is None]
-        raise WeightsError(f"the SVD layer {layer.rstrip('.')} lacks {', '.join(absent)}")
-    u, s, v = (factor.double() for factor in present)
-    try:
-        return (main.double() + (u * s) @ v).to(main.dtype)
-    except RuntimeError as error:
-        shapes = ", ".join(str(tuple(t.shape)) for t in (main, u, s, v))
-        raise WeightsError(
-            f"the SVD factors of {layer.rstrip('.')} do not fit together (main, U, S, V): {shapes}"
-        ) from error
 
 
 def _strip(key: str, prefixes: tuple[str, ...]) -> str:

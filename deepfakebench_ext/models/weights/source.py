@@ -6,7 +6,6 @@ One grammar: an existing path, or a hub id `org/name[@revision]`. What looks lik
 from __future__ import annotations
 
 import difflib
-import hashlib
 import json
 import os
 import re
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from deepfakebench_ext.common.digests import sha256_of
 from deepfakebench_ext.common.errors import WeightsError
 from deepfakebench_ext.models.weights import hub
 
@@ -65,12 +65,7 @@ class Source:
 
     def sha256(self) -> str:
         """Return the SHA-256 over the bytes of the weight files, in order, as hex digits."""
-        digest = hashlib.sha256()
-        for path in self.files:
-            with path.open("rb") as stream:
-                while chunk := stream.read(1 << 22):
-                    digest.update(chunk)
-        return digest.hexdigest()
+        return sha256_of(*self.files)
 
 
 def parse_weights(spec: str) -> Path | HubId:

@@ -14,8 +14,7 @@ from deepfakebench_ext.models.host_detector import HostDetector
 from deepfakebench_ext.models.svd import SVDLinear
 from deepfakebench_ext.training.config import TuningConfig
 from deepfakebench_ext.training.tuning import effort, lora
-from deepfakebench_ext.training.tuning.attention import projections, queries_and_values
-from deepfakebench_ext.training.tuning.layers import Layers, find_layers
+from deepfakebench_ext.training.tuning.layers import Layers, find_layers, projections, queries_and_values
 from deepfakebench_ext.training.tuning.reach import reached
 from deepfakebench_ext.training.tuning.tuned import Tuned
 

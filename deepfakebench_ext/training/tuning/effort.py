@@ -8,9 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from deepfakebench_ext.common.errors import ConfigError
-from deepfakebench_ext.models.svd import SVDLinear
+from deepfakebench_ext.models.svd import SVDLinear, split_linears
 
-FACTORS = ("U_residual", "S_residual", "V_residual")
 _LEFT, _RIGHT = "left_beside_kept", "right_beside_kept"
 
 
@@ -65,25 +64,13 @@ def split(
     """
     if not names:
         raise ConfigError("tuning mode svd: this backbone has no attention projection to split; use partial or full")
-    width = min(min(_linear(backbone, name).weight.shape) for name in names)
-    if rank is not None and rank >= width:
-        raise ConfigError(f"svd_rank {rank} leaves nothing to train: this backbone allows 0 to {width - 1}")
-    layers, norms = [], []
-    for name in names:
-        linear = _linear(backbone, name)
-        norms.append(float(linear.weight.detach().double().square().sum()))
-        layers.append(SVDLinear(linear, min(linear.weight.shape) - 1 if rank is None else rank))
-        if orthogonality:
-            _remember_kept(layers[-1])
-        parent, _, attribute = name.rpartition(".")
-        setattr(backbone.get_submodule(parent), attribute, layers[-1])
-    return EffortLosses(tuple(layers), tuple(norms), orthogonality, singular_value)
-
-
-def _linear(backbone: nn.Module, name: str) -> nn.Linear:
-    linear = backbone.get_submodule(name)
-    assert isinstance(linear, nn.Linear)
-    return linear
+    weights = [backbone.get_parameter(f"{name}.weight").detach() for name in names]
+    norms = tuple(float(weight.double().square().sum()) for weight in weights)
+    layers = split_linears(backbone, names, rank)
+    if orthogonality:
+        for layer in layers:
+            _remember_kept(layer)
+    return EffortLosses(tuple(layers), norms, orthogonality, singular_value)
 
 
 def _remember_kept(layer: SVDLinear) -> None:

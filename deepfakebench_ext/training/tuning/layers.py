@@ -1,10 +1,20 @@
-"""The layers of a backbone, from the input up, whatever the architecture calls them."""
+"""The layers of a backbone and the projections of their attention, whatever the architecture calls them."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from torch import nn
+
+# CLIP, SigLIP: self_attn.q_proj ... out_proj. VideoMAE, and ViT, DINOv2, BEiT before transformers 5.2x:
+# attention.attention.query ... attention.output.dense; since then attention.q_proj ... o_proj. Swin: attention.self.*;
+# V-JEPA 2: attention.query ... proj; TimeSformer: temporal_attention.attention.qkv, three in one.
+_PROJECTION = re.compile(
+    r"\b(self_attn|attn|self|\w*attention)"
+    r"\.(q_proj|k_proj|v_proj|o_proj|out_proj|query|key|value|qkv|proj|output\.dense)$"
+)
+_QUERY_OR_VALUE = re.compile(r"\.(q_proj|v_proj|query|value|qkv)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +62,21 @@ def find_layers(backbone: nn.Module) -> Layers:
     if all(inner.values()):
         return Layers(tuple(f"{key}.{block}" for key, blocks in inner.items() for block in blocks))
     return Layers(tuple(entries))
+
+
+def projections(backbone: nn.Module, layers: Layers) -> list[str]:
+    """Return the dotted names of the attention projections in the layers: query, key, value and output of each."""
+    inside = tuple(f"{layer}." for layer in layers.names)
+    return [
+        name
+        for name, module in backbone.named_modules()
+        if name.startswith(inside) and isinstance(module, nn.Linear) and _PROJECTION.search(name)
+    ]
+
+
+def queries_and_values(backbone: nn.Module, layers: Layers) -> list[str]:
+    """Return the dotted names of those projections that LoRA adapts (arXiv 2106.09685, section 7.1)."""
+    return [name for name in projections(backbone, layers) if _QUERY_OR_VALUE.search(name)]
 
 
 def _blocks_of(stage: nn.Module) -> list[str]:

@@ -11,9 +11,10 @@ from torch import Tensor, nn
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.models.base import HEAD, Detector
 from deepfakebench_ext.models.freezing import train_only
+from deepfakebench_ext.models.svd import FACTORS, fold_svd
 from deepfakebench_ext.training.config import TuningConfig
 from deepfakebench_ext.training.tuning import lora
-from deepfakebench_ext.training.tuning.effort import FACTORS, EffortLosses
+from deepfakebench_ext.training.tuning.effort import EffortLosses
 from deepfakebench_ext.training.tuning.layers import Layers
 
 _BACKBONE = "backbone."
@@ -119,6 +120,16 @@ class Tuned:
     def extra_loss(self) -> Tensor | None:
         """Return what is added to the classification loss of a step, a scalar, or None where nothing is."""
         return self._losses() if self._losses else None
+
+    def merged_state(self) -> dict[str, Tensor]:
+        """Return the state of a plain detector that computes what this one does, split layers and adapters folded in.
+
+        Detached copies on the CPU; the detector stays as it is. Loaded by `load_detector` beside its `settings`.
+        """
+        state = {name: tensor.detach() for name, tensor in self._detector.state_dict().items()}
+        if self.tuning.mode == "lora":
+            state = lora.merged(self._detector, state)
+        return {name: tensor.to("cpu", copy=True).contiguous() for name, tensor in fold_svd(state)[0].items()}
 
     @property
     def _last_phase(self) -> int:

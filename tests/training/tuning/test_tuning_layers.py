@@ -8,8 +8,7 @@ import pytest
 import tunable
 from torch import nn
 
-from deepfakebench_ext.training.tuning.attention import projections, queries_and_values
-from deepfakebench_ext.training.tuning.layers import find_layers
+from deepfakebench_ext.training.tuning.layers import find_layers, projections, queries_and_values
 
 
 @pytest.mark.parametrize("kind", tunable.YAMLS)

@@ -12,7 +12,6 @@ from safetensors.torch import save_file
 
 from deepfakebench_ext import load_detector
 from deepfakebench_ext.training.tuning.apply import apply_tuning
-from deepfakebench_ext.training.tuning.merging import merged_state, unmerged_state
 from deepfakebench_ext.training.tuning.tuned import Tuned
 
 MODES = ["layernorm", "full", "svd", "lora"]
@@ -40,7 +39,7 @@ def trained(kind: str, mode: str) -> tuple[tunable.Detector, Tuned]:
 def test_a_detector_built_anew_from_the_merged_state_scores_the_same(kind: str, mode: str, tmp_path: Path) -> None:
     detector, tuned = trained(kind, mode)
     expected = tunable.logits(detector)
-    save_file(merged_state(detector, tuned), tmp_path / "best.safetensors")
+    save_file(tuned.merged_state(), tmp_path / "best.safetensors")
     loaded = load_detector(detector.settings, str(tmp_path / "best.safetensors"), dtype="float32")
     assert loaded.report.head_trained
     assert loaded.report.folded == 0
@@ -53,7 +52,7 @@ def test_a_detector_built_anew_from_the_merged_state_scores_the_same(kind: str, 
 def test_merging_gives_the_plain_names_and_leaves_the_detector_alone(kind: str, mode: str) -> None:
     detector, tuned = trained(kind, mode)
     expected = tunable.logits(detector)
-    state = merged_state(detector, tuned)
+    state = tuned.merged_state()
     assert list(state) and state.keys() == tunable.detector(kind).state_dict().keys()
     for tensor in state.values():
         tensor.zero_()
@@ -62,18 +61,18 @@ def test_merging_gives_the_plain_names_and_leaves_the_detector_alone(kind: str, 
 
 def test_a_split_state_is_folded_by_the_evaluator_as_well(tmp_path: Path) -> None:
     detector, _ = trained("clip", "svd")
-    torch.save(unmerged_state(detector), tmp_path / "effort.pth")
+    torch.save(detector.state_dict(), tmp_path / "effort.pth")
     loaded = load_detector(detector.settings, str(tmp_path / "effort.pth"), dtype="float32")
     assert loaded.report.folded == 4 * tunable.LAYERS
     torch.testing.assert_close(tunable.logits(loaded), tunable.logits(detector), atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_the_unmerged_state_goes_on_bit_for_bit(mode: str) -> None:
+def test_the_state_goes_on_bit_for_bit(mode: str) -> None:
     detector, tuned = trained("clip", mode)
     again = tunable.detector("clip")
     resumed = apply_tuning(again, tuned.tuning, dropout=0.1)
-    again.load_state_dict(unmerged_state(detector), strict=True)
+    again.load_state_dict(detector.state_dict(), strict=True)
     for each, its in ((detector, tuned), (again, resumed)):
         torch.manual_seed(0)
         tunable.step(each, its)
