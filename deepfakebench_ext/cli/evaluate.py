@@ -27,6 +27,7 @@ from deepfakebench_ext.cli.options import (
     command_line,
     options,
 )
+from deepfakebench_ext.common.atomic_files import making
 from deepfakebench_ext.common.errors import OutputError
 from deepfakebench_ext.common.types import FAKE, REAL
 from deepfakebench_ext.common.wording import counted
@@ -175,13 +176,11 @@ def hush_transformers() -> None:
 
 def _check_writable(folder: Path) -> None:
     """Fail before the model is loaded, not after an hour of scoring."""
-    try:
+    with making(folder):
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / f".probe-{os.getpid()}"
         probe.touch()
         probe.unlink()
-    except OSError as error:
-        raise OutputError(f"results cannot be written to {folder}: {error}; give another --output_dir") from error
 
 
 def _say_samples(samples: Sequence[Sample], said: Options) -> None:
@@ -213,7 +212,7 @@ def _finish(results: dict[str | None, Evaluation], as_json: bool) -> None:
     import json
 
     from deepfakebench_ext.common.atomic_files import write_bytes_atomic
-    from deepfakebench_ext.report.run_files import METRICS, RESULTS_TEXT
+    from deepfakebench_ext.common.run_names import METRICS_JSON, RESULTS_TEXT
 
     # The older tool wrote this one name into the working directory, and scripts look for it there.
     texts = [(result.folder / RESULTS_TEXT).read_bytes() for result in results.values()]
@@ -222,7 +221,7 @@ def _finish(results: dict[str | None, Evaluation], as_json: bool) -> None:
     except OutputError as error:
         click.secho(f"WARNING: {error}. Each stands in its run's folder", err=True, fg="red", bold=True)
     if as_json:
-        figures = {name: (result.folder / METRICS).read_text(encoding="utf-8") for name, result in results.items()}
+        figures = {name: (result.folder / METRICS_JSON).read_text(encoding="utf-8") for name, result in results.items()}
         by_name = {name: json.loads(text) for name, text in figures.items()}
         click.echo(figures[None] if None in figures else json.dumps(by_name, indent=2) + "\n", nl=False)
     else:

@@ -146,17 +146,14 @@ def _names(paths: Sequence[str]) -> list[str]:
 
 
 def _write(folder: Path, file: ScoreFile, summary: Summary, *, plots: bool) -> None:
-    from deepfakebench_ext.common.atomic_files import atomic_writer
-    from deepfakebench_ext.common.errors import OutputError
+    from deepfakebench_ext.common.atomic_files import atomic_writer, making
+    from deepfakebench_ext.common.run_names import METRICS_JSON
     from deepfakebench_ext.report.metrics_json import summary_text
     from deepfakebench_ext.report.run_page import write_run_page
-    from deepfakebench_ext.report.scores.score_files import METRICS
 
-    try:
+    with making(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"results cannot be written to {folder}: {error}; give another --output_dir") from error
-    with atomic_writer(folder / METRICS) as stream:
+    with atomic_writer(folder / METRICS_JSON) as stream:
         stream.write(summary_text(summary))
     write_run_page(folder, summary, run=file.run, paths=file.paths, plots=plots)
     click.echo(f"report in {folder}", err=True)

@@ -71,6 +71,19 @@ def remove_unfinished(folder: Path, name: str) -> None:
 
 
 @contextmanager
+def making(folder: Path) -> Iterator[None]:
+    """Turn what the system says against a folder for results into a sentence.
+
+    Raises:
+        OutputError: The block raised an OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(f"results cannot be written to {folder}: {error}; give another --output_dir") from error
+
+
+@contextmanager
 def _replaced(path: Path) -> Iterator[Path]:
     """Name for a temporary file in the same folder, which takes the place of `path` when the block ends well."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")

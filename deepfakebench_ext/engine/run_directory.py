@@ -12,21 +12,18 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from types import TracebackType
 from typing import Any, BinaryIO, NamedTuple
 
-from filelock import FileLock, Timeout
-
-from deepfakebench_ext.common.atomic_files import atomic_writer, remove_unfinished
+from deepfakebench_ext.common.atomic_files import atomic_writer
 from deepfakebench_ext.common.errors import OutputError
+from deepfakebench_ext.common.locked_folder import LockedFolder
+from deepfakebench_ext.common.run_names import JOURNAL, SETTINGS
 from deepfakebench_ext.common.types import Prediction, Sample
 
-SETTINGS = "run.json"
-JOURNAL = "scores.jsonl"
 _COMPLETE = {"complete": True}
 
 
-class Position(NamedTuple):
+class Resumed(NamedTuple):
     """Where a run goes on: from the sample of that number, without its first `units` frames or clips."""
 
     sample: int
@@ -52,7 +49,7 @@ def digest_samples(samples: Iterable[Sample]) -> str:
     return digest.hexdigest()
 
 
-class RunDirectory:
+class RunDirectory(LockedFolder):
     """One run's folder, locked for this process while open. A context manager."""
 
     def __init__(self, folder: Path, settings: Mapping[str, Any]) -> None:
@@ -65,22 +62,11 @@ class RunDirectory:
         Raises:
             OutputError: It cannot be written, another process is using it, or it is another run's.
         """
-        self.folder = folder
+        super().__init__(folder)
         self._journal: BinaryIO | None = None
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._lock = FileLock(folder / ".lock")
-            self._lock.acquire(timeout=0)
-            remove_unfinished(folder, "*")
-        except Timeout as error:
-            raise OutputError(
-                f"another process is writing {folder}; wait for it, or give another --output_dir"
-            ) from error
-        except OSError as error:
-            raise OutputError(f"results cannot be written to {folder}: {error}; give another --output_dir") from error
-        self._settle(settings)
+        self._take_up(settings)
 
-    def _settle(self, settings: Mapping[str, Any]) -> None:
+    def _take_up(self, settings: Mapping[str, Any]) -> None:
         path = self.folder / SETTINGS
         if path.is_file():
             known = json.loads(path.read_text(encoding="utf-8"))
@@ -90,19 +76,13 @@ class RunDirectory:
         with atomic_writer(path) as stream:
             stream.write(json.dumps(settings, indent=2, ensure_ascii=False) + "\n")
 
-    def __enter__(self) -> RunDirectory:
-        """Return the run itself."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         """Close the journal and give the lock back."""
         if self._journal is not None:
             self._journal.close()
-        self._lock.release()
+        super().close()
 
-    def resume(self, samples: Sequence[Sample], batch_size: int) -> Position:
+    def resume(self, samples: Sequence[Sample], batch_size: int) -> Resumed:
         """Return where scoring goes on, and open the journal there.
 
         Only whole batches count: the batch that was being written is scored again, so that every batch of the run has
@@ -118,9 +98,9 @@ class RunDirectory:
         numbers = _numbers_of([str(key) for _, key in units], samples, path)
         self._journal = path.open("ab")
         if complete:
-            return Position(len(samples), 0)
+            return Resumed(len(samples), 0)
         self._journal.truncate(units[-1][0] if units else 0)
-        return Position(numbers[-1], numbers.count(numbers[-1])) if numbers else Position(0, 0)
+        return Resumed(numbers[-1], numbers.count(numbers[-1])) if numbers else Resumed(0, 0)
 
     def append(self, predictions: Sequence[Prediction]) -> None:
         """Add the predictions of one batch to the journal, at once and through to the system.

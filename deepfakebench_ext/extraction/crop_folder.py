@@ -15,12 +15,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import TracebackType
 
-from filelock import FileLock, Timeout
-
-from deepfakebench_ext.common.atomic_files import remove_unfinished, write_bytes_atomic
+from deepfakebench_ext.common.atomic_files import write_bytes_atomic
 from deepfakebench_ext.common.errors import ConfigError, OutputError
+from deepfakebench_ext.common.locked_folder import LockedFolder
 from deepfakebench_ext.common.types import Status
 from deepfakebench_ext.extraction.places import Place
 
@@ -58,7 +56,7 @@ class VideoFrames:
     fingerprint: str = ""
 
 
-class FrameStore:
+class CropFolder(LockedFolder):
     """A dataset's folder, locked for this process while open. A context manager."""
 
     def __init__(self, folder: Path) -> None:
@@ -68,30 +66,18 @@ class FrameStore:
             ConfigError: It holds files, and none of them says that they were extracted by this program.
             OutputError: It cannot be written, or another process is using it.
         """
-        self.folder = folder
         self._own = folder / _OURS
         with writing(folder):
             if folder.is_dir() and any(folder.iterdir()) and not self._own.is_dir():
                 raise ConfigError(f"{folder} holds files of another origin; give another --output_dir or --dataset")
-            self._own.mkdir(parents=True, exist_ok=True)
-            self._lock = FileLock(self._own / "lock")
-            try:
-                self._lock.acquire(timeout=0)
-            except Timeout as error:
-                raise OutputError(f"another process is writing {folder}; wait for it") from error
+        super().__init__(folder, lock=f"{_OURS}/lock")
 
-    def __enter__(self) -> FrameStore:
-        """Return the store itself."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         """Remove what was written aside, and give the lock back."""
         shutil.rmtree(self._aside, ignore_errors=True)
-        self._lock.release()
+        super().close()
 
-    def settle(self, planned: Mapping[str, tuple[Place, str]]) -> dict[str, VideoFrames]:
+    def keep_whole(self, planned: Mapping[str, tuple[Place, str]]) -> dict[str, VideoFrames]:
         """Return the videos that are done; remove all files of the others.
 
         Args:
@@ -115,7 +101,6 @@ class FrameStore:
                 if key in planned and record.fingerprint == planned[key][1] and self._is_whole(record)
             }
             shutil.rmtree(self._aside, ignore_errors=True)
-            remove_unfinished(self._own, "*")
             for key, record in known.items():
                 if key not in done:
                     self._remove(record.place)

@@ -21,7 +21,7 @@ from deepfakebench_ext.common.wording import counted
 from deepfakebench_ext.data.samples.folders import collect_samples
 from deepfakebench_ext.engine.read_ahead import default_workers
 from deepfakebench_ext.engine.run_directory import fingerprint
-from deepfakebench_ext.extraction.crop_folder import FrameStore, VideoFrames, folder_bytes, writing
+from deepfakebench_ext.extraction.crop_folder import CropFolder, VideoFrames, folder_bytes, writing
 from deepfakebench_ext.extraction.crop_writer import FrameWriter
 from deepfakebench_ext.extraction.places import Place, places
 from deepfakebench_ext.faces.detect import Search
@@ -154,7 +154,7 @@ def extract(
         raise ConfigError(f"--workers {workers} is not allowed: give 1 or more")
     _check_apart(Path(input_dir), folder, listing)
     samples = tuple(collect_samples(Path(input_dir), kind="video"))
-    with FrameStore(folder) as store:
+    with CropFolder(folder) as store:
         extractor = _Extractor(store, sampling or FrameSampling.from_options(), faces)
         videos = extractor.run(samples, places(samples, name), workers or default_workers())
         _write_report(folder / REPORT, samples, videos)
@@ -173,7 +173,7 @@ def extract(
 class _Extractor:
     """Extracts videos, several at a time."""
 
-    def __init__(self, store: FrameStore, sampling: FrameSampling, faces: FaceReader | None) -> None:
+    def __init__(self, store: CropFolder, sampling: FrameSampling, faces: FaceReader | None) -> None:
         self._store, self._sampling, self._faces = store, sampling, faces
         self._settings = {
             "rules": _RULES,
@@ -189,7 +189,7 @@ class _Extractor:
             sample.key: (place, fingerprint({**self._settings, "source": _state(sample.path), "place": place.frames}))
             for sample, place in zip(samples, where, strict=True)
         }
-        videos = self._store.settle(planned)
+        videos = self._store.keep_whole(planned)
         if videos:
             logger.info("%d of %d videos in %s were done before", len(videos), len(samples), self._store.folder)
         videos |= self._extracted([sample for sample in samples if sample.key not in videos], planned, workers)

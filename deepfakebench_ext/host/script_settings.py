@@ -6,7 +6,6 @@ values win (training/test.py:150-154, training/train.py:226-232); of most of the
 
 from __future__ import annotations
 
-import copy
 import difflib
 import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,6 +17,7 @@ from typing import Any, Final
 import yaml
 
 from deepfakebench_ext.common.errors import ConfigError, HostError
+from deepfakebench_ext.common.yaml_files import assignments, overridden
 
 PATHS: Final = ("rgb_dir", "lmdb_dir", "dataset_json_folder", "log_dir")
 _OWN_YAMLS: Final = ("training/config/test_config.yaml", "training/config/train_config.yaml")
@@ -40,12 +40,12 @@ class ScriptSettings:
     json_folder_of_yaml: str | None = field(default=None, init=False)
 
     @classmethod
-    def of(cls, options: Mapping[str, str | None], assignments: Sequence[str], user_dir: Path) -> ScriptSettings:
+    def of(cls, options: Mapping[str, str | None], texts: Sequence[str], user_dir: Path) -> ScriptSettings:
         """Return the settings that a command line says.
 
         Args:
             options: `rgb_dir`, `lmdb_dir`, `dataset_json_folder`, `log_dir`; None where not given.
-            assignments: `key=value`, the value in YAML; these win.
+            texts: `key=value`, the value in YAML; these win.
             user_dir: Relative paths begin here.
 
         Raises:
@@ -56,7 +56,7 @@ class ScriptSettings:
         said: dict[str, Any] = {name: options[name] for name in PATHS if options.get(name)}
         if "rgb_dir" in said or "lmdb_dir" in said:
             said["lmdb"] = "lmdb_dir" in said
-        said.update(_assignment(text) for text in assignments)
+        said.update(assignments(texts, "nEpochs=2 or --set frame_num.test=8"))
         for name in PATHS:
             if said.get(name):
                 said[name] = str(user_dir / Path(said[name]).expanduser())
@@ -147,31 +147,3 @@ class ScriptSettings:
 
     def _over_own(self, values: Mapping[str, Any]) -> dict[str, Any]:
         return overridden(values, {key: value for key, value in self.said.items() if key.split(".")[0] in values})
-
-
-def overridden(values: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `values` with what is said put in, deep at dotted keys; the argument is left as it was.
-
-    Raises:
-        ConfigError: A dotted key leads through something that holds no keys.
-    """
-    result = copy.deepcopy(dict(values))
-    for key, value in said.items():
-        *way, last = key.split(".")
-        place = result
-        for part in way:
-            place = place.setdefault(part, {})
-            if not isinstance(place, dict):
-                raise ConfigError(f"--set {key}: {part!r} is {place!r} and holds no keys")
-        place[last] = value
-    return result
-
-
-def _assignment(text: str) -> tuple[str, Any]:
-    key, equals, value = text.partition("=")
-    if not equals or not key.strip():
-        raise ConfigError(f"--set {text!r} is not key=value, such as --set nEpochs=2 or --set frame_num.test=8")
-    try:
-        return key.strip(), yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"--set {text!r}: the value is not YAML: {error}") from error

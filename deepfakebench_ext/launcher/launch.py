@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
 from deepfakebench_ext.common.errors import ConfigError, HostError
+from deepfakebench_ext.common.yaml_files import read_mapping
 from deepfakebench_ext.host.pip_names import explained
 from deepfakebench_ext.host.registry import OUR_DETECTORS
 from deepfakebench_ext.host.script_settings import ScriptSettings
@@ -88,7 +87,7 @@ def prepare(script: str, arguments: Sequence[str], *, root: Path, settings: Scri
         return Job(file, tuple(arguments), None)
     said, rest = _parser().parse_known_args(list(arguments))
     detector = _detector_yaml(said.detector_path, root, settings.user_dir)
-    values, own = _mapping(detector), _mapping(root / _OWN_YAML[file.name])
+    values, own = read_mapping(detector), read_mapping(root / _OWN_YAML[file.name])
     settings.check({*values, *own, *HOST_KEYS, *DetectorConfig.model_fields})
     settings.check_folders()
     _check_keys(detector, settings.merged(values, own), file.name, arguments)
@@ -132,7 +131,7 @@ def _detector_yaml(said: str | None, root: Path, user_dir: Path) -> Path:
 
 def _check_keys(detector: Path, values: Mapping[str, Any], script: str, arguments: Sequence[str]) -> None:
     if missing := missing_keys(script, values, arguments):
-        shipped = {name: _mapping(find_config(name)) for name in config_names()}
+        shipped = {name: read_mapping(find_config(name)) for name in config_names()}
         complete = [name for name, its in shipped.items() if not missing_keys(script, its)]
         check_keys(detector.name, missing, script=script, complete=complete)
 
@@ -174,16 +173,6 @@ def _of_rank(said: argparse.Namespace) -> list[str]:
             )
         rank = int(os.environ["LOCAL_RANK"])
     return (["--ddp"] if said.ddp else []) + ([] if rank is None else ["--local_rank", str(rank)])
-
-
-def _mapping(path: Path) -> dict[str, Any]:
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, ValueError, OSError) as error:
-        raise ConfigError(f"{path}: not a readable YAML file: {error}") from error
-    if not isinstance(values, dict):
-        raise ConfigError(f"{path}: a mapping of keys to values is expected, got {type(values).__name__}")
-    return values
 
 
 @contextmanager

@@ -15,10 +15,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from deepfakebench_ext.common.errors import ConfigError, HostError
+from deepfakebench_ext.common.yaml_files import read_mapping
 from deepfakebench_ext.host.checkout import HOW_TO_GET, find_checkout
 from deepfakebench_ext.host.registry import DETECTOR
 
@@ -195,12 +195,7 @@ def load_config(source: str | Path | Mapping[str, Any] | DetectorConfig) -> Dete
     if isinstance(source, Mapping):
         return DetectorConfig.from_mapping(source)
     path = find_config(source)
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, ValueError, OSError) as error:  # ValueError: bytes that are no text, a 13th month
-        raise ConfigError(f"{path}: not a readable YAML file: {error}") from error
-    if not isinstance(values, dict):
-        raise ConfigError(f"{path}: a detector config is a mapping of keys to values, got {type(values).__name__}")
+    values = read_mapping(path, "a detector config")
     try:
         return DetectorConfig.from_mapping(values, _checkout_around(path))
     except ConfigError as error:

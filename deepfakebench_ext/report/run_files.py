@@ -12,6 +12,7 @@ import numpy as np
 
 from deepfakebench_ext.common.atomic_files import atomic_writer
 from deepfakebench_ext.common.errors import MissingExtraError
+from deepfakebench_ext.common.run_names import CURVES_PNG, METRICS_JSON, RESULTS_TEXT, SCORES_CSV, SETTINGS, VIDEOS_CSV
 from deepfakebench_ext.common.types import Prediction, Sample, VideoScore
 from deepfakebench_ext.metrics.aggregation import aggregation_rule
 from deepfakebench_ext.metrics.bootstrap import Bootstrap
@@ -29,8 +30,6 @@ from deepfakebench_ext.report.thumbnails import Paths
 
 logger = logging.getLogger(__name__)
 
-RESULTS_TEXT = "inference_results_huggingface.txt"
-SCORES, VIDEOS, METRICS, CURVES = "scores.csv", "videos.csv", "metrics.json", "curves.png"
 MOST_BOOTSTRAPPED = 100_000
 """Frames or clips up to which intervals are bootstrapped: half a minute."""
 
@@ -82,13 +81,13 @@ def write_report(
     if by_video:
         videos = video_scores(unit_rows(), table.video_codes().tolist(), aggregation_rule(aggregation))
         rows["video"] = lambda: _video_rows(videos)
-        write_videos_csv(folder / VIDEOS, videos, head=head)
-    write_scores_csv(folder / SCORES, unit_rows(), head=head)
+        write_videos_csv(folder / VIDEOS_CSV, videos, head=head)
+    write_scores_csv(folder / SCORES_CSV, unit_rows(), head=head)
     _write_text(folder / RESULTS_TEXT, summary, rows[summary.level])
     if plots and summary.figures[f"{summary.level}_auc"].value is not None:
-        _draw(folder / CURVES, rows[summary.level](), summary)
+        _draw(folder / CURVES_PNG, rows[summary.level](), summary)
     write_run_page(folder, summary, run=_run(folder), paths=paths, plots=plots)
-    with atomic_writer(folder / METRICS) as file:
+    with atomic_writer(folder / METRICS_JSON) as file:
         file.write(summary_text(summary))
     return summary
 
@@ -116,7 +115,7 @@ def _paths(samples: Sequence[Sample], table: ScoreTable) -> Paths:
 
 
 def _run(folder: Path) -> dict[str, Any]:
-    path = folder / "run.json"
+    path = folder / SETTINGS
     settings: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     return settings
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from deepfakebench_ext.common.errors import ModelError
+from deepfakebench_ext.common.run_names import BEST, LAST
 from deepfakebench_ext.engine.processes import Processes
 from deepfakebench_ext.engine.run_directory import digest_samples
 from deepfakebench_ext.models.base import Detector
@@ -30,7 +31,6 @@ from deepfakebench_ext.training.tuning.ema import Ema
 
 logger = logging.getLogger(__name__)
 
-BEST, LAST = "best", "last"
 # How far the files' figure may be from the one that was validated: folding in split layers and adapters rounds anew,
 # and a score that passes another by rounding moves a figure by as much as the samples are few.
 _SAME, _PASSED = 0.02, 2

@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from deepfakebench_ext.common.atomic_files import atomic_binary_writer
 from deepfakebench_ext.common.errors import ConfigError, ModelError
+from deepfakebench_ext.common.run_names import BEST
 from deepfakebench_ext.common.types import Prediction, Sample
 from deepfakebench_ext.data.preprocess.transform import normalise
 from deepfakebench_ext.data.readers.unit import Unit
@@ -25,7 +26,7 @@ from deepfakebench_ext.engine.predictor import default_batch_size
 from deepfakebench_ext.engine.read_ahead import read_units
 from deepfakebench_ext.engine.run_directory import fingerprint
 from deepfakebench_ext.models.base import Detector
-from deepfakebench_ext.training.fine_tuning import BEST, FineTuned, FineTuning
+from deepfakebench_ext.training.fine_tuning import FineTuned, FineTuning
 from deepfakebench_ext.training.loop.trainer import Position
 from deepfakebench_ext.training.loop.validation import Validated
 

@@ -7,9 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import yaml
-
 from deepfakebench_ext.common.errors import ConfigError
+from deepfakebench_ext.common.yaml_files import assignments, overridden, read_mapping
 from deepfakebench_ext.models.config import DetectorConfig, find_config
 from deepfakebench_ext.training.config import TrainingConfig, TuningConfig
 
@@ -66,33 +65,14 @@ def read_values(name_or_path: str, changes: Iterable[str] = ()) -> dict[str, Any
     Raises:
         ConfigError: No such config, not YAML, or a change that is not `name=value`.
     """
-    path = find_config(name_or_path)
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, ValueError, OSError) as error:
-        raise ConfigError(f"{path}: not a readable YAML file: {error}") from error
-    if not isinstance(values, dict):
-        raise ConfigError(f"{path}: a detector config is a mapping of keys to values, got {type(values).__name__}")
-    for change in changes:
-        _change(values, change)
-    return values
-
-
-def _change(values: dict[str, Any], change: str) -> None:
-    name, equals, text = change.partition("=")
-    if not name or not equals:
-        raise ConfigError(f"--set {change!r} is not name=value, such as training.epochs=3 or tuning.mode=head")
-    *blocks, key = name.split(".")
-    inner = values
-    for block in blocks:
-        inner[block] = dict(inner.get(block) or {})
-        inner = inner[block]
-    if not blocks and key not in {*DetectorConfig.model_fields, *values}:
-        near = _inner_names(key)
-        raise ConfigError(
-            f"--set {key}: no such key at the top of a detector YAML" + (f"; did you mean {near[0]}?" if near else "")
-        )
-    inner[key] = _parsed(text)
+    values = read_mapping(find_config(name_or_path), "a detector config")
+    said = assignments(changes, "training.epochs=3 or tuning.mode=head")
+    for key in said:
+        if "." not in key and key not in {*DetectorConfig.model_fields, *values}:
+            near = _inner_names(key)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise ConfigError(f"--set {key}: no such key at the top of a detector YAML{hint}")
+    return overridden(values, said)
 
 
 def _inner_names(key: str) -> list[str]:
@@ -100,11 +80,3 @@ def _inner_names(key: str) -> list[str]:
     names = {inner: f"training.{inner}" for inner in TrainingConfig.model_fields}
     names |= {inner: f"tuning.{inner}" for inner in TuningConfig.model_fields}
     return [names[close] for close in difflib.get_close_matches(key, names, n=1)]
-
-
-def _parsed(text: str) -> Any:
-    """Read a value as YAML does, and numbers as people write them: YAML 1.1 takes `1e-5` for text."""
-    try:
-        return float(text) if "e" in text.lower() else yaml.safe_load(text)
-    except ValueError:
-        return yaml.safe_load(text)

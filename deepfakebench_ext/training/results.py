@@ -10,19 +10,18 @@ from typing import Any
 
 from deepfakebench_ext.common.atomic_files import atomic_writer
 from deepfakebench_ext.common.errors import MissingExtraError
+from deepfakebench_ext.common.run_names import CARD, CURVES_PNG, FIGURES_JSON, TRAINING_LOG
 from deepfakebench_ext.metrics.bootstrap import Bootstrap
 from deepfakebench_ext.metrics.figure import Figure
 from deepfakebench_ext.metrics.summary import How, Summary, summarise
 from deepfakebench_ext.models.export.hub_folder import PTH, architecture_of, write_pth
 from deepfakebench_ext.report.scores.videos import face_notices
 from deepfakebench_ext.training.fine_tuning import FineTuned, FineTuning
-from deepfakebench_ext.training.loop.training_log import METRICS, read_log
+from deepfakebench_ext.training.loop.training_log import read_log
 from deepfakebench_ext.training.model_card import Card, model_card
 from deepfakebench_ext.training.training_curves import write_training_curves
 
 logger = logging.getLogger(__name__)
-
-README, FIGURES, CURVES = "README.md", "figures.json", "curves.png"
 
 
 def write_results(tuning: FineTuning, result: FineTuned, facts: Mapping[str, Any]) -> Summary:
@@ -41,11 +40,11 @@ def write_results(tuning: FineTuning, result: FineTuned, facts: Mapping[str, Any
     notices = [*tuning.notices, *_face_notices(result)]
     summary = summarise(table, how, title=str(result.folder), trained=True, notices=notices)
     figures = summary.figures
-    with atomic_writer(result.best / FIGURES) as stream:
+    with atomic_writer(result.best / FIGURES_JSON) as stream:
         stream.write(json.dumps({name: _as_json(figure) for name, figure in figures.items()}, indent=2) + "\n")
-    with atomic_writer(result.best / README) as stream:
+    with atomic_writer(result.best / CARD) as stream:
         stream.write(model_card(_card(tuning, result, summary, facts)))
-    if (result.folder / METRICS).is_file():
+    if (result.folder / TRAINING_LOG).is_file():
         _draw(result, tuning)
     return summary
 
@@ -120,7 +119,7 @@ def _as_json(figure: Figure) -> dict[str, Any]:
 def _draw(result: FineTuned, tuning: FineTuning) -> None:
     try:
         write_training_curves(
-            result.folder / CURVES,
+            result.folder / CURVES_PNG,
             read_log(result.folder),
             monitor=tuning.validator.monitor,
             title=result.folder.name,

@@ -16,7 +16,7 @@ import pytest
 import videos
 from films import tree
 
-from deepfakebench_ext.extraction.crop_folder import FrameStore
+from deepfakebench_ext.extraction.crop_folder import CropFolder
 from deepfakebench_ext.extraction.crop_writer import FrameWriter
 from deepfakebench_ext.extraction.extract import Extraction, extract, make_crop_reader
 from deepfakebench_ext.faces.detect import Face
@@ -118,7 +118,7 @@ def kill_at(point: int, patch: pytest.MonkeyPatch) -> None:
 
         return wrapped
 
-    patch.setattr(FrameStore, "__exit__", lambda store, *_: store._lock.release())
+    patch.setattr(CropFolder, "close", lambda store: store._lock.release())
     for name in ("mkdir", "rename", "replace", "unlink", "rmdir", "write_bytes"):
         patch.setattr(Path, name, dying(getattr(Path, name)))
     patch.setattr(shutil, "rmtree", dying(shutil.rmtree))

@@ -19,7 +19,7 @@ from deepfakebench_ext.data.preprocess.transform import PreprocessSpec
 from deepfakebench_ext.data.readers.file_reader import Reader
 from deepfakebench_ext.data.samples.folders import collect_samples
 from deepfakebench_ext.extraction import crop_folder as frame_store
-from deepfakebench_ext.extraction.crop_folder import FrameStore
+from deepfakebench_ext.extraction.crop_folder import CropFolder
 from deepfakebench_ext.extraction.extract import Extraction, extract, make_crop_reader
 from deepfakebench_ext.faces.align import five_points, template
 from deepfakebench_ext.faces.reader import FaceReader
@@ -238,7 +238,7 @@ def test_input_and_output_one_in_the_other_are_an_error(output_dir: str, stamped
 
 
 def test_two_processes_do_not_write_one_dataset(stamped: Path) -> None:
-    with FrameStore(Path("out/in")), pytest.raises(OutputError, match="another process is writing"):
+    with CropFolder(Path("out/in")), pytest.raises(OutputError, match="another process is writing"):
         extract(stamped, "out")
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 from made_host import make_host
 
 from deepfakebench_ext.common.errors import ConfigError
-from deepfakebench_ext.host.script_settings import ScriptSettings, overridden
+from deepfakebench_ext.host.script_settings import ScriptSettings
 
 
 def of(*assignments: str, **options: str) -> ScriptSettings:
@@ -40,14 +39,6 @@ def test_a_key_nobody_reads_is_an_error_with_the_nearest() -> None:
     of("my_key.a=1", "workers=0", "new_head=true").check(["my_key", "workers", "new_head"])
     with pytest.raises(ConfigError, match="did you mean workers"):
         of("wrokers=0").check(["workers"])
-
-
-def test_a_dotted_key_changes_one_value_and_leaves_the_argument_alone() -> None:
-    values: dict[str, Any] = {"frame_num": {"train": 8, "test": 8}, "lmdb": True}
-    assert overridden(values, {"frame_num.test": 2}) == {"frame_num": {"train": 8, "test": 2}, "lmdb": True}
-    assert values["frame_num"]["test"] == 8
-    with pytest.raises(ConfigError, match="'lmdb' is True and holds no keys"):
-        overridden(values, {"lmdb.a": 1})
 
 
 def test_yamls_of_others_are_read_as_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

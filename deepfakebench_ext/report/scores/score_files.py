@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from deepfakebench_ext.common.errors import ConfigError
+from deepfakebench_ext.common.run_names import JOURNAL, METRICS_JSON, SCORES_CSV, SETTINGS, VIDEOS_CSV
 from deepfakebench_ext.common.suffixes import is_image_name
 from deepfakebench_ext.metrics.figure import LEVELS, Level
 from deepfakebench_ext.metrics.score_table import ScoreTable
@@ -18,7 +19,6 @@ from deepfakebench_ext.report.scores.text_reading import is_results_text, read_r
 
 __all__ = ["ColumnNames", "ScoreFile", "read_scores", "refuse_run_directory"]
 
-SCORES, VIDEOS, RUN, METRICS, JOURNAL = "scores.csv", "videos.csv", "run.json", "metrics.json", "scores.jsonl"
 ALWAYS_KEPT = ("compression", "split", "sha256")
 """Columns that are read where a file has them: a breakdown and warnings rest on them."""
 
@@ -95,7 +95,7 @@ def refuse_run_directory(folder: Path) -> None:
     Raises:
         ConfigError: It is that of a run, whose own figures and report would be replaced.
     """
-    if any((folder / name).exists() for name in (RUN, SCORES)):
+    if any((folder / name).exists() for name in (SETTINGS, SCORES_CSV)):
         raise ConfigError(f"{folder} is the directory of a run, whose report would be lost; give another --output_dir")
 
 
@@ -109,14 +109,16 @@ def _file_of(path: Path) -> Path:
     if path.is_file():
         return path
     if not path.is_dir():
-        raise ConfigError(f"{path} does not exist; give a run directory, its {SCORES}, or a file of scores")
-    if (path / SCORES).is_file():
-        return path / SCORES
+        raise ConfigError(f"{path} does not exist; give a run directory, its {SCORES_CSV}, or a file of scores")
+    if (path / SCORES_CSV).is_file():
+        return path / SCORES_CSV
     if (path / JOURNAL).is_file():
-        raise ConfigError(f"{path} is a run that was cut off; the command that began it ends it, and writes {SCORES}")
-    runs = sorted(each.parent.name for each in path.glob(f"*/{SCORES}"))
+        raise ConfigError(
+            f"{path} is a run that was cut off; the command that began it ends it, and writes {SCORES_CSV}"
+        )
+    runs = sorted(each.parent.name for each in path.glob(f"*/{SCORES_CSV}"))
     inside = f"; the runs in it are {', '.join(runs[:5])}{', ...' if len(runs) > 5 else ''}" if runs else ""
-    raise ConfigError(f"{path} holds no {SCORES}{inside}")
+    raise ConfigError(f"{path} holds no {SCORES_CSV}{inside}")
 
 
 def _no_scores(file: Path) -> str:
@@ -124,21 +126,21 @@ def _no_scores(file: Path) -> str:
         return f"{file} is the journal of a run; give the run directory {file.parent}"
     return (
         f"{file} is JSON: it holds figures, and no scores to compute them from (nor do the older tool's "
-        f"*_eval_*.json and evaluation_summary.json); give the {SCORES} or inference_results*.txt of the same run"
+        f"*_eval_*.json and evaluation_summary.json); give the {SCORES_CSV} or inference_results*.txt of the same run"
     )
 
 
 def _from_text(file: Path, keep: Sequence[str], level: Level | None) -> ScoreFile:
     if keep:
-        raise ConfigError(f"{file} has no columns, so none called {keep[0]!r}; give the {SCORES} of the same run")
+        raise ConfigError(f"{file} has no columns, so none called {keep[0]!r}; give the {SCORES_CSV} of the same run")
     found = read_results_text(file)
     table = found.table if level is None else replace(found.table, level=level)
     return ScoreFile(table, file, found.title or file.stem, notices=found.notices, _paths=found.paths)
 
 
 def _from_csv(file: Path, found: CsvScores, level: Level | None) -> ScoreFile:
-    is_run = found.is_ours and file.name in (SCORES, VIDEOS)
-    run, metrics = (_json(file.parent / name) if is_run else {} for name in (RUN, METRICS))
+    is_run = found.is_ours and file.name in (SCORES_CSV, VIDEOS_CSV)
+    run, metrics = (_json(file.parent / name) if is_run else {} for name in (SETTINGS, METRICS_JSON))
     level = level or _level_of(found, metrics)
     table = replace(found.table, level=level, has_videos=level != "video" and _has_videos(found, metrics))
     trained = None if not found.heads else "untrained" not in found.heads

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from filelock import FileLock, Timeout
 
-from deepfakebench_ext.common.atomic_files import atomic_binary_writer, atomic_writer, remove_unfinished
+from deepfakebench_ext.common.atomic_files import atomic_binary_writer, atomic_writer
 from deepfakebench_ext.common.errors import ConfigError, OutputError
+from deepfakebench_ext.common.locked_folder import LockedFolder
+from deepfakebench_ext.common.run_names import CHECKPOINT, SETTINGS
 from deepfakebench_ext.common.version import versions
 
-SETTINGS, CHECKPOINT = "run.json", "checkpoint.pt"
 RESTS_ON = ("torch", "transformers", "accelerate", "numpy", "pillow")
 _FORMAT = 1
 _SHOWN = 6
@@ -46,25 +46,10 @@ class TrainingRun:
             OutputError: It cannot be written, or another process is using it.
         """
         self.folder, self._identity, self._writes = folder, _as_json(identity), writes
-        self._lock: FileLock | None = None
-        if writes:
-            self._open()
-        self._settle(record)
+        self._lock = LockedFolder(folder, use="training in") if writes else None
+        self._take_up(record)
 
-    def _open(self) -> None:
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self._lock = FileLock(self.folder / ".lock")
-            self._lock.acquire(timeout=0)
-            remove_unfinished(self.folder, "*")
-        except Timeout as error:
-            raise OutputError(
-                f"another process is training in {self.folder}; wait for it, or give another --output_dir"
-            ) from error
-        except OSError as error:
-            raise OutputError(f"{self.folder} cannot be written: {error}; give another --output_dir") from error
-
-    def _settle(self, record: Mapping[str, Any]) -> None:
+    def _take_up(self, record: Mapping[str, Any]) -> None:
         path = self.folder / SETTINGS
         if path.is_file():
             known = json.loads(path.read_text(encoding="utf-8")).get("identity", {})
@@ -76,13 +61,9 @@ class TrainingRun:
                     f"it, or give another --output_dir to begin anew"
                 )
         elif self._writes:
+            settings = {"identity": self._identity, "versions": versions(RESTS_ON), **_as_json(record)}
             with atomic_writer(path) as stream:
-                stream.write(
-                    json.dumps(
-                        {"identity": self._identity, "versions": versions(RESTS_ON), **_as_json(record)}, indent=2
-                    )
-                    + "\n"
-                )
+                stream.write(json.dumps(settings, indent=2) + "\n")
 
     def __enter__(self) -> TrainingRun:
         """Return the run itself."""
@@ -95,7 +76,7 @@ class TrainingRun:
     def close(self) -> None:
         """Give the lock back."""
         if self._lock is not None:
-            self._lock.release()
+            self._lock.close()
 
     def save(self, state: Mapping[str, Any]) -> None:
         """Replace the checkpoint. Does nothing in a process that does not write.

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from deepfakebench_ext.common.errors import OutputError
-
-METRICS = "metrics.jsonl"
+from deepfakebench_ext.common.run_names import TRAINING_LOG
 
 
 class TrainingLog:
@@ -20,7 +19,7 @@ class TrainingLog:
 
     def __init__(self, folder: Path, *, writes: bool) -> None:
         """Say where it lies; nothing is opened yet."""
-        self.path = folder / METRICS
+        self.path = folder / TRAINING_LOG
         self._writes = writes
         self._stream: BinaryIO | None = None
 
@@ -69,7 +68,7 @@ class TrainingLog:
 
 def read_log(folder: Path) -> Iterator[dict[str, Any]]:
     """Yield the whole lines of a run's journal."""
-    path = folder / METRICS
+    path = folder / TRAINING_LOG
     with path.open("rb") as stream:
         for line in stream:
             if line.endswith(b"\n"):

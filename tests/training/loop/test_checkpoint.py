@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from deepfakebench_ext.common.errors import ConfigError, OutputError
-from deepfakebench_ext.training.loop.checkpoint import CHECKPOINT, TrainingRun, differences
+from deepfakebench_ext.common.run_names import CHECKPOINT
+from deepfakebench_ext.training.loop.checkpoint import TrainingRun, differences
 
 IDENTITY = {"training": {"lr": 0.1, "epochs": 3}, "data": {"sha256": "a"}}
 CPU = torch.device("cpu")

@@ -1,0 +1,24 @@
+"""The names of the files that a run leaves, each said once."""
+
+from __future__ import annotations
+
+from typing import Final
+
+SETTINGS: Final = "run.json"
+"""What was asked for, by what and of which versions."""
+
+# Of an evaluation, in its run directory.
+JOURNAL: Final = "scores.jsonl"
+RESULTS_TEXT: Final = "inference_results_huggingface.txt"
+SCORES_CSV: Final = "scores.csv"
+VIDEOS_CSV: Final = "videos.csv"
+METRICS_JSON: Final = "metrics.json"
+CURVES_PNG: Final = "curves.png"
+
+# Of a training, in its folder, and in that of its weights.
+CHECKPOINT: Final = "checkpoint.pt"
+TRAINING_LOG: Final = "metrics.jsonl"
+BEST: Final = "best"
+LAST: Final = "last"
+CARD: Final = "README.md"
+FIGURES_JSON: Final = "figures.json"

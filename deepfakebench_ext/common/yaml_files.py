@@ -1,0 +1,80 @@
+"""YAML as we read it, from files and after `--set`."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from deepfakebench_ext.common.errors import ConfigError
+
+
+def read_mapping(path: Path, what: str = "a YAML") -> dict[str, Any]:
+    """Return the mapping that a YAML file holds.
+
+    Args:
+        path: The file.
+        what: What it is to be, for messages.
+
+    Raises:
+        ConfigError: It cannot be read, is not YAML, or holds something else.
+    """
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, ValueError, OSError) as error:  # ValueError: bytes that are no text, a 13th month
+        raise ConfigError(f"{path}: not a readable YAML file: {error}") from error
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path}: {what} is a mapping of keys to values, got {type(values).__name__}")
+    return values
+
+
+def assignments(texts: Iterable[str], example: str) -> dict[str, Any]:
+    """Return what `--set key=value ...` says: key to value, of one key the last; `a.b` means `b` within `a`.
+
+    Args:
+        texts: As typed. A value is read as YAML, and numbers as people write them: YAML 1.1 takes `1e-5` for text.
+        example: Of what may be typed, for messages.
+
+    Raises:
+        ConfigError: Not `key=value`, or a value that is not YAML.
+    """
+    said = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not all(part.strip() for part in key.split(".")):
+            raise ConfigError(f"--set {text!r} is not key=value, such as --set {example}")
+        said[key.strip()] = _value(text, value)
+    return said
+
+
+def overridden(values: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `values` with what is said put in, deep at dotted keys; the argument is left as it was.
+
+    Raises:
+        ConfigError: A dotted key leads through something that holds no keys.
+    """
+    result = dict(values)
+    for key, value in said.items():
+        *way, last = key.split(".")
+        place = result
+        for part in way:
+            inner = {} if place.get(part) is None else place[part]  # None is a block that is empty
+            if not isinstance(inner, dict):
+                raise ConfigError(f"--set {key}: {part!r} is {inner!r} and holds no keys")
+            place[part] = dict(inner)
+            place = place[part]
+        place[last] = value
+    return result
+
+
+def _value(text: str, value: str) -> Any:
+    if "e" in value.lower():
+        with contextlib.suppress(ValueError):
+            return float(value)
+    try:
+        return yaml.safe_load(value)
+    except (yaml.YAMLError, ValueError) as error:
+        raise ConfigError(f"--set {text!r}: the value is not YAML: {error}") from error
