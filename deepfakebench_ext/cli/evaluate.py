@@ -33,6 +33,7 @@ from deepfakebench_ext.common.types import FAKE, REAL
 from deepfakebench_ext.common.wording import counted
 
 if TYPE_CHECKING:
+    from deepfakebench_ext.common.notices import Notice
     from deepfakebench_ext.common.types import Sample
     from deepfakebench_ext.data.readers.unit import SampleReader
     from deepfakebench_ext.evaluation.evaluate import Evaluation
@@ -114,7 +115,7 @@ def _run(
     reader: SampleReader,
     said: Options,
     source: str,
-    notices: Sequence[str] = (),
+    notices: Sequence[Notice] = (),
 ) -> Evaluation:
     from deepfakebench_ext.data.samples.folders import limit_notices
     from deepfakebench_ext.evaluation import evaluate as evaluation
@@ -135,8 +136,8 @@ def _run(
 
 
 def _load(settings: Any, said: Options, dtype: str) -> Detector:
+    from deepfakebench_ext.common.notices import untrained_head
     from deepfakebench_ext.models.loading import load_detector
-    from deepfakebench_ext.models.untrained import untrained_notice
 
     detector = load_detector(
         settings,
@@ -148,9 +149,8 @@ def _load(settings: Any, said: Options, dtype: str) -> Detector:
     )
     _say_detector(detector)
     if not detector.report.head_trained:
-        click.secho(
-            f"WARNING: {untrained_notice(detector.report, detector.settings.seed)}", err=True, fg="red", bold=True
-        )
+        notice = untrained_head(detector.report.source, detector.settings.seed)
+        click.secho(f"WARNING: {notice}", err=True, fg="red", bold=True)
     return detector
 
 

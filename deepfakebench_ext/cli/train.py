@@ -20,6 +20,7 @@ from deepfakebench_ext.cli.options import (
     options,
 )
 from deepfakebench_ext.common.errors import ConfigError
+from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.common.types import FAKE, REAL
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ def _inputs(said: Mapping[str, Any], recipe: Recipe) -> TrainingInputs:
     stores: dict[str, Any] = {}
     takes = detector_class(recipe.settings).takes
     train = _side(said, "train", recipe, takes, stores)
-    notices: list[str] = []
+    notices: list[Notice] = []
     if said["val_share"] is None:
         val = _side(said, "val", recipe, takes, stores)
     else:
@@ -161,13 +162,13 @@ def _check_reading(said: Mapping[str, Any]) -> None:
 
 def _held_out(
     samples: Sequence[Sample], said: Mapping[str, Any], recipe: Recipe
-) -> tuple[Sequence[Sample], Sequence[Sample], list[str]]:
+) -> tuple[Sequence[Sample], Sequence[Sample], list[Notice]]:
     from deepfakebench_ext.training.data.splits import split_by_source
 
     if said["val"] or said["val_dataset"]:
         raise ConfigError("give --val_share, or --val and --val_dataset, not both")
     split = split_by_source(samples, said["val_share"], recipe.training.seed)
-    return split.train, split.val, [split.note] if split.note else []
+    return split.train, split.val, [Notice("split", split.note)] if split.note else []
 
 
 def _side(said: Mapping[str, Any], side: str, recipe: Recipe, takes: str, stores: dict[str, Any]) -> Sequence[Sample]:
@@ -292,8 +293,8 @@ def _say_result(tuning: FineTuning, result: FineTuned, summary: Summary) -> None
     from deepfakebench_ext.training.results import scoring_options
 
     position, monitor, figures = result.position, tuning.validator.monitor, summary.figures
-    for text in [each for each in (*summary.notices, *summary.warnings) if each not in tuning.notices]:
-        click.secho(f"WARNING: {text}", err=True, fg="red", bold=True)
+    for notice in [each for each in summary.said if each not in tuning.notices]:
+        click.secho(f"WARNING: {notice}", err=True, fg="red", bold=True)
     if position.step:
         early = ", stopped early" if position.stopped else ""
         click.echo(f"{position.epoch} epochs, {position.step} steps{early}; epoch {position.best_epoch + 1} was best")

@@ -23,7 +23,6 @@ from deepfakebench_ext.comparison.tables import (
     pairs_table,
     shown_name,
 )
-from deepfakebench_ext.metrics.summary import says_untrained
 from deepfakebench_ext.report.document import (
     Block,
     Code,
@@ -36,7 +35,7 @@ from deepfakebench_ext.report.document import (
     Points,
     Table,
     Thumb,
-    Warnings,
+    warnings_of,
 )
 from deepfakebench_ext.report.figure_tables import definitions_table
 from deepfakebench_ext.report.markdown import to_markdown
@@ -76,13 +75,13 @@ def write_comparison(folder: Path, comparison: Comparison, *, plots: bool = True
 
 def comparison_markdown(comparison: Comparison) -> str:
     """Return what the terminal shows, as Markdown: warnings, the table of figures, and which pairs differ."""
-    blocks = [*_warnings(comparison), *_figures(comparison), *_pairs(comparison)]
+    blocks = [*warnings_of(comparison.warnings), *_figures(comparison), *_pairs(comparison)]
     return to_markdown(Document(_title(comparison), blocks))
 
 
 def comparison_document(comparison: Comparison, *, plots: bool = True) -> Document:
     """Return the report."""
-    blocks = [*_warnings(comparison), *_pairs(comparison), *_figures(comparison)]
+    blocks = [*warnings_of(comparison.warnings), *_pairs(comparison), *_figures(comparison)]
     blocks += _pictures(comparison) if plots else []
     groups = group_tables(comparison)
     blocks += [Heading("Groups"), *groups] if groups else []
@@ -92,15 +91,6 @@ def comparison_document(comparison: Comparison, *, plots: bool = True) -> Docume
 
 def _title(comparison: Comparison) -> str:
     return f"Comparison of {len(comparison.detectors)} detectors"
-
-
-def _warnings(comparison: Comparison) -> Iterator[Block]:
-    untrained = any(each.file.trained is False for each in comparison.detectors)
-    severe = [text for text in comparison.warnings if untrained and says_untrained(text)]
-    if severe:
-        yield Warnings(severe, severe=True)
-    if rest := [text for text in comparison.warnings if text not in severe]:
-        yield Warnings(rest)
 
 
 def _figures(comparison: Comparison) -> Iterator[Block]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.metrics.bootstrap import Bootstrap
 from deepfakebench_ext.metrics.breakdown import Breakdown
 from deepfakebench_ext.metrics.comparison import Pair
@@ -89,7 +90,7 @@ class Comparison:
     pairs: tuple[Pair, ...]
     no_pairs: str
     clustered: bool
-    warnings: tuple[str, ...]
+    warnings: tuple[Notice, ...]
     bootstrap: Bootstrap | None
 
     @property

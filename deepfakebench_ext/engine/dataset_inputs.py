@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from deepfakebench_ext.common.errors import ConfigError
+from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.common.types import Sample
 from deepfakebench_ext.data.preprocess.transform import PreprocessSpec, output_size, spec_from_host_keys
 from deepfakebench_ext.data.readers.dataset_reader import StoredReader
@@ -154,7 +155,7 @@ def protocol_dtype(protocol: str, dtype: str) -> str:
     return "float32" if dtype == "auto" and protocol == "deepfakebench" else dtype
 
 
-def protocol_notices(detector: Detector, protocol: str) -> list[str]:
+def protocol_notices(detector: Detector, protocol: str) -> list[Notice]:
     """Return what is to be said with the figures about how frames were prepared.
 
     Raises:
@@ -162,11 +163,12 @@ def protocol_notices(detector: Detector, protocol: str) -> list[str]:
     """
     if protocol != "deepfakebench" or _names_host_pixels(detector.settings):
         return []
-    return [
+    text = (
         f"The frames are those of DeepfakeBench's test.py, their pixels are not: the YAML of "
         f"{detector.settings.model_name} sets no resolution, mean and std, so the detector's own preprocessing made "
         f"them ({detector.preprocess.source})"
-    ]
+    )
+    return [Notice("protocol", text)]
 
 
 def make_stored_reader(

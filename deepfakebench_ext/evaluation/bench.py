@@ -11,6 +11,7 @@ from pathlib import Path
 
 from deepfakebench_ext.common.atomic_files import atomic_writer
 from deepfakebench_ext.common.errors import ConfigError, ExtError
+from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.data.samples.folders import limit_notices
 from deepfakebench_ext.data.stores.frame_stores import FrameStore
 from deepfakebench_ext.data.stores.shared_store import SharedStore
@@ -161,7 +162,7 @@ def _scoring(detector: Detector, dataset: str, data: HostData, store: FrameStore
     )
 
 
-def _notices(scoring: Scoring, how: How) -> list[str]:
+def _notices(scoring: Scoring, how: How) -> list[Notice]:
     limited = limit_notices(len(scoring.samples), how.limit, how.seed)
     return [*protocol_notices(scoring.detector, how.protocol), *limited]
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from deepfakebench_ext.common.atomic_files import atomic_writer
+from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.metrics.counts import Counts
 from deepfakebench_ext.metrics.ranking import Figure, Level
 
@@ -43,7 +44,7 @@ class Cell:
     figures: Mapping[str, Figure] = field(default_factory=dict)
     counts: Mapping[Level, Counts] = field(default_factory=dict)
     statuses: Mapping[Level, Mapping[str, int]] = field(default_factory=dict)
-    notices: tuple[str, ...] = ()
+    notices: tuple[Notice, ...] = ()
     folder: str = ""
 
 
@@ -140,7 +141,7 @@ def _notes(cells: Sequence[Cell]) -> list[str]:
             if name.endswith("_auc") and figure.value is None:
                 notes.append(f"- {cell.detector} on {cell.dataset}: {name} is undefined, {figure.reason}")
         notes += [_not_scored(cell, level) for level, counts in cell.counts.items() if counts.not_scored]
-    notes += dict.fromkeys(f"- {cell.detector}: {_one_line(notice)}" for cell in cells for notice in cell.notices)
+    notes += dict.fromkeys(f"- {cell.detector}: {_one_line(notice.text)}" for cell in cells for notice in cell.notices)
     if any(cell.trained is False for cell in cells):
         notes.append("- UNTRAINED: the head did not come from the weights, so its figures are noise")
     if any("clip" in cell.counts for cell in cells):

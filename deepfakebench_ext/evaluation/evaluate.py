@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from deepfakebench_ext.common.errors import ConfigError
+from deepfakebench_ext.common.notices import Notice, untrained_head
 from deepfakebench_ext.common.types import Sample
 from deepfakebench_ext.common.version import versions
 from deepfakebench_ext.data.readers.unit import SampleReader
@@ -24,7 +25,6 @@ from deepfakebench_ext.metrics.aggregation import aggregation_rule
 from deepfakebench_ext.metrics.counts import Counts
 from deepfakebench_ext.metrics.ranking import Figure, Level
 from deepfakebench_ext.models.base import Detector
-from deepfakebench_ext.models.untrained import untrained_notice
 from deepfakebench_ext.report.run_files import write_report
 
 logger = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ class Evaluation:
     figures: Mapping[str, Figure]
     counts: Mapping[Level, Counts]
     statuses: Mapping[Level, Mapping[str, int]]
-    notices: tuple[str, ...]
+    notices: tuple[Notice, ...]
     trained: bool
 
 
@@ -63,7 +63,7 @@ def evaluate(
     batch_size: int | None = None,
     workers: int | None = None,
     plots: bool = True,
-    notices: Sequence[str] = (),
+    notices: Sequence[Notice] = (),
     record: Mapping[str, Any] | None = None,
 ) -> Evaluation:
     """Score `samples`, write a run directory, and return the figures.
@@ -183,7 +183,7 @@ class Scoring:
         self._run.complete()
         self.done = len(self.samples)
 
-    def report(self, *, aggregation: str = "mean", plots: bool = True, notices: Sequence[str] = ()) -> Evaluation:
+    def report(self, *, aggregation: str = "mean", plots: bool = True, notices: Sequence[Notice] = ()) -> Evaluation:
         """Write every result file and return the figures; once all is scored."""
         trained = self.detector.report.head_trained
         report = write_report(
@@ -196,15 +196,14 @@ class Scoring:
             title=self.detector.report.source,
             head="trained" if trained else "untrained",
             notices=[
-                *([] if trained else [untrained_notice(self.detector.report, self.detector.settings.seed)]),
+                *([] if trained else [untrained_head(self.detector.report.source, self.detector.settings.seed)]),
                 *unlabelled_notices(self.samples),
                 *notices,
             ],
             plots=plots,
         )
-        said = (*report.notices, *report.warnings)
         statuses = {name: level.statuses for name, level in report.levels.items()}
-        return Evaluation(self.folder, report.level, report.figures, report.counts, statuses, said, trained)
+        return Evaluation(self.folder, report.level, report.figures, report.counts, statuses, report.said, trained)
 
 
 def _with_progress(scoring: Scoring) -> None:

@@ -9,9 +9,9 @@ from operator import itemgetter
 
 import numpy as np
 
+from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.common.types import FAKE, REAL
 from deepfakebench_ext.common.wording import counted
-from deepfakebench_ext.metrics.bootstrap import Bootstrap
 from deepfakebench_ext.metrics.delong import NORMAL_95, auc_influence, influence_interval, influence_variance
 from deepfakebench_ext.metrics.detailed import detailed_figures
 from deepfakebench_ext.metrics.figure import (
@@ -90,7 +90,7 @@ class Breakdown:
         worst: Name of the group with the lowest AUC; None where fewer than two groups have one.
         mean_auc: Mean of the groups' AUCs, each group counting the same.
         pooled_auc: AUC of all samples together. Lower than the mean where one group's scores lie above another's.
-        warning: Which groups rest on few samples, the worst among them perhaps; empty for none.
+        notice: Which groups rest on few samples, the worst among them perhaps; None for none.
     """
 
     column: str
@@ -98,7 +98,7 @@ class Breakdown:
     worst: str | None
     mean_auc: Figure
     pooled_auc: Figure
-    warning: str = ""
+    notice: Notice | None = None
 
 
 def by_column(
@@ -107,7 +107,6 @@ def by_column(
     *,
     column: str,
     threshold: Threshold | None = None,
-    bootstrap: Bootstrap | None = None,
 ) -> Breakdown:
     """Figures of each group of samples that share a value: datasets, compressions, splits.
 
@@ -116,12 +115,11 @@ def by_column(
         values: (N) the column's value of each sample, None or empty where unknown.
         column: Its name.
         threshold: As `detailed_figures`.
-        bootstrap: As `detailed_figures`; it is done for every group.
 
     Raises:
         ValueError: There is not one value a sample.
     """
-    return _break_down(samples, _Groups(_places(samples, values)), column, threshold, bootstrap)
+    return _break_down(samples, _Groups(_places(samples, values)), column, threshold)
 
 
 def by_method(
@@ -129,7 +127,6 @@ def by_method(
     methods: Column | Sequence[str | None],
     *,
     threshold: Threshold | None = None,
-    bootstrap: Bootstrap | None = None,
 ) -> Breakdown:
     """Figures of the fakes of each method against all reals, whatever method a real's row names.
 
@@ -137,7 +134,6 @@ def by_method(
         samples: All of them.
         methods: (N) the manipulation method of each sample, None or empty where unknown.
         threshold: As `detailed_figures`.
-        bootstrap: As `detailed_figures`; it is done for every method.
 
     Raises:
         ValueError: There is not one value a sample.
@@ -145,7 +141,7 @@ def by_method(
     reals = np.flatnonzero(samples.labels == 0)
     fakes = {name: places[samples.labels[places] == 1] for name, places in _places(samples, methods).items()}
     groups = _Groups({name: places for name, places in fakes.items() if len(places)}, reals)
-    return _break_down(samples, groups, "method", threshold, bootstrap)
+    return _break_down(samples, groups, "method", threshold)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,23 +169,12 @@ def _places(samples: Scored, values: Column | Sequence[str | None]) -> dict[str,
     return {name: places for name, places in sorted(zip(names, groups, strict=True), key=itemgetter(0)) if len(places)}
 
 
-def _break_down(
-    samples: Scored,
-    places: _Groups,
-    column: str,
-    threshold: Threshold | None,
-    bootstrap: Bootstrap | None,
-) -> Breakdown:
+def _break_down(samples: Scored, places: _Groups, column: str, threshold: Threshold | None) -> Breakdown:
     groups = []
     for name, chosen in places:
         part = samples.take(chosen)
         figures = detailed_figures(
-            part.labels,
-            part.scores,
-            level=part.level,
-            clusters=part.clusters,
-            threshold=threshold,
-            bootstrap=bootstrap,
+            part.labels, part.scores, level=part.level, clusters=part.clusters, threshold=threshold
         )
         fake = int(part.labels.sum(dtype=np.int64))
         groups.append(Group(name, len(chosen) - fake, fake, figures, _few(part)))
@@ -202,7 +187,7 @@ def _break_down(
         worst=worst,
         mean_auc=_mean_auc(samples, places, column),
         pooled_auc=_pooled(samples),
-        warning=few_in_groups(column, few, units=units, of_worst=worst is not None),
+        notice=few_in_groups(column, few, units=units, of_worst=worst is not None),
     )
 
 

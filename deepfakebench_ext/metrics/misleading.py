@@ -1,12 +1,12 @@
-"""Warnings in words where a number would mislead. Pure."""
+"""What to say where a number would mislead. Pure."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.common.types import FAKE, LABEL_NAMES, REAL, Label
 from deepfakebench_ext.common.wording import counted
 from deepfakebench_ext.metrics.figure import Figure, Floats, Integers, Level, check_arrays, class_size
@@ -19,12 +19,6 @@ OFF_THRESHOLD = 0.2
 """An AUC this far above the balanced accuracy at 0.5 means that 0.5 is not where the scores part."""
 SHOWN = 3
 
-_OF_SCORES = re.compile(
-    r"only \d+ (frame|clip|video)s?\b|all \d+ (frame|clip|video) scores are |(frame|clip|video)_auc is "
-    r"|\d+ of \d+ (frame|clip|video)s are (REAL|FAKE): |by .+, \d+ groups? (has|have) fewer than "
-)
-"""How the sentences begin that whoever has the scores can write anew."""
-
 
 def score_warnings(
     labels: Integers,
@@ -33,9 +27,8 @@ def score_warnings(
     *,
     level: Level,
     clusters: Integers | None = None,
-    head_trained: bool = True,
-) -> list[str]:
-    """Sentences on one set of scores and its figures; none where nothing misleads.
+) -> list[Notice]:
+    """What to say of one set of scores; nothing where nothing misleads. What is to be said of one figure, it says.
 
     Args:
         labels: Integers (N,): 0 real, 1 fake.
@@ -43,27 +36,20 @@ def score_warnings(
         figures: As `detailed_figures` gives them for these scores.
         level: What one row stands for.
         clusters: Integers (N,): the video that a frame or clip is from; None where every row stands alone.
-        head_trained: Whether the detector's head came from a checkpoint.
 
     Raises:
         ValueError: The arrays are none that figures are made from.
     """
     check_arrays(labels, scores)
-    warnings = [] if head_trained else ["the detector's head is untrained: its scores, and every figure, are noise"]
-    warnings += _few(labels, clusters, level)
+    found = _few(labels, clusters, level)
     if len(scores) > 1 and scores.min() == scores.max():
-        warnings.append(f"all {len(scores)} {level} scores are {scores[0]:.6g}: the detector tells nothing apart")
-    warnings += _turned(figures, level) + _threshold(figures, level) + _lopsided(labels, level)
-    return warnings + [f"{name}: {figure.warning}" for name, figure in figures.items() if figure.warning]
+        text = f"all {len(scores)} {level} scores are {scores[0]:.6g}: the detector tells nothing apart"
+        found.append(Notice("all_alike", text))
+    return found + _turned(figures, level) + _threshold(figures, level) + _lopsided(labels, level)
 
 
-def is_of_scores(text: str) -> bool:
-    """Whether a sentence is one of `score_warnings` or `few_in_groups`, whose numbers are of one set of scores."""
-    return _OF_SCORES.match(text) is not None
-
-
-def few_in_groups(column: str, groups: Sequence[str], *, units: str, of_worst: bool) -> str:
-    """Say which groups of a breakdown have fewer than `FEW` samples of a class; empty for none.
+def few_in_groups(column: str, groups: Sequence[str], *, units: str, of_worst: bool) -> Notice | None:
+    """Say which groups of a breakdown have fewer than `FEW` samples of a class; None for none.
 
     Args:
         column: What the groups differ in.
@@ -72,17 +58,18 @@ def few_in_groups(column: str, groups: Sequence[str], *, units: str, of_worst: b
         of_worst: Whether one group is named as the worst.
     """
     if not groups:
-        return ""
+        return None
     verb, they = ("has", "it says") if len(groups) == 1 else ("have", "they say")
     named = _some(groups) + (", ..." if len(groups) > SHOWN else "")
     about = " of the worst" if of_worst else ""
-    return (
+    text = (
         f"by {column}, {counted(len(groups), 'group')} {verb} fewer than {FEW} {units}: {named}; what {they}{about} "
         "is little"
     )
+    return Notice("few_in_group", text, subject=column)
 
 
-def seen_on_both_sides(fitted: Iterable[str], judged: Iterable[str], *, purpose: str, noun: str = "video") -> list[str]:
+def seen_on_both_sides(fitted: Iterable[str], judged: Iterable[str], *, purpose: str, noun: str) -> list[Notice]:
     """Say which videos or other samples a threshold, a calibration or a training has seen and is judged on.
 
     Args:
@@ -95,21 +82,21 @@ def seen_on_both_sides(fitted: Iterable[str], judged: Iterable[str], *, purpose:
     if not both:
         return []
     verb = "is" if len(both) == 1 else "are"
-    return [f"{counted(len(both), noun)}, such as {_some(both)}, {verb} judged and also among those on which {purpose}"]
+    text = f"{counted(len(both), noun)}, such as {_some(both)}, {verb} judged and also among those on which {purpose}"
+    return [Notice("leak", text)]
 
 
-def duplicates_across_classes(keys: Sequence[str], labels: Sequence[Label | None], digests: Sequence[str]) -> list[str]:
+def duplicates_across_classes(keys: Sequence[str], labels: Sequence[Label], digests: Sequence[str]) -> list[Notice]:
     """Say which files are the same, byte for byte, and yet labelled real and fake.
 
     Args:
         keys: (N) identities of the samples.
-        labels: (N) 0 real, 1 fake, None unknown.
+        labels: (N) 0 real, 1 fake.
         digests: (N) digests of the files' contents.
     """
     found: dict[str, dict[Label, dict[str, None]]] = {}
     for key, label, digest in zip(keys, labels, digests, strict=True):
-        if label is not None:
-            found.setdefault(digest, {}).setdefault(label, {})[key] = None
+        found.setdefault(digest, {}).setdefault(label, {})[key] = None
     shared = [by_label for by_label in found.values() if len(by_label) > 1]
     if not shared:
         return []
@@ -118,7 +105,8 @@ def duplicates_across_classes(keys: Sequence[str], labels: Sequence[Label | None
         f"{next(iter(of[REAL]))} ({LABEL_NAMES[REAL]}) and {next(iter(of[FAKE]))} ({LABEL_NAMES[FAKE]})"
         for of in shared
     ]
-    return [f"{files} files, such as {_some(pairs)}, have the same content under both labels"]
+    text = f"{files} files, such as {_some(pairs)}, have the same content under both labels"
+    return [Notice("duplicates", text)]
 
 
 def size_in_words(samples: int, noun: str, videos: int | None) -> str:
@@ -126,47 +114,51 @@ def size_in_words(samples: int, noun: str, videos: int | None) -> str:
     return counted(samples, noun) + ("" if videos is None else f" of {counted(videos, 'video')}")
 
 
-def _few(labels: Integers, clusters: Integers | None, level: Level) -> list[str]:
-    warnings = []
+def _few(labels: Integers, clusters: Integers | None, level: Level) -> list[Notice]:
+    found = []
     for label, name in LABEL_NAMES.items():
         samples, videos = class_size(labels, label, clusters)
         if 0 < videos < FEW:
             of = size_in_words(samples, level, None if clusters is None else videos)
             verb = "is" if samples == 1 else "are"
-            warnings.append(f"only {of} {verb} {name}: under {FEW}, figures say little and intervals may be too narrow")
-    return warnings
+            text = f"only {of} {verb} {name}: under {FEW}, figures say little and intervals may be too narrow"
+            found.append(Notice("few_samples", text))
+    return found
 
 
-def _turned(figures: Mapping[str, Figure], level: Level) -> list[str]:
+def _turned(figures: Mapping[str, Figure], level: Level) -> list[Notice]:
     auc = figures[f"{level}_auc"]
     if auc.value is None or auc.high is None or auc.high >= 0.5:
         return []
-    return [
+    text = (
         f"{level}_auc is {auc.value:.4f}, and its interval ({auc.low:.4f} to {auc.high:.4f}) excludes 0.5: reals score "
         "above fakes; is the label order right (--fake_index)?"
-    ]
+    )
+    return [Notice("turned_round", text)]
 
 
-def _threshold(figures: Mapping[str, Figure], level: Level) -> list[str]:
+def _threshold(figures: Mapping[str, Figure], level: Level) -> list[Notice]:
     auc, balanced = figures[f"{level}_auc"].value, figures[f"{level}_balanced_accuracy"].value
     if auc is None or balanced is None or auc - balanced < OFF_THRESHOLD:
         return []
-    return [
+    text = (
         f"{level}_auc is {auc:.4f} but balanced accuracy at 0.5 only {balanced:.4f}: the scores part elsewhere; choose "
         "a threshold or calibrate on other samples (--threshold_from, --calibrate)"
-    ]
+    )
+    return [Notice("other_threshold", text)]
 
 
-def _lopsided(labels: Integers, level: Level) -> list[str]:
+def _lopsided(labels: Integers, level: Level) -> list[Notice]:
     fakes = int(labels.sum(dtype=np.int64))
     most = max(fakes, len(labels) - fakes)
     if not len(labels) - most > 0 or most < LOPSIDED * len(labels):
         return []
     name = LABEL_NAMES[FAKE if fakes == most else REAL]
-    return [
+    text = (
         f"{most} of {len(labels)} {level}s are {name}: calling all so has an accuracy of {most / len(labels):.4f}; "
         "read balanced accuracy and AUC, and compare AP and precision only at the same share of fakes"
-    ]
+    )
+    return [Notice("lopsided", text)]
 
 
 def _some(items: Sequence[str]) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepfakebench_ext.common.errors import ConfigError
+from deepfakebench_ext.common.notices import Notice, untrained_unsaid
 from deepfakebench_ext.common.types import FAKE
 from deepfakebench_ext.metrics.bootstrap import Bootstrap
 from deepfakebench_ext.metrics.breakdown import Breakdown, Scored, by_column, by_method
@@ -26,7 +27,6 @@ from deepfakebench_ext.metrics.score_table import UNKNOWN, Column, ScoreTable
 from deepfakebench_ext.metrics.table_leaks import table_leaks
 from deepfakebench_ext.metrics.thresholds import Threshold, equal_error_threshold
 
-UNTRAINED = "UNTRAINED HEAD: the detector's head did not come from its weights; every figure here is noise"
 DEFAULT_BY = ("method", "dataset", "compression")
 """Columns that are broken down by unless told otherwise, where they have several values."""
 
@@ -97,7 +97,7 @@ class LevelSummary:
         breakdowns: One a column.
         threshold: That of the figures `*_at_threshold`, None where there are none.
         calibration: What was asked for.
-        warnings: Where a figure of this level would mislead.
+        warnings: Where the figures of this level would mislead; what is to be said of one alone, it says.
     """
 
     counts: Counts
@@ -107,7 +107,7 @@ class LevelSummary:
     breakdowns: tuple[Breakdown, ...]
     threshold: Threshold | None
     calibration: Calibrated | None
-    warnings: tuple[str, ...]
+    warnings: tuple[Notice, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ class Summary:
         aggregation: The rule by which videos have scores; None where there are none.
         levels: `frame` or `clip`, and `video` where there are videos; or `video` alone.
         notices: Facts that belong to the figures.
-        warnings: Where a figure would mislead, of all levels.
+        warnings: Where figures would mislead, of all levels.
         host: DeepfakeBench's own figures; None where rows are videos only.
         bootstrap: How intervals were drawn.
         tables: The table of each level, as the figures rest on it.
@@ -130,8 +130,8 @@ class Summary:
     trained: bool | None
     aggregation: str | None
     levels: Mapping[Level, LevelSummary]
-    notices: tuple[str, ...]
-    warnings: tuple[str, ...]
+    notices: tuple[Notice, ...]
+    warnings: tuple[Notice, ...]
     host: HostSummary | None
     bootstrap: Bootstrap | None
     tables: Mapping[Level, ScoreTable] = field(repr=False)
@@ -140,6 +140,11 @@ class Summary:
     def level(self) -> Level:
         """What the text and the pictures are about: `video` where there are videos."""
         return list(self.levels)[-1]
+
+    @property
+    def said(self) -> tuple[Notice, ...]:
+        """All that must be known beside the figures."""
+        return (*self.notices, *self.warnings)
 
     @property
     def figures(self) -> dict[str, Figure]:
@@ -158,7 +163,7 @@ def summarise(
     *,
     title: str = "",
     trained: bool | None = None,
-    notices: Sequence[str] = (),
+    notices: Sequence[Notice] = (),
 ) -> Summary:
     """Return everything that can be said about a table of scores.
 
@@ -179,8 +184,7 @@ def summarise(
     levels = {level: _level(each, table, how) for level, each in tables.items()}
     seen = [(how.threshold_from, "the threshold was chosen"), (how.calibrate_on, "the calibration was fitted")]
     leaks = table_leaks(table, [(other.table, purpose) for other, purpose in seen if other is not None])
-    untrained = [UNTRAINED] if trained is False and not any(map(says_untrained, notices)) else []
-    warnings = [*untrained, *leaks, *(line for level in levels.values() for line in level.warnings)]
+    found = (notice for level in levels.values() for notice in level.warnings)
     figures = {name: figure for level in levels.values() for name, figure in level.figures.items()}
     videos = levels["video"].counts if "video" in levels else None
     return Summary(
@@ -188,17 +192,12 @@ def summarise(
         trained=trained,
         aggregation=how.aggregation if table.has_videos else None,
         levels=levels,
-        notices=tuple(dict.fromkeys(notices)),
-        warnings=tuple(warnings),
+        notices=tuple({notice.text: notice for notice in notices}.values()),
+        warnings=(*untrained_unsaid(notices, trained), *leaks, *found),
         host=None if table.level == "video" else host_summary(table, figures, videos, how.aggregation),
         bootstrap=how.bootstrap,
         tables=tables,
     )
-
-
-def says_untrained(text: str) -> bool:
-    """Whether a notice or warning is the one that every figure is noise."""
-    return "untrained" in text.lower()
 
 
 def _level(table: ScoreTable, units: ScoreTable, how: How) -> LevelSummary:
@@ -212,7 +211,7 @@ def _level(table: ScoreTable, units: ScoreTable, how: How) -> LevelSummary:
     )
     missing = np.flatnonzero(~table.is_scored() & (table.labels != UNKNOWN))
     breakdowns = _breakdowns(table, rows, Scored(labels, scores, level, clusters), units, how, threshold)
-    few = [breakdown.warning for breakdown in breakdowns if breakdown.warning]
+    few = (breakdown.notice for breakdown in breakdowns if breakdown.notice)
     return LevelSummary(
         counts=table.counts(),
         statuses=_statuses(table.status),
@@ -221,17 +220,8 @@ def _level(table: ScoreTable, units: ScoreTable, how: How) -> LevelSummary:
         breakdowns=breakdowns,
         threshold=threshold,
         calibration=_calibrated(Scored(labels, scores, level, clusters), how),
-        warnings=(*_warnings(labels, scores, figures, level, clusters), *few),
+        warnings=(*score_warnings(labels, scores, figures, level=level, clusters=clusters), *few),
     )
-
-
-def _warnings(
-    labels: Integers, scores: Floats, figures: Mapping[str, Figure], level: Level, clusters: Integers | None
-) -> list[str]:
-    """Warnings of the level as a whole; those of one figure stand beside it."""
-    found = score_warnings(labels, scores, figures, level=level, clusters=clusters)
-    beside = {f"{name}: {figure.warning}" for name, figure in figures.items()}
-    return [text for text in found if text not in beside]
 
 
 def _statuses(status: Column) -> dict[str, int]:

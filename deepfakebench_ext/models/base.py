@@ -15,6 +15,7 @@ from torch.nn import functional
 from typing_extensions import Self
 
 from deepfakebench_ext.common.errors import ConfigError, WeightsError
+from deepfakebench_ext.common.notices import untrained_head
 from deepfakebench_ext.common.types import LabelOrder, WeightsReport
 from deepfakebench_ext.data.preprocess.transform import PreprocessSpec
 from deepfakebench_ext.host import torchvision_ops, weights_path
@@ -24,7 +25,6 @@ from deepfakebench_ext.models.freezing import keep_frozen_in_inference
 from deepfakebench_ext.models.label_order import HOST_CONTRACT, decide_label_order
 from deepfakebench_ext.models.probability import two_class_logits
 from deepfakebench_ext.models.svd import fold_svd
-from deepfakebench_ext.models.untrained import untrained_notice
 from deepfakebench_ext.models.weights import keymaps
 from deepfakebench_ext.models.weights.describe import describe, hub_id_of
 from deepfakebench_ext.models.weights.source import Source, resolve_weights
@@ -79,7 +79,7 @@ class Detector(nn.Module, ABC):
         if named:
             weights_path.remember(named, self)
             if not self.report.head_trained:
-                logger.warning(untrained_notice(self.report, self.settings.seed))
+                logger.warning(untrained_head(self.report.source, self.settings.seed).text)
 
     @abstractmethod
     def _build(self) -> WeightsReport:

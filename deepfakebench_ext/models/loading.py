@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from deepfakebench_ext.common.errors import ConfigError, HostError, WeightsError
+from deepfakebench_ext.common.notices import untrained_head
 from deepfakebench_ext.host.checkout import find_checkout
 from deepfakebench_ext.host.packages import detectors
 from deepfakebench_ext.host.registry import DETECTOR
 from deepfakebench_ext.models.base import Detector
 from deepfakebench_ext.models.config import NO_CHECKOUT, DetectorConfig, load_config
 from deepfakebench_ext.models.placement import choose_device, choose_dtype
-from deepfakebench_ext.models.untrained import untrained_notice
 from deepfakebench_ext.models.weights.source import resolve_weights
 
 
@@ -60,7 +60,7 @@ def load_detector(
     number = choose_dtype("float32" if settings.host is not None and dtype == "auto" else dtype, place)
     detector = cls(settings, source=resolve_weights(weights) if weights is not None else None)
     if require_trained_head and not detector.report.head_trained:
-        raise WeightsError(untrained_notice(detector.report, settings.seed))
+        raise WeightsError(untrained_head(detector.report.source, settings.seed).text)
     detector.place(place, number)
     return detector
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from deepfakebench_ext.common.atomic_files import write_bytes_atomic
 from deepfakebench_ext.common.errors import MissingExtraError
+from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.common.wording import printable
 from deepfakebench_ext.metrics.ranking import Curve, Floats, Level, binary_figures, pr_points, roc_points
 
@@ -31,7 +32,7 @@ def write_curves(
     *,
     level: Level,
     title: str,
-    notices: Sequence[str] = (),
+    notices: Sequence[Notice] = (),
 ) -> None:
     """Write a PNG of the ROC and the precision-recall curve side by side.
 
@@ -44,7 +45,7 @@ def write_curves(
         scores: float64 (N,): P(fake) in [0, 1].
         level: What one score stands for; named in the legends.
         title: Heading, taken as it is (no mathematics between dollar signs).
-        notices: Warnings printed in red under the heading, such as an untrained head.
+        notices: Printed in red under the heading.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
@@ -75,10 +76,11 @@ def write_curves(
     write_bytes_atomic(path, png.getvalue())
 
 
-def _lay_out(picture: Any, title: str, notices: Sequence[str]) -> tuple[Any, Any]:
+def _lay_out(picture: Any, title: str, notices: Sequence[Notice]) -> tuple[Any, Any]:
     """Print the heading, size the picture to it, and return the two empty panels."""
     lines = [(line, "black") for line in textwrap.wrap(printable(title), WRAP_AT)]
-    lines += [(line, WARNING) for notice in notices for line in textwrap.wrap(f"WARNING: {printable(notice)}", WRAP_AT)]
+    said = [f"WARNING: {printable(notice.text)}" for notice in notices]
+    lines += [(line, WARNING) for text in said for line in textwrap.wrap(text, WRAP_AT)]
     heading = LINE_HEIGHT * (len(lines) + 0.5)
     height = heading + PANELS_HEIGHT
     picture.set_size_inches(WIDTH, height)

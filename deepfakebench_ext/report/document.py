@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from deepfakebench_ext.common.notices import Notice
+
 
 @dataclass(frozen=True, slots=True)
 class Heading:
@@ -127,6 +129,13 @@ class Code:
 
 
 Block = Heading | Paragraph | Warnings | Points | Table | Pictures | Gallery | Code
+
+
+def warnings_of(notices: Sequence[Notice]) -> list[Block]:
+    """Return the notices as blocks, the severe ones apart and first."""
+    severe = [notice.text for notice in notices if notice.severity == "severe"]
+    rest = [notice.text for notice in notices if notice.severity != "severe"]
+    return [*([Warnings(severe, severe=True)] if severe else []), *([Warnings(rest)] if rest else [])]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from deepfakebench_ext.common.digests import sha256_of
+from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.common.types import Label
 from deepfakebench_ext.common.wording import counted
 from deepfakebench_ext.metrics.misleading import duplicates_across_classes
@@ -17,8 +18,8 @@ from deepfakebench_ext.metrics.score_table import UNKNOWN, ScoreTable
 from deepfakebench_ext.report.thumbnails import Paths
 
 
-def check_files(table: ScoreTable, paths: Paths) -> list[str]:
-    """Return what `duplicate_files` finds, after a warning where files were not there to be looked at.
+def check_files(table: ScoreTable, paths: Paths) -> list[Notice]:
+    """Return what `duplicate_files` finds, after a notice where files were not there to be looked at.
 
     A folder of frames is there, though it has no content of its own.
 
@@ -29,15 +30,16 @@ def check_files(table: ScoreTable, paths: Paths) -> list[str]:
     places = _places(table, paths)
     files = dict.fromkeys(file for _, file in places if file)
     if not files:
-        return ["no row says where its file lies (column path), so no content was compared"] if places else []
+        text = "no row says where its file lies (column path), so no content was compared"
+        return [Notice("not_looked_at", text)] if places else []
     lost = sum(not os.path.exists(file) for file in files)  # noqa: PTH110 - a million of them
     verb, whose = ("was", "its") if lost == 1 else ("were", "their")
     missing = f"{lost} of {counted(len(files), 'file')} {verb} not found, and {whose} content was not compared"
-    return [*([missing] if lost else []), *_duplicates(table, places)]
+    return [*([Notice("not_looked_at", missing)] if lost else []), *_duplicates(table, places)]
 
 
-def duplicate_files(table: ScoreTable, paths: Paths) -> list[str]:
-    """Return a warning where files of both classes have the same content.
+def duplicate_files(table: ScoreTable, paths: Paths) -> list[Notice]:
+    """Return a notice where files of both classes have the same content.
 
     Only files of a size that both classes have are read, each once. Files that are gone, and folders, are left out. So
     is a file of several keys, such as an LMDB or a video of which each frame is a key: its content says nothing of one.
@@ -57,7 +59,7 @@ def _places(table: ScoreTable, paths: Paths) -> list[tuple[int, str]]:
     return list(zip(rows, files, strict=True))
 
 
-def _duplicates(table: ScoreTable, places: Sequence[tuple[int, str]]) -> list[str]:
+def _duplicates(table: ScoreTable, places: Sequence[tuple[int, str]]) -> list[Notice]:
     keys_of = Counter(file for _, file in places)
     own = [(row, file) for row, file in places if file and keys_of[file] == 1]
     kept = [(row, file) for row, file in own if table.labels[row] != UNKNOWN]

@@ -207,8 +207,8 @@ def summary_json(summary: Summary) -> SummaryJson:
         head=None if summary.trained is None else "trained" if summary.trained else "untrained",
         level=summary.level,
         aggregation=summary.aggregation,
-        notices=list(summary.notices),
-        warnings=list(summary.warnings),
+        notices=[notice.text for notice in summary.notices],
+        warnings=[notice.text for notice in summary.warnings],
         counts={level: _counts(each.counts) for level, each in levels.items()},
         coverage={
             level: CoverageJson(statuses=dict(each.statuses), auc_if_missing=_figures(each.auc_if_missing))

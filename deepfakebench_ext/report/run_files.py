@@ -12,6 +12,7 @@ import numpy as np
 
 from deepfakebench_ext.common.atomic_files import atomic_writer
 from deepfakebench_ext.common.errors import MissingExtraError
+from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.common.run_names import CURVES_PNG, METRICS_JSON, RESULTS_TEXT, SCORES_CSV, SETTINGS, VIDEOS_CSV
 from deepfakebench_ext.common.types import Prediction, Sample, VideoScore
 from deepfakebench_ext.metrics.aggregation import aggregation_rule
@@ -44,7 +45,7 @@ def write_report(
     aggregation: str,
     title: str,
     head: Head,
-    notices: Sequence[str],
+    notices: Sequence[Notice],
     plots: bool,
 ) -> Summary:
     """Write every result file into `folder` and return what they say.
@@ -75,7 +76,12 @@ def write_report(
         How(aggregation=aggregation, bootstrap=Bootstrap() if len(table.scores) <= MOST_BOOTSTRAPPED else None),
         title=title,
         trained=head == "trained",
-        notices=[*notices, *_notices(predictions), *duplicate_files(table, paths)],
+        notices=[
+            *notices,
+            *face_notices(predictions()),
+            *damage_notices(predictions()),
+            *duplicate_files(table, paths),
+        ],
     )
     rows = {unit: unit_rows}
     if by_video:
@@ -92,10 +98,6 @@ def write_report(
     return summary
 
 
-def _notices(predictions: Callable[[], Iterable[Prediction]]) -> list[str]:
-    return [*face_notices(predictions()), *damage_notices(predictions())]
-
-
 def _write_text(path: Path, summary: Summary, rows: Callable[[], Iterable[Row]]) -> None:
     write_results_text(
         path,
@@ -103,7 +105,7 @@ def _write_text(path: Path, summary: Summary, rows: Callable[[], Iterable[Row]])
         figures=summary.figures,
         counts=summary.counts[summary.level],
         level=summary.level,
-        notices=[*summary.notices, *summary.warnings],
+        notices=summary.said,
         aggregation=summary.aggregation,
         host=summary.host.differences if summary.host else (),
     )
@@ -144,8 +146,7 @@ def _labelled(rows: Iterable[Row]) -> tuple[Any, Any]:
 
 def _draw(path: Path, rows: Iterable[Row], summary: Summary) -> None:
     labels, scores = _labelled(rows)
-    notices = [*summary.notices, *summary.warnings]
     try:
-        write_curves(path, labels, scores, level=summary.level, title=summary.title, notices=notices)
+        write_curves(path, labels, scores, level=summary.level, title=summary.title, notices=summary.said)
     except MissingExtraError as error:
         logger.warning("%s", error)

@@ -11,7 +11,7 @@ from typing import Any
 from deepfakebench_ext.common.atomic_files import atomic_writer, write_bytes_atomic
 from deepfakebench_ext.common.errors import MissingExtraError, OutputError
 from deepfakebench_ext.common.types import LABEL_NAMES
-from deepfakebench_ext.metrics.summary import Summary, says_untrained
+from deepfakebench_ext.metrics.summary import Summary
 from deepfakebench_ext.report.document import (
     Block,
     Code,
@@ -24,7 +24,7 @@ from deepfakebench_ext.report.document import (
     Points,
     Table,
     Thumb,
-    Warnings,
+    warnings_of,
 )
 from deepfakebench_ext.report.figure_tables import (
     breakdown_table,
@@ -101,12 +101,7 @@ def run_document(
     summary: Summary, *, run: Mapping[str, Any] | None = None, paths: Paths | None = None, plots: bool = True
 ) -> Document:
     """Return the report; the arguments are those of `write_run_page`."""
-    blocks: list[Block] = []
-    texts = [*summary.notices, *summary.warnings]
-    severe = [text for text in texts if summary.trained is False and says_untrained(text)]
-    blocks += [Warnings(severe, severe=True)] if severe else []
-    blocks += [Warnings(rest)] if (rest := [text for text in texts if text not in severe]) else []
-    blocks += _figures(summary)
+    blocks = [*warnings_of(summary.said), *_figures(summary)]
     blocks += _pictures(summary) if plots else []
     blocks += _breakdowns(summary)
     blocks += [*_coverage(summary), *_thresholds(summary), *_host(summary), *_worst(summary, paths)]

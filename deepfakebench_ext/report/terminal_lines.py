@@ -15,8 +15,8 @@ _WIDTH = 40
 
 def summary_lines(summary: Summary) -> Iterator[str]:
     """Yield the lines, one thing a line: warnings first, then every level, then what differs from DeepfakeBench."""
-    for text in (*summary.notices, *summary.warnings):
-        yield f"WARNING: {printable(text)}"
+    for notice in summary.said:
+        yield f"WARNING: {printable(notice.text)}"
     for level, each in summary.levels.items():
         yield from _level_lines(level, each)
     if summary.host is not None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from deepfakebench_ext.common.errors import ModelError
+from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.common.run_names import BEST, LAST
 from deepfakebench_ext.engine.processes import Processes
 from deepfakebench_ext.engine.run_directory import digest_samples
@@ -240,7 +241,11 @@ class FineTuning:
         """
         if not self.processes.is_main:
             self.processes.wait()
-        facts = {"processes": self.processes.count, "notices": self.notices, **(record or {})}
+        facts = {
+            "processes": self.processes.count,
+            "notices": list(map(str, self.notices)),
+            **(record or {}),
+        }
         run = TrainingRun(folder, {"how": how, **self.identity()}, facts, writes=self.processes.is_main)
         if self.processes.is_main:
             for name in (BEST, LAST) if how == "steps" else (BEST,):
@@ -301,8 +306,8 @@ def _build(recipe: Recipe, processes: Processes) -> Detector:
     return detector
 
 
-def _leak_notices(inputs: TrainingInputs, *, allow: bool) -> list[str]:
+def _leak_notices(inputs: TrainingInputs, *, allow: bool) -> list[Notice]:
     leaks = find_leaks(inputs.train, inputs.val, inputs.stores)
     if not allow:
         check_leaks(leaks)
-    return [describe(leaks)] if leaks else []
+    return [Notice("leak", describe(leaks))] if leaks else []

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from deepfakebench_ext.common.errors import ConfigError
+from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.common.types import Sample
 from deepfakebench_ext.data.preprocess.transform import PreprocessSpec
 from deepfakebench_ext.data.readers.unit import SampleReader, Unit
@@ -42,7 +43,7 @@ class TrainingInputs:
     faces: Mapping[str, Any] = field(default_factory=dict)
     frame_interval: int | None = None
     short_video: ShortVideo | None = None
-    notices: tuple[str, ...] = ()
+    notices: tuple[Notice, ...] = ()
 
     def training_set(self, detector: Detector, training: TrainingConfig) -> TrainingSet:
         """Return what a detector is trained on.

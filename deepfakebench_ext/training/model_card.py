@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.metrics.figure import Figure, Level
 
 _LIMITS = """\
@@ -57,7 +58,7 @@ class Card:
     counts: Mapping[Level, tuple[int, int]]
     reading: str
     scoring: str
-    notices: Sequence[str]
+    notices: Sequence[Notice]
     facts: Mapping[str, Any]
 
 
@@ -71,7 +72,7 @@ def model_card(card: Card) -> str:
         _data(card),
         _recipe(card),
         _figures(card),
-        "## Limits\n\n" + "".join(f"- **{_one_line(notice)}**\n" for notice in card.notices) + _LIMITS,
+        "## Limits\n\n" + "".join(f"- **{_one_line(notice.text)}**\n" for notice in card.notices) + _LIMITS,
         _facts(card),
     ]
     return "\n".join(parts)

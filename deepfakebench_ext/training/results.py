@@ -10,6 +10,7 @@ from typing import Any
 
 from deepfakebench_ext.common.atomic_files import atomic_writer
 from deepfakebench_ext.common.errors import MissingExtraError
+from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.common.run_names import CARD, CURVES_PNG, FIGURES_JSON, TRAINING_LOG
 from deepfakebench_ext.metrics.bootstrap import Bootstrap
 from deepfakebench_ext.metrics.figure import Figure
@@ -49,13 +50,14 @@ def write_results(tuning: FineTuning, result: FineTuned, facts: Mapping[str, Any
     return summary
 
 
-def _face_notices(result: FineTuned) -> list[str]:
-    validation = [f"in validation {notice}" for notice in face_notices(result.validated.predictions)]
+def _face_notices(result: FineTuned) -> list[Notice]:
+    validation = [Notice(each.kind, f"in validation {each}") for each in face_notices(result.validated.predictions)]
     if not result.faceless:
         return validation
     number = len(result.faceless)
     first = f"{number} training {'sample has' if number == 1 else 'samples have'} frames without a face"
-    return [f"{first}, which were left out, or taken whole where --no_face is full_frame", *validation]
+    text = f"{first}, which were left out, or taken whole where --no_face is full_frame"
+    return [Notice("faceless", text), *validation]
 
 
 def _card(tuning: FineTuning, result: FineTuned, summary: Summary, facts: Mapping[str, Any]) -> Card:
@@ -78,7 +80,7 @@ def _card(tuning: FineTuning, result: FineTuned, summary: Summary, facts: Mappin
         counts={level: (counts.real, counts.fake) for level, counts in summary.counts.items()},
         reading=reading_options(tuning),
         scoring=scoring_options(tuning),
-        notices=[*summary.notices, *summary.warnings],
+        notices=summary.said,
         facts=facts,
     )
 

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 import deepfakebench_ext
 from deepfakebench_ext.cli.main import cli
 from deepfakebench_ext.common.errors import ConfigError
+from deepfakebench_ext.common.notices import Notice, untrained_head
 from deepfakebench_ext.common.types import Prediction, Sample
 from deepfakebench_ext.report.run_files import write_report
 
@@ -71,7 +72,7 @@ def test_a_run_is_recomputed_by_its_own_rule(tmp_path):
     ]
     report = write_report(
         tmp_path, samples, lambda: predictions, unit="clip", by_video=True, aggregation="max", title="t",
-        head="untrained", notices=["UNTRAINED HEAD: noise"], plots=False,
+        head="untrained", notices=[untrained_head()], plots=False,
     )  # fmt: skip
     document = json.loads(run(tmp_path, "--no_bootstrap", "--json"))
     assert (document["aggregation"], document["head"]) == ("max", "untrained")
@@ -143,7 +144,7 @@ def test_a_file_is_looked_for_beside_the_scores_and_what_is_gone_is_counted(tmp_
     assert "not found" not in run(path)
 
 
-def a_run(folder: Path, *, notices: list[str] | None = None) -> Path:
+def a_run(folder: Path, *, notices: list[Notice] | None = None) -> Path:
     folder.mkdir(parents=True)
     samples = [Sample(f"{n}.png", folder / f"{n}.png", n % 2) for n in range(4)]  # type: ignore[arg-type]
     for sample in samples[:2]:

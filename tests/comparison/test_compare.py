@@ -174,15 +174,15 @@ def test_frames_are_matched_by_their_times(tmp_path):
     assert one == other == [0.1, 0.3, 0.1, 0.3]
     assert found.keys[1] == "f1 at 1.000 s"
     assert [each.left_out for each in found.detectors] == [0, 2]
-    assert not any("by their number" in text for text in found.warnings)
+    assert not any("by their number" in notice.text for notice in found.warnings)
 
 
 def test_without_times_frames_go_by_their_number_and_a_warning_says_so(tmp_path):
     bare = {key: [("", "", s) for _, _, s in frames] for key, frames in FRAMES.items()}
     found = compare([run(tmp_path / "a", FRAMES), run(tmp_path / "b", bare)], CompareHow(level="frame"))
     assert found.keys == ("f1", "f1 #1", "r1", "r1 #1")
-    assert any("frames are matched by their number" in text for text in found.warnings)
-    assert not any("by their number" in t for t in compare([many(tmp_path, 1), many(tmp_path, 2)]).warnings)
+    assert any("frames are matched by their number" in notice.text for notice in found.warnings)
+    assert not any("by their number" in each.text for each in compare([many(tmp_path, 1), many(tmp_path, 2)]).warnings)
 
 
 def test_clips_of_one_time_are_told_apart(tmp_path):
@@ -205,9 +205,9 @@ def test_each_run_aggregates_by_its_own_rule_unless_told_and_a_warning_says_so(t
     one = read_scores(one.path.parent)
     found = compare([one, other])
     assert [each.scores.tolist() for each in found.detectors] == [[0.9, 0.4], pytest.approx([0.8, 0.3])]
-    assert any("a max, b mean" in text for text in found.warnings)
+    assert any("a max, b mean" in notice.text for notice in found.warnings)
     same = compare([one, other], CompareHow(aggregation="max"))
-    assert not any("other rules" in text for text in same.warnings)
+    assert not any("other rules" in notice.text for notice in same.warnings)
 
 
 # --- figures and pairs ----------------------------------------------------------------------------------------------
@@ -296,19 +296,19 @@ def test_names_that_do_not_fit_are_refused(tmp_path, names):
 
 def test_an_untrained_head_is_the_first_warning_and_named(tmp_path):
     found = compare([run(tmp_path / "a", FRAMES), run(tmp_path / "b", FRAMES, head="untrained")])
-    assert found.warnings[0].startswith("b: UNTRAINED")
-    assert not any("a: UNTRAINED" in text for text in found.warnings)
+    assert found.warnings[0].text.startswith("b: UNTRAINED")
+    assert not any("a: UNTRAINED" in notice.text for notice in found.warnings)
 
 
 def test_what_holds_for_all_is_said_once(tmp_path):
     found = compare([many(tmp_path, 1, size=30), many(tmp_path, 2, size=30)])
-    assert sum("under 20" in text for text in found.warnings) == 2  # of reals, of fakes
+    assert sum("under 20" in notice.text for notice in found.warnings) == 2  # of reals, of fakes
 
 
 def test_a_small_share_and_twins_are_warned_of(tmp_path):
     one = many(tmp_path, 1)
     twin = csv(tmp_path, "\n".join(one.path.read_text().splitlines()[:31]))
-    warnings = compare([one, twin], CompareHow(names=("one", "twin"))).warnings
+    warnings = [each.text for each in compare([one, twin], CompareHow(names=("one", "twin"))).warnings]
     assert "only 30 of the 80 frames of one are compared" in warnings
     assert any(text.startswith("one and twin give the same score") for text in warnings)
     assert not any("twin are compared" in text for text in warnings)

@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from deepfakebench_ext.common.errors import ConfigError, OutputError
+from deepfakebench_ext.common.notices import Notice, untrained_head
 from deepfakebench_ext.comparison.compare import compare
 from deepfakebench_ext.comparison.comparison_json import comparison_json, comparison_text
 from deepfakebench_ext.comparison.page import comparison_document, comparison_markdown, write_comparison
@@ -147,7 +148,7 @@ def test_groups_of_few_samples_are_marked_and_warned_of(tmp_path):
     assert table.header[-1] == "beware"
     assert [row[-1] for row in table.rows] == ["", "only 1 fake", "", "", ""]
     said = "by method, 1 group has fewer than 20 reals or fakes: Rare; what it says of the worst is little"
-    assert found.warnings.count(said) == 1
+    assert [notice.text for notice in found.warnings].count(said) == 1
 
 
 def test_causes_are_noted_once_for_all_that_share_them(comparison):
@@ -262,11 +263,11 @@ def test_definitions_name_every_way_in_which_an_interval_was_made(comparison):
 def test_an_untrained_head_stands_above_everything_and_in_every_table(comparison):
     first, *others = comparison.detectors
     noise = replace(comparison, detectors=(replace(first, file=replace(first.file, trained=False)), *others),
-                    warnings=("good: UNTRAINED HEAD: noise", "something else"))  # fmt: skip
+                    warnings=(Notice("run", "something else"), untrained_head().of("good")))  # fmt: skip
     block = comparison_document(noise, plots=False).blocks[0]
     assert isinstance(block, Warnings)
     assert block.severe
-    assert block.texts == ["good: UNTRAINED HEAD: noise"]
+    assert block.texts == [f"good: {untrained_head()}"]
     for table in (figures_table(noise), pairs_table(noise), *group_tables(noise)):
         assert "good (UNTRAINED)" in (*table.header, *table.rows[0])
     assert "good (UNTRAINED) is better" in pair_sentences(noise)[2]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.evaluation.bench_table import COLUMNS, Cell, bench_markdown, write_bench_csv
 from deepfakebench_ext.metrics.counts import Counts
 from deepfakebench_ext.metrics.ranking import Figure, Level, binary_figures
@@ -44,7 +45,9 @@ def test_a_failure_is_named_and_leaves_no_mean() -> None:
 
 def test_one_reason_for_several_datasets_and_a_notice_of_several_are_said_once() -> None:
     failed = [Cell("b", "w.pth", name, "no\nweights") for name in ("X", "Y")]
-    text = bench_markdown([*(cell("a", name, notices=("other pixels",)) for name in ("X", "Y")), *failed])
+    text = bench_markdown(
+        [*(cell("a", name, notices=(Notice("protocol", "other pixels"),)) for name in ("X", "Y")), *failed]
+    )
     notes = text.partition("\n\n")[2].splitlines()
     assert "- b on X, Y failed: no weights" in notes
     assert notes.count("- a: other pixels") == 1

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from deepfakebench_ext.common.errors import ConfigError
+from deepfakebench_ext.common.notices import Notice, untrained_head
 from deepfakebench_ext.common.types import Prediction, Sample
 from deepfakebench_ext.metrics.bootstrap import Bootstrap
 from deepfakebench_ext.metrics.score_table import Column, ScoreTable
-from deepfakebench_ext.metrics.summary import UNTRAINED, How, Other, summarise
+from deepfakebench_ext.metrics.summary import How, Other, summarise
 
 
 def scores(count: int, *, seed: int = 0, frames: int = 3, prefix: str = "", lift: float = 1.0) -> ScoreTable:
@@ -68,8 +69,11 @@ def test_manipulations_of_one_source_have_scores_of_their_own():
     assert found.figures["video_auc"].value == pytest.approx(2 / 3)  # merged: 1.0, the mean hides the one that fails
 
 
+SAME, OTHER = Notice("limited", "same"), Notice("limited", "other")
+
+
 def test_each_notice_is_told_once():
-    assert summarise(scores(40), notices=["same", "other", "same"]).notices == ("same", "other")
+    assert summarise(scores(40), notices=[SAME, OTHER, SAME]).notices == (SAME, OTHER)
 
 
 def test_frames_of_a_video_are_not_taken_for_independent():
@@ -145,7 +149,7 @@ def test_a_threshold_is_chosen_on_other_samples_at_each_level():
 
 def test_a_threshold_chosen_on_the_judged_videos_is_said():
     found = summarise(TABLE, How(threshold_from=Other(TABLE, "itself")))
-    assert any("among those on which the threshold was chosen" in text for text in found.warnings)
+    assert any("among those on which the threshold was chosen" in notice.text for notice in found.warnings)
 
 
 def test_a_threshold_needs_both_classes_and_the_same_levels():
@@ -176,21 +180,21 @@ def test_a_calibration_needs_a_file_and_a_file_a_calibration():
 
 def test_turned_labels_are_said():
     turned = TABLE.with_scores(1 - TABLE.scores)
-    assert any("is the label order right" in text for text in summarise(turned).warnings)
-    assert not any("label order" in text for text in summarise(TABLE).warnings)
+    assert any(notice.kind == "turned_round" for notice in summarise(turned).warnings)
+    assert not any(notice.kind == "turned_round" for notice in summarise(TABLE).warnings)
 
 
 def test_an_untrained_head_is_said_once():
-    assert summarise(TABLE, trained=False).warnings[0] == UNTRAINED
-    said = summarise(TABLE, trained=False, notices=["the head is untrained"])
-    assert UNTRAINED not in said.warnings
-    assert UNTRAINED not in summarise(TABLE, trained=True).warnings
+    assert summarise(TABLE, trained=False).warnings[0] == untrained_head()
+    said = summarise(TABLE, trained=False, notices=[untrained_head("w.pth", 3)])
+    assert untrained_head() not in said.warnings
+    assert untrained_head() not in summarise(TABLE, trained=True).warnings
 
 
 def test_a_warning_of_one_figure_stands_beside_it_alone():
     found = summarise(TABLE)
     assert found.figures["video_tpr_at_fpr_0.001"].warning
-    assert not any("tpr_at_fpr" in text for text in found.warnings)
+    assert not any("tpr_at_fpr" in notice.text for notice in found.warnings)
 
 
 def test_one_class_and_nothing_are_undefined_with_a_reason():

@@ -24,7 +24,7 @@ def table(videos: str, labels: str = "", **columns: list[str]) -> ScoreTable:
 
 def test_a_video_in_two_splits_is_named():
     (warning,) = table_leaks(table("abbc", split=["train", "train", "test", "test"]))
-    assert "1 video, such as fake/b, is in split 'train' and in 'test'" in warning
+    assert "1 video, such as fake/b, is in split 'train' and in 'test'" in warning.text
 
 
 def test_videos_that_keep_to_their_split_are_no_leak():
@@ -38,21 +38,21 @@ def test_one_name_under_both_labels_is_two_videos():
 
 def test_a_threshold_chosen_on_the_same_videos_is_said():
     (warning,) = table_leaks(table("ab"), [(table("bc"), "the threshold was chosen")])
-    assert warning.startswith("1 video, such as fake/b, is judged")
-    assert "on which the threshold was chosen" in warning
+    assert warning.text.startswith("1 video, such as fake/b, is judged")
+    assert "on which the threshold was chosen" in warning.text
 
 
 def test_images_of_no_known_video_are_not_called_videos():
     images = replace(table("ab"), video=Column.of(["", ""]), has_videos=False)
     (warning,) = table_leaks(images, [(images, "the threshold was chosen")])
-    assert warning.startswith("2 samples, such as 0.png, 1.png, are judged")
+    assert warning.text.startswith("2 samples, such as 0.png, 1.png, are judged")
     split = replace(images, key=Column.of(["a", "a"]), columns={"split": Column.of(["x", "y"])})
-    assert table_leaks(split)[0].startswith("1 sample, such as a, is in split 'x' and in 'y'")
+    assert table_leaks(split)[0].text.startswith("1 sample, such as a, is in split 'x' and in 'y'")
 
 
 def test_one_content_under_both_labels_is_said():
     (warning,) = table_leaks(table("abcd", "0110", sha256=["x", "y", "x", "y"]))
-    assert "4 files, such as 0.png (REAL) and 2.png (FAKE)," in warning
+    assert "4 files, such as 0.png (REAL) and 2.png (FAKE)," in warning.text
 
 
 def test_content_that_is_unknown_or_of_one_label_is_not():

@@ -356,7 +356,7 @@ def test_an_evaluation_with_a_detector_of_the_hosts_gives_its_scores(made_host: 
     path = weights(made_host / "w.pth")
     folder = tiny.photos(tmp_path / "photos", 2)
     result = evaluate(load_detector("made", path, device="cpu"), gather_samples(folder), plots=False, workers=1)
-    assert not any("UNTRAINED" in notice for notice in result.notices)
+    assert not any(notice.kind == "untrained" for notice in result.notices)
     assert result.figures["frame_auc"].value is not None
     run = json.loads((result.folder / "run.json").read_text())
     assert run["detector"]["host"]["made_up_key"] == 1

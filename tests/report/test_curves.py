@@ -9,6 +9,7 @@ from PIL import Image
 
 import deepfakebench_ext
 from deepfakebench_ext.common.errors import MissingExtraError, OutputError
+from deepfakebench_ext.common.notices import Notice, untrained_head
 from deepfakebench_ext.report.curves import write_curves
 
 matplotlib = pytest.importorskip("matplotlib")
@@ -62,11 +63,11 @@ def test_the_same_arrays_give_the_same_bytes_whatever_the_users_settings(tmp_pat
 
 def test_notices_are_printed_in_red_and_only_then(tmp_path):
     assert red_pixels(draw(tmp_path / "a.png")) == 0
-    assert red_pixels(draw(tmp_path / "b.png", notices=["UNTRAINED HEAD: scores are noise"])) > 100
+    assert red_pixels(draw(tmp_path / "b.png", notices=[untrained_head()])) > 100
 
 
 def test_long_notices_make_the_picture_higher_and_no_wider(tmp_path):
-    short, long = (pixels(draw(tmp_path / "a.png", notices=["word " * n])) for n in (3, 100))
+    short, long = (pixels(draw(tmp_path / "a.png", notices=[Notice("run", "word " * n)])) for n in (3, 100))
     assert long.shape[0] > short.shape[0]
     assert long.shape[1] == short.shape[1]
 

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
+from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.common.types import Prediction, Sample
 from deepfakebench_ext.metrics.score_table import ScoreTable
 from deepfakebench_ext.report import duplicates
 from deepfakebench_ext.report.duplicates import check_files, duplicate_files
 
 
-def found(folder: Path, contents: dict[str, tuple[int | None, bytes | None]]) -> list[str]:
+def found(folder: Path, contents: dict[str, tuple[int | None, bytes | None]]) -> list[Notice]:
     for name, (_, content) in contents.items():
         if content is not None:
             (folder / name).write_bytes(content)
@@ -25,7 +26,7 @@ def found(folder: Path, contents: dict[str, tuple[int | None, bytes | None]]) ->
 
 def test_one_content_under_both_labels_is_named(tmp_path):
     (warning,) = found(tmp_path, {"a": (0, b"same"), "b": (1, b"same"), "c": (1, b"else")})
-    assert warning == "2 files, such as a (REAL) and b (FAKE), have the same content under both labels"
+    assert warning.text == "2 files, such as a (REAL) and b (FAKE), have the same content under both labels"
 
 
 def test_a_file_of_several_keys_says_nothing_of_any_and_is_not_read(tmp_path, monkeypatch):
@@ -73,13 +74,13 @@ def test_files_that_were_to_be_checked_and_are_gone_are_counted_but_not_what_is_
 
     def checked(count: int) -> list[str]:
         kept = table.take(np.arange(count))
-        return check_files(kept, lambda rows: [str(places[row]) for row in rows])
+        return [notice.text for notice in check_files(kept, lambda rows: [str(places[row]) for row in rows])]
 
     assert checked(2) == []
     assert checked(4) == ["1 of 3 files was not found, and its content was not compared"]
     assert checked(5) == ["2 of 4 files were not found, and their content was not compared"]
     (unknown,) = check_files(table, lambda rows: ["" for _ in rows])
-    assert unknown.startswith("no row says where its file lies")
+    assert unknown.text.startswith("no row says where its file lies")
 
 
 def test_files_of_sizes_that_one_class_alone_has_are_not_read(tmp_path, monkeypatch):

@@ -8,6 +8,7 @@ from typing import Any, get_type_hints
 
 import pytest
 
+from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.common.types import Prediction, Sample
 from deepfakebench_ext.metrics.bootstrap import Bootstrap
 from deepfakebench_ext.metrics.score_table import ScoreTable
@@ -41,7 +42,7 @@ def summary(**changes: Any) -> Summary:
         calibrate_on=other,
         aggregation="max",
     )
-    return summarise(table(), how, **{"title": "t", "trained": True, "notices": ["said"]} | changes)
+    return summarise(table(), how, **{"title": "t", "trained": True, "notices": [Notice("run", "said")]} | changes)
 
 
 @pytest.fixture(scope="module")

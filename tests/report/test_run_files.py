@@ -141,7 +141,7 @@ def test_frames_that_several_clips_have_are_counted_once_and_by_time_all_were_as
     result = report(tmp_path, [(Sample("v", Path("v"), 1), clips)], unit="clip")
     (row,) = rows(tmp_path / "videos.csv")
     assert [row[f"frames_{name}"] for name in ("planned", "decoded", "faceless")] == ["3", "3", "3"]
-    assert "3 frames show no face; 2 scores rest on such frames" in result.notices
+    assert "3 frames show no face; 2 scores rest on such frames" in [notice.text for notice in result.notices]
     by_time = [Prediction("v", 0.5, index=number, planned=0) for number in range(7)]
     report(tmp_path, [(Sample("v", Path("v"), 1), by_time)])
     assert rows(tmp_path / "videos.csv")[0]["frames_planned"] == "7"
@@ -154,4 +154,6 @@ def test_a_video_of_which_frames_are_lost_says_so_beside_its_score(tmp_path: Pat
     result = report(tmp_path, [damaged, (Sample("w", Path("w"), 0), one_lost), gone])
     reasons = [(row["status"], row["reason"]) for row in rows(tmp_path / "videos.csv")]
     assert reasons == [("ok", "cut short"), ("ok", "1.png: empty"), ("unreadable", "no video")]
-    assert "2 damaged videos scored by what can be read, such as v (cut short)" in result.notices
+    assert "2 damaged videos scored by what can be read, such as v (cut short)" in [
+        notice.text for notice in result.notices
+    ]

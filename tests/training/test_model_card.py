@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import yaml
 
+from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.metrics.figure import Figure
 from deepfakebench_ext.training.model_card import Card, model_card
 
@@ -26,7 +27,7 @@ def card(**changes) -> str:
         "counts": {"clip": (4, 6), "video": (2, 3)},
         "reading": "--frame_interval spread",
         "scoring": "--num_clips 2",
-        "notices": ["a leak in the data:\n  a and b"],
+        "notices": [Notice("leak", "a leak in the data:\n  a and b")],
         "facts": {"seed": 7},
         **changes,
     }

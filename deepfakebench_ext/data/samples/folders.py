@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 
 from deepfakebench_ext.common.errors import ConfigError
+from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.common.paths import missing_path, plain_path
 from deepfakebench_ext.common.suffixes import IMAGE_SUFFIXES, VIDEO_SUFFIXES, is_image_name, is_video_name
 from deepfakebench_ext.common.types import Label, Sample
@@ -79,22 +80,24 @@ def limit_samples(samples: Sequence[Sample], n: int, seed: int) -> list[Sample]:
     return [samples[int(at)] for at in sorted(np.concatenate(drawn).astype(int))]
 
 
-def limit_notices(count: int, limit: int | None, seed: int) -> list[str]:
+def limit_notices(count: int, limit: int | None, seed: int) -> list[Notice]:
     """Return the warning that goes with figures of `count` samples, where `limit_samples` had a choice."""
     if limit is None or count < limit:
         return []
-    return [f"--limit {limit}: {counted(count, 'sample')} chosen by seed {seed}, balanced over the labels"]
+    text = f"--limit {limit}: {counted(count, 'sample')} chosen by seed {seed}, balanced over the labels"
+    return [Notice("limited", text)]
 
 
-def unlabelled_notices(samples: Sequence[Sample]) -> list[str]:
+def unlabelled_notices(samples: Sequence[Sample]) -> list[Notice]:
     """Return the warning that some samples are in no figure, where others have a label."""
     without = [sample.key for sample in samples if sample.label is None]
     if not without or len(without) == len(samples):
         return []
-    return [
+    text = (
         f"{len(without)} of {len(samples)} samples have no label and are in no figure, such as {without[0]}: no "
         "directory of theirs says real or fake; --manifest can"
-    ]
+    )
+    return [Notice("unlabelled", text)]
 
 
 def _walk(

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from deepfakebench_ext.common.errors import ConfigError
+from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.common.run_names import JOURNAL, METRICS_JSON, SCORES_CSV, SETTINGS, VIDEOS_CSV
 from deepfakebench_ext.common.suffixes import is_image_name
 from deepfakebench_ext.metrics.figure import LEVELS, Level
 from deepfakebench_ext.metrics.score_table import ScoreTable
 from deepfakebench_ext.report.scores.csv_reading import ColumnNames, CsvScores, pick, read_csv
-from deepfakebench_ext.report.scores.text_reading import is_results_text, read_results_text
+from deepfakebench_ext.report.scores.text_reading import is_results_text, read_notice, read_results_text
 
 __all__ = ["ColumnNames", "ScoreFile", "read_scores", "refuse_run_directory"]
 
@@ -42,7 +43,7 @@ class ScoreFile:
     title: str
     trained: bool | None = None
     aggregation: str | None = None
-    notices: tuple[str, ...] = ()
+    notices: tuple[Notice, ...] = ()
     run: Mapping[str, Any] = field(default_factory=dict)
     _paths: tuple[str, ...] = ()
 
@@ -144,9 +145,10 @@ def _from_csv(file: Path, found: CsvScores, level: Level | None) -> ScoreFile:
     level = level or _level_of(found, metrics)
     table = replace(found.table, level=level, has_videos=level != "video" and _has_videos(found, metrics))
     trained = None if not found.heads else "untrained" not in found.heads
-    notices = list(metrics.get("notices", []))
+    notices = [read_notice(text) for text in metrics.get("notices", [])]
     if not found.has_keys:
-        notices.append("rows have no key and go by their place, which matters where files are compared")
+        text = "rows have no key and go by their place, which matters where files are compared"
+        notices.append(Notice("keyless", text))
     return ScoreFile(
         table=table,
         path=file,

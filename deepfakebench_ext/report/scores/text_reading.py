@@ -13,12 +13,14 @@ from typing import get_args
 import numpy as np
 
 from deepfakebench_ext.common.errors import ConfigError
+from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.metrics.figure import Level
-from deepfakebench_ext.metrics.misleading import is_of_scores
 from deepfakebench_ext.metrics.score_table import UNKNOWN, Column, ScoreTable
 
 TITLE = "Deepfake Detection Results"
-DIGITS_NOTICE = "scores were read from text with 4 decimals: ties are more than they were, and figures differ a little"
+DIGITS_NOTICE = Notice(
+    "rounded", "scores were read from text with 4 decimals: ties are more than they were, and figures differ a little"
+)
 
 _SCORED = re.compile(
     r"\[(?P<index>\d+)/\d+\] (?P<name>.*) \| True: *(?P<true>REAL|FAKE|N/A) \| Pred: [01] \(0=Real, 1=Fake\)"
@@ -29,6 +31,11 @@ _NOT_SCORED = re.compile(
 )
 _TRUE_LABEL = re.compile(r"\[(\d+)\] .* -> (?:REAL|FAKE)")
 _LEVEL = re.compile(r"Level of the figures: (\w+)")
+_OF_SCORES = re.compile(
+    r"only \d+ (frame|clip|video)s?\b|all \d+ (frame|clip|video) scores are |(frame|clip|video)_auc is "
+    r"|\d+ of \d+ (frame|clip|video)s are (REAL|FAKE): |by .+, \d+ groups? (has|have) fewer than "
+)
+"""How the sentences begin that whoever has the scores can write anew."""
 _LABELS = {"REAL": 0, "FAKE": 1, "N/A": UNKNOWN}
 
 
@@ -46,7 +53,7 @@ class TextScores:
 
     table: ScoreTable
     title: str
-    notices: tuple[str, ...]
+    notices: tuple[Notice, ...]
     paths: tuple[str, ...]
 
 
@@ -105,7 +112,7 @@ class _Row:
     status: str
 
 
-def _parse(path: Path) -> tuple[list[_Row], Level, str, list[str]]:
+def _parse(path: Path) -> tuple[list[_Row], Level, str, list[Notice]]:
     rows: list[_Row] = []
     level: Level = "frame"
     title, notices, titles = "", [], 0
@@ -113,7 +120,7 @@ def _parse(path: Path) -> tuple[list[_Row], Level, str, list[str]]:
         if line.startswith("["):
             if line.startswith("[WARNING] ") and not rows:
                 said = line.removeprefix("[WARNING] ")
-                notices += [] if is_of_scores(said) else [said]
+                notices += [] if _OF_SCORES.match(said) else [read_notice(said)]
             elif (row := _row(path, number, line)) is not None:
                 rows.append(row)
         elif line.startswith("Weights: ") and not rows:
@@ -125,6 +132,12 @@ def _parse(path: Path) -> tuple[list[_Row], Level, str, list[str]]:
     if titles > 1:
         raise ConfigError(f"{path} holds the results of {titles} runs; give their run directories instead")
     return sorted(rows, key=lambda row: row.index), level, title, notices
+
+
+def read_notice(text: str) -> Notice:
+    """Return the notice of a run that a file has as a sentence only."""
+    is_untrained = "untrained" in text.lower()
+    return Notice("untrained", text, "severe") if is_untrained else Notice("run", text)
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:

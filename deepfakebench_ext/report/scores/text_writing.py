@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TextIO
 
 from deepfakebench_ext.common.atomic_files import atomic_writer
+from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.common.types import FAKE, LABEL_NAMES, REAL
 from deepfakebench_ext.common.wording import printable
 from deepfakebench_ext.metrics.counts import Counts
@@ -35,7 +36,7 @@ def write_results_text(
     figures: Mapping[str, Figure],
     counts: Counts,
     level: Level,
-    notices: Sequence[str] = (),
+    notices: Sequence[Notice] = (),
     aggregation: str | None = None,
     host: Sequence[str] = (),
 ) -> None:
@@ -48,7 +49,7 @@ def write_results_text(
         figures: Figures of the labelled and scored rows, from `binary_figures` with the same level.
         counts: Counts of the same rows.
         level: What one row stands for.
-        notices: Warnings to print before everything else, such as an untrained head.
+        notices: Printed before everything else.
         aggregation: The rule by which frames or clips came to the score of a video; None where rows are no videos.
         host: A sentence on each figure that DeepfakeBench would have otherwise.
 
@@ -58,7 +59,7 @@ def write_results_text(
     """
     with atomic_writer(path) as file:
         file.write(f"{TITLE}\n{RULE}\n\n")
-        file.writelines(f"[WARNING] {printable(notice)}\n" for notice in notices)
+        file.writelines(f"[WARNING] {printable(notice.text)}\n" for notice in notices)
         file.write("\n" if notices else "")
         _write_samples(file, rows(), counts)
         file.write(f"\n{RULE}\nPERFORMANCE METRICS\n{RULE}\n")

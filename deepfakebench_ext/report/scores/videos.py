@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.common.types import Prediction, Sample, VideoScore
 from deepfakebench_ext.common.wording import counted
 from deepfakebench_ext.metrics.aggregation import Rule
@@ -60,7 +61,7 @@ class _Video:
         )
 
 
-def face_notices(predictions: Iterable[Prediction]) -> list[str]:
+def face_notices(predictions: Iterable[Prediction]) -> list[Notice]:
     """Say what was scored without a face: such scores are the detector's word on something it was not made for."""
     without = [prediction for prediction in predictions if prediction.faceless]
     scored = sum(prediction.score is not None for prediction in without)
@@ -68,10 +69,10 @@ def face_notices(predictions: Iterable[Prediction]) -> list[str]:
         return []
     frames = sum(prediction.faceless - prediction.faceless_before for prediction in without)
     left_out = f", {len(without) - scored} frames or clips have no score for it" if scored < len(without) else ""
-    return [f"{frames} frames show no face; {scored} scores rest on such frames{left_out}"]
+    return [Notice("faceless", f"{frames} frames show no face; {scored} scores rest on such frames{left_out}")]
 
 
-def damage_notices(predictions: Iterable[Prediction]) -> list[str]:
+def damage_notices(predictions: Iterable[Prediction]) -> list[Notice]:
     """Say which videos were scored on less than their files had promised."""
     damaged, scored = dict[str, str](), set[str]()
     for prediction in predictions:
@@ -80,7 +81,9 @@ def damage_notices(predictions: Iterable[Prediction]) -> list[str]:
         if _is_damage(prediction):
             damaged.setdefault(prediction.key, prediction.reason)
     left = [f"{key} ({reason})" for key, reason in damaged.items() if key in scored]
-    return [f"{counted(len(left), 'damaged video')} scored by what can be read, such as {left[0]}"] if left else []
+    if not left:
+        return []
+    return [Notice("damaged", f"{counted(len(left), 'damaged video')} scored by what can be read, such as {left[0]}")]
 
 
 def _is_damage(prediction: Prediction) -> bool:

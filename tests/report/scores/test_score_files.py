@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from deepfakebench_ext.common.errors import ConfigError
+from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.common.types import Prediction, Sample
 from deepfakebench_ext.report.run_files import write_report
 from deepfakebench_ext.report.scores.csv_reading import line_of
@@ -82,8 +83,10 @@ def test_a_table_of_videos_is_read_as_such(tmp_path):
 
 
 def test_an_untrained_head_and_the_notices_are_remembered(tmp_path):
-    found = read_scores(run(tmp_path / "run", [Prediction("a.png", 0.5)], head="untrained", notices=["noise"]))
-    assert (found.trained, found.notices) == (False, ("noise",))
+    found = read_scores(
+        run(tmp_path / "run", [Prediction("a.png", 0.5)], head="untrained", notices=[Notice("run", "noise")])
+    )
+    assert (found.trained, found.notices) == (False, (Notice("run", "noise"),))
 
 
 def test_paths_are_read_for_the_rows_that_ask(tmp_path):
@@ -190,7 +193,7 @@ def test_rows_that_only_have_a_number_are_not_each_a_video(tmp_path):
 def test_rows_without_a_key_go_by_their_place_and_say_so(tmp_path):
     found = read_scores(written(tmp_path, "label,score\n1,0.5\n0,0.5\n"))
     assert keys(found.table) == ["row 1", "row 2"]
-    assert "no key" in found.notices[0]
+    assert "no key" in found.notices[0].text
 
 
 def test_the_level_is_said_where_the_file_cannot(tmp_path):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from deepfakebench_ext.common.errors import ConfigError
+from deepfakebench_ext.common.notices import Notice, untrained_head
 from deepfakebench_ext.common.types import Prediction, Sample
 from deepfakebench_ext.metrics.summary import summarise
 from deepfakebench_ext.report.run_files import write_report
@@ -109,29 +110,29 @@ def test_our_own_text_comes_back_with_what_was_not_scored(tmp_path):
     ]
     write_report(
         tmp_path, samples, lambda: predictions, unit="clip", by_video=True, aggregation="mean", title="t",
-        head="untrained", notices=["UNTRAINED HEAD"], plots=False,
+        head="untrained", notices=[untrained_head()], plots=False,
     )  # fmt: skip
     found = read_results_text(tmp_path / "inference_results_huggingface.txt")
     assert keys(found.table) == ["in/0.mp4", "in/1.mp4", "in/2.mp4"]
     assert [found.table.status.text(row) for row in range(3)] == ["ok", "unreadable", "ok"]
     assert np.isnan(found.table.scores).tolist() == [False, True, False]
     assert found.table.level == "video"
-    assert found.notices == (DIGITS_NOTICE, "UNTRAINED HEAD")  # how few videos there are is counted anew
+    assert found.notices == (DIGITS_NOTICE, untrained_head())  # how few videos there are is counted anew
 
 
 def test_our_own_text_is_not_contradicted_by_its_own_older_figures(tmp_path):
     samples = [Sample(f"{n}.mp4", Path(f"in/{n}.mp4"), int(n > 29)) for n in range(60)]  # type: ignore[arg-type]
     predictions = [Prediction(s.key, 0.00001 * n) for n, s in enumerate(samples)]
-    notices = ["UNTRAINED HEAD", "3 frames show no face; 2 scores rest on such frames"]
+    notices = [untrained_head(), Notice("run", "3 frames show no face; 2 scores rest on such frames")]
     report = write_report(
         tmp_path, samples, lambda: predictions, unit="clip", by_video=True, aggregation="mean", title="t",
         head="untrained", notices=notices, plots=False,
     )  # fmt: skip
-    assert any(text.startswith("video_auc is 1.0000 but") for text in report.warnings)
+    assert any(notice.text.startswith("video_auc is 1.0000 but") for notice in report.warnings)
     found = read_results_text(tmp_path / "inference_results_huggingface.txt")
     assert found.notices == (DIGITS_NOTICE, *notices)
-    (anew,) = [text for text in summarise(found.table).warnings if "balanced accuracy" in text]
-    assert anew.startswith("video_auc is 0.9")  # of 4 decimals
+    (anew,) = [notice for notice in summarise(found.table).warnings if notice.kind == "other_threshold"]
+    assert anew.text.startswith("video_auc is 0.9")  # of 4 decimals
     assert "balanced accuracy" in (tmp_path / "inference_results_huggingface.txt").read_text()  # for people, as ever
 
 

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from deepfakebench_ext.common.errors import OutputError
+from deepfakebench_ext.common.notices import Notice, untrained_head
 from deepfakebench_ext.common.types import Prediction, Sample
 from deepfakebench_ext.metrics.counts import Counts, count_samples
 from deepfakebench_ext.metrics.ranking import binary_figures
@@ -115,7 +116,7 @@ def older_reader(text):
 
 @pytest.mark.parametrize("level", ["frame", "clip", "video"])
 def test_readers_of_the_older_tool_find_its_lines_at_every_level(out, level):
-    samples, labels, figures = older_reader(write(out, MIXED, level=level, notices=["UNTRAINED HEAD"]))
+    samples, labels, figures = older_reader(write(out, MIXED, level=level, notices=[untrained_head()]))
     assert [(s[0], s[1], s[3], s[4], s[5]) for s in samples] == [
         ("1", "5", "REAL", "0", "0.1235"),
         ("3", "5", "FAKE", "1", "0.9877"),
@@ -135,8 +136,8 @@ def test_the_level_is_told_and_what_images_stands_for(out, level, thing):
 
 
 def test_notices_are_the_first_lines_after_the_title(out):
-    text = write(out, MIXED, notices=["UNTRAINED HEAD: scores are noise", "two\nlines"])
-    assert text.split("\n")[2:6] == ["", "[WARNING] UNTRAINED HEAD: scores are noise", r"[WARNING] two\nlines", ""]
+    text = write(out, MIXED, notices=[Notice("run", "one"), Notice("run", "two\nlines")])
+    assert text.split("\n")[2:6] == ["", "[WARNING] one", r"[WARNING] two\nlines", ""]
     assert text.split("\n")[6].startswith("[1/5]")
 
 

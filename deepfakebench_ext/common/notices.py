@@ -1,0 +1,82 @@
+"""What must be known beside a result: records, from where a fact is found to every file and screen that says it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+Kind = Literal[
+    "untrained",
+    "unlabelled",
+    "limited",
+    "protocol",
+    "faceless",
+    "damaged",
+    "split",
+    "leak",
+    "duplicates",
+    "not_looked_at",
+    "rounded",
+    "keyless",
+    "run",
+    "few_samples",
+    "few_in_group",
+    "all_alike",
+    "turned_round",
+    "other_threshold",
+    "lopsided",
+    "few_compared",
+    "other_rules",
+    "by_number",
+    "same_scores",
+]
+"""What a notice is about; `run` is whatever an older file says of its run without a kind."""
+Severity = Literal["warning", "severe"]
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A fact without which a result would be misread.
+
+    Attributes:
+        kind: What it is about. Programs go by it, and never by words of the text.
+        text: A sentence for people.
+        severity: `severe` where scores and figures are worth nothing.
+        subject: The one of several that it is of, such as a detector or a column; empty where it is of all.
+    """
+
+    kind: Kind
+    text: str
+    severity: Severity = "warning"
+    subject: str = ""
+
+    def __str__(self) -> str:
+        """Return the sentence."""
+        return self.text
+
+    def of(self, subject: str) -> Notice:
+        """Return the same, said of one of several."""
+        return replace(self, text=f"{subject}: {self.text}", subject=subject)
+
+
+def untrained_head(source: str = "", seed: int | None = None) -> Notice:
+    """Return what goes wherever scores of an untrained head go.
+
+    Args:
+        source: The weights without a head; empty where only scores are left.
+        seed: Of the head that was drawn in its place.
+    """
+    text = "the detector's head did not come from its weights; every figure here is noise"
+    if source:
+        text = (
+            f"the classifier of this detector did not come from the weights ({source}); it is random (seed {seed}), so "
+            "every score and figure below is noise. Give --weights a fine-tuned checkpoint."
+        )
+    return Notice("untrained", f"UNTRAINED HEAD: {text}", "severe")
+
+
+def untrained_unsaid(notices: Iterable[Notice], trained: bool | None) -> list[Notice]:
+    """Return the notice of an untrained head, where the head is untrained and none of these says so; else nothing."""
+    said = any(notice.kind == "untrained" for notice in notices)
+    return [untrained_head()] if trained is False and not said else []
