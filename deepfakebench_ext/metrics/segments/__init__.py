@@ -1,0 +1,1 @@
+"""Marked stretches of videos against the true ones: figures and intervals. Pure."""
