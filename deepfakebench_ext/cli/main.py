@@ -20,6 +20,7 @@ _VERBS = {
     "extract": "deepfakebench_ext.cli.extract",
     "metrics": "deepfakebench_ext.cli.metrics",
     "host": "deepfakebench_ext.cli.host",
+    "timeline-metrics": "deepfakebench_ext.cli.timeline_metrics",
     "train": "deepfakebench_ext.cli.train",
 }
 
@@ -31,7 +32,7 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _VERBS:
             return None
-        command: click.Command = getattr(import_module(_VERBS[cmd_name]), cmd_name)
+        command: click.Command = getattr(import_module(_VERBS[cmd_name]), cmd_name.replace("-", "_"))
         return command
 
 

@@ -1,0 +1,1 @@
+"""The timeline of a video: tracks, scores over time, segments, keyframes."""

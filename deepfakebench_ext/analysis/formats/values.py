@@ -1,0 +1,96 @@
+"""Values of a JSON document, each checked where it is read. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from deepfakebench_ext.common.errors import ConfigError
+from deepfakebench_ext.metrics.segments.stretches import ScoredStretch, Stretch
+
+
+def mapping(value: Any, where: str) -> Mapping[str, Any]:
+    """The value, a JSON object.
+
+    Raises:
+        ConfigError: It is none; `where` says whose it is.
+    """
+    if not isinstance(value, Mapping):
+        raise ConfigError(f"{where} is {_short(value)}; allowed is an object of names and values")
+    return value
+
+
+def rows(value: Any, where: str) -> Sequence[Any]:
+    """The value, a JSON array.
+
+    Raises:
+        ConfigError: It is none.
+    """
+    if not isinstance(value, list):
+        raise ConfigError(f"{where} is {_short(value)}; allowed is a list")
+    return value
+
+
+def got(row: Mapping[str, Any], name: str, where: str) -> Any:
+    """What the object holds under a name.
+
+    Raises:
+        ConfigError: Nothing.
+    """
+    if name not in row:
+        raise ConfigError(f"{where} has no {name!r}; it has {', '.join(map(repr, row)) or 'nothing'}")
+    return row[name]
+
+
+def text(row: Mapping[str, Any], name: str, where: str) -> str:
+    """A text under a name.
+
+    Raises:
+        ConfigError: It is missing, empty or something else.
+    """
+    value = got(row, name, where)
+    if not isinstance(value, str) or not value:
+        raise ConfigError(f"{name!r} of {where} is {_short(value)}; allowed is a text")
+    return value
+
+
+def number(value: Any, where: str) -> float:
+    """The value, a finite number.
+
+    Raises:
+        ConfigError: It is something else.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise ConfigError(f"{where} is {_short(value)}; allowed is a finite number")
+    return float(value)
+
+
+def stretch(start: Any, end: Any, where: str) -> Stretch:
+    """The stretch between two numbers of seconds.
+
+    Raises:
+        ConfigError: They are no numbers, or it does not end after it starts.
+    """
+    try:
+        return Stretch.of_seconds(number(start, f"the start of {where}"), number(end, f"the end of {where}"))
+    except ValueError as error:
+        raise ConfigError(f"{where}: {error}") from error
+
+
+def scored_stretch(row: Mapping[str, Any], where: str) -> ScoredStretch:
+    """The stretch and score of an object with `start_s`, `end_s` and `score`.
+
+    Raises:
+        ConfigError: One is missing or not allowed.
+    """
+    ends = stretch(got(row, "start_s", where), got(row, "end_s", where), where)
+    try:
+        return ScoredStretch(ends.start_us, ends.end_us, number(got(row, "score", where), f"the score of {where}"))
+    except ValueError as error:
+        raise ConfigError(f"{where}: {error}") from error
+
+
+def _short(value: Any) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= 60 else f"{shown[:57]}..."
