@@ -8,7 +8,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from deepfakebench_ext.common.version import __version__
+from deepfakebench_ext.common.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from deepfakebench_ext.engine.file_inputs import gather_samples, make_face_reader, make_reader
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 __all__ = [
     "DETECTOR",
     "Evaluation",
-    "__version__",
     "evaluate",
     "gather_samples",
     "load_detector",
