@@ -8,14 +8,11 @@ to one spelling, so that a rule found for some of its frames holds for all.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
-from typing import Final, TypeVar
-
-R = TypeVar("R")
-T = TypeVar("T", bound=Hashable)
+from typing import Final
 
 RGB_DIR: Final = "datasets/rgb"
 """Where DeepfakeBench expects frames, from where it is run.
@@ -91,10 +88,17 @@ def shared_prefix(frames: Sequence[str]) -> str:
 def file_rules(frame: str, *, rgb_dir: Path | None, root: Path) -> Iterator[FileRule]:
     """Yield the rules by which a frame may be found, the likeliest first; some may lead to the same file.
 
+    Without `rgb_dir`, a name that begins with a dot or a root is tried as it is, and then under `datasets/rgb`, as is
+    one that begins with the dataset's name. With it, every name is tried there first, cut at the front by one folder
+    more each time; what is left has at least the folder that the frame lies in.
+
     Args:
-        frame: As the JSON spells it.
-        rgb_dir: Folder of the datasets, or of one, that was named; frames are looked for in it before anywhere else.
+        frame: As the JSON spells it: `./datasets/rgb/DS/..`, `DS/..`, `/abs/..`, `DS\\..`, `./datasets\\DS\\..`.
+        rgb_dir: Folder of the datasets, or of one, that was named.
         root: Where DeepfakeBench is run: relative names begin there.
+
+    Source:
+        DeepfakeBench training/dataset/abstract_dataset.py:297-301.
     """
     rebased = [FileRule(rgb_dir or root / RGB_DIR, cut) for cut in _cuts(frame)]
     as_is = FileRule(None, 0) if is_absolute(frame) else FileRule(root, 0)
@@ -106,46 +110,19 @@ def file_rules(frame: str, *, rgb_dir: Path | None, root: Path) -> Iterator[File
 
 
 def key_rules(frame: str) -> Iterator[KeyRule]:
-    """Yield the rules by which an LMDB may hold a frame, the likeliest first; some may lead to the same key."""
+    """Yield the rules by which an LMDB may hold a frame, the likeliest first; some may lead to the same key.
+
+    Without `./datasets\\`, as DeepfakeBench looks it up; and, cut at the front by one folder more each time, with `/`,
+    with `\\`, and with one `\\` and then `/`.
+
+    Source:
+        DeepfakeBench training/dataset/abstract_dataset.py:304-310.
+    """
     yield KeyRule(None)
     for cut in _cuts(frame):
         yield KeyRule(cut)
         yield KeyRule(cut, "\\", "\\")
         yield KeyRule(cut, "\\", "/")  # preprocessing/dataset2lmdb_test.py:33 writes these on Linux
-
-
-def file_candidates(frame: str, *, rgb_dir: Path | None, root: Path) -> Iterator[Path]:
-    """Yield where a frame that a dataset JSON names may lie, the likeliest first, each place once.
-
-    Without `rgb_dir`, a name that begins with a dot or a root is tried as it is, and then under `datasets/rgb`, as is
-    one that begins with the dataset's name. With it, every name is tried there first, cut at the front by one folder
-    more each time; what is left has at least the folder that the frame lies in.
-
-    Args:
-        frame: As the JSON spells it: `./datasets/rgb/DS/..`, `DS/..`, `/abs/..`, `DS\\..`, `./datasets\\DS\\..`.
-        rgb_dir: Folder of the datasets, or of one, that was named.
-        root: Where DeepfakeBench is run: the checkout or the working directory.
-
-    Source:
-        DeepfakeBench training/dataset/abstract_dataset.py:297-301.
-    """
-    yield from _unique(file_rules(frame, rgb_dir=rgb_dir, root=root), lambda rule: rule.path(frame))
-
-
-def lmdb_keys(frame: str) -> Iterator[str]:
-    """Yield the keys under which an LMDB may hold a frame that a dataset JSON names, the likeliest first, each once.
-
-    As it is; without `./datasets\\`, as DeepfakeBench looks it up; and, cut at the front by one folder more each time,
-    with `/`, with `\\`, and with one `\\` and then `/`, as DeepfakeBench's script makes them on Linux.
-
-    Args:
-        frame: As the JSON spells it.
-
-    Source:
-        DeepfakeBench training/dataset/abstract_dataset.py:304-310, preprocessing/dataset2lmdb_test.py:33.
-    """
-    yield frame
-    yield from (key for key in _unique(key_rules(frame), lambda rule: rule.key(frame)) if key != frame)
 
 
 def _cuts(frame: str) -> range:
@@ -157,12 +134,3 @@ def _cuts(frame: str) -> range:
 
 def _host_key(frame: str) -> str:
     return frame.replace(_HOST_PREFIX, "") if frame.startswith(".") else frame
-
-
-def _unique(rules: Iterable[R], make: Callable[[R], T]) -> Iterator[T]:
-    seen: set[T] = set()
-    for rule in rules:
-        made = make(rule)
-        if made not in seen:
-            seen.add(made)
-            yield made

@@ -9,10 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deepfakebench_ext.host.frame_paths import (
-    file_candidates,
     file_rules,
     key_rules,
-    lmdb_keys,
     parts,
     shared_prefix,
 )
@@ -30,8 +28,12 @@ NAMES = st.lists(st.text("ab.0 é", min_size=1, max_size=3).filter(lambda t: t.s
 
 
 def candidates(frame: str, rgb_dir: str | None = None) -> list[str]:
-    found = file_candidates(frame, rgb_dir=None if rgb_dir is None else Path(rgb_dir), root=Path("/run"))
-    return [path.as_posix() for path in found]
+    rules = file_rules(frame, rgb_dir=None if rgb_dir is None else Path(rgb_dir), root=Path("/run"))
+    return [rule.path(frame).as_posix() for rule in rules]
+
+
+def keys(frame: str) -> list[str]:
+    return [rule.key(frame) for rule in key_rules(frame)]
 
 
 @pytest.mark.parametrize("frame", STYLES)
@@ -74,15 +76,13 @@ def test_the_distributed_spelling_is_found_where_deepfakebench_keeps_its_images(
 @pytest.mark.parametrize("frame", STYLES)
 def test_the_folder_that_a_frame_lies_in_is_never_left_out(frame: str) -> None:
     assert all(path.endswith("v/000.png") for path in candidates(frame, "/rgb"))
-    assert all(parts(key)[-2:] == ["v", "000.png"] for key in lmdb_keys(frame))
+    assert all(parts(key)[-2:] == ["v", "000.png"] for key in keys(frame))
 
 
 @given(NAMES, st.sampled_from(["/", "\\"]), st.sampled_from(["", "./", "/", "../"]))
-def test_no_place_and_no_key_comes_twice_and_there_is_always_one(names: list[str], separator: str, begin: str) -> None:
+def test_there_is_always_a_place_and_a_key(names: list[str], separator: str, begin: str) -> None:
     frame = begin + separator.join(names)
-    for found in (candidates(frame), candidates(frame, "/rgb"), list(lmdb_keys(frame))):
-        assert found
-        assert len(set(found)) == len(found)
+    assert candidates(frame) and candidates(frame, "/rgb") and keys(frame)
 
 
 @pytest.mark.parametrize("frame", STYLES)
@@ -91,15 +91,12 @@ def test_no_place_and_no_key_comes_twice_and_there_is_always_one(names: list[str
     ["DS/real/frames/v/000.png", "DS\\real\\frames\\v\\000.png", "DS\\real/frames/v/000.png"],
 )
 def test_every_spelling_leads_to_keys_of_every_system(frame: str, key: str) -> None:
-    assert key in lmdb_keys(frame)
+    assert key in keys(frame)
 
 
 @pytest.mark.parametrize("frame", STYLES)
-def test_the_name_as_it_is_comes_first_and_deepfakebenchs_own_key_next(frame: str) -> None:
-    keys = list(lmdb_keys(frame))
-    assert keys[0] == frame
-    if frame.startswith("./datasets\\"):
-        assert keys[1] == frame.removeprefix("./datasets\\")
+def test_deepfakebenchs_own_key_comes_first(frame: str) -> None:
+    assert keys(frame)[0] == frame.removeprefix("./datasets\\")
 
 
 @pytest.mark.parametrize(
