@@ -24,7 +24,7 @@ if _VENDORED.is_dir():
 
 sys.path.insert(0, str(Path(__file__).parent))  # for `import tiny`
 
-torchvision_ops.settle()  # tests import transformers themselves
+torchvision_ops.make_importable()  # tests import transformers themselves
 hypothesis.settings.register_profile("same", derandomize=True)
 hypothesis.settings.load_profile("same")  # a test that passes, passes again
 torch.set_num_threads(1)  # tiny models: more threads than free cores would wait for each other

@@ -243,7 +243,7 @@ def make_clip(folder: str) -> dict[str, Any]:
 
     from deepfakebench_ext.host import torchvision_ops
 
-    torchvision_ops.settle()  # transformers is imported here before any of our detectors
+    torchvision_ops.make_importable()  # transformers is imported here before any of our detectors
     tiny.save_folder(tiny.clip_model(), Path(folder))
     torch.save(tiny.clip_detector_state(), Path(folder) / "detector.pth")
     return {"model_type": "clip_vision_model", **tiny.CLIP}

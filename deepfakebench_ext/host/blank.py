@@ -23,11 +23,11 @@ import torch
 from torch import nn
 
 from deepfakebench_ext.common.errors import ConfigError
+from deepfakebench_ext.host.packages import STANDING_IN
 
 logger = logging.getLogger(__name__)
 
 _ABSENT = object()
-_ITS_PACKAGES = ("detectors", "networks", "loss", "dataset")
 _LARGE = {"hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 24, "num_attention_heads": 16}
 # What DeepfakeBench's code names without leaving a choice; a path that contains the name means it as well
 # (effort_detector.py:49 names a folder of somebody's cache).
@@ -86,7 +86,7 @@ def blank(architecture: Mapping[str, Any] | None, fetch_config: Callable[[str], 
 def _quiet() -> Iterator[None]:
     """Keep what DeepfakeBench's modules print and say off the terminal: much of it is of files they did not load."""
     printed = io.StringIO()
-    loggers = [logging.getLogger(name) for name in _ITS_PACKAGES]
+    loggers = [logging.getLogger(name) for name in STANDING_IN]
     levels = [its.level for its in loggers]
     for its in loggers:
         its.setLevel(logging.ERROR)

@@ -13,21 +13,13 @@ from deepfakebench_ext.common.errors import ConfigError, ExtError, HostError, Mi
 from deepfakebench_ext.host import torchvision_ops
 from deepfakebench_ext.host.blank import blank, working_like_its_scripts
 from deepfakebench_ext.host.packages import mount
+from deepfakebench_ext.host.pip_names import pip_name
 
 # What code that is not ours may end in while it computes; torch's own refusals (RuntimeError, ValueError) apart.
 FOREIGN = (OSError, ArithmeticError, AssertionError, AttributeError, LookupError, NameError, TypeError)
 _FOREIGN_BUILD = (*FOREIGN, ImportError, RuntimeError, ValueError)
 # What train.py adds to a YAML and a constructor reads (train.py:233, 256; iid_detector.py:73).
 _OF_THE_SCRIPTS = {"ddp": False, "local_rank": 0}
-# Packages that are installed under another name than they are imported by.
-_DISTRIBUTIONS = {
-    "clip": "git+https://github.com/openai/CLIP.git",
-    "cv2": "opencv-python-headless",
-    "PIL": "pillow",
-    "skimage": "scikit-image",
-    "sklearn": "scikit-learn",
-    "yaml": "pyyaml",
-}
 
 
 def construct(
@@ -78,7 +70,7 @@ def in_words(error: BaseException) -> str:
 
 def _imported(checkout: Path, name: str) -> Any:
     try:
-        torchvision_ops.settle()
+        torchvision_ops.make_importable()
         return mount(checkout).DETECTOR[name]
     except ExtError:
         raise
@@ -90,8 +82,7 @@ def _build_error(name: str, error: BaseException) -> ExtError:
     if isinstance(error, ModuleNotFoundError) and error.name:
         module = error.name.split(".")[0]
         return MissingExtraError(
-            f"DeepfakeBench's {name} needs the package {module}, which is not installed: "
-            f"pip install {_DISTRIBUTIONS.get(module, module)}"
+            f"DeepfakeBench's {name} needs the package {module}, which is not installed: pip install {pip_name(module)}"
         )
     return HostError(f"DeepfakeBench's {name} cannot be built here: {in_words(error)}")
 

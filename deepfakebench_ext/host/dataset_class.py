@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from deepfakebench_ext.common.errors import HostError, MediaError
 from deepfakebench_ext.host.frame_finder import FrameFinder
+from deepfakebench_ext.host.pip_names import pip_name
 from deepfakebench_ext.host.script_settings import ScriptSettings
 from deepfakebench_ext.host.wrapping import wrap
 
@@ -223,6 +224,6 @@ def _check_augmentation() -> None:
     if tuple(int(part) for part in installed.split(".")[:3] if part.isdigit()) >= _OWN_RANDOM_NUMBERS:
         raise HostError(
             f"albumentations {installed} augments each frame of a clip differently, and JPEG quality not at all, "
-            f"without a word; type: pip install 'albumentations==1.3.1', or train without: "
+            f"without a word; type: pip install {pip_name('albumentations')}, or train without: "
             f"--set use_data_augmentation=false"
         )

@@ -11,8 +11,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-# Mounted without their __init__ (host/packages.py).
-_BARE: Final = ("detectors", "networks", "loss", "dataset")
+from deepfakebench_ext.host.packages import STANDING_IN
+
 # What torch imports of others in modules of its own.
 _OF_TORCH: Final = {"torch.utils.tensorboard": "tensorboard"}
 
@@ -54,7 +54,7 @@ def _file(training: Path, module: str) -> Path | None:
 
 def _imported(file: Path, module: str) -> Iterator[str]:
     """Yield the modules that a file imports outside of functions and `try`, and the packages these lie in."""
-    if module in _BARE:
+    if module in STANDING_IN:
         return
     package = module if file.name == "__init__.py" else module.rpartition(".")[0]
     for node in ast.parse(file.read_bytes()).body:

@@ -16,12 +16,15 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Final
 
 from deepfakebench_ext.common.errors import HostError
 
+STANDING_IN: Final = ("detectors", "networks", "loss", "dataset")
+"""The packages of DeepfakeBench's whose `__init__` does not run."""
+
 # Package -> the registry that its modules fill, and under which name the package offers it.
-_REGISTRIES = {"detectors": "DETECTOR", "networks": "BACKBONE", "loss": "LOSSFUNC"}
+_REGISTRIES: Final = {"detectors": "DETECTOR", "networks": "BACKBONE", "loss": "LOSSFUNC"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +86,14 @@ def mount(checkout: Path) -> ModuleType:
         sys.path.append(str(checkout.resolve()))
     _check_ours_to_take(training)
     registries = import_module("metrics.registry")
-    for package, registry in _REGISTRIES.items():
-        if package not in sys.modules:
-            entries = getattr(registries, registry)
-            entries.data = _OnDemand(_entries(checkout, package), entries.data)
-            _stand_in(training, package, **{registry: entries})
-    if "dataset" not in sys.modules:
-        _stand_in(training, "dataset")
+    for package in STANDING_IN:
+        if package in sys.modules:
+            continue
+        names = {}
+        if registry := _REGISTRIES.get(package):
+            names[registry] = getattr(registries, registry)
+            names[registry].data = _OnDemand(_entries(checkout, package), names[registry].data)
+        _stand_in(training, package, **names)
     return registries
 
 
@@ -101,7 +105,7 @@ def _stand_in(training: Path, package: str, **names: Any) -> None:
 
 
 def _check_ours_to_take(training: Path) -> None:
-    for name in ("metrics", *_REGISTRIES, "dataset"):
+    for name in ("metrics", *STANDING_IN):
         module = sys.modules.get(name)
         places = [Path(place) for place in getattr(module, "__path__", [])] if module else []
         if module is not None and training / name not in places:

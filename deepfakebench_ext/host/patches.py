@@ -69,7 +69,7 @@ def apply_to_libraries() -> None:
     run_without_cuda()
     test_on_one_rank()
     fork_workers()
-    torchvision_ops.settle()
+    torchvision_ops.make_importable()
     restore_sctypes()
     open_environments_once()
     construct_transforms()

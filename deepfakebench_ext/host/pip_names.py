@@ -5,42 +5,40 @@ from __future__ import annotations
 from typing import Final
 
 from deepfakebench_ext.common.errors import HostError
+from deepfakebench_ext.host.packages import STANDING_IN
 
-# Where the name on the package index is another than the module's.
+# Where what pip takes is not the module's name.
 _PIP_NAMES: Final = {
     "PIL": "pillow",
+    "albumentations": "'albumentations==1.3.1'",  # later ones augment differently, without a word
     "clip": "git+https://github.com/openai/CLIP.git",
     "cv2": "opencv-python-headless",
     "dlib": "dlib-bin",
-    "efficientnet_pytorch": "efficientnet-pytorch",
-    "segmentation_models_pytorch": "segmentation-models-pytorch",
     "skimage": "scikit-image",
     "sklearn": "scikit-learn",
     "yaml": "pyyaml",
 }
-# A newer one breaks its datasets, or augments differently without a word.
-_PINNED: Final = {"albumentations": "'albumentations==1.3.1'"}
 
 # What the `host` extra brings, in setup.cfg.
-_EXTRA: Final = frozenset(
+BROUGHT_BY_EXTRA: Final = frozenset(
     (
         *("albumentations", "cv2", "efficientnet_pytorch", "einops", "fvcore", "imageio", "kornia", "lmdb", "loralib"),
         *("scipy", "simplejson", "skimage", "sklearn", "tensorboard", "timm", "torchvision", "tqdm", "yaml"),
     )
 )
 # DeepfakeBench's own top-level names: one that is missing was not forgotten by pip.
-_OWN: Final = frozenset(("dataset", "detectors", "logger", "loss", "metrics", "networks", "optimizor", "trainer"))
+_OWN: Final = frozenset((*STANDING_IN, "logger", "metrics", "optimizor", "trainer", "training"))
 
 
 def pip_name(module: str) -> str:
     """Return what `pip install` takes for the top-level package of a module."""
     top = module.split(".")[0]
-    return _PINNED.get(top) or _PIP_NAMES.get(top, top)
+    return _PIP_NAMES.get(top, top)
 
 
 def is_own(module: str) -> bool:
     """Return whether a module belongs to DeepfakeBench itself."""
-    return module.split(".")[0] in _OWN | {"training"}
+    return module.split(".")[0] in _OWN
 
 
 def explained(error: ModuleNotFoundError) -> HostError:
@@ -50,6 +48,6 @@ def explained(error: ModuleNotFoundError) -> HostError:
         return HostError(f"something that DeepfakeBench imports cannot be imported: {error}")
     if is_own(module):
         return HostError(f"DeepfakeBench imports its own {module!r}, which this checkout does not hold")
-    whole = "pip install 'deepfakebench-ext[host]'" if module.split(".")[0] in _EXTRA else ""
+    whole = "pip install 'deepfakebench-ext[host]'" if module.split(".")[0] in BROUGHT_BY_EXTRA else ""
     alone = f"pip install {pip_name(module)}"
     return HostError(f"DeepfakeBench imports {module!r}, which is not installed; type: {whole or alone}")

@@ -19,8 +19,10 @@ import yaml
 from deepfakebench_ext.common.errors import ConfigError, HostError
 from deepfakebench_ext.common.yaml_files import assignments, overridden
 
+OWN_YAMLS: Final = {"test.py": "training/config/test_config.yaml", "train.py": "training/config/train_config.yaml"}
+"""The scripts that read a detector's YAML and load frames, and the YAML of their own."""
+
 PATHS: Final = ("rgb_dir", "lmdb_dir", "dataset_json_folder", "log_dir")
-_OWN_YAMLS: Final = ("training/config/test_config.yaml", "training/config/train_config.yaml")
 _JSON_FOLDER: Final = "dataset_json_folder"
 _READ_FROM: Final = ("rgb_dir", "lmdb_dir", _JSON_FOLDER)
 
@@ -101,7 +103,7 @@ class ScriptSettings:
             detector: The detector's YAML, where the script takes one.
         """
         original = yaml.safe_load
-        own = {(root / name).resolve() for name in _OWN_YAMLS}
+        own = {(root / name).resolve() for name in OWN_YAMLS.values()}
 
         @functools.wraps(original)
         def safe_load(stream: Any) -> Any:

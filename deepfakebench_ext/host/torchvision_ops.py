@@ -12,7 +12,7 @@ _OPERATORS = ("nms", "qnms")
 _SCHEMA = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
 
 
-def settle() -> None:
+def make_importable() -> None:
     """Make `import torchvision` work where its library of operators does not load; calling it again changes nothing.
 
     PyPI's wheels are built for CUDA: beside a CPU build of torch their library is not loaded, and the import fails

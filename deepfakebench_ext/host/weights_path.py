@@ -8,13 +8,14 @@ parameters that they then have.
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from weakref import WeakValueDictionary
 
 import torch
 from torch import nn
+
+from deepfakebench_ext.host.wrapping import wrap
 
 # Spec -> the detector that was filled from it and whose load is still to come.
 _filled: WeakValueDictionary[str, nn.Module] = WeakValueDictionary()
@@ -36,14 +37,12 @@ def install() -> None:
 
     Only a load of exactly the remembered string is answered, once; all others are torch's own.
     """
-    original = torch.load
-    if hasattr(original, "answers_weights_path"):
-        return
+    wrap(torch, "load", _answering)
 
-    @functools.wraps(original)
+
+def _answering(present: Callable[..., Any]) -> Callable[..., Any]:
     def load(f: Any, *args: Any, **options: Any) -> Any:
         detector = _filled.pop(f, None) if isinstance(f, str) else None
-        return original(f, *args, **options) if detector is None else detector.state_dict()
+        return present(f, *args, **options) if detector is None else detector.state_dict()
 
-    vars(load)["answers_weights_path"] = True
-    torch.load = load
+    return load

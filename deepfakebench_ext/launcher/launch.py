@@ -11,20 +11,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from deepfakebench_ext.common.errors import ConfigError, HostError
 from deepfakebench_ext.common.yaml_files import read_mapping
 from deepfakebench_ext.host.pip_names import explained
 from deepfakebench_ext.host.registry import OUR_DETECTORS
-from deepfakebench_ext.host.script_settings import ScriptSettings
+from deepfakebench_ext.host.script_settings import OWN_YAMLS, ScriptSettings
 from deepfakebench_ext.launcher.script_keys import check_keys, missing_keys
 from deepfakebench_ext.models.config import HOST_KEYS, DetectorConfig, config_names, find_config
 
 logger = logging.getLogger(__name__)
-
-# The two that read a detector's YAML and load frames, and the YAML of their own.
-_OWN_YAML: Final = {"test.py": "training/config/test_config.yaml", "train.py": "training/config/train_config.yaml"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +63,7 @@ def run_script(script: str, arguments: Sequence[str], *, root: Path, settings: S
         from deepfakebench_ext.host.patches import apply
 
         try:
-            apply(root, settings, loads_frames=job.script.name in _OWN_YAML)
+            apply(root, settings, loads_frames=job.script.name in OWN_YAMLS)
             runpy.run_path(str(job.script), run_name="__main__")
         except ModuleNotFoundError as error:
             raise explained(error) from error
@@ -83,11 +80,11 @@ def prepare(script: str, arguments: Sequence[str], *, root: Path, settings: Scri
         WeightsError: Weights that are not there.
     """
     file = _script(script, root, settings.user_dir)
-    if file.name not in _OWN_YAML or {"-h", "--help"} & set(arguments):
+    if file.name not in OWN_YAMLS or {"-h", "--help"} & set(arguments):
         return Job(file, tuple(arguments), None)
     said, rest = _parser().parse_known_args(list(arguments))
     detector = _detector_yaml(said.detector_path, root, settings.user_dir)
-    values, own = read_mapping(detector), read_mapping(root / _OWN_YAML[file.name])
+    values, own = read_mapping(detector), read_mapping(root / OWN_YAMLS[file.name])
     settings.check({*values, *own, *HOST_KEYS, *DetectorConfig.model_fields})
     settings.check_folders()
     _check_keys(detector, settings.merged(values, own), file.name, arguments)

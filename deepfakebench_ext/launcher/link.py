@@ -18,7 +18,8 @@ from typing import Final
 import yaml
 
 from deepfakebench_ext.common.errors import HostError
-from deepfakebench_ext.launcher.script_keys import SCRIPTS, missing_keys
+from deepfakebench_ext.host.script_settings import OWN_YAMLS
+from deepfakebench_ext.launcher.script_keys import missing_keys
 from deepfakebench_ext.models.config import config_names, find_config
 
 _PACKAGE: Final = "training/detectors/__init__.py"
@@ -82,7 +83,7 @@ def _copy_yamls(folder: Path) -> Iterator[str]:
     folder.mkdir(parents=True, exist_ok=True)
     for name in config_names():
         content = find_config(name).read_bytes()
-        if any(missing_keys(script, yaml.safe_load(content)) for script in SCRIPTS):
+        if any(missing_keys(script, yaml.safe_load(content)) for script in OWN_YAMLS):
             continue
         target = folder / f"{name}.yaml"
         stamped = _stamped(content)

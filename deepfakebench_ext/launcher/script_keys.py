@@ -14,7 +14,6 @@ from typing import Any, Final
 
 from deepfakebench_ext.common.errors import HostError
 
-SCRIPTS: Final = ("test.py", "train.py")
 # dataset/abstract_dataset.py:113-128: built for tests as well (line 111).
 _AUGMENTATION: Final = """
     flip_prob rotate_limit rotate_prob blur_limit blur_prob brightness_limit contrast_limit quality_lower quality_upper

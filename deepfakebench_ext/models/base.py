@@ -31,7 +31,7 @@ from deepfakebench_ext.models.weights.source import Source, resolve_weights
 from deepfakebench_ext.models.weights.state_files import StateDict
 
 # transformers imports torchvision wherever it is installed, also one that does not load beside this torch.
-torchvision_ops.settle()
+torchvision_ops.make_importable()
 
 logger = logging.getLogger(__name__)
 

@@ -35,7 +35,7 @@ from deepfakebench_ext.engine.dataset_inputs import HostData
 from deepfakebench_ext.media.host_sampling import deepfakebench_clips, deepfakebench_frames
 
 root, here = Path(sys.argv[1]), Path.cwd()
-torchvision_ops.settle()
+torchvision_ops.make_importable()
 packages.mount(root)
 import metrics.utils
 
@@ -145,7 +145,7 @@ def meso4_state(root: Path, folder: Path) -> dict[str, torch.Tensor]:
     code = (
         "import sys, torch; from pathlib import Path\n"
         "from deepfakebench_ext import load_detector\n"
-        "from deepfakebench_ext.host import torchvision_ops; torchvision_ops.settle()\n"
+        "from deepfakebench_ext.host import torchvision_ops; torchvision_ops.make_importable()\n"
         "torch.save(load_detector('meso4.yaml', device='cpu').backbone.state_dict(), 'random.pth')\n"
     )
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "DEEPFAKEBENCH_ROOT": str(root)}

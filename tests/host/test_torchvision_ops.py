@@ -17,9 +17,9 @@ for name in ("nms", "qnms"):
     def kernel(dets, scores, iou_threshold): ...
 """
 CODE = """
-from deepfakebench_ext.host.torchvision_ops import settle
-settle()
-settle()
+from deepfakebench_ext.host.torchvision_ops import make_importable
+make_importable()
+make_importable()
 import torchvision
 print(torchvision.__name__)
 """
@@ -61,7 +61,7 @@ class Absent:
             {absent}
 sys.meta_path.insert(0, Absent())
 from deepfakebench_ext.host import torchvision_ops
-torchvision_ops.settle()
+torchvision_ops.make_importable()
 print("torchvision" in sys.modules, "torch" in sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=REPOSITORY)

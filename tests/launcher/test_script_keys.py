@@ -10,7 +10,8 @@ import yaml
 from made_host_files import COMPLETE
 
 from deepfakebench_ext.common.errors import HostError
-from deepfakebench_ext.launcher.script_keys import SCRIPTS, check_keys, missing_keys
+from deepfakebench_ext.host.script_settings import OWN_YAMLS
+from deepfakebench_ext.launcher.script_keys import check_keys, missing_keys
 from deepfakebench_ext.models.config import config_names, find_config
 
 
@@ -25,7 +26,7 @@ def without(*keys: str, **changes: Any) -> dict[str, Any]:
     return values
 
 
-@pytest.mark.parametrize("script", SCRIPTS)
+@pytest.mark.parametrize("script", OWN_YAMLS)
 @pytest.mark.parametrize(
     "key", ["manualSeed", "compression", "resolution", "frame_num.test", "data_aug.blur_limit", "test_dataset"]
 )
@@ -76,7 +77,7 @@ def test_a_message_says_what_is_the_models_and_where_the_rest_stands() -> None:
 
 def test_of_the_shipped_configs_two_are_complete_and_two_need_their_model_named() -> None:
     shipped = {name: yaml.safe_load(find_config(name).read_text()) for name in config_names()}
-    complete = [name for name, its in shipped.items() if not any(missing_keys(script, its) for script in SCRIPTS)]
+    complete = [name for name, its in shipped.items() if not any(missing_keys(script, its) for script in OWN_YAMLS)]
     assert complete == ["huggingface_clip", "huggingface_videomae"]
     of_model = ("resolution", "mean", "std")
     assert missing_keys("train.py", shipped["huggingface_image"]) == of_model

@@ -13,7 +13,8 @@ from made_training import tuning, values
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.engine.file_inputs import gather_samples, make_reader
 from deepfakebench_ext.evaluation.evaluate import evaluate
-from deepfakebench_ext.launcher.script_keys import SCRIPTS, missing_keys
+from deepfakebench_ext.host.script_settings import OWN_YAMLS
+from deepfakebench_ext.launcher.script_keys import missing_keys
 from deepfakebench_ext.models.built_from import config_for
 from deepfakebench_ext.models.config import load_config
 from deepfakebench_ext.models.loading import load_detector
@@ -38,7 +39,7 @@ def done(folder, tmp_path_factory):
 
 def _check_hosts_scripts_take(best: Path) -> None:
     written = yaml.safe_load((best / "detector.yaml").read_text())
-    assert [missing_keys(script, written) for script in SCRIPTS] == [(), ()]
+    assert [missing_keys(script, written) for script in OWN_YAMLS] == [(), ()]
 
 
 def _evaluated(folder, best, where, **options):

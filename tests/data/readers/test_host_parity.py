@@ -32,7 +32,7 @@ from deepfakebench_ext.data.readers.dataset_reader import StoredReader
 from deepfakebench_ext.host import packages, torchvision_ops
 from deepfakebench_ext.media.host_sampling import deepfakebench_clips, deepfakebench_frames
 
-torchvision_ops.settle()
+torchvision_ops.make_importable()
 packages.mount(Path(sys.argv[1]))
 from dataset.abstract_dataset import DeepfakeAbstractBaseDataset
 
