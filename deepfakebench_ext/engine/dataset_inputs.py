@@ -16,7 +16,7 @@ from deepfakebench_ext.data.samples.datasets import gather_dataset
 from deepfakebench_ext.data.samples.folders import limit_samples
 from deepfakebench_ext.data.stores.frame_stores import FrameStore, LmdbStore, RgbStore
 from deepfakebench_ext.engine.file_inputs import frame_or_clip_sampling
-from deepfakebench_ext.host.checkout import find_checkout
+from deepfakebench_ext.host.checkout import DATASET_JSONS, find_checkout
 from deepfakebench_ext.host.dataset_json_reading import C40_DATASETS
 from deepfakebench_ext.media.sampling import ShortVideo
 from deepfakebench_ext.models.base import Detector
@@ -70,7 +70,7 @@ class HostData:
                 "it was found"
             )
         folders = {
-            "--dataset_json_folder": Path(json_folder or (checkout or Path()) / "preprocessing/dataset_json"),
+            "--dataset_json_folder": Path(json_folder or (checkout or Path()) / DATASET_JSONS),
             "--rgb_dir": None if rgb_dir is None else Path(rgb_dir),
             "--lmdb_dir": None if lmdb_dir is None else Path(lmdb_dir),
         }

@@ -13,6 +13,12 @@ from deepfakebench_ext.common.errors import HostError
 TESTED_COMMIT: Final = "8a4a7bf5e966c5c5618bc27d1719c3683eae9a04"
 """The commit of DeepfakeBench that this package is tested with (2025-06-09)."""
 
+DETECTOR_YAMLS: Final = "training/config/detector"
+"""Where a checkout has the YAMLs of its detectors."""
+
+DATASET_JSONS: Final = "preprocessing/dataset_json"
+"""Where it has the JSONs of its datasets."""
+
 HOW_TO_GET: Final = (
     "no DeepfakeBench checkout is found: neither DEEPFAKEBENCH_ROOT nor vendors/DeepfakeBench nor a folder above names "
     "one. Get one with `dfb-ext host install`, or link yours with `dfb-ext host install --path DIR`, or set "

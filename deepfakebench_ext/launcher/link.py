@@ -18,12 +18,12 @@ from typing import Final
 import yaml
 
 from deepfakebench_ext.common.errors import HostError
+from deepfakebench_ext.host.checkout import DETECTOR_YAMLS
 from deepfakebench_ext.host.script_settings import OWN_YAMLS
 from deepfakebench_ext.launcher.script_keys import missing_keys
 from deepfakebench_ext.models.config import config_names, find_config
 
 _PACKAGE: Final = "training/detectors/__init__.py"
-_YAMLS: Final = "training/config/detector"
 _LINE: Final = b"import deepfakebench_ext.host.plugin  # by `dfb-ext host link`; `dfb-ext host unlink` takes it back"
 _STAMP: Final = re.compile(rb"# by `dfb-ext host link`; sha256 of the above: ([0-9a-f]{64})\n\Z")
 
@@ -35,7 +35,7 @@ def link(root: Path) -> list[str]:
         HostError: The checkout cannot be written.
     """
     try:
-        return [_add_line(root / _PACKAGE), *_copy_yamls(root / _YAMLS)]
+        return [_add_line(root / _PACKAGE), *_copy_yamls(root / DETECTOR_YAMLS)]
     except OSError as error:
         raise HostError(f"{root} cannot be changed: {error}") from error
 
@@ -47,7 +47,7 @@ def unlink(root: Path) -> list[str]:
         HostError: The line was changed, or the checkout cannot be written.
     """
     try:
-        return [_remove_line(root / _PACKAGE), *_remove_yamls(root / _YAMLS)]
+        return [_remove_line(root / _PACKAGE), *_remove_yamls(root / DETECTOR_YAMLS)]
     except OSError as error:
         raise HostError(f"{root} cannot be changed: {error}") from error
 
@@ -89,12 +89,12 @@ def _copy_yamls(folder: Path) -> Iterator[str]:
         stamped = _stamped(content)
         present = target.read_bytes() if target.exists() else None
         if present == stamped:
-            yield f"{_YAMLS}/{target.name}: is there already"
+            yield f"{DETECTOR_YAMLS}/{target.name}: is there already"
         elif present is not None and not _is_untouched(present):
-            yield f"{_YAMLS}/{target.name}: left as it is, since it is not ours or was changed"
+            yield f"{DETECTOR_YAMLS}/{target.name}: left as it is, since it is not ours or was changed"
         else:
             _write(target, stamped)
-            yield f"{_YAMLS}/{target.name}: {'written' if present is None else 'renewed'}"
+            yield f"{DETECTOR_YAMLS}/{target.name}: {'written' if present is None else 'renewed'}"
 
 
 def _remove_yamls(folder: Path) -> Iterator[str]:
@@ -102,9 +102,9 @@ def _remove_yamls(folder: Path) -> Iterator[str]:
         present = target.read_bytes()
         if _is_untouched(present):
             target.unlink()
-            yield f"{_YAMLS}/{target.name}: removed"
+            yield f"{DETECTOR_YAMLS}/{target.name}: removed"
         elif target.stem in config_names():
-            yield f"{_YAMLS}/{target.name}: left there, since it is not ours or was changed; remove it yourself"
+            yield f"{DETECTOR_YAMLS}/{target.name}: left there, since it is not ours or was changed; remove it yourself"
 
 
 def _stamped(text: bytes) -> bytes:

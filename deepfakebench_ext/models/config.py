@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 
 from deepfakebench_ext.common.errors import ConfigError, HostError
 from deepfakebench_ext.common.yaml_files import read_mapping
-from deepfakebench_ext.host.checkout import HOW_TO_GET, find_checkout
+from deepfakebench_ext.host.checkout import DETECTOR_YAMLS, HOW_TO_GET, find_checkout
 from deepfakebench_ext.host.registry import DETECTOR
 
 _PACKAGE = Path(__file__).parents[1]
@@ -41,7 +41,6 @@ _SHARED = """
 """
 # Fields that are ours to fill, not keys of a YAML.
 _INNER = frozenset({"host", "checkout"})
-_HOST_CONFIGS = Path("training/config/detector")
 NO_CHECKOUT = f"DeepfakeBench's own detectors need a checkout of it, and {HOW_TO_GET}"
 
 
@@ -207,7 +206,7 @@ def _shipped() -> dict[str, Path]:
 
 
 def _theirs(checkout: Path | None) -> dict[str, Path]:
-    return {} if checkout is None else {path.stem: path for path in (checkout / _HOST_CONFIGS).glob("*.yaml")}
+    return {} if checkout is None else {path.stem: path for path in (checkout / DETECTOR_YAMLS).glob("*.yaml")}
 
 
 def _checkout_around(path: Path) -> Path | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.types import Sample
 from deepfakebench_ext.data.stores.frame_stores import FrameStore
+from deepfakebench_ext.host.checkout import DATASET_JSONS
 from deepfakebench_ext.host.dataset_json_reading import dataset_videos, near_names
 
 _SUFFIX = ".json"
@@ -74,7 +75,7 @@ def _no_json(name: str, folder: Path) -> str:
     if not folder.is_dir():
         return (
             f"--dataset_json_folder {folder} is not a folder; give the one that holds {name}{_SUFFIX}; in "
-            f"DeepfakeBench it is preprocessing/dataset_json"
+            f"DeepfakeBench it is {DATASET_JSONS}"
         )
     there = [path.name.removesuffix(_SUFFIX) for path in folder.glob(f"*{_SUFFIX}")]
     return f"dataset {name}: {folder} holds no {name}{_SUFFIX}; {near_names(name, there)}"
