@@ -37,7 +37,6 @@ from PIL import Image
 
 from deepfakebench_ext import evaluate, gather_samples, load_detector
 from deepfakebench_ext.common.types import Sample
-from deepfakebench_ext.data.preprocess.transform import resize_and_crop
 from deepfakebench_ext.engine.file_inputs import make_face_reader, make_reader
 from deepfakebench_ext.media.sampling import uniform_indices
 from deepfakebench_ext.media.video import sampled
@@ -181,13 +180,13 @@ def cache(folder: Path) -> None:
     """Print the time of a second detector with a warm crop cache over that with crops that lie ready."""
     samples, model = photographs(folder / "photos"), detector(VIT_L_14, "auto")
     kept: dict[str, Any] = {"face_detector": "dlib", "crop_cache": folder / "cache"}
-    reader = make_face_reader(model, **kept)
-    assert reader is not None
+    reader = make_reader(model, faces=make_face_reader(model, **kept))
     for sample in samples:
-        crop = reader.image(sample.path).frames[0].result
+        (unit,) = reader.units(sample)
         target = (folder / "crops" / sample.key).with_suffix(".png")
         target.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(resize_and_crop(crop.rgb, model.preprocess).permute(1, 2, 0).numpy()).save(target)  # type: ignore[union-attr]
+        assert unit.pixels is not None
+        Image.fromarray(unit.pixels.permute(1, 2, 0).numpy()).save(target)
     ready = gather_samples(folder / "crops")
     compare(
         "cache   speed with a warm crop cache / speed with ready crops",

@@ -35,7 +35,7 @@ from deepfakebench_ext.common.wording import counted
 if TYPE_CHECKING:
     from deepfakebench_ext.common.notices import Notice
     from deepfakebench_ext.common.types import Sample
-    from deepfakebench_ext.data.readers.unit import SampleReader
+    from deepfakebench_ext.data.readers.reader import Reader
     from deepfakebench_ext.evaluation.evaluate import Evaluation
     from deepfakebench_ext.faces.reader import FaceReader
     from deepfakebench_ext.models.base import Detector
@@ -104,7 +104,7 @@ def _datasets(settings: DetectorConfig, said: Options) -> dict[str | None, Evalu
     detector = _load(settings, said, host_inputs.protocol_dtype(protocol, said.dtype))
     results: dict[str | None, Evaluation] = {}
     for name, (samples, store) in gathered.items():
-        reader = host_inputs.make_stored_reader(detector, store, protocol=protocol, **_sampling(said))
+        reader = host_inputs.make_stored_reader(detector, {name: store}, protocol=protocol, **_sampling(said))
         results[name] = _run(detector, samples, reader, said, name, host_inputs.protocol_notices(detector, protocol))
     return results
 
@@ -112,7 +112,7 @@ def _datasets(settings: DetectorConfig, said: Options) -> dict[str | None, Evalu
 def _run(
     detector: Detector,
     samples: Sequence[Sample],
-    reader: SampleReader,
+    reader: Reader,
     said: Options,
     source: str,
     notices: Sequence[Notice] = (),

@@ -1,11 +1,25 @@
-"""How numbers are said in messages. No I/O."""
+"""How numbers and reasons are said in messages. No I/O."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 
 def counted(number: int, noun: str) -> str:
     """Return `1 video`, `2 videos`: for nouns that take an s."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def of_several(reasons: Sequence[str], total: int, noun: str) -> str:
+    """Return the reasons of some of `total` things in a sentence: `no face found in 3 of 8 frames`; empty without any.
+
+    Where they differ: the first, and how many more there are.
+    """
+    if not reasons or total == 1:
+        return "".join(reasons)
+    if len(set(reasons)) > 1:
+        return f"{reasons[0]}; and {len(reasons) - 1} more of {total} {noun}"
+    return f"{reasons[0]} in {len(reasons)} of {total} {noun}"
 
 
 def printable(text: str) -> str:

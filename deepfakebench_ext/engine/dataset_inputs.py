@@ -11,13 +11,14 @@ from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.common.types import Sample
 from deepfakebench_ext.data.preprocess.transform import PreprocessSpec, output_size, spec_from_host_keys
-from deepfakebench_ext.data.readers.dataset_reader import StoredReader
+from deepfakebench_ext.data.readers.reader import Reader
 from deepfakebench_ext.data.samples.datasets import gather_dataset
 from deepfakebench_ext.data.samples.folders import limit_samples
 from deepfakebench_ext.data.stores.frame_stores import FrameStore, LmdbStore, RgbStore
 from deepfakebench_ext.engine.file_inputs import frame_or_clip_sampling
 from deepfakebench_ext.host.checkout import DATASET_JSONS, find_checkout
 from deepfakebench_ext.host.dataset_json_reading import C40_DATASETS
+from deepfakebench_ext.media.host_sampling import DeepfakeBenchSampling
 from deepfakebench_ext.media.sampling import ShortVideo
 from deepfakebench_ext.models.base import Detector
 from deepfakebench_ext.models.config import DetectorConfig
@@ -173,7 +174,7 @@ def protocol_notices(detector: Detector, protocol: str) -> list[Notice]:
 
 def make_stored_reader(
     detector: Detector,
-    store: FrameStore,
+    stores: Mapping[str, FrameStore],
     *,
     protocol: str = DEFAULT_PROTOCOL,
     sampling: str | None = None,
@@ -182,12 +183,12 @@ def make_stored_reader(
     num_clips: int | None = None,
     frame_interval: int | None = None,
     short_video: ShortVideo | None = None,
-) -> StoredReader:
-    """Return what makes a detector's input out of a dataset's frames.
+) -> Reader:
+    """Return what makes a detector's input out of the frames of datasets.
 
     Args:
         detector: From `load_detector`.
-        store: From `HostData.store`.
+        stores: By the name of the dataset, from `HostData.store`.
         protocol: `deepfakebench`: the frames or clips that DeepfakeBench's test script takes, prepared as its loader
             does by the YAML's `resolution`, `mean` and `std`, or by the detector's own preprocessing where the YAML
             has none of the three (`protocol_notices` says so). `uniform`: evenly spread ones, prepared as the
@@ -207,11 +208,11 @@ def make_stored_reader(
     }
     check_protocol(protocol, options)
     if protocol == "uniform":
-        frames, clips = frame_or_clip_sampling(detector, **options)  # type: ignore[arg-type]
-        return StoredReader(store, detector.preprocess, frames=frames, clips=clips)
+        chosen = frame_or_clip_sampling(detector, **options)  # type: ignore[arg-type]
+        return Reader(detector.preprocess, chosen, stores=stores)
     number = (detector.settings.frame_num or {}).get("test", DEFAULT_FRAME_NUM)
     clip_len = None if detector.takes == "image" else detector.clip_len
-    return StoredReader(store, _host_preprocess(detector), frame_num=number, clip_len=clip_len)
+    return Reader(_host_preprocess(detector), DeepfakeBenchSampling(number, clip_len), stores=stores)
 
 
 def _host_preprocess(detector: Detector) -> PreprocessSpec:

@@ -8,7 +8,7 @@ from typing import Any
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.types import Sample
 from deepfakebench_ext.data.preprocess.transform import output_size
-from deepfakebench_ext.data.readers.file_reader import Reader
+from deepfakebench_ext.data.readers.reader import Reader
 from deepfakebench_ext.data.samples.folders import collect_samples, limit_samples
 from deepfakebench_ext.data.samples.manifest import read_manifest
 from deepfakebench_ext.faces.cache import CropCache
@@ -84,7 +84,7 @@ def make_reader(
     Raises:
         ConfigError: A number out of range, or an option for the other kind of detector.
     """
-    frames, clips = frame_or_clip_sampling(
+    chosen = frame_or_clip_sampling(
         detector,
         sampling=sampling,
         num_frames=num_frames,
@@ -93,9 +93,10 @@ def make_reader(
         frame_interval=frame_interval,
         short_video=short_video,
     )
-    if faces is not None and faces.cache is not None and frames is not None and frames.fps is not None:
+    is_kept = faces is not None and faces.cache is not None
+    if is_kept and isinstance(chosen, FrameSampling) and chosen.fps is not None:
         raise ConfigError("--crop_cache means nothing with --sampling fps, whose crops are not kept; leave it out")
-    return Reader(detector.preprocess, frames=frames, clips=clips, faces=faces)
+    return Reader(detector.preprocess, chosen, faces=faces)
 
 
 def frame_or_clip_sampling(
@@ -107,8 +108,8 @@ def frame_or_clip_sampling(
     num_clips: int | None,
     frame_interval: int | None,
     short_video: ShortVideo | None,
-) -> tuple[FrameSampling | None, ClipSampling | None]:
-    """Return which frames or which clips of a video a detector is given: exactly one of the two.
+) -> FrameSampling | ClipSampling:
+    """Return which frames or which clips of a video a detector is given.
 
     Raises:
         ConfigError: As `make_reader`.
@@ -121,8 +122,8 @@ def frame_or_clip_sampling(
         takes = "single frames" if detector.takes == "image" else f"clips of {detector.clip_len} frames"
         raise ConfigError(f"{', '.join(unused)} means nothing here: {detector.settings.model_name} takes {takes}")
     if detector.takes == "image":
-        return FrameSampling.from_options(sampling or "uniform", num_frames=num_frames, fps=fps), None
-    return None, ClipSampling(
+        return FrameSampling.from_options(sampling or "uniform", num_frames=num_frames, fps=fps)
+    return ClipSampling(
         detector.clip_len,
         1 if frame_interval is None else frame_interval,
         DEFAULT_NUM_CLIPS if num_clips is None else num_clips,

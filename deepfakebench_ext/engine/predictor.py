@@ -1,20 +1,24 @@
-"""The one predictor: samples in, scores out. Every command that scores goes through here."""
+"""The one predictor: samples in, scores or features out. Every command that computes goes through here."""
 
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import replace
 from itertools import islice
+from typing import Literal
 
 import torch
+from torch.nn import functional
 
 from deepfakebench_ext.common.errors import ModelError
 from deepfakebench_ext.common.types import Prediction, Sample
 from deepfakebench_ext.data.preprocess.transform import PreprocessSpec, normalise
-from deepfakebench_ext.data.readers.unit import SampleReader, Unit
+from deepfakebench_ext.data.readers.reader import Reader, Unit
 from deepfakebench_ext.engine.read_ahead import read_units
 from deepfakebench_ext.models.base import Detector
 from deepfakebench_ext.models.probability import fake_probability
+
+Output = Literal["logits", "features"]
 
 # On a CPU a large batch is slower than a small one: CLIP ViT-L/14 in bfloat16 on 2 cores takes 257, 252, 245 and 292 ms
 # an image in batches of 1, 2, 4 and 8.
@@ -28,55 +32,77 @@ def default_batch_size(detector: Detector) -> int:
 
 
 def predict(
-    detector: Detector, reader: SampleReader, samples: Sequence[Sample], *, batch_size: int, workers: int, skip: int = 0
+    detector: Detector, reader: Reader, samples: Sequence[Sample], *, batch_size: int, workers: int, skip: int = 0
 ) -> Generator[list[Prediction], None, None]:
     """Yield the predictions of all images, frames or clips of `samples` in their order, one list a batch.
 
+    Raises:
+        ModelError: As `compute`.
+    """
+    batches = compute(detector, reader, samples, "logits", batch_size=batch_size, workers=workers, skip=skip)
+    for units, rows in batches:
+        scores = iter(fake_probability(rows).tolist())
+        yield [
+            unit.prediction if unit.pixels is None else replace(unit.prediction, score=next(scores)) for unit in units
+        ]
+
+
+def compute(
+    detector: Detector,
+    reader: Reader,
+    samples: Sequence[Sample],
+    output: Output,
+    *,
+    batch_size: int,
+    workers: int,
+    skip: int = 0,
+) -> Generator[tuple[list[Unit], torch.Tensor], None, None]:
+    """Yield the units of `samples` in their order, batch by batch, and what the network says of those with pixels.
+
     Which of them share a batch depends on their order alone, so that a run cut off and continued computes the same
-    batches. One that cannot be read has a prediction that says so and leaves its batch smaller.
+    batches. One that cannot be read leaves its batch smaller.
 
     Args:
         detector: In inference mode.
         reader: What makes the detector's input out of a sample.
-        samples: What to score.
+        samples: Of which.
+        output: `logits` (N, 2), or the `features` (N, D) that the head is given, length 1 where the config says so.
         batch_size: Images, frames or clips of a batch.
         workers: Reading threads.
-        skip: Units of the first sample that are scored already.
+        skip: Units of the first sample that are done already.
 
     Raises:
-        ModelError: The network refused a batch, or gave logits that are not finite; names the samples.
+        ModelError: The network refused a batch, or gave values that are not finite; names the samples.
     """
     ahead, depth = reader.look_ahead(samples, batch_size, workers)
-    units = read_units(samples, reader.units, workers=workers, ahead=ahead, depth=depth)
+    waiting = read_units(samples, reader.units, workers=workers, ahead=ahead, depth=depth)
     try:
-        rest = islice(units, skip, None)
-        while batch := list(islice(rest, batch_size)):
-            yield _score(detector, reader.preprocess, batch)
+        rest = islice(waiting, skip, None)
+        while units := list(islice(rest, batch_size)):
+            ready = [unit for unit in units if unit.pixels is not None]
+            yield units, _forward(detector, reader.preprocess, ready, output) if ready else torch.empty(0, 2)
     finally:
-        units.close()  # type: ignore[attr-defined]  # a generator: its threads end with it
+        waiting.close()  # type: ignore[attr-defined]  # a generator: its threads end with it
 
 
-def _score(detector: Detector, preprocess: PreprocessSpec, batch: Sequence[Unit]) -> list[Prediction]:
-    ready = [unit for unit in batch if unit.pixels is not None]
-    scores = iter(_forward(detector, preprocess, ready)) if ready else iter(())
-    return [unit.prediction if unit.pixels is None else replace(unit.prediction, score=next(scores)) for unit in batch]
-
-
-def _forward(detector: Detector, preprocess: PreprocessSpec, units: Sequence[Unit]) -> list[float]:
+@torch.inference_mode()
+def _forward(detector: Detector, preprocess: PreprocessSpec, units: Sequence[Unit], output: Output) -> torch.Tensor:
     device = next(detector.parameters()).device
     pixels = torch.stack([unit.pixels for unit in units if unit.pixels is not None])
     try:
-        with torch.inference_mode():
-            images = normalise(pixels.to(device, non_blocking=True), preprocess)
-            cls = detector({"image": images}, inference=True)["cls"]
+        batch = {"image": normalise(pixels.to(device, non_blocking=True), preprocess)}
+        if output == "logits":
+            rows: torch.Tensor = detector(batch, inference=True)["cls"]
+        else:
+            rows = detector.features(batch)
+            rows = functional.normalize(rows, dim=1) if detector.settings.l2_normalise else rows
     except (RuntimeError, ValueError) as error:
         raise ModelError(f"the network refused a batch of shape {tuple(pixels.shape)}: {error}") from error
-    finite = torch.isfinite(cls).all(dim=1).tolist()
+    finite = torch.isfinite(rows).all(dim=1).tolist()
     if not all(finite):
         names = [unit.prediction.key for unit, good in zip(units, finite, strict=True) if not good]
         raise ModelError(
-            f"the network gave logits that are not finite for {', '.join(names[:5])} ({len(names)} in this batch); "
+            f"the network gave {output} that are not finite for {', '.join(names[:5])} ({len(names)} in this batch); "
             f"try --dtype float32, or the weights are damaged"
         )
-    scores: list[float] = fake_probability(cls).tolist()
-    return scores
+    return rows

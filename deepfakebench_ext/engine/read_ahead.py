@@ -11,7 +11,7 @@ from itertools import islice
 from queue import Full, Queue
 
 from deepfakebench_ext.common.types import Sample
-from deepfakebench_ext.data.readers.unit import Unit
+from deepfakebench_ext.data.readers.reader import Unit
 
 Read = Callable[[Sample], Iterable[Unit]]
 _END = object()

@@ -155,7 +155,7 @@ def _scoring(detector: Detector, dataset: str, data: HostData, store: FrameStore
     return Scoring(
         detector,
         samples,
-        make_stored_reader(detector, store, protocol=how.protocol),
+        make_stored_reader(detector, {dataset: store}, protocol=how.protocol),
         output_dir=how.output_dir,
         batch_size=how.batch_size,
         workers=how.workers,

@@ -13,7 +13,7 @@ from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.notices import Notice, untrained_head
 from deepfakebench_ext.common.types import Sample
 from deepfakebench_ext.common.version import versions
-from deepfakebench_ext.data.readers.unit import SampleReader
+from deepfakebench_ext.data.readers.reader import Reader
 from deepfakebench_ext.data.samples.folders import unlabelled_notices
 from deepfakebench_ext.data.samples.kinds import is_video
 from deepfakebench_ext.engine.file_inputs import make_reader
@@ -57,7 +57,7 @@ def evaluate(
     detector: Detector,
     samples: Sequence[Sample],
     *,
-    reader: SampleReader | None = None,
+    reader: Reader | None = None,
     aggregation: str = "mean",
     output_dir: str | Path = "inference_results",
     batch_size: int | None = None,
@@ -118,7 +118,7 @@ class Scoring:
         self,
         detector: Detector,
         samples: Sequence[Sample],
-        reader: SampleReader,
+        reader: Reader,
         *,
         output_dir: str | Path = "inference_results",
         batch_size: int | None = None,
@@ -216,7 +216,7 @@ def _with_progress(scoring: Scoring) -> None:
         bar.update(bar.total - bar.n)
 
 
-def _settings(detector: Detector, reader: SampleReader, samples: Sequence[Sample], batch_size: int) -> dict[str, Any]:
+def _settings(detector: Detector, reader: Reader, samples: Sequence[Sample], batch_size: int) -> dict[str, Any]:
     """Return what goes into `run.json`; all of it decides scores and so the fingerprint, which is added."""
     parameter = next(detector.backbone.parameters())
     settings = {

@@ -2,109 +2,106 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
-from collections.abc import Sequence
 from concurrent.futures import CancelledError
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from deepfakebench_ext.common.errors import MediaError
+from deepfakebench_ext.common.types import Sample
+from deepfakebench_ext.data.readers.frames import FrameSource
 from deepfakebench_ext.extraction.crop_folder import writing
-from deepfakebench_ext.faces.crop import FaceCrop, Miss, crop_frame
+from deepfakebench_ext.faces.crop import FaceCrop, Miss, Shot
 from deepfakebench_ext.faces.reader import FaceReader
+from deepfakebench_ext.media.frame import RGB
 from deepfakebench_ext.media.sampling import FrameSampling
-from deepfakebench_ext.media.video import RGB, Frame, frames_at_rate, sampled
+
+_WRITTEN = np.empty((0, 0, 3), np.uint8)
 
 
-class FrameWriter:
-    """Writes the sampled frames of one video as they are decoded, one in memory at a time.
+@dataclass(frozen=True, slots=True)
+class WrittenCrops:
+    """What was written of one video.
 
     Attributes:
-        folders: Of the frames and of the landmarks; there as soon as something is in them.
-        names: Of the files written, ascending by the frame's number.
+        names: Of the files, ascending by the frame's number.
         missed: Why there is none, of each frame that shows no face.
         lost: Why there is none, of each frame that cannot be read.
         damage: What is amiss with the file, as far as it was seen.
         decoded: Frames that were looked at.
         faceless: Those of them in which no face was found.
+        replanned: Whether there were fewer frames than the file had promised.
     """
 
-    def __init__(self, folder: Path, faces: FaceReader | None, stop: threading.Event) -> None:
-        """Write `frames/000.png` and `landmarks/000.npy` into a folder.
+    names: tuple[str, ...]
+    missed: tuple[str, ...]
+    lost: tuple[str, ...]
+    damage: str
+    decoded: int
+    faceless: int
+    replanned: bool
 
-        Args:
-            folder: An empty one.
-            faces: What cuts frames to the face; None leaves them whole.
-            stop: Set from another thread, to give up at the next frame.
-        """
-        self._faces, self._stop, self.damage = faces, stop, ""
-        self.folders = (folder / "frames", folder / "landmarks")
-        self._begin()
 
-    def _begin(self) -> None:
-        for folder in self.folders:
-            if folder.is_dir():
-                shutil.rmtree(folder)
-        self.names: list[str] = []
-        self.missed: list[str] = []
-        self.lost: list[str] = []
-        self.decoded = self.faceless = 0
+def write_crops(
+    sample: Sample, sampling: FrameSampling, folder: Path, faces: FaceReader | None, stop: threading.Event
+) -> WrittenCrops:
+    """Write the sampled frames of a video as they are decoded, one in memory at a time.
 
-    def write(self, path: Path, sampling: FrameSampling) -> bool:
-        """Write the sampled frames of a video; return whether there were fewer than the file had promised.
+    Args:
+        sample: The video.
+        sampling: Which frames.
+        folder: An empty one; gets `frames/000.png` and `landmarks/000.npy`.
+        faces: What cuts frames to the face; None leaves them whole.
+        stop: Set from another thread, to give up at the next frame.
 
-        Raises:
-            MediaError: The video cannot be read.
-            OutputError: A file cannot be written.
-            CancelledError: `stop` was set.
-        """
-        if sampling.fps is None:
-            done = sampled(path, lambda n: self._plan(sampling, n), self._take, lost=self._lose)
-            self.damage = done.damage
-            return done.replanned
-        for frame in frames_at_rate(path, sampling.fps):
-            self._take(frame)
-        return False
+    Raises:
+        MediaError: The video cannot be read.
+        OutputError: A file cannot be written.
+        CancelledError: `stop` was set.
+    """
 
-    def _plan(self, sampling: FrameSampling, num_frames: int) -> Sequence[int]:
-        """Begin anew: where fewer frames can be decoded than promised, the plan is made twice."""
-        with writing(self.folders[0]):
-            self._begin()
-        return sampling.indices(num_frames)
-
-    def _take(self, frame: Frame) -> None:
-        if self._stop.is_set():
+    def keep(shot: Shot) -> Shot:
+        if stop.is_set():
             raise CancelledError
-        result = self._cut(frame.rgb)
-        self.decoded += 1
-        if isinstance(result, Miss):
-            self.faceless += 1
-            self.missed.append(result.reason)
-            return
-        self.faceless += not result.face_found
-        with writing(self.folders[0]):
-            self._write(frame.index, result)
+        if isinstance(shot.result, FaceCrop):
+            with writing(folder):
+                _write(folder, shot.index, shot.result)
+        return shot.made(lambda rgb: _WRITTEN)
 
-    def _lose(self, index: int, error: MediaError) -> None:
-        self.lost.append(str(error))
+    taken = FrameSource(keep, faces=faces).take(sample, sampling)
+    shots = [shot for group in taken.groups for shot in group]
+    misses = [shot.result for shot in shots if isinstance(shot.result, Miss)]
+    names = tuple(f"{shot.index:03d}.png" for shot in shots if isinstance(shot.result, FaceCrop))
+    with writing(folder):
+        _remove_others(folder, names)
+    return WrittenCrops(
+        names,
+        tuple(miss.reason for miss in misses if not miss.is_unreadable),
+        tuple(miss.reason for miss in misses if miss.is_unreadable),
+        taken.damage,
+        decoded=sum(not shot.is_unreadable for shot in shots),
+        faceless=sum(not shot.face_found and not shot.is_unreadable for shot in shots),
+        replanned=taken.num_frames != taken.promised,
+    )
 
-    def _cut(self, rgb: RGB) -> FaceCrop | Miss:
-        if self._faces is None:
-            return FaceCrop(rgb)
-        return crop_frame(rgb, self._faces.detector, self._faces.for_videos)
 
-    def _write(self, index: int, crop: FaceCrop) -> None:
-        frames, landmarks = self.folders
-        frames.mkdir(exist_ok=True)
-        name = f"{index:03d}.png"
-        (frames / name).write_bytes(_png(crop.rgb))
-        self.names.append(name)
-        if crop.landmarks_px is not None:
-            landmarks.mkdir(exist_ok=True)
-            np.save(landmarks / f"{index:03d}.npy", crop.landmarks_px.astype(np.float64), allow_pickle=False)
+def _write(folder: Path, index: int, crop: FaceCrop) -> None:
+    frames, landmarks = folder / "frames", folder / "landmarks"
+    frames.mkdir(exist_ok=True)
+    (frames / f"{index:03d}.png").write_bytes(_png(crop.rgb))
+    if crop.landmarks_px is not None:
+        landmarks.mkdir(exist_ok=True)
+        np.save(landmarks / f"{index:03d}.npy", crop.landmarks_px.astype(np.float64), allow_pickle=False)
+
+
+def _remove_others(folder: Path, names: tuple[str, ...]) -> None:
+    """Remove what was written before it showed that fewer frames can be decoded than were planned on."""
+    stems = {Path(name).stem for name in names}
+    for path in folder.glob("*/*"):
+        if path.stem not in stems:
+            path.unlink()
 
 
 def _png(rgb: RGB) -> bytes:

@@ -8,7 +8,7 @@ import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,12 @@ from deepfakebench_ext.common.errors import ConfigError, MediaError
 from deepfakebench_ext.common.paths import plain_path
 from deepfakebench_ext.common.suffixes import is_video_name
 from deepfakebench_ext.common.types import Sample
-from deepfakebench_ext.common.wording import counted
+from deepfakebench_ext.common.wording import counted, of_several
 from deepfakebench_ext.data.samples.folders import collect_samples
 from deepfakebench_ext.engine.read_ahead import default_workers
 from deepfakebench_ext.engine.run_directory import fingerprint
 from deepfakebench_ext.extraction.crop_folder import CropFolder, VideoFrames, folder_bytes, writing
-from deepfakebench_ext.extraction.crop_writer import FrameWriter
+from deepfakebench_ext.extraction.crop_writer import write_crops
 from deepfakebench_ext.extraction.places import Place, places
 from deepfakebench_ext.faces.detect import Search
 from deepfakebench_ext.faces.reader import FaceReader, face_reader
@@ -216,31 +216,29 @@ class _Extractor:
     def _video(self, sample: Sample, place: Place, digest: str) -> VideoFrames:
         """Extract one video. One that cannot be read leaves no record, so that the next run tries again."""
         aside = self._store.aside(sample.key)
-        writer = FrameWriter(aside, self._faces, self._stop)
         planned = self._sampling.num_frames
         try:
-            replanned = writer.write(sample.path, self._sampling)
+            crops = write_crops(sample, self._sampling, aside, self._faces, self._stop)
         except MediaError as error:
             return VideoFrames(sample.key, place, "unreadable", str(error), planned=planned)
+        reason = crops.damage
+        if not crops.names:
+            reason = of_several(crops.missed, crops.decoded, "frames")
+        elif crops.lost:
+            reason = f"{counted(len(crops.lost), 'frame')} left out, such as {crops.lost[0]}"
         video = VideoFrames(
             key=sample.key,
             place=place,
-            status="ok",
-            frames=tuple(writer.names),
+            status="ok" if crops.names else "no_face",
+            reason=reason,
+            frames=crops.names,
             planned=planned,
-            decoded=writer.decoded,
-            faceless=writer.faceless,
-            replanned=replanned,
-            size_bytes=folder_bytes(writer.folders),
+            decoded=crops.decoded,
+            faceless=crops.faceless,
+            replanned=crops.replanned,
+            size_bytes=folder_bytes([aside / "frames", aside / "landmarks"]),
             fingerprint=digest,
         )
-        if writer.lost:
-            video = replace(video, reason=f"{counted(len(writer.lost), 'frame')} left out, such as {writer.lost[0]}")
-        elif writer.damage:
-            video = replace(video, reason=writer.damage)
-        if not writer.names:
-            reason = f"{writer.missed[0]} in {len(writer.missed)} of {writer.decoded} frames"
-            video = replace(video, status="no_face", reason=reason)
         self._store.keep(video, aside)
         return video
 

@@ -28,7 +28,7 @@ from filelock import FileLock, Timeout
 
 from deepfakebench_ext.common.digests import sha256_of
 from deepfakebench_ext.common.errors import ConfigError, MediaError, OutputError
-from deepfakebench_ext.faces.crop import FaceCrop, Miss
+from deepfakebench_ext.faces.crop import FaceCrop, Miss, Shot
 
 logger = logging.getLogger(__name__)
 
@@ -50,30 +50,15 @@ _DAMAGE = (ValueError, KeyError, TypeError, EOFError, OSError, MemoryError, stru
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class CachedFrame:
-    """One sampled frame of a file.
-
-    Attributes:
-        index: Of the frame in its video; 0 for an image.
-        pts_s: When it is shown, in seconds; None for an image.
-        result: Its crop, or why there is none.
-    """
-
-    index: int
-    pts_s: float | None
-    result: FaceCrop | Miss
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class CachedCrops:
     """All sampled frames of one file: whoever has them need not open it.
 
     Attributes:
-        frames: In the order in which they were sampled.
+        shots: In the order in which they were sampled.
         info: What else the reader learnt, such as how many frames could be decoded. JSON values.
     """
 
-    frames: tuple[CachedFrame, ...]
+    shots: tuple[Shot, ...]
     info: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -221,7 +206,7 @@ def _write_whole(path: Path, data: bytes) -> None:
 
 def _encoded(crops: CachedCrops, key: str) -> bytes:
     arrays = io.BytesIO()
-    frames = [_frame_to_json(frame, arrays) for frame in crops.frames]
+    frames = [_shot_to_json(shot, arrays) for shot in crops.shots]
     header = json.dumps({"key": key, "info": dict(crops.info), "frames": frames}).encode()
     body = _LENGTH.pack(len(header)) + header + arrays.getvalue()
     return _MAGIC + _CHECKSUM.pack(zlib.crc32(body)) + body
@@ -245,15 +230,15 @@ def _decoded(data: bytes, key: str) -> CachedCrops:
     header = json.loads(arrays.read(length))
     if header["key"] != key:
         raise ValueError(f"it is the entry {header['key']}")
-    return CachedCrops(tuple(_frame_from_json(values, arrays) for values in header["frames"]), header["info"])
+    return CachedCrops(tuple(_shot_from_json(values, arrays) for values in header["frames"]), header["info"])
 
 
-def _frame_to_json(frame: CachedFrame, arrays: io.BytesIO) -> dict[str, Any]:
-    """All of a frame but its arrays, which are appended to `arrays`: pixels, then landmarks if there are any."""
-    values: dict[str, Any] = {"index": frame.index, "pts_s": frame.pts_s}
-    if isinstance(frame.result, Miss):
-        return values | {"miss": frame.result.reason}
-    crop = frame.result
+def _shot_to_json(shot: Shot, arrays: io.BytesIO) -> dict[str, Any]:
+    """All of a shot but its arrays, which are appended to `arrays`: pixels, then landmarks if there are any."""
+    values: dict[str, Any] = {"index": shot.index, "pts_s": shot.time_s}
+    if isinstance(shot.result, Miss):
+        return values | {"miss": shot.result.reason}
+    crop = shot.result
     np.save(arrays, crop.rgb, allow_pickle=False)
     if crop.landmarks_px is not None:
         np.save(arrays, crop.landmarks_px, allow_pickle=False)
@@ -265,9 +250,9 @@ def _frame_to_json(frame: CachedFrame, arrays: io.BytesIO) -> dict[str, Any]:
     }
 
 
-def _frame_from_json(values: Mapping[str, Any], arrays: io.BytesIO) -> CachedFrame:
+def _shot_from_json(values: Mapping[str, Any], arrays: io.BytesIO) -> Shot:
     if "miss" in values:
-        return CachedFrame(values["index"], values["pts_s"], Miss(values["miss"]))
+        return Shot(values["index"], values["pts_s"], Miss(values["miss"]))
     crop = FaceCrop(
         rgb=np.load(arrays, allow_pickle=False),
         landmarks_px=np.load(arrays, allow_pickle=False) if values["has_landmarks"] else None,
@@ -275,4 +260,4 @@ def _frame_from_json(values: Mapping[str, Any], arrays: io.BytesIO) -> CachedFra
         is_full_frame=values["is_full_frame"],
         reason=values["reason"],
     )
-    return CachedFrame(values["index"], values["pts_s"], crop)
+    return Shot(values["index"], values["pts_s"], crop)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -49,6 +49,37 @@ class Miss:
 
     reason: str
     is_unreadable: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shot:
+    """One frame of a sample, as it was taken.
+
+    Attributes:
+        index: Of the frame in its video; 0 for an image.
+        time_s: When it is shown, in seconds; None for an image.
+        result: What goes to the network, or why there is nothing.
+    """
+
+    index: int
+    time_s: float | None
+    result: FaceCrop | Miss
+
+    @property
+    def face_found(self) -> bool:
+        """Whether a face was found in this very frame, or none was looked for."""
+        return isinstance(self.result, FaceCrop) and self.result.face_found
+
+    @property
+    def is_unreadable(self) -> bool:
+        """Whether there is no frame."""
+        return isinstance(self.result, Miss) and self.result.is_unreadable
+
+    def made(self, transform: Callable[[RGB], RGB]) -> Shot:
+        """Return the shot with other pixels; the same where it has none."""
+        if isinstance(self.result, Miss):
+            return self
+        return replace(self, result=replace(self.result, rgb=transform(self.result.rgb)))
 
 
 def crop_frame(rgb: RGB, detector: FaceDetector, settings: FaceSettings) -> FaceCrop | Miss:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from deepfakebench_ext.common.errors import ConfigError
-from deepfakebench_ext.media.sampling import first_indices
+from deepfakebench_ext.media.sampling import first_indices, shorter_than_a_clip
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,20 @@ class DeepfakeBenchSampling:
                 f"clip_size {self.clip_size} exceeds frame_num {self.frame_num}, so that no video has a clip; "
                 f"give --num_frames {self.clip_size} or more"
             )
+
+    @property
+    def span(self) -> int:
+        """Frames from a clip's first to its last, both included."""
+        return self.clip_size or 1
+
+    @property
+    def asked(self) -> int:
+        """Frames that are asked of a long video."""
+        return self.frame_num
+
+    def why_too_short(self, num_frames: int) -> str:
+        """Return why a video of `num_frames` frames has no clip."""
+        return shorter_than_a_clip(num_frames, self.span, "DeepfakeBench leaves such a video out")
 
     def groups(self, num_frames: int) -> tuple[tuple[int, ...], ...]:
         """Return the indices of each clip, or of each single frame, in a video of `num_frames` frames."""

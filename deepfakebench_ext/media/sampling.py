@@ -29,6 +29,9 @@ DEFAULT_FPS: Final = 1.0
 SPREAD: Final = 0
 """As `frame_interval` of a `ClipSampling`: so large that a clip spans the video."""
 
+EVERY: Final = 2**31
+"""As a number of frames or clips: all that a video has."""
+
 # Matroska, WebM, FLV and ASF round times to a millisecond.
 _ROUNDED_S = 1e-3
 
@@ -86,6 +89,15 @@ class FrameSampling:
         pick = uniform_indices if self.policy == "uniform" else first_indices
         return pick(num_frames, self.num_frames)
 
+    def groups(self, num_frames: int) -> tuple[tuple[int, ...], ...]:
+        """Return `indices`, each by itself."""
+        return tuple((index,) for index in self.indices(num_frames))
+
+    @property
+    def asked(self) -> int:
+        """Frames that are asked of a long video; 0 where that hangs on its length."""
+        return self.num_frames or 0
+
     def to_dict(self) -> dict[str, Any]:
         """Return what is recorded of it: the policy and its number."""
         return {
@@ -129,7 +141,16 @@ class ClipSampling:
             return self
         return replace(self, frame_interval=max(1, (num_frames - 1) // max(1, self.clip_len - 1)))
 
-    def clips(self, num_frames: int) -> tuple[tuple[int, ...], ...]:
+    @property
+    def asked(self) -> int:
+        """Frames that are asked of a long video."""
+        return self.clip_len * self.num_clips
+
+    def why_too_short(self, num_frames: int) -> str:
+        """Return why a video of `num_frames` frames has no clip."""
+        return shorter_than_a_clip(num_frames, self.span, "--short_video repeat_last or wrap")
+
+    def groups(self, num_frames: int) -> tuple[tuple[int, ...], ...]:
         """Return the indices of each clip in a video of `num_frames` frames, see `clips`."""
         return clips(
             num_frames,
@@ -147,6 +168,11 @@ class ClipSampling:
             "num_clips": self.num_clips,
             "short_video": self.short,
         }
+
+
+def shorter_than_a_clip(num_frames: int, span: int, remedy: str) -> str:
+    """Return how it is said that a video has no clip."""
+    return f"{num_frames} frames, and a clip spans {span}; {remedy}"
 
 
 def uniform_indices(num_frames: int, count: int) -> tuple[int, ...]:

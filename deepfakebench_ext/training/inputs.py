@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.common.types import Sample
-from deepfakebench_ext.data.preprocess.transform import PreprocessSpec
-from deepfakebench_ext.data.readers.unit import SampleReader, Unit
+from deepfakebench_ext.data.readers.reader import Reader
 from deepfakebench_ext.data.samples.datasets import gather_dataset
 from deepfakebench_ext.data.stores.frame_stores import FrameStore
 from deepfakebench_ext.engine.dataset_inputs import HostData, make_stored_reader
@@ -69,7 +68,7 @@ class TrainingInputs:
         interval = 1 if self.frame_interval is None else self.frame_interval
         return ClipSampling(detector.clip_len, interval, 1, self.short_video or "skip")
 
-    def validation_reader(self, detector: Detector, training: TrainingConfig) -> SampleReader:
+    def validation_reader(self, detector: Detector, training: TrainingConfig) -> Reader:
         """Return what reads the validation samples: evenly spread frames or clips, as an evaluation takes them.
 
         Raises:
@@ -79,35 +78,9 @@ class TrainingInputs:
         if detector.takes == "video":
             options = {"num_clips": training.val_clips}
         options |= {"frame_interval": self.frame_interval, "short_video": self.short_video}
-        names = list(dict.fromkeys(sample.dataset or "" for sample in self.val if sample.frames))
-        if not names:
-            return make_reader(detector, **options, faces=self._face_reader(detector))
-        readers = {
-            name: make_stored_reader(detector, self.stores[name], protocol="uniform", **options) for name in names
-        }
-        return readers[names[0]] if len(names) == 1 else ReaderByDataset(readers)
-
-
-class ReaderByDataset:
-    """Reads samples of several DeepfakeBench datasets, each by the reader of its own."""
-
-    def __init__(self, readers: Mapping[str, SampleReader]) -> None:
-        """Hold one reader a dataset, at least one; they prepare frames alike."""
-        self._readers = dict(readers)
-        self._any = next(iter(self._readers.values()))
-        self.preprocess: PreprocessSpec = self._any.preprocess
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return what is recorded of it; the readers differ in nothing else."""
-        return self._any.to_dict()
-
-    def look_ahead(self, samples: Sequence[Sample], batch_size: int, workers: int) -> tuple[int, int]:
-        """Return how many samples may be read ahead, and how many units of each may wait."""
-        return self._any.look_ahead(samples, batch_size, workers)
-
-    def units(self, sample: Sample) -> Iterator[Unit]:
-        """Yield the units of a sample."""
-        return self._readers[sample.dataset or ""].units(sample)
+        if any(sample.frames for sample in self.val):
+            return make_stored_reader(detector, self.stores, protocol="uniform", **options)
+        return make_reader(detector, **options, faces=self._face_reader(detector))
 
 
 def gather_side(path: str, *, takes: str, option: str, kind: str | None = None) -> list[Sample]:

@@ -5,25 +5,20 @@ from __future__ import annotations
 import json
 import logging
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch.nn import functional
 
 from deepfakebench_ext.common.atomic_files import atomic_binary_writer
-from deepfakebench_ext.common.errors import ConfigError, ModelError
+from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.run_names import BEST
 from deepfakebench_ext.common.types import Prediction, Sample
-from deepfakebench_ext.data.preprocess.transform import normalise
-from deepfakebench_ext.data.readers.unit import Unit
-from deepfakebench_ext.engine.predictor import default_batch_size
-from deepfakebench_ext.engine.read_ahead import read_units
+from deepfakebench_ext.engine.predictor import compute, default_batch_size
 from deepfakebench_ext.engine.run_directory import fingerprint
 from deepfakebench_ext.models.base import Detector
 from deepfakebench_ext.training.fine_tuning import FineTuned, FineTuning
@@ -131,36 +126,6 @@ def _check(tuning: FineTuning) -> None:
         raise ConfigError(f"--probe trains the head alone; tuning.mode is {tuning.recipe.tuning.mode}, set it to head")
 
 
-def extract_features(detector: Detector, units: Iterable[Unit], batch_size: int) -> Features:
-    """Return the features that the classifier is given, length 1 where the config says so.
-
-    Raises:
-        ModelError: They are not finite; names the samples.
-    """
-    rows: list[npt.NDArray[np.float32]] = []
-    predictions: list[Prediction] = []
-    rest = iter(units)
-    detector.eval()
-    while batch := list(islice(rest, batch_size)):
-        predictions += [unit.prediction for unit in batch]
-        ready = [unit for unit in batch if unit.pixels is not None]
-        if ready:
-            rows.append(_features_of(detector, ready))
-    return Features(np.concatenate(rows) if rows else np.empty((0, 0), np.float32), tuple(predictions))
-
-
-@torch.inference_mode()
-def _features_of(detector: Detector, units: Sequence[Unit]) -> npt.NDArray[np.float32]:
-    device = next(detector.parameters()).device
-    pixels = torch.stack([unit.pixels for unit in units if unit.pixels is not None]).to(device)
-    features = detector.features({"image": normalise(pixels, detector.preprocess)})
-    if detector.settings.l2_normalise:
-        features = functional.normalize(features, dim=1)
-    if not torch.isfinite(features).all():
-        raise ModelError(f"features are not finite for one of {', '.join(unit.prediction.key for unit in units)}")
-    return features.float().cpu().numpy()
-
-
 def fit_line(
     features: npt.NDArray[np.float32], labels: npt.NDArray[np.int64], strength: float, *, balanced: bool
 ) -> Line:
@@ -233,16 +198,20 @@ def _sides(tuning: FineTuning) -> Iterator[tuple[str, Sequence[Sample]]]:
 
 
 def _extracted(tuning: FineTuning, samples: Sequence[Sample], workers: int) -> Features:
-    detector, reader = tuning.detector, tuning.validator.reader
-    batch_size = default_batch_size(detector)
-    own = tuning.processes.share(samples)
-    ahead, depth = reader.look_ahead(own, batch_size, workers)
-    units = read_units(own, reader.units, workers=workers, ahead=ahead, depth=depth)
-    parts = tuning.processes.gather([extract_features(detector, units, batch_size)])
-    matrices = [part.matrix for part in parts if len(part.matrix)]
+    detector, own = tuning.detector, tuning.processes.share(samples)
+    detector.eval()
+    rows: list[npt.NDArray[np.float32]] = []
+    predictions: list[Prediction] = []
+    for units, features in compute(
+        detector, tuning.validator.reader, own, "features", batch_size=default_batch_size(detector), workers=workers
+    ):
+        predictions += [unit.prediction for unit in units]
+        rows += [features.float().cpu().numpy()] if len(features) else []
+    parts = tuning.processes.gather([(rows, predictions)])
+    matrices = [matrix for own_rows, _ in parts for matrix in own_rows]
     if not matrices:
         raise ConfigError(f"not one of {len(samples)} samples could be read")
-    return Features(np.concatenate(matrices), tuple(p for part in parts for p in part.predictions))
+    return Features(np.concatenate(matrices), tuple(p for _, own_predictions in parts for p in own_predictions))
 
 
 def _packed(features: Features, name: str) -> dict[str, Any]:

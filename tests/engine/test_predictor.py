@@ -18,7 +18,7 @@ from PIL import Image
 from deepfakebench_ext import gather_samples, load_detector
 from deepfakebench_ext.common.errors import ModelError
 from deepfakebench_ext.common.types import LabelOrder, Prediction, Sample
-from deepfakebench_ext.data.readers.unit import Unit
+from deepfakebench_ext.data.readers.reader import Unit
 from deepfakebench_ext.engine.file_inputs import make_reader
 from deepfakebench_ext.engine.predictor import default_batch_size, predict
 from deepfakebench_ext.engine.read_ahead import read_units

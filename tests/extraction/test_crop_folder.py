@@ -16,8 +16,10 @@ import pytest
 import videos
 from films import tree
 
+from deepfakebench_ext.common.types import Sample
+from deepfakebench_ext.extraction import extract as extracting
 from deepfakebench_ext.extraction.crop_folder import CropFolder
-from deepfakebench_ext.extraction.crop_writer import FrameWriter
+from deepfakebench_ext.extraction.crop_writer import write_crops
 from deepfakebench_ext.extraction.extract import Extraction, extract, make_crop_reader
 from deepfakebench_ext.faces.detect import Face
 from deepfakebench_ext.faces.reader import FaceReader
@@ -43,7 +45,7 @@ def frames_of(result: Extraction, key: str) -> list[Path]:
 def test_a_second_run_decodes_nothing_and_changes_nothing(stamped: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     extract(stamped, "out", sampling=THREE)
     before = tree(Path("out"))
-    monkeypatch.delattr(FrameWriter, "write")
+    monkeypatch.delattr(extracting, "write_crops")
     extract(stamped, "out", sampling=THREE)
     assert tree(Path("out")) == before
 
@@ -144,8 +146,12 @@ def test_a_video_or_crop_that_changed_is_extracted_again_and_no_other(
     frames_of(result, "fake/a.mp4")[1].write_bytes(b"")
     frames_of(result, "fake/sub/a.avi")[0].unlink()
     decoded = []
-    write = FrameWriter.write
-    monkeypatch.setattr(FrameWriter, "write", lambda self, path, how: decoded.append(path) or write(self, path, how))
+
+    def noted(sample: Sample, *how: Any) -> Any:
+        decoded.append(sample.path)
+        return write_crops(sample, *how)
+
+    monkeypatch.setattr(extracting, "write_crops", noted)
     result = extract(stamped, "out", sampling=THREE)
     assert sorted(path.relative_to(stamped).as_posix() for path in decoded) == [
         "fake/a.mp4",

@@ -16,9 +16,9 @@ from PIL import Image
 
 from deepfakebench_ext.common.errors import ConfigError, OutputError
 from deepfakebench_ext.data.preprocess.transform import PreprocessSpec
-from deepfakebench_ext.data.readers.file_reader import Reader
+from deepfakebench_ext.data.readers.reader import Reader
 from deepfakebench_ext.data.samples.folders import collect_samples
-from deepfakebench_ext.extraction import crop_folder as frame_store
+from deepfakebench_ext.extraction import crop_folder
 from deepfakebench_ext.extraction.crop_folder import CropFolder
 from deepfakebench_ext.extraction.extract import Extraction, extract, make_crop_reader
 from deepfakebench_ext.faces.align import five_points, template
@@ -67,7 +67,7 @@ def frames_of(result: Extraction, key: str) -> list[Path]:
 
 def test_crops_are_the_pixels_that_the_evaluator_scores(filmed: Path, faces: FaceReader) -> None:
     result = extract(filmed, "out", sampling=THREE, faces=faces)
-    reader = Reader(AS_IS, frames=THREE, faces=faces)
+    reader = Reader(AS_IS, THREE, faces=faces)
     for sample in result.samples:
         scored = [unit.pixels.permute(1, 2, 0).numpy() for unit in reader.units(sample) if unit.pixels is not None]
         written = [read_rgb(path) for path in frames_of(result, sample.key)]
@@ -284,8 +284,8 @@ def test_a_path_in_which_landmarks_would_not_be_found_is_an_error(filmed: Path, 
 def test_the_records_are_the_only_files_that_no_one_is_to_read(stamped: Path) -> None:
     result = extract(stamped, "out", sampling=THREE)
     beside = {path.name for path in result.folder.iterdir()}
-    assert beside == {"real", "fake", "extract_report.csv", frame_store._OURS}
-    assert not list((result.folder / frame_store._OURS).glob("*/"))
+    assert beside == {"real", "fake", "extract_report.csv", crop_folder._OURS}
+    assert not list((result.folder / crop_folder._OURS).glob("*/"))
 
 
 def test_what_is_lost_of_a_video_is_said_beside_what_was_extracted(tmp_path: Path) -> None:

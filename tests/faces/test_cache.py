@@ -15,8 +15,8 @@ import pytest
 
 from deepfakebench_ext.common.errors import ConfigError, MediaError, OutputError
 from deepfakebench_ext.faces import cache as cache_module
-from deepfakebench_ext.faces.cache import CachedCrops, CachedFrame, CropCache
-from deepfakebench_ext.faces.crop import FaceCrop, Miss
+from deepfakebench_ext.faces.cache import CachedCrops, CropCache
+from deepfakebench_ext.faces.crop import FaceCrop, Miss, Shot
 
 SETTINGS = {"detector": "dlib", "size_px": [8, 8]}
 VIDEO = {"sampling": "uniform", "num_frames": 4}
@@ -25,11 +25,11 @@ LARGE = 10**9
 
 def crops_of(value: int, side: int = 8) -> CachedCrops:
     rgb = np.full((side, side, 3), value % 256, np.uint8)
-    return CachedCrops((CachedFrame(0, None, FaceCrop(rgb)),))
+    return CachedCrops((Shot(0, None, FaceCrop(rgb)),))
 
 
 def value_of(crops: CachedCrops) -> int:
-    (frame,) = crops.frames
+    (frame,) = crops.shots
     assert (frame.result.rgb == frame.result.rgb.flat[0]).all()
     return int(frame.result.rgb.flat[0])
 
@@ -66,17 +66,17 @@ def test_an_entry_comes_back_as_it_was(cache):
     rgb, landmarks = rng.integers(0, 256, (24, 16, 3), dtype=np.uint8), rng.normal(size=(81, 2))
     whole = rng.integers(0, 256, (5, 7, 3), dtype=np.uint8)
     frames = (
-        CachedFrame(3, 0.1, FaceCrop(rgb, landmarks)),
-        CachedFrame(7, 1 / 3, FaceCrop(rgb[::-1], None, face_found=False)),
-        CachedFrame(9, 2.5, Miss("no face found: \udcff 換臉")),
-        CachedFrame(12, 9e9, FaceCrop(whole, None, face_found=False, is_full_frame=True, reason="no face")),
+        Shot(3, 0.1, FaceCrop(rgb, landmarks)),
+        Shot(7, 1 / 3, FaceCrop(rgb[::-1], None, face_found=False)),
+        Shot(9, 2.5, Miss("no face found: \udcff 換臉")),
+        Shot(12, 9e9, FaceCrop(whole, None, face_found=False, is_full_frame=True, reason="no face")),
     )
     cache.put(key_of(1), CachedCrops(frames, {"decoded": 12, "flags": ["short"]}))
     found = cache.get(key_of(1))
     assert found.info == {"decoded": 12, "flags": ["short"]}
-    assert [(frame.index, frame.pts_s) for frame in found.frames] == [(frame.index, frame.pts_s) for frame in frames]
-    assert found.frames[2].result == frames[2].result
-    for frame, expected in [(found.frames[at].result, frames[at].result) for at in (0, 1, 3)]:
+    assert [(frame.index, frame.time_s) for frame in found.shots] == [(frame.index, frame.time_s) for frame in frames]
+    assert found.shots[2].result == frames[2].result
+    for frame, expected in [(found.shots[at].result, frames[at].result) for at in (0, 1, 3)]:
         np.testing.assert_array_equal(frame.rgb, expected.rgb)
         assert frame.rgb.dtype == np.uint8
         assert frame.rgb.flags.writeable

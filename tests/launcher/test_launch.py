@@ -337,7 +337,7 @@ def scored(detector: Detector, dataset: str) -> Evaluation:
     data = HostData.locate("json", rgb_dir="rgb")
     store = data.store(dataset)
     samples = data.samples(dataset, store, detector.settings)
-    return evaluate(detector, samples, reader=make_stored_reader(detector, store), plots=False)
+    return evaluate(detector, samples, reader=make_stored_reader(detector, {dataset: store}), plots=False)
 
 
 @pytest.mark.host

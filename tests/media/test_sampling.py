@@ -234,8 +234,8 @@ def test_frame_options_that_contradict_each_other_are_errors(options, message):
 def test_clip_sampling_says_which_clips_and_records_it():
     sampling = ClipSampling(4, frame_interval=3, num_clips=2, short="wrap")
     assert sampling.span == 10
-    assert sampling.clips(20) == ((0, 3, 6, 9), (10, 13, 16, 19))
-    assert sampling.clips(5) == ((0, 3, 0, 3),)
+    assert sampling.groups(20) == ((0, 3, 6, 9), (10, 13, 16, 19))
+    assert sampling.groups(5) == ((0, 3, 0, 3),)
     assert sampling.to_dict() == {"clip_len": 4, "frame_interval": 3, "num_clips": 2, "short_video": "wrap"}
 
 
@@ -258,7 +258,7 @@ def test_clip_options_out_of_range_are_errors(options, message):
     [(4, [(0, 1, 2, 3)]), (10, [(0, 3, 6, 9)]), (12, [(1, 4, 7, 10)]), (13, [(0, 4, 8, 12)]), (3, [])],
 )
 def test_a_spread_clip_spans_the_video_as_far_as_even_steps_do(num_frames, expected):
-    assert list(ClipSampling(4, SPREAD).clips(num_frames)) == expected
+    assert list(ClipSampling(4, SPREAD).groups(num_frames)) == expected
 
 
 def test_what_is_spread_is_recorded_so_and_its_shortest_span_is_the_clip_itself():
@@ -266,4 +266,4 @@ def test_what_is_spread_is_recorded_so_and_its_shortest_span_is_the_clip_itself(
     assert sampling.to_dict()["frame_interval"] == "spread"
     assert sampling.span == 4
     assert sampling.within(10).frame_interval == 3
-    assert ClipSampling(1, SPREAD).clips(7) == ((3,),)  # one frame, in the middle
+    assert ClipSampling(1, SPREAD).groups(7) == ((3,),)  # one frame, in the middle

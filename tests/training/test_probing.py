@@ -43,10 +43,10 @@ def test_features_are_computed_once(folder, tmp_path, monkeypatch):
     probe(tuning(folder, values()), tmp_path / "run")
     first = weights(tmp_path / "run/best")["head.weight"]
 
-    def never(*args):
+    def never(*args, **options):
         raise AssertionError("features were computed again")
 
-    monkeypatch.setattr(probing, "extract_features", never)
+    monkeypatch.setattr(probing, "compute", never)
     probe(tuning(folder, values()), tmp_path / "run")
     assert torch.equal(weights(tmp_path / "run/best")["head.weight"], first)
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from operator import methodcaller
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -13,20 +13,14 @@ import numpy.typing as npt
 from deepfakebench_ext.common.errors import ConfigError, MediaError
 from deepfakebench_ext.common.suffixes import is_image_name
 from deepfakebench_ext.common.types import Sample, Status
+from deepfakebench_ext.data.readers.frames import FrameSource, Pick
 from deepfakebench_ext.data.samples.kinds import is_video
 from deepfakebench_ext.data.stores.frame_stores import FrameStore, RgbStore
-from deepfakebench_ext.faces.cache import CachedFrame
-from deepfakebench_ext.faces.crop import Miss, crop_frames
+from deepfakebench_ext.faces.crop import FaceCrop, Miss, Shot
 from deepfakebench_ext.faces.reader import FaceReader
-from deepfakebench_ext.media.frame import RGB, Frame
-from deepfakebench_ext.media.image import frame_files, read_rgb
-from deepfakebench_ext.media.sampling import ClipSampling, FrameSampling
-from deepfakebench_ext.media.video import sampled
-
-Pick: TypeAlias = Callable[[int], int]
-"""From a number of choices to the one that is taken."""
-
-_Groups: TypeAlias = Sequence[Sequence[int]]
+from deepfakebench_ext.media.frame import RGB
+from deepfakebench_ext.media.image import frame_files
+from deepfakebench_ext.media.sampling import EVERY, ClipSampling, FrameSampling
 
 # What is drawn from where faces are searched, so that a crop cache has them all after one epoch. The frames are those
 # that an evaluation takes by default, which then finds them in the cache.
@@ -50,19 +44,6 @@ class Unusable(MediaError):
         """Keep the word beside the sentence."""
         super().__init__(message)
         self.status = status
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Shot:
-    """One frame for training.
-
-    Attributes:
-        rgb: uint8 (H, W, 3).
-        landmarks_px: (K, 2) x, y in this frame; None where it has none or none were asked for.
-    """
-
-    rgb: RGB
-    landmarks_px: npt.NDArray[np.float64] | None = None
 
 
 class TrainingFrames:
@@ -91,27 +72,28 @@ class TrainingFrames:
             landmarks: Whether every frame must have some: those of its crop, or the file that extraction wrote.
             transform: Applied to each frame, or to its crop, as it comes.
         """
-        self._clips, self._faces, self._stores = clips, faces, stores
-        self._landmarks, self._transform = landmarks, transform
+        self._clips, self._faces, self._landmarks = clips, faces, landmarks
+        self._source = FrameSource(methodcaller("made", transform), faces=faces, stores=stores)
+        self._every, self._pool = _pool(clips, EVERY, EVERY), _pool(clips, FACE_POOL_FRAMES, FACE_POOL_CLIPS)
         self.faceless: set[str] = set()
 
-    def read(self, sample: Sample, pick: Pick) -> list[Shot]:
-        """Return the frames of one draw.
+    def read(self, sample: Sample, pick: Pick) -> list[FaceCrop]:
+        """Return the frames of one draw, with landmarks where every frame must have some.
 
         Raises:
             Unusable: No face, no landmarks, or a video shorter than a clip.
             MediaError: Something of it cannot be read.
         """
-        if sample.frames:
-            return self._stored(sample, pick)
-        if self._faces is not None:
-            crops = self._crops(sample.path, self._faces, pick) if is_video(sample) else self._image_crop(sample.path)
-            return [self._cut(sample, crop) for crop in crops]
-        if not is_video(sample):
-            return [self._shot(read_rgb(sample.path), landmarks_file(sample.path))]
-        files = frame_files(sample.path) if self._landmarks else []
-        done = sampled(sample.path, lambda n: self._drawn(sample, n, pick), lambda frame: self._whole(frame, files))
-        return list(done.items)
+        is_cut = self._faces is not None and not sample.frames
+        taken = self._source.take(sample, self._pool if is_cut else self._every, pick)
+        shots = next(iter(taken.groups), None)
+        if shots is None:
+            assert self._clips is not None
+            raise Unusable(f"{sample.path}: {self._clips.why_too_short(taken.num_frames)}", "too_short")
+        lost = [shot.result.reason for shot in shots if isinstance(shot.result, Miss) and shot.is_unreadable]
+        if lost:
+            raise MediaError(lost[0])
+        return [self._usable(sample, shot, is_cut) for shot in shots]
 
     def check_landmarks(self, samples: Sequence[Sample]) -> None:
         """Pass samples whose frames have landmarks, as far as their names and first frames tell.
@@ -138,97 +120,35 @@ class TrainingFrames:
         # Of a folder's frames some may lack them, where extraction was told to keep frames without a face.
         return sample.path.is_dir() and landmarks_file(sample.path / "000.png").parent.is_dir()
 
-    def _stored(self, sample: Sample, pick: Pick) -> list[Shot]:
-        store = self._store(sample)
-        names = [sample.frames[index] for index in self._drawn(sample, len(sample.frames), pick)]
-        return [
-            self._shot(store.read(name), landmarks_file(self._file(sample, name)) if self._landmarks else None)
-            for name in names
-        ]
-
-    def _store(self, sample: Sample) -> FrameStore:
-        try:
-            return self._stores[sample.dataset or ""]
-        except KeyError as error:
-            raise ValueError(f"{sample.key}: no store was given for the dataset {sample.dataset!r}") from error
-
     def _file(self, sample: Sample, frame: str) -> Path:
-        store = self._store(sample)
+        store = self._source.store_of(sample)
         if not isinstance(store, RgbStore):
             raise ConfigError(f"self_blend reads landmarks beside image files, not from {store}; give --rgb_dir")
         return Path(store.address(frame))
 
-    def _drawn(self, sample: Sample, num_frames: int, pick: Pick) -> Sequence[int]:
-        """The indices of the drawn frame or clip among all that there are."""
-        if self._clips is None:
-            return (pick(num_frames),)
-        clips = self._clips.within(num_frames)
-        starts = num_frames - clips.span + 1
-        if starts < 1:
-            return self._filled(sample, num_frames)
-        start = pick(starts)
-        return range(start, start + clips.span, clips.frame_interval)
-
-    def _filled(self, sample: Sample, num_frames: int) -> Sequence[int]:
-        assert self._clips is not None
-        found = self._clips.clips(num_frames)
-        if not found:
-            raise _too_short(sample.path, num_frames, self._clips)
-        return found[0]
-
-    def _whole(self, frame: Frame, files: Sequence[Path]) -> Shot:
-        return self._shot(frame.rgb, landmarks_file(files[frame.index]) if files else None)
-
-    def _shot(self, rgb: RGB, landmarks: Path | None) -> Shot:
-        points = read_landmarks(landmarks) if self._landmarks and landmarks is not None else None
-        return Shot(self._transform(rgb), points)
-
-    def _image_crop(self, path: Path) -> Sequence[CachedFrame]:
-        assert self._faces is not None
-        return self._faces.image(path).frames
-
-    def _crops(self, path: Path, faces: FaceReader, pick: Pick) -> Sequence[CachedFrame]:
-        """The crops of the draw: out of the cache, all of a video being made at once, or else only those drawn."""
-        if faces.cache is None:
-            return _fresh_crops(path, faces, lambda n: self._face_pool(path, n), pick)
-        if self._clips is None:
-            frames = faces.frames(path, FrameSampling("uniform", num_frames=FACE_POOL_FRAMES)).frames
-            return (frames[pick(len(frames))],)
-        crops = faces.clips(path, replace(self._clips, num_clips=FACE_POOL_CLIPS))
-        if not crops.frames:
-            raise _too_short(path, int(crops.info["num_frames"]), self._clips)
-        size = self._clips.clip_len
-        first = size * pick(len(crops.frames) // size)
-        return crops.frames[first : first + size]
-
-    def _face_pool(self, path: Path, num_frames: int) -> _Groups:
-        if self._clips is None:
-            indices = FrameSampling("uniform", num_frames=FACE_POOL_FRAMES).indices(num_frames)
-            return [(index,) for index in indices]
-        groups = replace(self._clips, num_clips=FACE_POOL_CLIPS).clips(num_frames)
-        if not groups:
-            raise _too_short(path, num_frames, self._clips)
-        return groups
-
-    def _cut(self, sample: Sample, crop: CachedFrame) -> Shot:
-        if isinstance(crop.result, Miss):
-            raise Unusable(f"{sample.path}, frame {crop.index}: {crop.result.reason}", "no_face")
-        points = crop.result.landmarks_px
-        if self._landmarks and points is None:
-            raise Unusable(f"{sample.path}, frame {crop.index}: no landmarks, as no face was found", "no_face")
-        if crop.result.is_full_frame:
+    def _usable(self, sample: Sample, shot: Shot, is_cut: bool) -> FaceCrop:
+        crop, where = shot.result, f"{sample.path}, frame {shot.index}"
+        if isinstance(crop, Miss):
+            raise Unusable(f"{where}: {crop.reason}", "no_face")
+        if crop.is_full_frame:
             self.faceless.add(sample.key)
-        return Shot(self._transform(crop.result.rgb), points)
+        if not self._landmarks:
+            return crop
+        if not is_cut:
+            return replace(crop, landmarks_px=read_landmarks(landmarks_file(self._frame_file(sample, shot.index))))
+        if crop.landmarks_px is None:
+            raise Unusable(f"{where}: no landmarks, as no face was found", "no_face")
+        return crop
+
+    def _frame_file(self, sample: Sample, index: int) -> Path:
+        if sample.frames:
+            return self._file(sample, sample.frames[index])
+        return frame_files(sample.path)[index] if is_video(sample) else sample.path
 
 
-def _fresh_crops(path: Path, faces: FaceReader, pool: Callable[[int], _Groups], pick: Pick) -> Sequence[CachedFrame]:
-    def plan(num_frames: int) -> Sequence[int]:
-        groups = pool(num_frames)
-        return groups[pick(len(groups))]
-
-    frames = sampled(path, plan, lambda frame: frame).items
-    results = crop_frames([frame.rgb for frame in frames], faces.detector, faces.for_videos)
-    return [CachedFrame(f.index, f.time_s, result) for f, result in zip(frames, results, strict=True)]
+def _pool(clips: ClipSampling | None, num_frames: int, num_clips: int) -> FrameSampling | ClipSampling:
+    """What is drawn from: at most so many frames, or clips."""
+    return FrameSampling("uniform", num_frames) if clips is None else replace(clips, num_clips=num_clips)
 
 
 def landmarks_file(frame: Path) -> Path:
@@ -261,9 +181,3 @@ def read_landmarks(path: Path) -> npt.NDArray[np.float64]:
     if points.ndim != 2 or points.shape[1] != 2 or len(points) < 3 or not np.isfinite(points).all():
         raise MediaError(f"{path}: landmarks of shape {points.shape}; they must be (K, 2) finite x, y, K at least 3")
     return np.asarray(points, np.float64)
-
-
-def _too_short(path: Path, num_frames: int, clips: ClipSampling) -> Unusable:
-    return Unusable(
-        f"{path}: {num_frames} frames, and a clip spans {clips.span}; --short_video repeat_last or wrap", "too_short"
-    )

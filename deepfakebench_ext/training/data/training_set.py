@@ -15,13 +15,14 @@ from deepfakebench_ext.common.types import FAKE, LABEL_NAMES, REAL, Label, Sampl
 from deepfakebench_ext.data.preprocess.transform import PreprocessSpec, resize_and_crop
 from deepfakebench_ext.data.samples.kinds import is_video
 from deepfakebench_ext.data.stores.frame_stores import FrameStore
+from deepfakebench_ext.faces.crop import FaceCrop
 from deepfakebench_ext.faces.reader import FaceReader
 from deepfakebench_ext.media.frame import RGB
 from deepfakebench_ext.media.sampling import ClipSampling
 from deepfakebench_ext.training.config import TrainingConfig
 from deepfakebench_ext.training.data.augment import Augmenter
 from deepfakebench_ext.training.data.batches import Batch, Failure, Failures, read_ahead
-from deepfakebench_ext.training.data.frames import Shot, TrainingFrames, Unusable
+from deepfakebench_ext.training.data.frames import TrainingFrames, Unusable
 from deepfakebench_ext.training.data.plan import (
     Purpose,
     Slice,
@@ -130,11 +131,11 @@ class TrainingSet:
             MediaError: The sample cannot be read.
         """
         sample = self.samples[item.sample]
-        shots = self._frames.read(sample, lambda count: pick(self._config.seed, item, count))
+        crops = self._frames.read(sample, lambda count: pick(self._config.seed, item, count))
         if self._config.self_blend:
-            frames, labels = self._blended(sample, shots, item), [REAL, FAKE]
+            frames, labels = self._blended(sample, crops, item), [REAL, FAKE]
         else:
-            frames, labels = np.stack([shot.rgb for shot in shots]), [self._labels[item.sample]]
+            frames, labels = np.stack([crop.rgb for crop in crops]), [self._labels[item.sample]]
         if self._augmenter is not None:
             frames = self._augmenter.draw(self._generator(item, Purpose.AUGMENTATION))(frames)
         pixels = torch.from_numpy(np.ascontiguousarray(frames.transpose(0, 3, 1, 2)))
@@ -213,13 +214,13 @@ class TrainingSet:
         clip = () if self._clips is None else (self._clips.clip_len,)
         return (rows, *clip, 3, *self._size)
 
-    def _blended(self, sample: Sample, shots: Sequence[Shot], item: WorkItem) -> RGB:
+    def _blended(self, sample: Sample, crops: Sequence[FaceCrop], item: WorkItem) -> RGB:
         """Fitted frames of the real one, then of the fake: (2 * T, H, W, 3), every frame by the same draw."""
         pairs = []
-        for shot in shots:
-            assert shot.landmarks_px is not None
+        for crop in crops:
+            assert crop.landmarks_px is not None
             try:
-                pairs.append(self_blend(shot.rgb, shot.landmarks_px, self._generator(item, Purpose.BLENDING)))
+                pairs.append(self_blend(crop.rgb, crop.landmarks_px, self._generator(item, Purpose.BLENDING)))
             except ValueError as error:
                 raise Unusable(f"{sample.path}: {error}", "no_face") from error
         views = [pair.target for pair in pairs] + [pair.fake for pair in pairs]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from deepfakebench_ext.common.errors import ConfigError, ModelError
 from deepfakebench_ext.common.types import Prediction, Sample
-from deepfakebench_ext.data.readers.unit import SampleReader
+from deepfakebench_ext.data.readers.reader import Reader
 from deepfakebench_ext.data.samples.kinds import is_video
 from deepfakebench_ext.engine.predictor import default_batch_size, predict
 from deepfakebench_ext.engine.processes import Processes
@@ -47,7 +47,7 @@ class Validator:
     def __init__(
         self,
         samples: Sequence[Sample],
-        reader: SampleReader,
+        reader: Reader,
         processes: Processes,
         *,
         takes: str,

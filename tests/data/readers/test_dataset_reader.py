@@ -11,12 +11,11 @@ import pytest
 import stored
 
 from deepfakebench_ext.common.errors import ConfigError
-from deepfakebench_ext.common.types import Sample
 from deepfakebench_ext.data.preprocess.transform import PreprocessSpec
-from deepfakebench_ext.data.readers.dataset_reader import StoredReader
-from deepfakebench_ext.data.readers.unit import SampleReader, Unit
+from deepfakebench_ext.data.readers.reader import Reader, Unit
 from deepfakebench_ext.data.samples.datasets import gather_dataset
 from deepfakebench_ext.data.stores.frame_stores import RgbStore
+from deepfakebench_ext.media.host_sampling import DeepfakeBenchSampling
 from deepfakebench_ext.media.sampling import ClipSampling, FrameSampling
 
 # Frames as they are, so that they can be told apart.
@@ -29,12 +28,11 @@ def rgb(tmp_path: Path) -> Path:
     return stored.write_images(tmp_path / "rgb")
 
 
-def read(rgb: Path, video: tuple[str, str], **options: Any) -> list[Unit]:
+def read(rgb: Path, video: tuple[str, str], sampling: Any) -> list[Unit]:
     store = RgbStore(rgb, rgb)
     samples = gather_dataset(stored.DATASET, json_folder=stored.write_json(rgb / "json", ""), store=store)
     (sample,) = [sample for sample in samples if sample.key == f"{stored.DATASET}/{'/'.join(video)}"]
-    reader: SampleReader = StoredReader(store, AS_IS, **options)
-    return list(reader.units(sample))
+    return list(Reader(AS_IS, sampling, stores={stored.DATASET: store}).units(sample))
 
 
 def numbers(video: tuple[str, str], unit: Unit) -> Any:
@@ -47,7 +45,7 @@ def numbers(video: tuple[str, str], unit: Unit) -> Any:
 
 
 def test_deepfakebenchs_frames_are_the_first_each_a_unit(rgb: Path) -> None:
-    units = read(rgb, A, frame_num=4)
+    units = read(rgb, A, DeepfakeBenchSampling(4))
     assert [numbers(A, unit) for unit in units] == [0, 1, 2, 3]
     assert [(u.prediction.index, u.prediction.planned, u.prediction.decoded) for u in units] == [
         (index, 4, 1) for index in range(4)
@@ -56,28 +54,28 @@ def test_deepfakebenchs_frames_are_the_first_each_a_unit(rgb: Path) -> None:
 
 
 def test_deepfakebenchs_clips_are_neighbours_evenly_begun(rgb: Path) -> None:
-    units = read(rgb, A, frame_num=32, clip_len=4)
+    units = read(rgb, A, DeepfakeBenchSampling(32, 4))
     assert [numbers(A, unit) for unit in units] == [[0, 1, 2, 3], [6, 7, 8, 9]]
     assert [(u.prediction.index, u.prediction.planned, u.prediction.decoded) for u in units] == [(0, 8, 4), (1, 8, 4)]
 
 
 def test_uniform_frames_are_spread_over_the_list(rgb: Path) -> None:
-    assert [numbers(A, unit) for unit in read(rgb, A, frames=FrameSampling("uniform", 4))] == [0, 3, 6, 9]
-    assert [numbers(B, unit) for unit in read(rgb, B, frames=FrameSampling("uniform", 32))] == [0, 1, 2]
+    assert [numbers(A, unit) for unit in read(rgb, A, FrameSampling("uniform", 4))] == [0, 3, 6, 9]
+    assert [numbers(B, unit) for unit in read(rgb, B, FrameSampling("uniform", 32))] == [0, 1, 2]
 
 
 def test_uniform_clips_are_spread_over_the_list(rgb: Path) -> None:
-    units = read(rgb, A, clips=ClipSampling(3, num_clips=2))
+    units = read(rgb, A, ClipSampling(3, num_clips=2))
     assert [numbers(A, unit) for unit in units] == [[0, 1, 2], [7, 8, 9]]
-    assert [numbers(B, unit) for unit in read(rgb, B, clips=ClipSampling(4, short="repeat_last"))] == [[0, 1, 2, 2]]
+    assert [numbers(B, unit) for unit in read(rgb, B, ClipSampling(4, short="repeat_last"))] == [[0, 1, 2, 2]]
 
 
 @pytest.mark.parametrize(
-    ("options", "remedy"),
-    [({"frame_num": 32, "clip_len": 4}, "leaves such a video out"), ({"clips": ClipSampling(4)}, "--short_video")],
+    ("sampling", "remedy"),
+    [(DeepfakeBenchSampling(32, 4), "leaves such a video out"), (ClipSampling(4), "--short_video")],
 )
-def test_a_video_shorter_than_a_clip_is_one_unit_that_says_so(options: Any, remedy: str, rgb: Path) -> None:
-    (unit,) = read(rgb, B, **options)
+def test_a_video_shorter_than_a_clip_is_one_unit_that_says_so(sampling: Any, remedy: str, rgb: Path) -> None:
+    (unit,) = read(rgb, B, sampling)
     assert unit.pixels is None
     assert (unit.prediction.status, unit.prediction.planned, unit.prediction.decoded) == ("too_short", 4, 0)
     assert "3 frames, and a clip spans 4" in unit.prediction.reason
@@ -88,7 +86,7 @@ def test_a_video_shorter_than_a_clip_is_one_unit_that_says_so(options: Any, reme
 def test_a_missing_or_broken_frame_is_a_unit_of_its_own_and_the_others_stay(content: bytes | None, rgb: Path) -> None:
     path = rgb / stored.DATASET / stored.frames()[(*A, 1)]
     path.unlink() if content is None else path.write_bytes(content)
-    units = read(rgb, A, frame_num=3)
+    units = read(rgb, A, DeepfakeBenchSampling(3))
     assert [unit.prediction.status for unit in units] == ["ok", "unreadable", "ok"]
     assert [unit.prediction.decoded for unit in units] == [1, 0, 1]
     assert units[1].pixels is None
@@ -99,7 +97,7 @@ def test_a_missing_or_broken_frame_is_a_unit_of_its_own_and_the_others_stay(cont
 def test_a_clip_that_lacks_frames_is_not_scored_and_says_which_and_how_many(rgb: Path) -> None:
     for number in (1, 3):
         (rgb / stored.DATASET / stored.frames()[(*A, number)]).unlink()
-    first, second = read(rgb, A, frame_num=8, clip_len=4)
+    first, second = read(rgb, A, DeepfakeBenchSampling(8, 4))
     assert (first.pixels, first.prediction.status, first.prediction.decoded) == (None, "unreadable", 2)
     assert "a/007.png" in first.prediction.reason
     assert first.prediction.reason.endswith("and 1 more of 4 frames")
@@ -116,52 +114,40 @@ def test_frames_are_read_only_when_their_unit_is_asked_for(rgb: Path) -> None:
 
     store = Counting(rgb, rgb)
     sample = gather_dataset(stored.DATASET, json_folder=stored.write_json(rgb / "json", ""), store=store)[1]
-    units = StoredReader(store, AS_IS, frame_num=10).units(sample)
+    units = Reader(AS_IS, DeepfakeBenchSampling(10), stores={stored.DATASET: store}).units(sample)
     next(units)
     assert store.count == 1
 
 
 @pytest.mark.parametrize(
-    ("options", "protocol", "sampling"),
+    ("sampling", "protocol", "recorded"),
     [
-        ({"frame_num": 32}, "deepfakebench", {"frame_num": 32, "clip_size": None}),
-        ({"frame_num": 32, "clip_len": 8}, "deepfakebench", {"frame_num": 32, "clip_size": 8}),
-        ({"frames": FrameSampling("first", 5)}, "uniform", {"policy": "first", "num_frames": 5}),
-        ({"clips": ClipSampling(8)}, "uniform", ClipSampling(8).to_dict()),
+        (DeepfakeBenchSampling(32), "deepfakebench", {"frame_num": 32, "clip_size": None}),
+        (DeepfakeBenchSampling(32, 8), "deepfakebench", {"frame_num": 32, "clip_size": 8}),
+        (FrameSampling("first", 5), "uniform", {"policy": "first", "num_frames": 5}),
+        (ClipSampling(8), "uniform", ClipSampling(8).to_dict()),
     ],
 )
-def test_what_decides_the_pixels_is_recorded(options: Any, protocol: str, sampling: Any, tmp_path: Path) -> None:
-    recorded = StoredReader(RgbStore(None, tmp_path), AS_IS, **options).to_dict()
-    assert recorded == {"protocol": protocol, "preprocess": AS_IS.to_dict(), "sampling": sampling, "faces": None}
-    json.dumps(recorded)
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        {},
-        {"clip_len": 4},
-        {"frame_num": 4, "frames": FrameSampling("first", 5)},
-        {"clips": ClipSampling(8), "clip_len": 8},
-    ],
-)
-def test_exactly_one_choice_is_given(options: Any, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="give one of frame_num"):
-        StoredReader(RgbStore(None, tmp_path), AS_IS, **options)
+def test_what_decides_the_pixels_is_recorded(sampling: Any, protocol: str, recorded: Any, tmp_path: Path) -> None:
+    found = Reader(AS_IS, sampling, stores={"d": RgbStore(None, tmp_path)}).to_dict()
+    assert found == {"protocol": protocol, "preprocess": AS_IS.to_dict(), "sampling": recorded, "faces": None}
+    json.dumps(found)
 
 
 def test_sampling_by_time_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="--sampling fps goes by time"):
-        StoredReader(RgbStore(None, tmp_path), AS_IS, frames=FrameSampling("fps", fps=1.0))
+        Reader(AS_IS, FrameSampling("fps", fps=1.0), stores={"d": RgbStore(None, tmp_path)})
     with pytest.raises(ConfigError, match="frame_num is 0"):
-        StoredReader(RgbStore(None, tmp_path), AS_IS, frame_num=0)
+        DeepfakeBenchSampling(0)
 
 
-def test_a_sample_without_a_list_of_frames_is_an_error_of_the_caller(tmp_path: Path) -> None:
-    reader = StoredReader(RgbStore(None, tmp_path), AS_IS, frame_num=4)
-    with pytest.raises(ValueError, match="lists no frames"):
-        next(reader.units(Sample("v", tmp_path)))
+def test_each_dataset_is_read_from_its_own_store(rgb: Path) -> None:
+    store = RgbStore(rgb, rgb)
+    sample = gather_dataset(stored.DATASET, json_folder=stored.write_json(rgb / "json", ""), store=store)[0]
+    with pytest.raises(ValueError, match="no store was given for the dataset 'Celeb-DF-v1'"):
+        next(Reader(AS_IS, stores={"another": store}).units(sample))
 
 
 def test_a_few_videos_are_read_ahead_and_few_units_of_each_wait(tmp_path: Path) -> None:
-    assert StoredReader(RgbStore(None, tmp_path), AS_IS, frame_num=4).look_ahead([], 8, 3) == (4, 8)
+    reader = Reader(AS_IS, DeepfakeBenchSampling(4), stores={"d": RgbStore(None, tmp_path)})
+    assert reader.look_ahead([], 8, 3) == (4, 8)

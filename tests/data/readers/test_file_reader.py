@@ -13,8 +13,7 @@ import videos
 
 from deepfakebench_ext.common.types import Sample
 from deepfakebench_ext.data.preprocess.transform import PreprocessSpec
-from deepfakebench_ext.data.readers.file_reader import Reader
-from deepfakebench_ext.data.readers.unit import Unit
+from deepfakebench_ext.data.readers.reader import Reader, Unit
 from deepfakebench_ext.data.samples.kinds import is_video
 from deepfakebench_ext.media.sampling import ClipSampling, FrameSampling
 
@@ -22,8 +21,8 @@ from deepfakebench_ext.media.sampling import ClipSampling, FrameSampling
 AS_IS = PreprocessSpec("exact", (96, 128), None, "bilinear", (0.5,) * 3, (0.5,) * 3, source="test")
 
 
-def units(path: Path, **options: Any) -> list[Unit]:
-    return list(Reader(AS_IS, **options).units(Sample(path.name, path)))
+def units(path: Path, sampling: Any = None) -> list[Unit]:
+    return list(Reader(AS_IS, sampling).units(Sample(path.name, path)))
 
 
 def stamp(pixels: torch.Tensor) -> int:
@@ -39,7 +38,7 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_frames_are_those_of_the_sampling_with_their_times(film: Path) -> None:
-    found = units(film, frames=FrameSampling("uniform", 5))
+    found = units(film, FrameSampling("uniform", 5))
     assert [stamp(unit.pixels) for unit in found] == [0, 9, 19, 29, 39]
     assert [unit.prediction.index for unit in found] == [0, 1, 2, 3, 4]
     assert [unit.prediction.start_s for unit in found] == pytest.approx([0, 0.45, 0.95, 1.45, 1.95], abs=1e-3)
@@ -47,12 +46,12 @@ def test_frames_are_those_of_the_sampling_with_their_times(film: Path) -> None:
 
 
 def test_frames_by_time_come_one_by_one(film: Path) -> None:
-    found = units(film, frames=FrameSampling("fps", fps=2))
+    found = units(film, FrameSampling("fps", fps=2))
     assert [stamp(unit.pixels) for unit in found] == [0, 10, 20, 30]
 
 
 def test_clips_are_consecutive_frames_from_begin_to_end(film: Path) -> None:
-    found = units(film, clips=ClipSampling(4, num_clips=3))
+    found = units(film, ClipSampling(4, num_clips=3))
     assert [[stamp(frame) for frame in unit.pixels] for unit in found] == [
         [0, 1, 2, 3],
         [18, 19, 20, 21],
@@ -67,9 +66,9 @@ def test_clips_are_consecutive_frames_from_begin_to_end(film: Path) -> None:
 @pytest.mark.parametrize(("short", "expected"), [("repeat_last", [0, 1, 2, 2, 2]), ("wrap", [0, 1, 2, 0, 1])])
 def test_a_short_video_is_filled_up_only_as_asked(short: Any, expected: list[int], tmp_path: Path) -> None:
     videos.stamped_video(tmp_path / "short.mp4", 3)
-    (unit,) = units(tmp_path / "short.mp4", clips=ClipSampling(5, short=short))
+    (unit,) = units(tmp_path / "short.mp4", ClipSampling(5, short=short))
     assert [stamp(frame) for frame in unit.pixels] == expected
-    (skipped,) = units(tmp_path / "short.mp4", clips=ClipSampling(5))
+    (skipped,) = units(tmp_path / "short.mp4", ClipSampling(5))
     assert skipped.pixels is None
     assert skipped.prediction.status == "too_short"
     assert "3 frames, and a clip spans 5" in skipped.prediction.reason
@@ -79,7 +78,7 @@ def test_a_file_that_ends_early_gives_the_frames_it_has_evenly_spread(tmp_path: 
     whole = tmp_path / "whole.avi"
     videos.stamped_video(whole, 60, gop=1)
     (tmp_path / "cut.avi").write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
-    found = [stamp(unit.pixels) for unit in units(tmp_path / "cut.avi", frames=FrameSampling("uniform", 4))]
+    found = [stamp(unit.pixels) for unit in units(tmp_path / "cut.avi", FrameSampling("uniform", 4))]
     assert found[0] == 0
     assert 10 < found[-1] < 40
     assert len(set(np.diff(found))) <= 2
@@ -88,8 +87,8 @@ def test_a_file_that_ends_early_gives_the_frames_it_has_evenly_spread(tmp_path: 
 @pytest.mark.parametrize("content", [b"", b"not a video"])
 def test_what_is_no_video_is_one_unit_that_says_so(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "x.mp4").write_bytes(content)
-    for options in ({}, {"clips": ClipSampling(4)}, {"frames": FrameSampling("fps", fps=1)}):
-        (unit,) = units(tmp_path / "x.mp4", **options)
+    for sampling in (None, ClipSampling(4), FrameSampling("fps", fps=1)):
+        (unit,) = units(tmp_path / "x.mp4", sampling)
         assert unit.pixels is None
         assert unit.prediction.status == "unreadable"
         assert "x.mp4" in unit.prediction.reason
@@ -106,24 +105,24 @@ def counts(found: list[Unit]) -> list[tuple[int, int]]:
 
 def test_frames_are_counted_once_however_many_clips_have_them(tmp_path: Path) -> None:
     videos.stamped_video(tmp_path / "six.mp4", 6)
-    assert counts(units(tmp_path / "six.mp4", clips=ClipSampling(4, num_clips=4))) == [(6, 4), (6, 1), (6, 1)]
+    assert counts(units(tmp_path / "six.mp4", ClipSampling(4, num_clips=4))) == [(6, 4), (6, 1), (6, 1)]
     videos.stamped_video(tmp_path / "one.mp4", 1)
-    assert counts(units(tmp_path / "one.mp4", clips=ClipSampling(4, num_clips=4, short="wrap"))) == [(1, 1)]
+    assert counts(units(tmp_path / "one.mp4", ClipSampling(4, num_clips=4, short="wrap"))) == [(1, 1)]
 
 
 def test_what_cannot_be_read_was_asked_for_as_much_as_any_other(tmp_path: Path) -> None:
     (tmp_path / "x.mp4").write_bytes(b"")
-    for options, planned in (
-        ({"frames": FrameSampling("uniform", 8)}, 8),
-        ({"clips": ClipSampling(4, num_clips=3)}, 12),
-        ({"frames": FrameSampling("fps", fps=1)}, 0),
+    for sampling, planned in (
+        (FrameSampling("uniform", 8), 8),
+        (ClipSampling(4, num_clips=3), 12),
+        (FrameSampling("fps", fps=1), 0),
     ):
-        assert counts(units(tmp_path / "x.mp4", **options)) == [(planned, 0)]
+        assert counts(units(tmp_path / "x.mp4", sampling)) == [(planned, 0)]
 
 
 def test_a_clip_that_begins_again_ends_with_its_latest_frame(tmp_path: Path) -> None:
     videos.stamped_video(tmp_path / "three.mp4", 3, fps=20)
-    (unit,) = units(tmp_path / "three.mp4", clips=ClipSampling(4, short="wrap"))
+    (unit,) = units(tmp_path / "three.mp4", ClipSampling(4, short="wrap"))
     assert (unit.prediction.start_s, unit.prediction.end_s) == (0, pytest.approx(0.1, abs=1e-3))
 
 
@@ -131,8 +130,8 @@ def test_a_video_that_is_cut_short_says_so(tmp_path: Path) -> None:
     videos.stamped_video(tmp_path / "whole.mp4", 60, container_options={"movflags": "faststart"})
     film = tmp_path / "cut.mp4"
     videos.piece(tmp_path / "whole.mp4", film, 0.0, 0.7)
-    for options in ({"frames": FrameSampling("uniform", 4)}, {"clips": ClipSampling(4, num_clips=2)}):
-        found = units(film, **options)
+    for sampling in (FrameSampling("uniform", 4), ClipSampling(4, num_clips=2)):
+        found = units(film, sampling)
         assert {unit.prediction.status for unit in found} == {"ok"}
         (reason,) = {unit.prediction.reason for unit in found}
         assert reason.startswith("cut short or damaged: frames were taken of the first ")
@@ -149,17 +148,17 @@ def folder_of_frames(folder: Path, num_frames: int, *, bad: tuple[int, ...]) -> 
 
 def test_one_unreadable_picture_of_a_folder_loses_itself_alone(tmp_path: Path) -> None:
     folder = folder_of_frames(tmp_path / "frames", 6, bad=(2,))
-    found = units(folder, frames=FrameSampling("uniform", 6))
+    found = units(folder, FrameSampling("uniform", 6))
     assert [unit.prediction.status for unit in found] == ["ok", "ok", "unreadable", "ok", "ok", "ok"]
     assert [stamp(unit.pixels) for unit in found if unit.pixels is not None] == [0, 1, 3, 4, 5]
     assert "2.png" in found[2].prediction.reason
     assert sum(unit.prediction.decoded for unit in found) == 5
-    clips = units(folder, clips=ClipSampling(2, num_clips=3))
+    clips = units(folder, ClipSampling(2, num_clips=3))
     assert [unit.prediction.status for unit in clips] == ["ok", "unreadable", "ok"]
     assert clips[1].prediction.reason.endswith("in 1 of 2 frames")
 
 
 def test_a_folder_of_which_no_picture_can_be_read_is_unreadable_as_a_whole(tmp_path: Path) -> None:
     folder = folder_of_frames(tmp_path / "frames", 2, bad=(0, 1))
-    (unit,) = units(folder, frames=FrameSampling("uniform", 2))
+    (unit,) = units(folder, FrameSampling("uniform", 2))
     assert unit.prediction.status == "unreadable" and "0.png" in unit.prediction.reason

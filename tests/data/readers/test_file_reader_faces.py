@@ -15,8 +15,7 @@ import skimage.data
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.types import Sample
 from deepfakebench_ext.data.preprocess.transform import PreprocessSpec
-from deepfakebench_ext.data.readers.file_reader import Reader
-from deepfakebench_ext.data.readers.unit import Unit
+from deepfakebench_ext.data.readers.reader import Reader, Unit
 from deepfakebench_ext.faces.cache import CropCache
 from deepfakebench_ext.faces.crop import FaceCrop, crop_frame
 from deepfakebench_ext.faces.reader import FaceReader, face_reader
@@ -36,8 +35,8 @@ def faces(cache: Path | None = None, no_face: Any = None, **options: Any) -> Fac
     return reader
 
 
-def units(path: Path, reader: FaceReader, **sampling: Any) -> list[Unit]:
-    return list(Reader(SPEC, faces=reader, **sampling).units(Sample(path.name, path)))
+def units(path: Path, reader: FaceReader, sampling: Any = None) -> list[Unit]:
+    return list(Reader(SPEC, sampling, faces=reader).units(Sample(path.name, path)))
 
 
 def write_image(path: Path, rgb: np.ndarray) -> Path:
@@ -73,17 +72,17 @@ def test_an_image_without_a_face_is_scored_whole_and_counted_and_a_frame_is_left
     (left_out,) = units(path, faces(no_face="skip"))
     assert (left_out.prediction.status, left_out.prediction.faceless, left_out.pixels) == ("no_face", 1, None)
     film = write_film(tmp_path / "a.mp4", [PHOTO, EMPTY])
-    statuses = [unit.prediction.status for unit in units(film, faces(), frames=FrameSampling("uniform", 2))]
+    statuses = [unit.prediction.status for unit in units(film, faces(), FrameSampling("uniform", 2))]
     assert statuses == ["ok", "no_face"]
 
 
 def test_a_clip_is_cut_at_one_place_also_where_a_frame_shows_no_face(tmp_path: Path) -> None:
     film = write_film(tmp_path / "a.mp4", [PHOTO, PHOTO, EMPTY, PHOTO])
-    (unit,) = units(film, faces(), clips=ClipSampling(4))
+    (unit,) = units(film, faces(), ClipSampling(4))
     assert unit.pixels.shape == (4, 3, 64, 64)
     assert (unit.prediction.status, unit.prediction.faceless, unit.prediction.decoded) == ("ok", 1, 4)
     assert float(unit.pixels[2].float().std()) < 4  # the wall, at the place of the face
-    (each,) = units(film, faces(per="frame"), clips=ClipSampling(4))
+    (each,) = units(film, faces(per="frame"), ClipSampling(4))
     assert (each.prediction.status, each.pixels) == ("no_face", None)
     assert "in 1 of 4 frames" in each.prediction.reason
 
@@ -91,25 +90,23 @@ def test_a_clip_is_cut_at_one_place_also_where_a_frame_shows_no_face(tmp_path: P
 def test_overlapping_clips_are_those_of_the_sampling(tmp_path: Path) -> None:
     moved = [np.roll(PHOTO, 2 * i, axis=1) for i in range(8)]
     film = write_film(tmp_path / "a.mp4", moved)
-    overlapping = units(film, faces(), clips=ClipSampling(6, num_clips=3))
+    overlapping = units(film, faces(), ClipSampling(6, num_clips=3))
     for start, unit in zip((0, 1, 2), overlapping, strict=True):
-        (alone,) = units(
-            write_film(tmp_path / f"{start}.mp4", moved[start : start + 6]), faces(), clips=ClipSampling(6)
-        )
+        (alone,) = units(write_film(tmp_path / f"{start}.mp4", moved[start : start + 6]), faces(), ClipSampling(6))
         assert abs(unit.pixels.float() - alone.pixels.float()).mean() < 3
 
 
-@pytest.mark.parametrize("sampling", [{"frames": FrameSampling("uniform", 3)}, {"clips": ClipSampling(2, num_clips=2)}])
+@pytest.mark.parametrize("sampling", [FrameSampling("uniform", 3), ClipSampling(2, num_clips=2)])
 def test_a_warm_cache_needs_neither_the_decoder_nor_the_face_detector(sampling: Any, tmp_path: Path) -> None:
     film = write_film(tmp_path / "a.mp4", [PHOTO, PHOTO, EMPTY, EMPTY])
     reader = faces(tmp_path / "cache")
-    cold = units(film, reader, **sampling)
+    cold = units(film, reader, sampling)
 
     class Blind:
         def detect(self, rgb: np.ndarray) -> list[Any]:
             raise AssertionError("a face was looked for")
 
-    warm = units(film, replace(reader, detector=Blind()), **sampling)
+    warm = units(film, replace(reader, detector=Blind()), sampling)
     assert [unit.prediction for unit in warm] == [unit.prediction for unit in cold]
     for a, b in zip(cold, warm, strict=True):
         assert (a.pixels is None) == (b.pixels is None)
@@ -119,12 +116,12 @@ def test_a_warm_cache_needs_neither_the_decoder_nor_the_face_detector(sampling: 
 def test_another_content_or_sampling_or_setting_is_not_the_cached_one(tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     film = write_film(tmp_path / "a.mp4", [PHOTO] * 3)
-    units(film, faces(cache), frames=FrameSampling("uniform", 2))
+    units(film, faces(cache), FrameSampling("uniform", 2))
     entries = lambda: len(list(cache.rglob("*.crops")))  # noqa: E731
     assert entries() == 1
-    units(film, faces(cache), frames=FrameSampling("uniform", 3))
-    units(film, faces(cache, scale=1.5), frames=FrameSampling("uniform", 2))
-    units(write_film(film, [EMPTY] * 3), faces(cache), frames=FrameSampling("uniform", 2))
+    units(film, faces(cache), FrameSampling("uniform", 3))
+    units(film, faces(cache, scale=1.5), FrameSampling("uniform", 2))
+    units(write_film(film, [EMPTY] * 3), faces(cache), FrameSampling("uniform", 2))
     assert entries() == 4
 
 
@@ -145,9 +142,9 @@ def folder_with_a_bad_picture(folder: Path) -> Path:
 @pytest.mark.parametrize("per", ["frame", "clip"])
 def test_an_unreadable_picture_is_no_frame_without_a_face_and_is_looked_for_again(per: Any, tmp_path: Path) -> None:
     folder, cache = folder_with_a_bad_picture(tmp_path / "frames"), tmp_path / "cache"
-    frames = units(folder, faces(cache, per=per), frames=FrameSampling("uniform", 4))
+    frames = units(folder, faces(cache, per=per), FrameSampling("uniform", 4))
     assert [unit.prediction.status for unit in frames] == ["ok", "unreadable", "ok", "ok"]
-    clips = units(folder, faces(cache, per=per), clips=ClipSampling(2, num_clips=2))
+    clips = units(folder, faces(cache, per=per), ClipSampling(2, num_clips=2))
     assert [unit.prediction.status for unit in clips] == ["unreadable", "ok"]
     assert [(unit.prediction.decoded, unit.prediction.faceless) for unit in clips] == [(1, 0), (2, 0)]
     assert list(cache.rglob("*.crops")) == []
@@ -155,5 +152,5 @@ def test_an_unreadable_picture_is_no_frame_without_a_face_and_is_looked_for_agai
 
 def test_a_frame_without_a_face_is_counted_once_however_many_clips_have_it(tmp_path: Path) -> None:
     film = write_film(tmp_path / "a.mp4", [EMPTY] * 3)
-    found = units(film, faces(no_face="full_frame"), clips=ClipSampling(2, num_clips=2))
+    found = units(film, faces(no_face="full_frame"), ClipSampling(2, num_clips=2))
     assert [(u.prediction.faceless, u.prediction.faceless_before) for u in found] == [(2, 0), (2, 1)]

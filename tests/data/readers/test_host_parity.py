@@ -28,9 +28,9 @@ import torch
 from deepfakebench_ext.data.samples.datasets import gather_dataset
 from deepfakebench_ext.data.preprocess.transform import normalise, spec_from_host_keys
 from deepfakebench_ext.data.stores.frame_stores import LmdbStore, RgbStore
-from deepfakebench_ext.data.readers.dataset_reader import StoredReader
+from deepfakebench_ext.data.readers.reader import Reader
 from deepfakebench_ext.host import packages, torchvision_ops
-from deepfakebench_ext.media.host_sampling import deepfakebench_clips, deepfakebench_frames
+from deepfakebench_ext.media.host_sampling import DeepfakeBenchSampling, deepfakebench_clips, deepfakebench_frames
 
 torchvision_ops.make_importable()
 packages.mount(Path(sys.argv[1]))
@@ -55,7 +55,7 @@ def ours(config, lmdb_dir):
         label_dict=config["label_dict"],
     )
     number, size = config["frame_num"]["test"], config.get("clip_size")
-    reader = StoredReader(store, spec, frame_num=number, clip_len=size)
+    reader = Reader(spec, DeepfakeBenchSampling(number, size), stores={name: store})
     rows = {}
     for sample in samples:
         chosen = [(i,) for i in deepfakebench_frames(len(sample.frames), number)]

@@ -1,0 +1,155 @@
+"""From a sample to what a detector takes: an image, the frames of a video, or its clips; whole or cut to the face."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from deepfakebench_ext.common.errors import ConfigError, MediaError
+from deepfakebench_ext.common.types import Prediction, Sample
+from deepfakebench_ext.common.wording import of_several
+from deepfakebench_ext.data.preprocess.transform import PreprocessSpec, resize_and_crop
+from deepfakebench_ext.data.readers.frames import FrameSource, Sampling, Taken
+from deepfakebench_ext.data.samples.kinds import is_video
+from deepfakebench_ext.data.stores.frame_stores import FrameStore
+from deepfakebench_ext.faces.crop import FaceCrop, Miss, Shot
+from deepfakebench_ext.faces.reader import FaceReader
+from deepfakebench_ext.media.host_sampling import DeepfakeBenchSampling
+from deepfakebench_ext.media.sampling import ClipSampling, FrameSampling
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Unit:
+    """One image, frame or clip after reading.
+
+    Attributes:
+        prediction: What is known of it before it is scored, or why it cannot be.
+        pixels: uint8 (3, H, W), or (T, 3, H, W) for a clip; None where there is nothing to score.
+    """
+
+    prediction: Prediction
+    pixels: torch.Tensor | None
+
+
+class Reader:
+    """Reads samples for one detector. Safe in several threads.
+
+    Attributes:
+        preprocess: How a frame is prepared; the predictor normalises by it.
+    """
+
+    def __init__(
+        self,
+        preprocess: PreprocessSpec,
+        sampling: Sampling | None = None,
+        *,
+        faces: FaceReader | None = None,
+        stores: Mapping[str, FrameStore] | None = None,
+    ) -> None:
+        """Say what is read.
+
+        Args:
+            preprocess: How a frame or crop is prepared.
+            sampling: Which frames of a video are read, or which clips; None takes 32 evenly spread frames.
+            faces: What cuts frames to the face; None leaves them whole.
+            stores: For the videos of dataset JSONs, by the name of the dataset: where their frames are read.
+
+        Raises:
+            ConfigError: A sampling by time, which the frames of a dataset lack.
+        """
+        self.preprocess = preprocess
+        self._sampling = sampling or FrameSampling.from_options()
+        if stores and isinstance(self._sampling, FrameSampling) and self._sampling.fps is not None:
+            raise ConfigError("--sampling fps goes by time, which the frames of a dataset lack; use uniform or first")
+        self._takes_clips = isinstance(self._sampling, ClipSampling) or (
+            isinstance(self._sampling, DeepfakeBenchSampling) and self._sampling.clip_size is not None
+        )
+        self._faces, self._is_stored = faces, bool(stores)
+        self._source = FrameSource(self._fitted, faces=faces, stores=stores)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what is recorded of it: everything that decides which pixels a detector sees."""
+        protocol = "deepfakebench" if isinstance(self._sampling, DeepfakeBenchSampling) else "uniform"
+        return {
+            **({"protocol": protocol} if self._is_stored else {}),
+            "preprocess": self.preprocess.to_dict(),
+            "sampling": self._sampling.to_dict(),
+            "faces": None if self._faces is None else self._faces.to_dict(),
+        }
+
+    def look_ahead(self, samples: Sequence[Sample], batch_size: int, workers: int) -> tuple[int, int]:
+        """Return how many samples may be read ahead, and how many units of each may wait.
+
+        An image is one unit, so that two batches of them are little; of videos, a few are read at a time.
+        """
+        if self._is_stored or any(map(is_video, samples)):
+            return workers + 1, max(2, batch_size)
+        return max(2 * batch_size, 2 * workers), 1
+
+    def units(self, sample: Sample) -> Iterator[Unit]:
+        """Yield the units of a sample, at least one; what cannot be read is a unit that says why.
+
+        A unit has its own frames or none: a clip that lacks one frame is not scored.
+        """
+        try:
+            yield from self._units(sample, self._source.take(sample, self._sampling))
+        except MediaError as error:
+            planned = self._sampling.asked if is_video(sample) else 1
+            yield Unit(Prediction(sample.key, None, "unreadable", str(error), planned=planned, decoded=0), None)
+
+    def _units(self, sample: Sample, taken: Taken) -> Iterator[Unit]:
+        seen, planned, index = set[int](), self._planned(sample, taken.promised), -1
+        for index, shots in enumerate(taken.groups):
+            pixels = [_tensor(shot.result) for shot in shots if isinstance(shot.result, FaceCrop)]
+            known = _known(sample, index, shots, planned, seen, taken.damage)
+            if len(pixels) < len(shots):
+                yield Unit(known, None)
+            else:
+                yield Unit(known, torch.stack(pixels) if self._takes_clips else pixels[0])
+            seen.update(shot.index for shot in shots)
+        if index < 0 and not isinstance(self._sampling, FrameSampling):
+            reason, span = self._sampling.why_too_short(taken.num_frames), self._sampling.span
+            yield Unit(Prediction(sample.key, None, "too_short", reason, planned=span, decoded=0), None)
+
+    def _planned(self, sample: Sample, promised: int) -> int:
+        """How many frames are asked of a sample: of a file as many as the user said, however short it is."""
+        if not is_video(sample):
+            return 1
+        if isinstance(self._sampling, FrameSampling) and not sample.frames:
+            return self._sampling.asked
+        return len({index for group in self._sampling.groups(promised) for index in group})
+
+    def _fitted(self, shot: Shot) -> Shot:
+        return shot.made(lambda rgb: resize_and_crop(rgb, self.preprocess).permute(1, 2, 0).numpy())
+
+
+def _tensor(crop: FaceCrop) -> torch.Tensor:
+    """The (3, H, W) pixels, in the memory that `resize_and_crop` gave them."""
+    return torch.from_numpy(crop.rgb).permute(2, 0, 1)
+
+
+def _known(
+    sample: Sample, index: int, shots: Sequence[Shot], planned: int, seen: Collection[int], damage: str
+) -> Prediction:
+    """What is known of a frame or clip before it is scored; `seen` are the frames that earlier clips have."""
+    missed = [shot.result for shot in shots if isinstance(shot.result, Miss)]
+    lost = [miss for miss in missed if miss.is_unreadable]
+    there = {shot.index: shot.face_found for shot in shots if not shot.is_unreadable}
+    faceless = [number for number, found in there.items() if not found]
+    times_s = [shot.time_s for shot in shots if shot.time_s is not None]
+    return Prediction(
+        sample.key,
+        None,
+        "unreadable" if lost else "no_face" if missed else "ok",
+        of_several([miss.reason for miss in lost or missed], len(shots), "frames") or damage,
+        index=index,
+        start_s=min(times_s, default=None),
+        end_s=max(times_s, default=None) if len(shots) > 1 else None,
+        planned=planned,
+        decoded=sum(number not in seen for number in there),
+        faceless=len(faceless),
+        faceless_before=sum(number in seen for number in faceless),
+    )
