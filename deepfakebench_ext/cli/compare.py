@@ -12,7 +12,7 @@ from deepfakebench_ext.cli.options import CONTEXT, SpacedCommand
 from deepfakebench_ext.cli.score_options import bootstrap_of, bootstrap_options, column_names, column_options
 
 if TYPE_CHECKING:
-    from deepfakebench_ext.comparison.records import CompareHow
+    from deepfakebench_ext.comparison.records import CompareOptions
     from deepfakebench_ext.report.scores.score_files import ScoreFile
 
 _EXAMPLES = """
@@ -61,10 +61,10 @@ def compare(run_or_csv: tuple[str, ...], **said: Any) -> None:
     click.echo(f"report in {folder}", err=True)
 
 
-def _how(said: dict[str, Any]) -> CompareHow:
-    from deepfakebench_ext.comparison.records import CompareHow
+def _how(said: dict[str, Any]) -> CompareOptions:
+    from deepfakebench_ext.comparison.records import CompareOptions
 
-    return CompareHow(
+    return CompareOptions(
         level=said["level"],
         aggregation=said["aggregation"],
         by=None if said["by"] is None else _list(said["by"]),
@@ -79,7 +79,7 @@ def _list(text: str) -> tuple[str, ...]:
 
 def _read(path: str, said: dict[str, Any], by: Sequence[str]) -> ScoreFile:
     """Read a file: with the columns of `by` that it has, and its rows as `--row_level` says where it does not."""
-    from deepfakebench_ext.report.scores.csv_reading import open_csv
+    from deepfakebench_ext.common.csv_files import open_csv
     from deepfakebench_ext.report.scores.score_files import read_scores
 
     columns = column_names(said)

@@ -12,7 +12,7 @@ from deepfakebench_ext.cli.options import CONTEXT, SpacedCommand
 from deepfakebench_ext.cli.score_options import bootstrap_of, bootstrap_options, column_names, column_options
 
 if TYPE_CHECKING:
-    from deepfakebench_ext.metrics.summary import How, Other, Summary
+    from deepfakebench_ext.metrics.summary import Other, Summary, SummaryOptions
     from deepfakebench_ext.report.scores.score_files import ScoreFile
 
 _EXAMPLES = """
@@ -103,11 +103,11 @@ class _Others:
         file = read_scores(path, columns=self._columns, keep=keep, level=self._said["level"])
         return replace(file, table=with_manifest(file.table, Path(manifest), by)) if manifest else file
 
-    def how(self, file: ScoreFile) -> How:
-        from deepfakebench_ext.metrics.summary import How
+    def how(self, file: ScoreFile) -> SummaryOptions:
+        from deepfakebench_ext.metrics.summary import SummaryOptions
 
         said = self._said
-        return How(
+        return SummaryOptions(
             aggregation=said["aggregation"] or file.aggregation or "mean",
             by=self._by,
             bootstrap=bootstrap_of(said),

@@ -13,17 +13,17 @@ from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.types import FAKE
 from deepfakebench_ext.comparison.comparison_warnings import comparison_warnings
 from deepfakebench_ext.comparison.matched_samples import Matched, common_level, match_samples, refuse_contrary_labels
-from deepfakebench_ext.comparison.records import Compared, CompareHow, Comparison
+from deepfakebench_ext.comparison.records import Compared, CompareOptions, Comparison
 from deepfakebench_ext.metrics.breakdown import Breakdown, Scored, by_column, by_method
-from deepfakebench_ext.metrics.comparison import compare_pairs
 from deepfakebench_ext.metrics.detailed import detailed_figures
 from deepfakebench_ext.metrics.figure import Integers, Level, one_class_reason
+from deepfakebench_ext.metrics.pairs import compare_pairs
 from deepfakebench_ext.metrics.score_table import UNKNOWN, ScoreTable
 from deepfakebench_ext.metrics.summary import DEFAULT_BY
 from deepfakebench_ext.report.scores.score_files import ScoreFile
 
 
-def compare(files: Sequence[ScoreFile], how: CompareHow | None = None) -> Comparison:
+def compare(files: Sequence[ScoreFile], how: CompareOptions | None = None) -> Comparison:
     """Return the detectors side by side on the samples that all of them scored.
 
     Args:
@@ -34,7 +34,7 @@ def compare(files: Sequence[ScoreFile], how: CompareHow | None = None) -> Compar
         ConfigError: Fewer than two files or one of them twice, no level or no scored sample in common, a sample with
             two labels, an unknown rule or column, or names that do not fit.
     """
-    how = how or CompareHow()
+    how = how or CompareOptions()
     _check_files(files)
     names = distinct_names(files, how.names)
     refuse_contrary_labels(names, files)
@@ -135,7 +135,7 @@ def _compared(
     matched: Matched,
     clusters: Integers | None,
     columns: Mapping[str, Sequence[str | None]],
-    how: CompareHow,
+    how: CompareOptions,
 ) -> Compared:
     scores, rows = matched.scores[number], matched.rows[number]
     made_here = file.table.level != table.level

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import TypedDict
 
 from deepfakebench_ext.comparison.compare import disagreements
 from deepfakebench_ext.comparison.records import Compared, Comparison
 from deepfakebench_ext.comparison.tables import pair_sentences
 from deepfakebench_ext.metrics.breakdown import Breakdown
-from deepfakebench_ext.metrics.comparison import Pair
 from deepfakebench_ext.metrics.figure import Level
-from deepfakebench_ext.report.metrics_json import SCHEMA_VERSION, BootstrapJson, FigureJson, figure_json
-from deepfakebench_ext.report.scores.csv_writing import Head
+from deepfakebench_ext.report.metrics_json import SCHEMA_VERSION, Json, figures_json, json_text
+from deepfakebench_ext.report.scores.csv_writing import Head, head_of
 
 DISAGREEMENTS = 100
 """So many of the samples on which detectors disagree most are listed."""
@@ -31,7 +30,7 @@ class DetectorJson(TypedDict):
         total: All its samples at the level that is compared.
         left_out: Those of them that are not compared.
         unscored: Samples of all files that it could not score.
-        figures: Name with its level, such as `video_auc`, to figure.
+        figures: Name with its level, such as `video_auc`, to `Figure`.
     """
 
     name: str
@@ -42,31 +41,7 @@ class DetectorJson(TypedDict):
     total: int
     left_out: int
     unscored: int
-    figures: dict[str, FigureJson]
-
-
-class PairJson(TypedDict):
-    """Two detectors on the same samples.
-
-    Attributes:
-        first: Name of one.
-        second: Name of the other.
-        difference: AUC of the first less AUC of the second.
-        low: Lower end of the difference's 95 % interval, of this pair alone; or null.
-        high: Upper end of it, or null.
-        p_value: Of the paired DeLong test, two-sided; null where there is none.
-        p_holm: The same after Holm's correction for all pairs.
-        differ: Whether `p_holm` is below 0.05.
-    """
-
-    first: str
-    second: str
-    difference: float
-    low: float | None
-    high: float | None
-    p_value: float | None
-    p_holm: float | None
-    differ: bool
+    figures: dict[str, Json]
 
 
 class GroupAucsJson(TypedDict):
@@ -82,7 +57,7 @@ class GroupAucsJson(TypedDict):
     name: str
     real: int
     fake: int
-    auc: dict[str, FigureJson]
+    auc: dict[str, Json]
 
 
 class GroupsJson(TypedDict):
@@ -95,7 +70,7 @@ class GroupsJson(TypedDict):
     """
 
     groups: list[GroupAucsJson]
-    mean_auc: dict[str, FigureJson]
+    mean_auc: dict[str, Json]
     worst: dict[str, str | None]
 
 
@@ -123,7 +98,7 @@ class ComparisonJson(TypedDict):
         fake: Fakes that are compared.
         in_all: Samples that are in every file, scored or not.
         detectors: In the order given.
-        pairs: Every pair; empty where none can be tested.
+        pairs: Every `Pair` of `metrics/pairs.py`, attribute by attribute; empty where none can be tested.
         clustered: Whether variances take the frames or clips of one video together.
         sentences: In words, which pairs differ beyond noise.
         warnings: Where a figure would mislead, as sentences.
@@ -138,19 +113,18 @@ class ComparisonJson(TypedDict):
     fake: int
     in_all: int
     detectors: list[DetectorJson]
-    pairs: list[PairJson]
+    pairs: list[Json]
     clustered: bool
     sentences: list[str]
     warnings: list[str]
     breakdowns: dict[str, GroupsJson]
     disagreements: list[DisagreementJson]
-    bootstrap: BootstrapJson | None
+    bootstrap: Json | None
 
 
 def comparison_json(comparison: Comparison) -> ComparisonJson:
     """Return the comparison as JSON values; nothing in it is NaN or infinite."""
     fake = int(comparison.labels.sum())
-    bootstrap = comparison.bootstrap
     return ComparisonJson(
         schema_version=SCHEMA_VERSION,
         level=comparison.level,
@@ -158,47 +132,32 @@ def comparison_json(comparison: Comparison) -> ComparisonJson:
         fake=fake,
         in_all=comparison.in_all,
         detectors=[_detector(each) for each in comparison.detectors],
-        pairs=[_pair(each) for each in comparison.pairs],
+        pairs=[asdict(each) for each in comparison.pairs],
         clustered=comparison.clustered,
         sentences=pair_sentences(comparison),
         warnings=[notice.text for notice in comparison.warnings],
         breakdowns=_breakdowns(comparison),
         disagreements=_disagreements(comparison),
-        bootstrap=None if bootstrap is None else BootstrapJson(resamples=bootstrap.resamples, seed=bootstrap.seed),
+        bootstrap=None if comparison.bootstrap is None else asdict(comparison.bootstrap),
     )
 
 
 def comparison_text(comparison: Comparison) -> str:
     """Return the comparison as the text of `comparison.json`."""
-    document = comparison_json(comparison)
-    return json.dumps(document, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return json_text(comparison_json(comparison))
 
 
 def _detector(detector: Compared) -> DetectorJson:
-    trained = detector.file.trained
     return DetectorJson(
         name=detector.name,
         file=detector.file.path.as_posix(),
-        head=None if trained is None else "trained" if trained else "untrained",
+        head=head_of(detector.file.trained),
         aggregation=detector.aggregation,
         notices=[notice.text for notice in detector.file.notices],
         total=detector.counts.total,
         left_out=detector.left_out,
         unscored=detector.unscored,
-        figures={name: figure_json(figure) for name, figure in detector.figures.items()},
-    )
-
-
-def _pair(pair: Pair) -> PairJson:
-    return PairJson(
-        first=pair.first,
-        second=pair.second,
-        difference=pair.difference,
-        low=pair.low,
-        high=pair.high,
-        p_value=pair.p_value,
-        p_holm=pair.p_holm,
-        differ=pair.differ,
+        figures=figures_json(detector.figures),
     )
 
 
@@ -215,13 +174,13 @@ def _groups(names: Iterable[str], breakdowns: tuple[Breakdown, ...], auc: str) -
             name=group.name,
             real=group.real,
             fake=group.fake,
-            auc={name: figure_json(each.groups[place].figures[auc]) for name, each in pairs},
+            auc={name: asdict(each.groups[place].figures[auc]) for name, each in pairs},
         )
         for place, group in enumerate(breakdowns[0].groups)
     ]
     return GroupsJson(
         groups=groups,
-        mean_auc={name: figure_json(each.mean_auc) for name, each in pairs},
+        mean_auc={name: asdict(each.mean_auc) for name, each in pairs},
         worst={name: each.worst for name, each in pairs},
     )
 

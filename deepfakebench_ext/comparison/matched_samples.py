@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.types import LABEL_NAMES
-from deepfakebench_ext.metrics.comparison import Scores, common_samples
 from deepfakebench_ext.metrics.figure import LEVELS, Floats, Integers, Level
 from deepfakebench_ext.metrics.score_table import UNKNOWN, ScoreTable
 from deepfakebench_ext.report.scores.csv_reading import pick
@@ -110,24 +109,20 @@ def match_samples(names: Sequence[str], files: Sequence[ScoreFile], tables: Sequ
     places = [_places(*each) for each in zip(names, files, identities, strict=True)]
     shared = [key for key in identities[0] if all(key in other for other in places[1:])]
     _check_shared(names, identities, shared)
-    runs = {
-        name: _scores(table, keys, table.usable()) for name, table, keys in zip(names, tables, identities, strict=True)
-    }
-    _check_scored(runs, shared)
-    common = common_samples(runs)
+    usable = [{keys[row] for row in table.usable().tolist()} for table, keys in zip(tables, identities, strict=True)]
+    keys = tuple(key for key in shared if all(key in each for each in usable))
+    if not keys:
+        raise _none_scored(names, usable, shared)
+    rows = tuple(np.array([place[key] for key in keys], np.intp) for place in places)
     return Matched(
-        keys=common.keys,
-        labels=common.labels,
-        scores=tuple(common.scores[name] for name in names),
-        rows=tuple(np.array([place[key] for key in common.keys], np.intp) for place in places),
+        keys=keys,
+        labels=tables[0].labels[rows[0]].astype(np.int64),
+        scores=tuple(table.scores[chosen] for table, chosen in zip(tables, rows, strict=True)),
+        rows=rows,
         in_all=len(shared),
         unscored=tuple(_unscored(table, place, shared) for table, place in zip(tables, places, strict=True)),
         by_number=times[0] is None and any(table.index.any() for table in tables if table.level != "video"),
     )
-
-
-def _scores(table: ScoreTable, keys: Sequence[str], rows: NDArray[np.intp]) -> Scores:
-    return Scores([keys[row] for row in rows.tolist()], table.labels[rows].astype(np.int64), table.scores[rows])
 
 
 def _unscored(table: ScoreTable, place: dict[str, int], shared: Sequence[str]) -> int:
@@ -198,11 +193,8 @@ def _check_shared(names: Sequence[str], identities: Sequence[Sequence[str]], sha
     )
 
 
-def _check_scored(runs: dict[str, Scores], shared: Sequence[str]) -> None:
-    scored = [set(run.keys) for run in runs.values()]
-    if any(all(key in keys for keys in scored) for key in shared):
-        return
-    each = ", ".join(f"{name} {sum(key in set_ for key in shared)}" for name, set_ in zip(runs, scored, strict=True))
-    raise ConfigError(
+def _none_scored(names: Sequence[str], usable: Sequence[set[str]], shared: Sequence[str]) -> ConfigError:
+    each = ", ".join(f"{name} {sum(key in keys for key in shared)}" for name, keys in zip(names, usable, strict=True))
+    return ConfigError(
         f"{len(shared)} samples are in all files, but none of them has a label and a score of all; with both: {each}"
     )

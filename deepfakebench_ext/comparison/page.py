@@ -14,7 +14,6 @@ from deepfakebench_ext.comparison.compare import disagreements, wrong_by_all
 from deepfakebench_ext.comparison.comparison_json import comparison_text
 from deepfakebench_ext.comparison.records import Compared, Comparison
 from deepfakebench_ext.comparison.tables import (
-    comparison_csv,
     counts_sentences,
     figure_notes,
     figures_table,
@@ -22,6 +21,7 @@ from deepfakebench_ext.comparison.tables import (
     pair_sentences,
     pairs_table,
     shown_name,
+    write_comparison_csv,
 )
 from deepfakebench_ext.report.document import (
     Block,
@@ -67,9 +67,9 @@ def write_comparison(folder: Path, comparison: Comparison, *, plots: bool = True
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"results cannot be written to {folder}: {error}; give another --output_dir") from error
-    for name, text in ((JSON, comparison_text(comparison)), (CSV, comparison_csv(comparison))):
-        with atomic_writer(folder / name) as file:
-            file.write(text)
+    with atomic_writer(folder / JSON) as file:
+        file.write(comparison_text(comparison))
+    write_comparison_csv(folder / CSV, comparison)
     write_document(folder, comparison_document(comparison, plots=plots))
 
 

@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.metrics.bootstrap import Bootstrap
 from deepfakebench_ext.metrics.breakdown import Breakdown
-from deepfakebench_ext.metrics.comparison import Pair
 from deepfakebench_ext.metrics.counts import Counts
 from deepfakebench_ext.metrics.figure import Figure, Floats, Integers, Level
+from deepfakebench_ext.metrics.pairs import Pair
 from deepfakebench_ext.report.scores.score_files import ScoreFile
 
 
 @dataclass(frozen=True, slots=True)
-class CompareHow:
+class CompareOptions:
     """What is compared.
 
     Attributes:

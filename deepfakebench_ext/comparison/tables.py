@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
+from pathlib import Path
 
+from deepfakebench_ext.common.csv_files import write_csv
 from deepfakebench_ext.common.wording import printable
 from deepfakebench_ext.comparison.records import Compared, Comparison
-from deepfakebench_ext.metrics.comparison import SIGNIFICANT, Pair
 from deepfakebench_ext.metrics.figure import Figure
+from deepfakebench_ext.metrics.pairs import SIGNIFICANT, Pair
 from deepfakebench_ext.report.document import Table
 from deepfakebench_ext.report.figure_tables import title_of, with_interval, without_last_if_empty
+from deepfakebench_ext.report.scores.csv_writing import head_of
 
 SMALLEST_SHOWN = 1e-4
 """Smaller p-values are shown in powers of ten."""
@@ -180,24 +181,23 @@ def _groups(comparison: Comparison, number: int) -> Table:
     return without_last_if_empty(Table(header, rows, caption=f"{comparison.level} AUC by {first.column}{against}"))
 
 
-def comparison_csv(comparison: Comparison) -> str:
-    """Return the table as CSV, one line a detector: a figure, its ends `_low` and `_high`; empty where undefined."""
+def write_comparison_csv(path: Path, comparison: Comparison) -> None:
+    """Write the table as CSV, one line a detector: a figure, its ends `_low` and `_high`; empty where undefined.
+
+    Raises:
+        OutputError: The file cannot be written; what stood there is unchanged.
+    """
     names = list(comparison.detectors[0].figures)
     ends = [f"{name}{end}" for name in names for end in ("", "_low", "_high")]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, [*COLUMNS, *ends], extrasaction="raise", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(_csv_row(comparison, detector) for detector in comparison.detectors)
-    return text.getvalue()
+    write_csv(path, [*COLUMNS, *ends], (_csv_row(comparison, detector) for detector in comparison.detectors))
 
 
 def _csv_row(comparison: Comparison, detector: Compared) -> dict[str, str]:
     fake = int(comparison.labels.sum())
-    trained = detector.file.trained
     row = {
         "detector": printable(detector.name),
         "file": printable(detector.file.path.as_posix()),
-        "head": "" if trained is None else "trained" if trained else "untrained",
+        "head": head_of(detector.file.trained) or "",
         "level": comparison.level,
         "real": str(len(comparison.labels) - fake),
         "fake": str(fake),

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from deepfakebench_ext.common.atomic_files import atomic_writer
+from deepfakebench_ext.common.csv_files import write_csv
 from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.metrics.counts import Counts
-from deepfakebench_ext.metrics.ranking import Figure, Level
+from deepfakebench_ext.metrics.figure import Figure, Level
+from deepfakebench_ext.report.scores.csv_writing import head_of
 
 FIGURES = ("auc", "ap", "eer")
 COLUMNS = (
@@ -54,10 +54,7 @@ def write_bench_csv(path: Path, cells: Sequence[Cell]) -> None:
     Raises:
         OutputError: The file cannot be written; what stood there is unchanged.
     """
-    with atomic_writer(path) as file:
-        writer = csv.DictWriter(file, COLUMNS, extrasaction="raise", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(row for cell in cells for row in _rows(cell))
+    write_csv(path, COLUMNS, (row for cell in cells for row in _rows(cell)))
 
 
 def _rows(cell: Cell) -> list[dict[str, str]]:
@@ -67,7 +64,7 @@ def _rows(cell: Cell) -> list[dict[str, str]]:
         "dataset": cell.dataset,
         "status": "failed" if cell.reason else "ok",
         "reason": cell.reason,
-        "head": {None: "", True: "trained", False: "untrained"}[cell.trained],
+        "head": head_of(cell.trained) or "",
         "folder": cell.folder,
     }
     return [common | _numbers(cell, level) for level in cell.counts] or [common]

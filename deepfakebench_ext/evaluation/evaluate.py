@@ -23,7 +23,7 @@ from deepfakebench_ext.engine.run_directory import RunDirectory, digest_samples,
 from deepfakebench_ext.media.video import backend_name
 from deepfakebench_ext.metrics.aggregation import aggregation_rule
 from deepfakebench_ext.metrics.counts import Counts
-from deepfakebench_ext.metrics.ranking import Figure, Level
+from deepfakebench_ext.metrics.figure import Figure, Level
 from deepfakebench_ext.models.base import Detector
 from deepfakebench_ext.report.run_files import write_report
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import logging
 import os
 import threading
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from deepfakebench_ext.common.atomic_files import atomic_writer, remove_unfinished
+from deepfakebench_ext.common.csv_files import write_csv
 from deepfakebench_ext.common.errors import ConfigError, MediaError
 from deepfakebench_ext.common.paths import plain_path
 from deepfakebench_ext.common.suffixes import is_video_name
@@ -282,15 +282,11 @@ def _listed(samples: Sequence[Sample], videos: Sequence[VideoFrames], root: str)
 
 
 def _write_report(path: Path, samples: Sequence[Sample], videos: Sequence[VideoFrames]) -> None:
-    # QUOTE_MINIMAL of some Pythons (3.11.7) leaves a carriage return bare, which readers take for a line end.
-    has_return = any("\r" in video.key + video.reason for video in videos)
-    with atomic_writer(path) as file:
-        writer = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL if has_return else csv.QUOTE_MINIMAL)
-        writer.writerow(REPORT_COLUMNS)
-        writer.writerows(_row(sample, video) for sample, video in zip(samples, videos, strict=True))
+    rows = (_row(sample, video) for sample, video in zip(samples, videos, strict=True))
+    write_csv(path, REPORT_COLUMNS, (dict(zip(REPORT_COLUMNS, row, strict=True)) for row in rows))
 
 
-def _row(sample: Sample, video: VideoFrames) -> tuple[object, ...]:
-    folder = video.place.frames if video.frames else ""
+def _row(sample: Sample, video: VideoFrames) -> tuple[str, ...]:
+    label, folder = "" if sample.label is None else str(sample.label), video.place.frames if video.frames else ""
     counts = (video.planned, video.decoded, len(video.frames), video.faceless, int(video.replanned))
-    return video.key, sample.label, video.status, video.reason, *counts, folder  # None is written as an empty cell
+    return video.key, label, video.status, video.reason, *map(str, counts), folder

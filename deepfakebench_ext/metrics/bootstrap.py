@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from deepfakebench_ext.metrics.delong import TAIL, Interval
 from deepfakebench_ext.metrics.figure import Floats, Integers, check_arrays, check_clusters
-from deepfakebench_ext.metrics.steps import Counts, Steps, count_steps, ladder
+from deepfakebench_ext.metrics.steps import Steps, Tally, count_steps, ladder
 
 CELLS = 1_000_000
 """Resamples times samples that are held at once: 8 MB an array."""
@@ -111,7 +111,7 @@ class _Stratum:
     places: NDArray[np.intp]
     numbers: NDArray[np.intp]
 
-    def draw(self, rows: int, generator: np.random.Generator) -> Counts:
+    def draw(self, rows: int, generator: np.random.Generator) -> Tally:
         count = int(self.numbers.max()) + 1
         drawn = generator.integers(0, count, (rows, count)) + count * np.arange(rows)[:, None]
         times = np.bincount(drawn.ravel(), minlength=rows * count).reshape(rows, count)

@@ -21,20 +21,6 @@ from deepfakebench_ext.metrics.figure import (
 from deepfakebench_ext.metrics.steps import Steps, area, average_precision, count_steps, equal_error, ladder
 from deepfakebench_ext.metrics.thresholds import DECISION_THRESHOLD, decision_values
 
-__all__ = [
-    "DECISION_THRESHOLD",
-    "DEFINITIONS",
-    "HIGHER_IS_BETTER",
-    "Curve",
-    "Figure",
-    "Floats",
-    "Level",
-    "binary_figures",
-    "pr_points",
-    "ranking_values",
-    "roc_points",
-]
-
 Curve = tuple[Floats, Floats, Floats]
 
 DEFINITIONS: dict[str, str] = {

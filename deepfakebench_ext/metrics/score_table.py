@@ -179,16 +179,6 @@ class ScoreTable:
             columns={name: column.take(rows) for name, column in self.columns.items()},
         )
 
-    def with_scores(self, scores: Floats) -> ScoreTable:
-        """Return the table with other scores for the same rows; the missing ones stay missing.
-
-        Raises:
-            ValueError: Not one score a row, or one for a row that has none, or none for a row that has one.
-        """
-        if scores.shape != self.scores.shape or (np.isnan(scores) != np.isnan(self.scores)).any():
-            raise ValueError(f"{scores.shape} scores for {self.scores.shape} rows; the same rows must have one")
-        return replace(self, scores=scores)
-
     def video_codes(self) -> NDArray[np.intp]:
         """(N,) Number of the video of each row, from 0 in the order in which videos first come.
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from deepfakebench_ext.metrics.figure import Floats, Integers
 
-Counts = NDArray[np.int64]
+Tally = NDArray[np.int64]
 ROUNDING = 1e-9
 """Slack in turning a rate into a number of samples: 0.07 * 100 is 7.000000000000001, and means 7."""
 
@@ -31,7 +31,7 @@ class Ladder:
     """
 
     order: NDArray[np.intp]
-    labels: Counts
+    labels: Tally
     thresholds: Floats
     ends: NDArray[np.intp]
 
@@ -47,16 +47,16 @@ class Steps:
     """
 
     thresholds: Floats
-    hits: Counts
-    alarms: Counts
+    hits: Tally
+    alarms: Tally
 
     @property
-    def fakes(self) -> Counts:
+    def fakes(self) -> Tally:
         """(B,) Numbers of fakes."""
         return self.hits[:, -1]
 
     @property
-    def reals(self) -> Counts:
+    def reals(self) -> Tally:
         """(B,) Numbers of reals."""
         return self.alarms[:, -1]
 
@@ -69,7 +69,7 @@ def ladder(labels: Integers, scores: Floats) -> Ladder:
     return Ladder(order, labels[order].astype(np.int64), np.concatenate([[np.inf], falling[ends]]), ends)
 
 
-def count_steps(sorted_: Ladder, weights: Counts | None = None) -> Steps:
+def count_steps(sorted_: Ladder, weights: Tally | None = None) -> Steps:
     """Count under every weighting: weights (B, N) int64 in the order of the ladder; without them, every sample once."""
     if weights is None:
         fakes = np.cumsum(sorted_.labels)[None, sorted_.ends]
@@ -79,7 +79,7 @@ def count_steps(sorted_: Ladder, weights: Counts | None = None) -> Steps:
     return Steps(sorted_.thresholds, _from_zero(fakes), _from_zero(everything - fakes))
 
 
-def _from_zero(counts: Counts) -> Counts:
+def _from_zero(counts: Tally) -> Tally:
     return np.concatenate([np.zeros((len(counts), 1), np.int64), counts], axis=1)
 
 
@@ -129,7 +129,7 @@ def equal_error_cut(steps: Steps) -> float:
     return middle if middle < above else below
 
 
-def _error_gap(steps: Steps) -> Counts:
+def _error_gap(steps: Steps) -> Tally:
     """(B, K) (FPR - FNR) * reals * fakes, in whole numbers: 0 is exactly 0."""
     fakes, reals = steps.fakes[:, None], steps.reals[:, None]
     return steps.alarms * fakes - (fakes - steps.hits) * reals
@@ -164,7 +164,7 @@ def partial_area(steps: Steps, limit: float) -> Floats:
     return np.asarray(0.5 * (1 + (raw - chance) / (limit - chance)), dtype=np.float64)
 
 
-def called_fake(steps: Steps, threshold: float) -> tuple[Counts, Counts]:
+def called_fake(steps: Steps, threshold: float) -> tuple[Tally, Tally]:
     """(B,) Fakes and (B,) reals whose score is above the threshold."""
     last = np.count_nonzero(steps.thresholds > threshold) - 1
     return steps.hits[:, last], steps.alarms[:, last]

@@ -45,7 +45,7 @@ class Other:
 
 
 @dataclass(frozen=True, slots=True)
-class How:
+class SummaryOptions:
     """What is computed.
 
     Attributes:
@@ -159,7 +159,7 @@ class Summary:
 
 def summarise(
     table: ScoreTable,
-    how: How | None = None,
+    how: SummaryOptions | None = None,
     *,
     title: str = "",
     trained: bool | None = None,
@@ -177,7 +177,7 @@ def summarise(
     Raises:
         ConfigError: An unknown rule or column, or other samples that no threshold or calibration can be had from.
     """
-    how = how or How()
+    how = how or SummaryOptions()
     tables: dict[Level, ScoreTable] = {table.level: table}
     if table.has_videos:
         tables["video"] = table.to_videos(how.aggregation)
@@ -200,7 +200,7 @@ def summarise(
     )
 
 
-def _level(table: ScoreTable, units: ScoreTable, how: How) -> LevelSummary:
+def _level(table: ScoreTable, units: ScoreTable, how: SummaryOptions) -> LevelSummary:
     rows = table.usable()
     rows = rows[np.argsort(table.scores[rows], kind="stable")]  # every figure sorts, which is fast on what is sorted
     level, labels, scores = table.level, table.labels[rows].astype(np.int64), table.scores[rows]
@@ -233,7 +233,12 @@ def _statuses(status: Column) -> dict[str, int]:
 
 
 def _breakdowns(
-    table: ScoreTable, rows: NDArray[np.intp], samples: Scored, units: ScoreTable, how: How, threshold: Threshold | None
+    table: ScoreTable,
+    rows: NDArray[np.intp],
+    samples: Scored,
+    units: ScoreTable,
+    how: SummaryOptions,
+    threshold: Threshold | None,
 ) -> tuple[Breakdown, ...]:
     """Groups have no bootstrap: their AUCs have intervals by formula, and there may be hundreds of groups."""
     found = []
@@ -276,7 +281,7 @@ def _threshold(other: Other, level: Level, aggregation: str) -> Threshold:
     return Threshold(equal_error_threshold(*_usable(other, level, aggregation)), f"equal error on {other.name}")
 
 
-def _calibrated(samples: Scored, how: How) -> Calibrated | None:
+def _calibrated(samples: Scored, how: SummaryOptions) -> Calibrated | None:
     if how.calibrate is None or how.calibrate_on is None:
         return None
     fitted = fit_calibration(how.calibrate, *_usable(how.calibrate_on, samples.level, how.aggregation))

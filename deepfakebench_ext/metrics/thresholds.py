@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from deepfakebench_ext.metrics.figure import Floats, Integers, check_arrays, one_class_reason
-from deepfakebench_ext.metrics.steps import Counts, Steps, called_fake, count_steps, equal_error_cut, ladder
+from deepfakebench_ext.metrics.steps import Steps, Tally, called_fake, count_steps, equal_error_cut, ladder
 
 DECISION_THRESHOLD = 0.5
 """A score above it is called fake. Source: DeepfakeBench training/metrics/utils.py, `acc`."""
@@ -96,7 +96,7 @@ def decision_counts(steps: Steps, threshold: float) -> dict[str, tuple[int, int]
     }
 
 
-def _ratio(part: Counts, whole: Counts) -> Floats:
+def _ratio(part: Tally, whole: Tally) -> Floats:
     ratio = np.full(len(part), np.nan)
     np.divide(part, whole, out=ratio, where=whole > 0)
     return ratio

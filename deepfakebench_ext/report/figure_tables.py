@@ -86,7 +86,7 @@ def counts_sentence(level: Level, summary: LevelSummary) -> str:
     )
 
 
-def coverage_table(summary: Summary) -> Table:
+def scored_table(summary: Summary) -> Table:
     """Return what was expected and what became of it, a row a level."""
     statuses = list(dict.fromkeys(status for level in summary.levels.values() for status in level.statuses))
     header = ("level", "expected", *("scored" if status == "ok" else status.replace("_", " ") for status in statuses))

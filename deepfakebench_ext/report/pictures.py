@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import io
-import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from statistics import NormalDist
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
-from deepfakebench_ext.common.errors import MissingExtraError
 from deepfakebench_ext.common.wording import printable
 from deepfakebench_ext.metrics.figure import Floats, Integers, Level, check_arrays, one_class_reason
 from deepfakebench_ext.metrics.probability_errors import BINS, bins, reliability
 from deepfakebench_ext.metrics.ranking import binary_figures, pr_points, roc_points
 from deepfakebench_ext.metrics.steps import count_steps, ladder
+from deepfakebench_ext.metrics.summary import Summary
+from deepfakebench_ext.report.canvas import CHANCE, POINT, finish, finish_rates, to_png
 
 SIZE = (5.2, 4.6)
-DPI = 120
 COLOURS = ("#1f5fa8", "#d1495b", "#2a9d5c", "#8a5fbf", "#c77d0a", "#0b8c9e", "#7a5230", "#555555")
 """Repeated where there are more detectors, with another dash."""
 DASHES = ("-", "--", ":", "-.")
-CHANCE = "#8a8a8a"
 POINTS = 2000
 """A curve is drawn through at most so many of its points; no screen shows more."""
 NAME_WIDTH = 28
@@ -49,6 +47,13 @@ class Series:
         """Refuse arrays that no figure is made from."""
         check_arrays(self.labels, self.scores)
 
+    @classmethod
+    def of(cls, summary: Summary) -> Series:
+        """Return what a summary's own pictures show: the scores of the level that it is about."""
+        table = summary.tables[summary.level]
+        rows = table.usable()
+        return cls(summary.title, table.labels[rows].astype(np.int64), table.scores[rows])
+
 
 def draw_pictures(series: Sequence[Series], *, level: Level) -> dict[str, bytes]:
     """Return PNGs by name: `roc`, `pr`, `det`, `histogram`, `reliability`; those that the scores define.
@@ -66,65 +71,58 @@ def draw_pictures(series: Sequence[Series], *, level: Level) -> dict[str, bytes]
     both = [each for each in series if not one_class_reason(each.labels)]
     some = [each for each in series if len(each.labels)]
     drawn: dict[str, tuple[_Draw, Sequence[Series]]] = {
-        "roc": (_roc, both),
-        "pr": (_precision_recall, both),
-        "det": (_det, both),
+        "roc": (_on_one_panel(draw_roc), both),
+        "pr": (_on_one_panel(draw_precision_recall), both),
+        "det": (_on_one_panel(_det), both),
         "histogram": (_histograms, some),
-        "reliability": (_reliability, some),
+        "reliability": (_on_one_panel(_reliability), some),
     }
-    return {name: _picture(draw, chosen, level) for name, (draw, chosen) in drawn.items() if chosen}
+    return {
+        name: to_png(partial(draw, series=chosen, level=level), figsize=SIZE, layout="constrained")
+        for name, (draw, chosen) in drawn.items()
+        if chosen
+    }
 
 
-_Draw = Callable[[Any, Sequence[Series], Level], None]
+class _Draw(Protocol):
+    def __call__(self, on: Any, /, series: Sequence[Series], level: Level) -> None: ...
 
 
-def _picture(draw: _Draw, series: Sequence[Series], level: Level) -> bytes:
-    try:
-        import matplotlib
-        from matplotlib.figure import Figure as Picture
-    except ImportError as error:
-        raise MissingExtraError(
-            "pictures need matplotlib; type: pip install 'deepfakebench-ext[plots]', or leave them out: --no_plots"
-        ) from error
-    with matplotlib.rc_context(), warnings.catch_warnings():
-        matplotlib.rcdefaults()
-        matplotlib.rcParams["text.parse_math"] = False
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # drawn as an empty box
-        picture = Picture(dpi=DPI, figsize=SIZE, layout="constrained")
-        draw(picture, series, level)
-        png = io.BytesIO()
-        picture.savefig(png, format="png", metadata={"Software": None})
-    return png.getvalue()
+def _on_one_panel(draw: _Draw) -> _Draw:
+    def on_picture(picture: Any, /, series: Sequence[Series], level: Level) -> None:
+        draw(picture.subplots(), series, level)
+
+    return on_picture
 
 
-def _roc(picture: Any, series: Sequence[Series], level: Level) -> None:
-    axes = picture.subplots()
+def draw_roc(axes: Any, series: Sequence[Series], level: Level) -> None:
+    """Draw the ROC curve of each detector; of one alone, also the point of equal error."""
     for each, line in _lines(series):
         false_positive, true_positive, _ = roc_points(each.labels, each.scores)
-        x, y = _thinned(false_positive, true_positive)
-        axes.plot(x, y, label=_label(series, each, level, "auc"), **line)
+        axes.plot(*_thinned(false_positive, true_positive), label=_label(series, each, level, "auc"), **line)
+    if len(series) == 1:
+        rate = _value(series[0], level, "eer")
+        axes.plot(rate, 1 - rate, "o", color=POINT, label=f"{level} EER {rate:.4f}", zorder=3)
     axes.plot([0, 1], [0, 1], "--", color=CHANCE, lw=1, label="chance")
-    _finish(axes, "ROC", "false positive rate (real called fake)", "true positive rate (fake called fake)")
-    axes.legend(loc="lower right", framealpha=0.8, fontsize="small")
+    x_label, y_label = "false positive rate (real called fake)", "true positive rate (fake called fake)"
+    finish_rates(axes, "ROC curve", x_label, y_label, legend="lower right")
 
 
-def _precision_recall(picture: Any, series: Sequence[Series], level: Level) -> None:
-    axes = picture.subplots()
+def draw_precision_recall(axes: Any, series: Sequence[Series], level: Level) -> None:
+    """Draw the precision-recall curve of each detector, and what chance would give."""
     for each, line in _lines(series):
         recall, precision, _ = pr_points(each.labels, each.scores)
         # The last precision is 1 by convention and belongs to no threshold; drawn, it would be a spike at recall 0.
         x, y = _thinned(recall, np.append(precision[:-1], precision[-2]))
         axes.plot(x, y, drawstyle="steps-post", label=_label(series, each, level, "ap"), **line)
-    shares = {float(each.labels.mean()) for each in series}
-    for number, share in enumerate(sorted(shares)):
-        axes.axhline(share, ls="--", color=CHANCE, lw=1, label="" if number else "chance (share of fakes)")
-    _finish(axes, "Precision and recall", "recall (fakes found)", "precision (fakes among those called fake)")
-    axes.legend(loc="lower left", framealpha=0.8, fontsize="small")
+    for share in sorted({float(each.labels.mean()) for each in series}):
+        axes.axhline(share, ls="--", color=CHANCE, lw=1, label=f"chance ({share:.4f}, the share of fakes)")
+    x_label, y_label = "recall (fakes found)", "precision (fakes among those called fake)"
+    finish_rates(axes, "Precision-recall curve", x_label, y_label, legend="lower left")
 
 
-def _det(picture: Any, series: Sequence[Series], level: Level) -> None:
+def _det(axes: Any, series: Sequence[Series], level: Level) -> None:
     """Miss rate over false alarm rate on axes where normally distributed scores make straight lines."""
-    axes = picture.subplots()
     for each, line in _lines(series):
         false_positive, true_positive, _ = roc_points(each.labels, each.scores)
         x, y = _thinned(false_positive, 1 - true_positive)
@@ -134,9 +132,9 @@ def _det(picture: Any, series: Sequence[Series], level: Level) -> None:
     axes.set_xticks(ticks, names, fontsize="small")
     axes.set_yticks(ticks, names, fontsize="small")
     axes.plot(limits, limits, "--", color=CHANCE, lw=1, label="equal error")
-    _finish(axes, "DET (normal deviates)", "false positive rate (real called fake)", "miss rate (fake called real)")
+    x_label, y_label = "false positive rate (real called fake)", "miss rate (fake called real)"
+    finish_rates(axes, "DET (normal deviates)", x_label, y_label, legend="upper right")
     axes.set(xlim=limits, ylim=limits)
-    axes.legend(loc="upper right", framealpha=0.8, fontsize="small")
 
 
 def _histograms(picture: Any, series: Sequence[Series], level: Level) -> None:
@@ -150,20 +148,18 @@ def _histograms(picture: Any, series: Sequence[Series], level: Level) -> None:
             axes.stairs(shares, edges, color=colour, fill=True, alpha=0.45, label=f"{name} ({len(chosen)} {level}s)")
         title = "Scores" if len(series) == 1 else _shortened(each.name)
         axes.set(title=title, ylabel="share of the class", xlim=(0, 1))
-        axes.legend(loc="upper center", framealpha=0.8, fontsize="small")
-        _plain(axes)
+        finish(axes, legend="upper center")
     panels[-1].set_xlabel("score, P(fake)")
 
 
-def _reliability(picture: Any, series: Sequence[Series], level: Level) -> None:
-    axes = picture.subplots()
+def _reliability(axes: Any, series: Sequence[Series], level: Level) -> None:
     for each, line in _lines(series):
         steps = count_steps(ladder(each.labels, each.scores))
         mean, share, _ = reliability(steps, bins(steps).equal_width)
         axes.plot(mean, share, marker="o", ms=4, label=_label(series, each, level, ""), **line)
     axes.plot([0, 1], [0, 1], "--", color=CHANCE, lw=1, label="scores mean what they say")
-    _finish(axes, f"Reliability ({BINS} bins of equal width)", "mean score of the bin", "share of fakes in it")
-    axes.legend(loc="upper left", framealpha=0.8, fontsize="small")
+    title = f"Reliability ({BINS} bins of equal width)"
+    finish_rates(axes, title, "mean score of the bin", "share of fakes in it", legend="upper left")
 
 
 def _lines(series: Sequence[Series]) -> list[tuple[Series, Mapping[str, Any]]]:
@@ -179,8 +175,13 @@ def _label(series: Sequence[Series], each: Series, level: Level, figure: str) ->
     name = "" if len(series) == 1 else _shortened(each.name)
     if not figure:
         return name or f"{level}s"
+    return f"{name} {level} {figure.upper()} {_value(each, level, figure):.4f}".strip()
+
+
+def _value(each: Series, level: Level, figure: str) -> float:
     value = binary_figures(each.labels, each.scores, level=level)[f"{level}_{figure}"].value
-    return f"{name} {level} {figure.upper()} {value:.4f}".strip()
+    assert value is not None, "curves are drawn of both classes only"
+    return value
 
 
 def _shortened(name: str) -> str:
@@ -199,14 +200,3 @@ def _thinned(x: Floats, y: Floats) -> tuple[Floats, Floats]:
 def _deviates(rates: Floats) -> Floats:
     inverse = NormalDist().inv_cdf
     return np.array([inverse(min(max(float(rate), 1e-6), 1 - 1e-6)) for rate in rates])
-
-
-def _finish(axes: Any, title: str, x_label: str, y_label: str) -> None:
-    axes.set(title=title, xlabel=x_label, ylabel=y_label, xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
-    _plain(axes)
-
-
-def _plain(axes: Any) -> None:
-    axes.grid(visible=True, color="#dddddd", lw=0.6)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)

@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from deepfakebench_ext.common.atomic_files import atomic_writer
 from deepfakebench_ext.common.errors import MissingExtraError
 from deepfakebench_ext.common.notices import Notice
@@ -19,10 +17,11 @@ from deepfakebench_ext.metrics.aggregation import aggregation_rule
 from deepfakebench_ext.metrics.bootstrap import Bootstrap
 from deepfakebench_ext.metrics.figure import Level
 from deepfakebench_ext.metrics.score_table import ScoreTable
-from deepfakebench_ext.metrics.summary import How, Summary, summarise
+from deepfakebench_ext.metrics.summary import Summary, SummaryOptions, summarise
 from deepfakebench_ext.report.curves import write_curves
 from deepfakebench_ext.report.duplicates import duplicate_files
 from deepfakebench_ext.report.metrics_json import summary_text
+from deepfakebench_ext.report.pictures import Series
 from deepfakebench_ext.report.run_page import write_run_page
 from deepfakebench_ext.report.scores.csv_writing import Head, Row, write_scores_csv, write_videos_csv
 from deepfakebench_ext.report.scores.text_writing import write_results_text
@@ -73,7 +72,9 @@ def write_report(
     paths = _paths(samples, table)
     summary = summarise(
         table,
-        How(aggregation=aggregation, bootstrap=Bootstrap() if len(table.scores) <= MOST_BOOTSTRAPPED else None),
+        SummaryOptions(
+            aggregation=aggregation, bootstrap=Bootstrap() if len(table.scores) <= MOST_BOOTSTRAPPED else None
+        ),
         title=title,
         trained=head == "trained",
         notices=[
@@ -91,7 +92,7 @@ def write_report(
     write_scores_csv(folder / SCORES_CSV, unit_rows(), head=head)
     _write_text(folder / RESULTS_TEXT, summary, rows[summary.level])
     if plots and summary.figures[f"{summary.level}_auc"].value is not None:
-        _draw(folder / CURVES_PNG, rows[summary.level](), summary)
+        _draw(folder / CURVES_PNG, summary)
     write_run_page(folder, summary, run=_run(folder), paths=paths, plots=plots)
     with atomic_writer(folder / METRICS_JSON) as file:
         file.write(summary_text(summary))
@@ -135,18 +136,8 @@ def _video_rows(videos: Sequence[VideoScore]) -> Iterator[Row]:
         yield number, video.sample, Prediction(video.sample.key, video.score, video.status, video.reason)
 
 
-def _labelled(rows: Iterable[Row]) -> tuple[Any, Any]:
-    pairs = np.fromiter(
-        ((s.label, p.score) for _, s, p in rows if s.label is not None and p.score is not None),
-        dtype=[("label", np.int64), ("score", np.float64)],
-    )
-    # Copies: a field of a structured array is strided over the other.
-    return pairs["label"].copy(), pairs["score"].copy()
-
-
-def _draw(path: Path, rows: Iterable[Row], summary: Summary) -> None:
-    labels, scores = _labelled(rows)
+def _draw(path: Path, summary: Summary) -> None:
     try:
-        write_curves(path, labels, scores, level=summary.level, title=summary.title, notices=summary.said)
+        write_curves(path, Series.of(summary), level=summary.level, notices=summary.said)
     except MissingExtraError as error:
         logger.warning("%s", error)

@@ -30,11 +30,11 @@ from deepfakebench_ext.report.figure_tables import (
     breakdown_table,
     calibration_table,
     counts_sentence,
-    coverage_table,
     definitions_table,
     host_table,
     level_table,
     missing_table,
+    scored_table,
 )
 from deepfakebench_ext.report.html import to_html
 from deepfakebench_ext.report.markdown import to_markdown
@@ -104,7 +104,7 @@ def run_document(
     blocks = [*warnings_of(summary.said), *_figures(summary)]
     blocks += _pictures(summary) if plots else []
     blocks += _breakdowns(summary)
-    blocks += [*_coverage(summary), *_thresholds(summary), *_host(summary), *_worst(summary, paths)]
+    blocks += [*_scored(summary), *_thresholds(summary), *_host(summary), *_worst(summary, paths)]
     blocks += _provenance(run or {})
     definitions = definitions_table(summary.figures, list(summary.levels))
     return Document(summary.title or "Results", [*blocks, Heading("Definitions"), definitions])
@@ -120,11 +120,8 @@ def _figures(summary: Summary) -> Iterator[Block]:
 
 
 def _pictures(summary: Summary) -> list[Block]:
-    table = summary.tables[summary.level]
-    rows = table.usable()
-    series = Series(summary.title, table.labels[rows].astype(int), table.scores[rows])
     try:
-        drawn = draw_pictures([series], level=summary.level)
+        drawn = draw_pictures([Series.of(summary)], level=summary.level)
     except MissingExtraError as error:
         logger.warning("%s", error)
         return []
@@ -143,9 +140,9 @@ def _breakdowns(summary: Summary) -> list[Block]:
     return [Heading("Breakdowns"), *tables] if tables else []
 
 
-def _coverage(summary: Summary) -> list[Block]:
+def _scored(summary: Summary) -> list[Block]:
     missing = missing_table(summary)
-    return [Heading("Coverage"), coverage_table(summary), *([] if missing is None else [missing])]
+    return [Heading("Coverage"), scored_table(summary), *([] if missing is None else [missing])]
 
 
 def _thresholds(summary: Summary) -> list[Block]:

@@ -14,7 +14,7 @@ from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.common.run_names import CARD, CURVES_PNG, FIGURES_JSON, TRAINING_LOG
 from deepfakebench_ext.metrics.bootstrap import Bootstrap
 from deepfakebench_ext.metrics.figure import Figure
-from deepfakebench_ext.metrics.summary import How, Summary, summarise
+from deepfakebench_ext.metrics.summary import Summary, SummaryOptions, summarise
 from deepfakebench_ext.models.export.hub_folder import PTH, architecture_of, write_pth
 from deepfakebench_ext.report.scores.videos import face_notices
 from deepfakebench_ext.training.fine_tuning import FineTuned, FineTuning
@@ -37,7 +37,7 @@ def write_results(tuning: FineTuning, result: FineTuned, facts: Mapping[str, Any
         OutputError: Something cannot be written.
     """
     write_pth(result.best / PTH, result.detector.state_dict())
-    table, how = result.validated.table, How(bootstrap=Bootstrap())
+    table, how = result.validated.table, SummaryOptions(bootstrap=Bootstrap())
     notices = [*tuning.notices, *_face_notices(result)]
     summary = summarise(table, how, title=str(result.folder), trained=True, notices=notices)
     figures = summary.figures

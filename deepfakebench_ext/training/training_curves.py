@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from deepfakebench_ext.common.atomic_files import write_bytes_atomic
-from deepfakebench_ext.common.errors import MissingExtraError
+from deepfakebench_ext.report.canvas import to_png
 
-WIDTH, HEIGHT, DPI = 10.0, 4.2, 120
+WIDTH, HEIGHT = 10.0, 4.2
 LOSS, SMOOTH, FIGURE, BEST = "#9bb8d9", "#1f5fa8", "#2a7f62", "#d1495b"
 _WINDOW = 20
 
@@ -28,26 +27,17 @@ def write_training_curves(path: Path, lines: Iterable[Mapping[str, Any]], *, mon
         MissingExtraError: matplotlib is not installed.
         OutputError: The file cannot be written.
     """
-    try:
-        import matplotlib
-        from matplotlib.figure import Figure as Picture
-    except ImportError as error:
-        raise MissingExtraError(
-            "the picture of the training needs matplotlib; type: pip install 'deepfakebench-ext[plots]'"
-        ) from error
     lines = list(lines)
     steps = [line for line in lines if line.get("loss") is not None]
     epochs = [line for line in lines if "is_best" in line]
-    with matplotlib.rc_context():
-        matplotlib.rcdefaults()
-        picture = Picture(figsize=(WIDTH, HEIGHT), dpi=DPI, layout="constrained")
+
+    def draw(picture: Any) -> None:
         left, right = picture.subplots(1, 2)
-        picture.suptitle(title, fontsize=10, parse_math=False)
+        picture.suptitle(title, fontsize=10)
         _draw_loss(left, steps)
         _draw_figure(right, epochs, monitor)
-        png = io.BytesIO()
-        picture.savefig(png, format="png", metadata={"Software": None})
-    write_bytes_atomic(path, png.getvalue())
+
+    write_bytes_atomic(path, to_png(draw, figsize=(WIDTH, HEIGHT), layout="constrained"))
 
 
 def _draw_loss(panel: Any, steps: list[Mapping[str, Any]]) -> None:

@@ -10,9 +10,9 @@ import pytest
 
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.comparison.compare import compare, disagreements, distinct_names, wrong_by_all
-from deepfakebench_ext.comparison.records import CompareHow, Comparison
+from deepfakebench_ext.comparison.records import CompareOptions, Comparison
 from deepfakebench_ext.metrics.bootstrap import Bootstrap
-from deepfakebench_ext.metrics.comparison import compare_pairs
+from deepfakebench_ext.metrics.pairs import compare_pairs
 from deepfakebench_ext.report.scores.score_files import ScoreFile, read_scores
 
 COUNTER = itertools.count()
@@ -156,20 +156,20 @@ def test_detectors_of_frames_and_of_clips_are_compared_on_videos(tmp_path):
 def test_files_without_a_common_level_are_an_error_that_says_what_each_has(tmp_path):
     frames, plain = run(tmp_path / "frames", FRAMES), images(tmp_path, {"r1": "0.1"}, "plain")
     clips = run(tmp_path / "clips", CLIPS)
-    assert compare([frames, plain], CompareHow(level="frame")).keys == ("r1",)
+    assert compare([frames, plain], CompareOptions(level="frame")).keys == ("r1",)
     with pytest.raises(ConfigError, match=r"not all have videos: frames has frames and videos; plain has frames"):
-        compare([frames, plain], CompareHow(level="video"))
+        compare([frames, plain], CompareOptions(level="video"))
     with pytest.raises(ConfigError, match=r"no level in common.*clips has clips.*--row_level video"):
         compare([clips, plain])
     with pytest.raises(ConfigError, match="--level 'shot'"):
-        compare([frames, clips], CompareHow(level="shot"))  # type: ignore[arg-type]
+        compare([frames, clips], CompareOptions(level="shot"))  # type: ignore[arg-type]
 
 
 def test_frames_are_matched_by_their_times(tmp_path):
     """The second frame of a run that took every second one is the third of a run that took all."""
     some = {key: [(t, "", s) for t, s in (("0.0", "0.1"), ("1.0", "0.3"))] for key in ("f1", "r1")}
     all_ = {key: [(t, "", s) for t, s in (("0.0", "0.1"), ("0.5", "0.2"), ("1.0004", "0.3"))] for key in ("f1", "r1")}
-    found = compare([run(tmp_path / "a", some), run(tmp_path / "b", all_)], CompareHow(level="frame"))
+    found = compare([run(tmp_path / "a", some), run(tmp_path / "b", all_)], CompareOptions(level="frame"))
     one, other = scores_of(found).values()
     assert one == other == [0.1, 0.3, 0.1, 0.3]
     assert found.keys[1] == "f1 at 1.000 s"
@@ -179,7 +179,7 @@ def test_frames_are_matched_by_their_times(tmp_path):
 
 def test_without_times_frames_go_by_their_number_and_a_warning_says_so(tmp_path):
     bare = {key: [("", "", s) for _, _, s in frames] for key, frames in FRAMES.items()}
-    found = compare([run(tmp_path / "a", FRAMES), run(tmp_path / "b", bare)], CompareHow(level="frame"))
+    found = compare([run(tmp_path / "a", FRAMES), run(tmp_path / "b", bare)], CompareOptions(level="frame"))
     assert found.keys == ("f1", "f1 #1", "r1", "r1 #1")
     assert any("frames are matched by their number" in notice.text for notice in found.warnings)
     assert not any("by their number" in each.text for each in compare([many(tmp_path, 1), many(tmp_path, 2)]).warnings)
@@ -188,7 +188,7 @@ def test_without_times_frames_go_by_their_number_and_a_warning_says_so(tmp_path)
 def test_clips_of_one_time_are_told_apart(tmp_path):
     """A video shorter than a clip gives the same clip several times."""
     twice = {key: [("0.0", "0.5", "0.2"), ("0.0", "0.5", "0.3")] for key in ("r1", "f1")}
-    found = compare([run(tmp_path / "a", twice), run(tmp_path / "b", twice)], CompareHow(level="clip"))
+    found = compare([run(tmp_path / "a", twice), run(tmp_path / "b", twice)], CompareOptions(level="clip"))
     assert found.keys[:2] == ("r1 from 0.000 to 0.500 s", "r1 from 0.000 to 0.500 s (2)")
 
 
@@ -206,7 +206,7 @@ def test_each_run_aggregates_by_its_own_rule_unless_told_and_a_warning_says_so(t
     found = compare([one, other])
     assert [each.scores.tolist() for each in found.detectors] == [[0.9, 0.4], pytest.approx([0.8, 0.3])]
     assert any("a max, b mean" in notice.text for notice in found.warnings)
-    same = compare([one, other], CompareHow(aggregation="max"))
+    same = compare([one, other], CompareOptions(aggregation="max"))
     assert not any("other rules" in notice.text for notice in same.warnings)
 
 
@@ -230,7 +230,7 @@ def test_frames_of_one_video_count_together_in_figures_and_pairs(tmp_path):
         for times in (1, 10):
             units = {key: [(f"{t}.0", "", score) for t in range(times)] for key, score in sure.items()}
             files[place, times] = run(tmp_path / f"{place}-{times}", units)
-    once, tenfold = (compare([files[0, times], files[1, times]], CompareHow(level="frame")) for times in (1, 10))
+    once, tenfold = (compare([files[0, times], files[1, times]], CompareOptions(level="frame")) for times in (1, 10))
     assert once.pairs[0].p_value == pytest.approx(tenfold.pairs[0].p_value, abs=1e-12)
     assert len(tenfold.keys) == 400
     assert tenfold.clustered
@@ -248,7 +248,7 @@ def test_one_class_has_no_pairs_and_says_why(tmp_path):
 def test_the_bootstrap_is_asked_for(tmp_path):
     files = [many(tmp_path, 1), many(tmp_path, 2)]
     assert compare(files).detectors[0].figures["frame_ap"].low is None
-    assert compare(files, CompareHow(bootstrap=Bootstrap(100))).detectors[0].figures["frame_ap"].low is not None
+    assert compare(files, CompareOptions(bootstrap=Bootstrap(100))).detectors[0].figures["frame_ap"].low is not None
 
 
 def test_groups_are_those_of_the_first_file_that_has_the_column(tmp_path):
@@ -261,7 +261,7 @@ def test_groups_are_those_of_the_first_file_that_has_the_column(tmp_path):
         (breakdown,) = detector.breakdowns
         assert [(group.name, group.real, group.fake) for group in breakdown.groups] == [("DF", 40, 20), ("FS", 40, 20)]
     with pytest.raises(ConfigError, match="--by camera: none of the files"):
-        compare([plain, named], CompareHow(by=("camera",)))
+        compare([plain, named], CompareOptions(by=("camera",)))
 
 
 def test_samples_on_which_detectors_disagree_most_come_first(tmp_path):
@@ -291,7 +291,7 @@ def test_names_are_titles_made_distinct(tmp_path):
 @pytest.mark.parametrize("names", [("a",), ("a", "a"), ("a", "")])
 def test_names_that_do_not_fit_are_refused(tmp_path, names):
     with pytest.raises(ConfigError, match="--names"):
-        compare([many(tmp_path, 1), many(tmp_path, 2)], CompareHow(names=names))
+        compare([many(tmp_path, 1), many(tmp_path, 2)], CompareOptions(names=names))
 
 
 def test_an_untrained_head_is_the_first_warning_and_named(tmp_path):
@@ -308,7 +308,7 @@ def test_what_holds_for_all_is_said_once(tmp_path):
 def test_a_small_share_and_twins_are_warned_of(tmp_path):
     one = many(tmp_path, 1)
     twin = csv(tmp_path, "\n".join(one.path.read_text().splitlines()[:31]))
-    warnings = [each.text for each in compare([one, twin], CompareHow(names=("one", "twin"))).warnings]
+    warnings = [each.text for each in compare([one, twin], CompareOptions(names=("one", "twin"))).warnings]
     assert "only 30 of the 80 frames of one are compared" in warnings
     assert any(text.startswith("one and twin give the same score") for text in warnings)
     assert not any("twin are compared" in text for text in warnings)

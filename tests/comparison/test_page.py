@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 import logging
 import sys
@@ -19,17 +18,17 @@ from deepfakebench_ext.common.notices import Notice, untrained_head
 from deepfakebench_ext.comparison.compare import compare
 from deepfakebench_ext.comparison.comparison_json import comparison_json, comparison_text
 from deepfakebench_ext.comparison.page import comparison_document, comparison_markdown, write_comparison
-from deepfakebench_ext.comparison.records import CompareHow, Comparison
+from deepfakebench_ext.comparison.records import CompareOptions, Comparison
 from deepfakebench_ext.comparison.tables import (
-    comparison_csv,
     counts_sentences,
     figure_notes,
     figures_table,
     group_tables,
     pair_sentences,
     pairs_table,
+    write_comparison_csv,
 )
-from deepfakebench_ext.metrics.comparison import Pair
+from deepfakebench_ext.metrics.pairs import Pair
 from deepfakebench_ext.report.document import Document, Gallery, Heading, Pictures, Table, Warnings
 from deepfakebench_ext.report.scores.score_files import ScoreFile, read_scores
 
@@ -60,7 +59,7 @@ def three(folder: Path, **how) -> Comparison:
         file(folder, "fine", quality=2.4, seed=2),
         file(folder, "poor", quality=0.1, seed=3, size=90),
     ]
-    return compare(files, CompareHow(**how))
+    return compare(files, CompareOptions(**how))
 
 
 def headings(document: Document) -> list[str]:
@@ -180,8 +179,10 @@ def test_one_class_is_undefined_in_words_everywhere(tmp_path):
 # --- CSV and JSON ---------------------------------------------------------------------------------------------------
 
 
-def test_the_csv_gives_back_every_number_to_the_last_bit(comparison):
-    rows = list(csv.DictReader(io.StringIO(comparison_csv(comparison))))
+def test_the_csv_gives_back_every_number_to_the_last_bit(comparison, tmp_path):
+    write_comparison_csv(tmp_path / "c.csv", comparison)
+    with (tmp_path / "c.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
     assert [row["detector"] for row in rows] == ["good", "fine", "poor"]
     for row, detector in zip(rows, comparison.detectors, strict=True):
         assert (row["real"], row["fake"], row["left_out"]) == ("43", "44", str(detector.left_out))
@@ -279,7 +280,7 @@ def test_names_and_keys_cannot_bring_markup(tmp_path):
     one.write_text("key,label,score\n" + "\n".join(rows) + "\n")
     two = tmp_path / "two.csv"
     two.write_text(one.read_text().replace("0.3", "0.9"))
-    found = compare([read_scores(one), read_scores(two)], CompareHow(names=(HOSTILE, "b")))
+    found = compare([read_scores(one), read_scores(two)], CompareOptions(names=(HOSTILE, "b")))
     write_comparison(tmp_path / "out", found)
     page, text = ((tmp_path / f"out/report.{suffix}").read_text(encoding="utf-8") for suffix in ("html", "md"))
     for written in (page, text, comparison_markdown(found)):

@@ -10,7 +10,8 @@ import numpy as np
 from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.evaluation.bench_table import COLUMNS, Cell, bench_markdown, write_bench_csv
 from deepfakebench_ext.metrics.counts import Counts
-from deepfakebench_ext.metrics.ranking import Figure, Level, binary_figures
+from deepfakebench_ext.metrics.figure import Figure, Level
+from deepfakebench_ext.metrics.ranking import binary_figures
 
 COUNTS = Counts(total=5, scored=4, not_scored=1, real=2, fake=2, unlabelled=0)
 SCORES = np.array([0.1, 0.4, 0.35, 0.8])

@@ -14,7 +14,8 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from deepfakebench_ext.metrics.ranking import DEFINITIONS, Figure, binary_figures, pr_points, roc_points
+from deepfakebench_ext.metrics.figure import Figure
+from deepfakebench_ext.metrics.ranking import DEFINITIONS, binary_figures, pr_points, roc_points
 
 
 def arrays(labels, scores):

@@ -129,15 +129,6 @@ def test_an_unknown_rule_is_refused():
         table(ROWS).to_videos("mode")
 
 
-def test_other_scores_must_be_of_the_same_rows():
-    found = table(ROWS)
-    assert found.with_scores(found.scores / 2).scores[0] == 0.45
-    with pytest.raises(ValueError, match="same rows"):
-        found.with_scores(np.zeros(len(found)))
-    with pytest.raises(ValueError, match="same rows"):
-        found.with_scores(found.scores[1:])
-
-
 def test_taking_rows_takes_every_column():
     found = table(ROWS)
     part = found.take(np.array([5, 0]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from deepfakebench_ext.common.notices import Notice, untrained_head
 from deepfakebench_ext.common.types import Prediction, Sample
 from deepfakebench_ext.metrics.bootstrap import Bootstrap
 from deepfakebench_ext.metrics.score_table import Column, ScoreTable
-from deepfakebench_ext.metrics.summary import How, Other, summarise
+from deepfakebench_ext.metrics.summary import Other, SummaryOptions, summarise
 
 
 def scores(count: int, *, seed: int = 0, frames: int = 3, prefix: str = "", lift: float = 1.0) -> ScoreTable:
@@ -36,7 +37,7 @@ def scores(count: int, *, seed: int = 0, frames: int = 3, prefix: str = "", lift
 def overconfident(table: ScoreTable) -> ScoreTable:
     """The same ranking with scores that claim too much."""
     odds = (table.scores / (1 - table.scores)) ** 4
-    return table.with_scores(odds / (1 + odds))
+    return replace(table, scores=odds / (1 + odds))
 
 
 TABLE = scores(120)
@@ -83,7 +84,7 @@ def test_frames_of_a_video_are_not_taken_for_independent():
 
 
 def test_the_aggregation_decides_the_videos():
-    mean, highest = (summarise(TABLE, How(aggregation=rule)) for rule in ("mean", "max"))
+    mean, highest = (summarise(TABLE, SummaryOptions(aggregation=rule)) for rule in ("mean", "max"))
     assert mean.figures["video_auc"].value != highest.figures["video_auc"].value
     assert mean.figures["frame_auc"] == highest.figures["frame_auc"]
     assert highest.aggregation == "max"
@@ -91,7 +92,7 @@ def test_the_aggregation_decides_the_videos():
 
 def test_the_bootstrap_is_seeded_and_left_out_unless_asked_for():
     plain = summarise(TABLE)
-    drawn = [summarise(TABLE, How(bootstrap=Bootstrap(100, seed))) for seed in (1, 1, 2)]
+    drawn = [summarise(TABLE, SummaryOptions(bootstrap=Bootstrap(100, seed))) for seed in (1, 1, 2)]
     assert plain.figures["video_ap"].low is None
     assert drawn[0].figures == drawn[1].figures != drawn[2].figures
     assert drawn[0].figures["video_ap"].value == plain.figures["video_ap"].value
@@ -114,21 +115,21 @@ def test_a_column_with_one_value_is_broken_down_only_where_asked_for():
         has_videos=False,
     )
     assert summarise(one).levels["frame"].breakdowns == ()
-    (asked,) = summarise(one, How(by=("dataset",))).levels["frame"].breakdowns
+    (asked,) = summarise(one, SummaryOptions(by=("dataset",))).levels["frame"].breakdowns
     assert [group.name for group in asked.groups] == ["A"]
-    assert summarise(table, How(by=())).levels["video"].breakdowns == ()
+    assert summarise(table, SummaryOptions(by=())).levels["video"].breakdowns == ()
 
 
 def test_any_column_of_the_table_makes_groups():
     sizes = Column.of(["big" if code % 4 < 2 else "" for code in TABLE.key.codes.tolist()])
     table = ScoreTable(**{name: getattr(TABLE, name) for name in TABLE.__slots__} | {"columns": {"size": sizes}})
-    (found,) = summarise(table, How(by=("size",))).levels["video"].breakdowns
+    (found,) = summarise(table, SummaryOptions(by=("size",))).levels["video"].breakdowns
     assert [group.name for group in found.groups] == ["(none)", "big"]
 
 
 def test_an_unknown_column_is_refused_with_those_there_are():
     with pytest.raises(ConfigError, match="--by codec: no sample has a codec; the columns are method, dataset"):
-        summarise(TABLE, How(by=("codec",)))
+        summarise(TABLE, SummaryOptions(by=("codec",)))
 
 
 def test_what_was_not_scored_is_counted_by_its_reason_and_bounded():
@@ -139,7 +140,9 @@ def test_what_was_not_scored_is_counted_by_its_reason_and_bounded():
 
 
 def test_a_threshold_is_chosen_on_other_samples_at_each_level():
-    found = summarise(TABLE, How(threshold_from=Other(scores(60, seed=1, prefix="val/", lift=3.0), "val.csv")))
+    found = summarise(
+        TABLE, SummaryOptions(threshold_from=Other(scores(60, seed=1, prefix="val/", lift=3.0), "val.csv"))
+    )
     for level in ("frame", "video"):
         threshold = found.levels[level].threshold
         assert threshold.source == "equal error on val.csv"
@@ -148,22 +151,22 @@ def test_a_threshold_is_chosen_on_other_samples_at_each_level():
 
 
 def test_a_threshold_chosen_on_the_judged_videos_is_said():
-    found = summarise(TABLE, How(threshold_from=Other(TABLE, "itself")))
+    found = summarise(TABLE, SummaryOptions(threshold_from=Other(TABLE, "itself")))
     assert any("among those on which the threshold was chosen" in notice.text for notice in found.warnings)
 
 
 def test_a_threshold_needs_both_classes_and_the_same_levels():
     one_class = TABLE.take(np.flatnonzero(TABLE.labels == 1))
     with pytest.raises(ConfigError, match=r"fakes\.csv cannot be used: only fake samples"):
-        summarise(TABLE, How(threshold_from=Other(one_class, "fakes.csv")))
+        summarise(TABLE, SummaryOptions(threshold_from=Other(one_class, "fakes.csv")))
     with pytest.raises(ConfigError, match=r"images\.csv has scores of frames and none of videos"):
-        summarise(TABLE, How(threshold_from=Other(scores(40, frames=1), "images.csv")))
+        summarise(TABLE, SummaryOptions(threshold_from=Other(scores(40, frames=1), "images.csv")))
 
 
 @pytest.mark.parametrize("method", ["temperature", "platt"])
 def test_a_monotone_calibration_leaves_auc_and_betters_the_log_loss(method):
     sure, other = overconfident(TABLE), overconfident(scores(200, seed=1, prefix="val/"))
-    found = summarise(sure, How(calibrate=method, calibrate_on=Other(other, "val.csv")))
+    found = summarise(sure, SummaryOptions(calibrate=method, calibrate_on=Other(other, "val.csv")))
     before, after = found.levels["frame"].calibration.figures["frame_auc"]
     assert before.value == after.value == found.figures["frame_auc"].value
     worse, better = found.levels["frame"].calibration.figures["frame_log_loss"]
@@ -173,13 +176,13 @@ def test_a_monotone_calibration_leaves_auc_and_betters_the_log_loss(method):
 
 def test_a_calibration_needs_a_file_and_a_file_a_calibration():
     with pytest.raises(ConfigError, match="go together"):
-        How(calibrate="platt")
+        SummaryOptions(calibrate="platt")
     with pytest.raises(ConfigError, match="go together"):
-        How(calibrate_on=Other(TABLE, "x"))
+        SummaryOptions(calibrate_on=Other(TABLE, "x"))
 
 
 def test_turned_labels_are_said():
-    turned = TABLE.with_scores(1 - TABLE.scores)
+    turned = replace(TABLE, scores=1 - TABLE.scores)
     assert any(notice.kind == "turned_round" for notice in summarise(turned).warnings)
     assert not any(notice.kind == "turned_round" for notice in summarise(TABLE).warnings)
 
@@ -207,7 +210,7 @@ def test_one_class_and_nothing_are_undefined_with_a_reason():
 
 def test_the_order_of_the_rows_changes_no_figure():
     order = np.random.default_rng(0).permutation(len(TABLE))
-    how = How(bootstrap=Bootstrap(100))
+    how = SummaryOptions(bootstrap=Bootstrap(100))
     straight, mixed = summarise(TABLE, how), summarise(TABLE.take(order), how)
     for name, figure in straight.figures.items():
         other = mixed.figures[name]

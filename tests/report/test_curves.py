@@ -11,6 +11,7 @@ import deepfakebench_ext
 from deepfakebench_ext.common.errors import MissingExtraError, OutputError
 from deepfakebench_ext.common.notices import Notice, untrained_head
 from deepfakebench_ext.report.curves import write_curves
+from deepfakebench_ext.report.pictures import Series
 
 matplotlib = pytest.importorskip("matplotlib")
 
@@ -19,9 +20,8 @@ SCORES = np.array([0.1, 0.6, 0.3, 0.2, 0.7, 0.9])
 
 
 def draw(path, **changes):
-    write_curves(
-        path, changes.pop("labels", LABELS), changes.pop("scores", SCORES), **{"level": "frame", "title": "t"} | changes
-    )
+    series = Series(changes.pop("title", "t"), changes.pop("labels", LABELS), changes.pop("scores", SCORES))
+    write_curves(path, series, level="frame", **changes)
     return path.read_bytes()
 
 
@@ -79,10 +79,11 @@ def test_any_title_can_be_drawn(tmp_path, title):
 
 def test_drawing_touches_no_global_state_of_pyplot(tmp_path):
     code = (
-        "import sys, numpy as np; from pathlib import Path; from deepfakebench_ext.report.curves import write_curves;"
+        "import sys, numpy as np; from pathlib import Path;"
+        "from deepfakebench_ext.report.curves import Series, write_curves;"
         "assert 'matplotlib' not in sys.modules;"
         f"path = Path({str(tmp_path / 'a.png')!r});"
-        "write_curves(path, np.array([0, 1]), np.array([.1, .9]), level='clip', title='t');"
+        "write_curves(path, Series('t', np.array([0, 1]), np.array([.1, .9])), level='clip');"
         "assert 'matplotlib.pyplot' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(deepfakebench_ext.__file__).parents[1])

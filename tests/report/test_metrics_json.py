@@ -12,16 +12,17 @@ from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.common.types import Prediction, Sample
 from deepfakebench_ext.metrics.bootstrap import Bootstrap
 from deepfakebench_ext.metrics.score_table import ScoreTable
-from deepfakebench_ext.metrics.summary import How, Other, Summary, summarise
+from deepfakebench_ext.metrics.summary import Other, Summary, SummaryOptions, summarise
 from deepfakebench_ext.report.metrics_json import (
     BreakdownJson,
     CalibrationJson,
     CoverageJson,
-    FigureJson,
-    GroupJson,
     SummaryJson,
     summary_text,
 )
+
+FIGURE = {"value", "low", "high", "interval", "definition", "reason", "warning", "higher_is_better"}
+GROUP = {"name", "real", "fake", "figures", "warning"}
 
 
 def table(prefix: str = "") -> ScoreTable:
@@ -35,7 +36,7 @@ def table(prefix: str = "") -> ScoreTable:
 
 def summary(**changes: Any) -> Summary:
     other = Other(table("val/"), "val.csv")
-    how = How(
+    how = SummaryOptions(
         bootstrap=Bootstrap(100, 3),
         threshold_from=other,
         calibrate="temperature",
@@ -59,9 +60,12 @@ def test_groups_that_rest_on_few_samples_say_so(document):
 def test_every_documented_key_is_there_and_no_other(document):
     assert set(document) == set(get_type_hints(SummaryJson))
     assert set(document["coverage"]["clip"]) == set(get_type_hints(CoverageJson))
-    assert set(document["figures"]["clip_auc"]) == set(get_type_hints(FigureJson))
+    assert set(document["figures"]["clip_auc"]) == FIGURE
     assert set(document["breakdowns"]["video"]["method"]) == set(get_type_hints(BreakdownJson))
-    assert set(document["breakdowns"]["video"]["method"]["groups"][0]) == set(get_type_hints(GroupJson))
+    assert set(document["breakdowns"]["video"]["method"]["groups"][0]) == GROUP
+    assert set(document["counts"]["clip"]) == {"total", "scored", "not_scored", "real", "fake", "unlabelled"}
+    assert set(document["deepfakebench"]) == {"figures", "differences"}
+    assert set(document["thresholds"]["clip"]) == {"value", "source"}
     assert set(document["calibration"]["video"]) == set(get_type_hints(CalibrationJson))
 
 

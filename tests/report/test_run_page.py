@@ -13,7 +13,7 @@ from PIL import Image
 from deepfakebench_ext.common.errors import OutputError
 from deepfakebench_ext.common.types import Prediction, Sample
 from deepfakebench_ext.metrics.score_table import ScoreTable
-from deepfakebench_ext.metrics.summary import How, Other, Summary, summarise
+from deepfakebench_ext.metrics.summary import Other, Summary, SummaryOptions, summarise
 from deepfakebench_ext.report.document import Document, Gallery, Heading, Pictures, Table, Warnings
 from deepfakebench_ext.report.figure_tables import title_of
 from deepfakebench_ext.report.run_page import run_document, write_run_page
@@ -41,7 +41,7 @@ def table(prefix: str = "") -> ScoreTable:
     return ScoreTable.from_predictions(samples, predictions, level="frame", has_videos=True)
 
 
-def summary(how: How | None = None, **options: Any) -> Summary:
+def summary(how: SummaryOptions | None = None, **options: Any) -> Summary:
     return summarise(table(), how, **{"title": "org/detector", "trained": True} | options)
 
 
@@ -107,7 +107,7 @@ def test_an_untrained_head_stands_above_everything():
 def test_a_threshold_and_a_calibration_are_shown_with_their_file():
     other = Other(table("val/"), "val.csv")
     document = run_document(
-        summary(How(threshold_from=other, calibrate="temperature", calibrate_on=other)), plots=False
+        summary(SummaryOptions(threshold_from=other, calibrate="temperature", calibrate_on=other)), plots=False
     )
     assert any("at the threshold" in row[0] for row in tables(document, "Figures of videos")[0].rows)
     assert tables(document, "Calibration")[0].header == ("figure", "before", "after")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import difflib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from itertools import islice
 from pathlib import Path
@@ -14,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from deepfakebench_ext.common.csv_files import Rows, open_csv
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.metrics.figure import Floats, Level
 from deepfakebench_ext.metrics.score_table import UNKNOWN, Coder, Column, Numbers, ScoreTable
@@ -127,45 +126,6 @@ def line_of(path: Path, row: int) -> int:
     """Return the line on which a row, numbered from 0, ends."""
     with open_csv(path) as (_, rows):
         return next(islice(rows.lines(), row, None))
-
-
-class Rows:
-    """The rows of an open CSV that are not blank."""
-
-    def __init__(self, reader: Any) -> None:
-        """Take a `csv.reader` that has given its header."""
-        self._reader = reader
-
-    def __iter__(self) -> Iterator[list[str]]:
-        """Yield the cells of each row."""
-        return filter(None, self._reader)
-
-    def lines(self) -> Iterator[int]:
-        """Yield the line on which each row ends."""
-        return (self._reader.line_num for _ in self)
-
-
-@contextmanager
-def open_csv(path: Path) -> Iterator[tuple[list[str], Rows]]:
-    """Open a CSV: its header, and its other rows.
-
-    Raises:
-        ConfigError: It cannot be read as UTF-8 CSV, or has no header, or one with a name twice.
-    """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            first = file.readline()
-            file.seek(0)
-            reader = csv.reader(file, delimiter=max(",;\t", key=first.count), strict=True)
-            header = [cell.strip() for cell in next(reader, [])]
-            if not any(header):
-                raise ConfigError(f"{path} is empty; its first line must name its columns, such as key,label,score")
-            doubled = next((name for name in header if name and header.count(name) > 1), None)
-            if doubled:
-                raise ConfigError(f"{path} has the column {doubled!r} twice")
-            yield header, Rows(reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ConfigError(f"{path} cannot be read as UTF-8 CSV: {error}") from error
 
 
 def _places(path: Path, header: Sequence[str], names: ColumnNames) -> dict[str, int]:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal, TextIO
+from typing import Literal
 
-from deepfakebench_ext.common.atomic_files import atomic_writer
+from deepfakebench_ext.common.csv_files import write_csv
 from deepfakebench_ext.common.types import Prediction, Sample, VideoScore
 
 Head = Literal["trained", "untrained"]
+
+
+def head_of(trained: bool | None) -> Head | None:
+    """Return the word for a head that came from weights, or did not; None where unknown."""
+    return None if trained is None else "trained" if trained else "untrained"
+
+
 Row = tuple[int, Sample, Prediction]
 """Position in the input list (from 1), the sample, and what became of it."""
 
@@ -33,18 +39,7 @@ def write_scores_csv(path: Path, rows: Iterable[Row], *, head: Head) -> None:
         OutputError: The file cannot be written; what stood there is unchanged.
         ValueError: A prediction belongs to another sample.
     """
-    with atomic_writer(path) as file:
-        plain, quoted = _csv_writer(file, csv.QUOTE_MINIMAL), _csv_writer(file, csv.QUOTE_ALL)
-        plain.writeheader()
-        for _, sample, prediction in rows:
-            fields = _csv_row(sample, prediction, head)
-            # QUOTE_MINIMAL of some Pythons (3.11.7) leaves a carriage return bare, which readers take for a line end.
-            has_return = any("\r" in text for text in fields.values())
-            (quoted if has_return else plain).writerow(fields)
-
-
-def _csv_writer(file: TextIO, quoting: Literal[0, 1]) -> csv.DictWriter[str]:
-    return csv.DictWriter(file, SCORES_COLUMNS, extrasaction="raise", lineterminator="\n", quoting=quoting)
+    write_csv(path, SCORES_COLUMNS, (_csv_row(sample, prediction, head) for _, sample, prediction in rows))
 
 
 def _csv_row(sample: Sample, prediction: Prediction, head: Head) -> dict[str, str]:
@@ -68,10 +63,7 @@ def write_videos_csv(path: Path, videos: Iterable[VideoScore], *, head: Head) ->
     Raises:
         OutputError: The file cannot be written; what stood there is unchanged.
     """
-    with atomic_writer(path) as file:
-        writer = csv.DictWriter(file, VIDEOS_COLUMNS, extrasaction="raise", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(_video_row(video, head) for video in videos)
+    write_csv(path, VIDEOS_COLUMNS, (_video_row(video, head) for video in videos))
 
 
 def _video_row(video: VideoScore, head: Head) -> dict[str, str]:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
+from deepfakebench_ext.common.csv_files import open_csv
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.paths import plain_path
 from deepfakebench_ext.metrics.score_table import UNKNOWN, Coder, Column, ScoreTable
-from deepfakebench_ext.report.scores.csv_reading import open_csv
 
 
 def with_manifest(table: ScoreTable, manifest: Path, names: Sequence[str]) -> ScoreTable:

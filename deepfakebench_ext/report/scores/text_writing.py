@@ -16,7 +16,8 @@ from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.common.types import FAKE, LABEL_NAMES, REAL
 from deepfakebench_ext.common.wording import printable
 from deepfakebench_ext.metrics.counts import Counts
-from deepfakebench_ext.metrics.ranking import DECISION_THRESHOLD, Figure, Level
+from deepfakebench_ext.metrics.figure import Figure, Level
+from deepfakebench_ext.metrics.thresholds import DECISION_THRESHOLD
 from deepfakebench_ext.report.scores.csv_writing import Row
 
 TITLE = "Deepfake Detection Results (HuggingFace Model)"

@@ -7,8 +7,9 @@ import pytest
 from deepfakebench_ext.common.errors import OutputError
 from deepfakebench_ext.common.notices import Notice, untrained_head
 from deepfakebench_ext.common.types import Prediction, Sample
-from deepfakebench_ext.metrics.counts import Counts, count_samples
+from deepfakebench_ext.metrics.counts import Counts
 from deepfakebench_ext.metrics.ranking import binary_figures
+from deepfakebench_ext.metrics.score_table import ScoreTable
 from deepfakebench_ext.report.scores.text_writing import write_results_text
 
 RULE = "=" * 80
@@ -27,6 +28,11 @@ MIXED = [
 ]
 
 
+def counts_of(rows):
+    samples, predictions = [sample for _, sample, _ in rows], [prediction for _, _, prediction in rows]
+    return ScoreTable.from_predictions(samples, predictions, level="frame", has_videos=False).counts()
+
+
 def write(path, rows, *, level="frame", notices=(), calls=None):
     def source():
         if calls is not None:
@@ -37,7 +43,7 @@ def write(path, rows, *, level="frame", notices=(), calls=None):
     labels = np.array([label for label, _ in used], dtype=np.int64)
     scores = np.array([score for _, score in used], dtype=np.float64)
     figures = binary_figures(labels, scores, level=level)
-    counts = count_samples([s.label for _, s, _ in rows], [p.status for _, _, p in rows])
+    counts = counts_of(rows)
     write_results_text(path, rows=source, figures=figures, counts=counts, level=level, notices=notices)
     return path.read_text(encoding="utf-8")
 
@@ -222,7 +228,7 @@ def test_memory_does_not_grow_with_the_rows(out):
 @pytest.mark.parametrize("shown", [MIXED[:4], [*MIXED[:4], row(5, "data/fake/d.png", 1, None, "unreadable", "x")]])
 def test_rows_that_are_not_those_counted_are_an_error_and_write_nothing(out, shown):
     figures = binary_figures(np.array([0, 1]), np.array([0.1, 0.9]), level="frame")
-    counts = count_samples([s.label for _, s, _ in MIXED], [p.status for _, _, p in MIXED])
+    counts = counts_of(MIXED)
     with pytest.raises(ValueError, match="but counts says 5 and 4"):
         write_results_text(out, rows=lambda: shown, figures=figures, counts=counts, level="frame")
     assert list(out.parent.iterdir()) == []

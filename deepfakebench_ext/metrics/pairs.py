@@ -2,59 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
 
-from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.metrics.delong import NORMAL_95, auc_influence, influence_variance, two_sided_p
-from deepfakebench_ext.metrics.figure import Floats, Integers, check_arrays, check_clusters, check_length
+from deepfakebench_ext.metrics.figure import Floats, Integers, check_clusters
 
 SIGNIFICANT = 0.05
 """A pair whose corrected p-value is below this differs beyond noise."""
-
-
-@dataclass(frozen=True, slots=True)
-class Scores:
-    """What one detector gave to its samples.
-
-    Attributes:
-        keys: (N) The samples' identities, none twice.
-        labels: Integers (N,): 0 real, 1 fake.
-        scores: float64 (N,): P(fake) in [0, 1].
-    """
-
-    keys: Sequence[str]
-    labels: Integers
-    scores: Floats
-
-    def __post_init__(self) -> None:
-        """Refuse arrays that no figure is made from, and a key that comes twice."""
-        check_arrays(self.labels, self.scores)
-        check_length("keys", np.empty(len(self.keys)), self.labels)
-        if len(set(self.keys)) != len(self.keys):
-            twice = Counter(self.keys).most_common(1)[0][0]
-            raise ValueError(f"key {twice!r} comes twice; each sample has one score, so that runs can be matched")
-
-
-@dataclass(frozen=True, slots=True)
-class Common:
-    """The samples that every detector scored.
-
-    Attributes:
-        keys: (N) In the order of the first detector.
-        labels: Integers (N,).
-        scores: Detector to its float64 (N,) scores.
-        left_out: Detector to how many of its samples are not among them.
-    """
-
-    keys: tuple[str, ...]
-    labels: Integers
-    scores: Mapping[str, Floats]
-    left_out: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,30 +39,6 @@ class Pair:
     p_value: float | None
     p_holm: float | None
     differ: bool
-
-
-def common_samples(runs: Mapping[str, Scores]) -> Common:
-    """The samples that all runs scored, and how many that leaves out of each.
-
-    Raises:
-        ConfigError: There are fewer than two runs, they share no sample, or two disagree about a label.
-    """
-    if len(runs) < 2:
-        raise ConfigError(f"{len(runs)} runs to compare; give two or more")
-    places = {name: {key: place for place, key in enumerate(run.keys)} for name, run in runs.items()}
-    first, *others = places.values()
-    keys = tuple(key for key in first if all(key in other for other in others))
-    if not keys:
-        raise ConfigError(f"{', '.join(runs)} have no sample in common; compare runs over the same inputs")
-    chosen = {name: np.array([place[key] for key in keys], dtype=np.intp) for name, place in places.items()}
-    labels = {name: run.labels[chosen[name]] for name, run in runs.items()}
-    _check_labels(keys, labels)
-    return Common(
-        keys=keys,
-        labels=next(iter(labels.values())),
-        scores={name: run.scores[chosen[name]] for name, run in runs.items()},
-        left_out={name: len(run.keys) - len(keys) for name, run in runs.items()},
-    )
 
 
 def compare_pairs(
@@ -159,14 +93,3 @@ def _pair(
         low, high = max(difference - reach, -1.0), min(difference + reach, 1.0)
     differ = p_holm is not None and p_holm < SIGNIFICANT
     return Pair(first, second, difference, low, high, p_value, p_holm, differ)
-
-
-def _check_labels(keys: Sequence[str], labels: Mapping[str, Integers]) -> None:
-    (first, expected), *others = labels.items()
-    for name, found in others:
-        if (found != expected).any():
-            place = int(np.argmax(found != expected))
-            raise ConfigError(
-                f"{keys[place]!r} has label {expected[place]} in {first} and {found[place]} in {name}; "
-                "compare runs over the same labels"
-            )

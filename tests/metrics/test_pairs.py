@@ -1,12 +1,7 @@
 import numpy as np
 import pytest
 
-from deepfakebench_ext.common.errors import ConfigError
-from deepfakebench_ext.metrics.comparison import Scores, common_samples, compare_pairs, holm
-
-
-def run(keys, labels, scores):
-    return Scores(keys, np.array(labels, dtype=np.int64), np.array(scores, dtype=np.float64))
+from deepfakebench_ext.metrics.pairs import compare_pairs, holm
 
 
 def two_alike(size=300, seed=0):
@@ -109,39 +104,3 @@ def test_one_class_cannot_be_compared():
 )
 def test_holms_correction_is_that_of_r(p_values, corrected):
     assert holm(p_values) == [None if p is None else pytest.approx(p, abs=1e-12) for p in corrected]
-
-
-# --- samples in common ----------------------------------------------------------------------------------------------
-
-
-def test_runs_are_compared_on_the_samples_that_all_have():
-    common = common_samples(
-        {
-            "a": run(["x", "y", "z"], [0, 1, 1], [0.1, 0.2, 0.3]),
-            "b": run(["z", "x", "w"], [1, 0, 0], [0.6, 0.4, 0.5]),
-        }
-    )
-    assert common.keys == ("x", "z")
-    assert common.labels.tolist() == [0, 1]
-    assert {name: scores.tolist() for name, scores in common.scores.items()} == {"a": [0.1, 0.3], "b": [0.4, 0.6]}
-    assert common.left_out == {"a": 1, "b": 1}
-
-
-@pytest.mark.parametrize(
-    ("runs", "message"),
-    [
-        ({"a": run(["x"], [0], [0.1])}, "1 runs to compare; give two or more"),
-        ({"a": run(["x"], [0], [0.1]), "b": run(["y"], [0], [0.1])}, "a, b have no sample in common"),
-        ({"a": run(["x"], [0], [0.1]), "b": run(["x"], [1], [0.1])}, "'x' has label 0 in a and 1 in b"),
-    ],
-)
-def test_runs_that_cannot_be_matched_are_an_error(runs, message):
-    with pytest.raises(ConfigError, match=message):
-        common_samples(runs)
-
-
-def test_a_key_comes_once():
-    with pytest.raises(ValueError, match="key 'x' comes twice"):
-        run(["y", "x", "x"], [0, 1, 1], [0.1, 0.2, 0.3])
-    with pytest.raises(ValueError, match="1 labels but 2 keys"):
-        run(["y", "x"], [0], [0.1])
