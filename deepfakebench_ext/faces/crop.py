@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from deepfakebench_ext.faces.align import five_points, similarity, square_box, template, transform_points
-from deepfakebench_ext.faces.detect import RGB, WARP_LIMIT_PX, Face, FaceDetector, largest
+from deepfakebench_ext.faces.detect import WARP_LIMIT_PX, Face, FaceDetector, largest
 from deepfakebench_ext.faces.settings import FaceSettings
+from deepfakebench_ext.media.frame import RGB
 
 NO_FACE = "no face found"
 

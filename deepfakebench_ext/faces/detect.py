@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from deepfakebench_ext.common.errors import ConfigError
+from deepfakebench_ext.media.frame import RGB
 
-RGB = npt.NDArray[np.uint8]
 Search = Literal["full", "coarse"]
 
 WARP_LIMIT_PX = 32767

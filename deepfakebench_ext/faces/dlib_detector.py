@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from deepfakebench_ext.common.errors import ConfigError, MissingExtraError
-from deepfakebench_ext.faces.detect import MODEL_FILES, RGB, WARP_LIMIT_PX, Face, Search, check_model_file
+from deepfakebench_ext.faces.detect import MODEL_FILES, WARP_LIMIT_PX, Face, Search, check_model_file
+from deepfakebench_ext.media.frame import RGB
 
 MAX_FULL_PIXELS = 2**24
 """Up to 16.8 million pixels (5016 x 3344) dlib's full search enlarges the frame to twice its size, as DeepfakeBench

@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from deepfakebench_ext.common.errors import ConfigError
-from deepfakebench_ext.faces.detect import MODEL_FILES, RGB, Face, check_model_file
+from deepfakebench_ext.faces.detect import MODEL_FILES, Face, check_model_file
+from deepfakebench_ext.media.frame import RGB
 
 # What OpenCV itself takes for defaults of FaceDetectorYN.
 _SCORE, _OVERLAP, _CANDIDATES = 0.9, 0.3, 5000

@@ -23,6 +23,7 @@ from PIL import (
 
 from deepfakebench_ext.common.errors import MediaError
 from deepfakebench_ext.common.suffixes import IMAGE_SUFFIXES, is_image_name
+from deepfakebench_ext.media.sniff import check_file
 
 # A photograph of 134 million pixels takes 400 MB as RGB. Pillow refuses more than 179 million by itself.
 MAX_PIXELS = 2**27
@@ -71,7 +72,7 @@ def read_rgb(path: Path) -> npt.NDArray[np.uint8]:
     """
     _hush_pillow()
     try:
-        _check_file(path)
+        check_file(path)
         with Image.open(path, formats=_FORMATS) as image:
             _check_size(path, image.size)
             image.load()
@@ -118,12 +119,6 @@ def _hush_pillow() -> None:
         warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
-def _check_file(path: Path) -> None:
-    """Pass regular files; a pipe would block the reader for ever."""
-    if not path.is_file():
-        raise MediaError(f"{path}: {'not a regular file' if path.exists() else 'no such file'}")
-
-
 def _check_size(path: Path, size: tuple[int, int]) -> None:
     width, height = size
     if width * height > MAX_PIXELS:
@@ -160,7 +155,7 @@ def _what_it_is(path: Path) -> str:
         head = file.read(24)
     if head.startswith((b"II*\0", b"MM\0*")):
         return "a TIFF of a kind that is not read, such as one of floats; save it with 8 or 16 bits"
-    return f"not a JPEG, PNG, BMP, TIFF, WebP or GIF image; it begins with {head!r}" if head else "the file is empty"
+    return f"not a JPEG, PNG, BMP, TIFF, WebP or GIF image; it begins with {head!r}"
 
 
 def _reason(error: BaseException) -> str:

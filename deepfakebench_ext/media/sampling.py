@@ -1,6 +1,6 @@
 """Which frames of a video are looked at: index and time arithmetic only. No I/O.
 
-Frames: `uniform_indices` and `first_indices` by number, `rate_indices` and `RateGate` by time. Clips: `clips`,
+Frames: `uniform_indices` and `first_indices` by number, `RateGate` by time. Clips: `clips`,
 `clip_indices`. `FrameSampling` and `ClipSampling` name a choice with its numbers, as it is recorded in the results.
 
     20 frames, clip_len=4, frame_interval=3: a clip spans (4 - 1) * 3 + 1 = 10 frames
@@ -13,7 +13,7 @@ Frames: `uniform_indices` and `first_indices` by number, `rate_indices` and `Rat
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, get_args
 
@@ -85,7 +85,7 @@ class FrameSampling:
             ValueError: The policy is `fps`, which goes by time.
         """
         if self.num_frames is None:
-            raise ValueError("sampling by fps goes by time; ask rate_indices or a RateGate")
+            raise ValueError("sampling by fps goes by time; ask a RateGate")
         pick = uniform_indices if self.policy == "uniform" else first_indices
         return pick(num_frames, self.num_frames)
 
@@ -228,17 +228,6 @@ class RateGate:
             return False
         self._next = max(self._next, math.floor(late * self._fps)) + 1
         return True
-
-
-def rate_indices(times_s: Iterable[float], fps: float) -> tuple[int, ...]:
-    """Return the indices of the frames that a `RateGate` lets through.
-
-    Args:
-        times_s: Presentation times in seconds after the first frame's, ascending.
-        fps: Frames a second, above 0.
-    """
-    gate = RateGate(fps)
-    return tuple(index for index, time_s in enumerate(times_s) if gate.lets_pass(time_s))
 
 
 def clips(

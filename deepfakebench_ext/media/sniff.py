@@ -1,4 +1,4 @@
-"""What a file is that should have been a video, in words for people."""
+"""What a file is that should have been a picture or a video, in words for people."""
 
 from __future__ import annotations
 

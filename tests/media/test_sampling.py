@@ -15,7 +15,6 @@ from deepfakebench_ext.media.sampling import (
     clip_indices,
     clips,
     first_indices,
-    rate_indices,
     uniform_indices,
 )
 
@@ -94,6 +93,11 @@ def test_impossible_counts_are_errors(pick, num_frames, count):
 
 
 ticks = st.lists(st.integers(1, 3000), max_size=80).map(lambda steps: np.cumsum([0, *steps]) / 1000)
+
+
+def rate_indices(times_s, fps):
+    gate = RateGate(fps)
+    return tuple(index for index, time_s in enumerate(times_s) if gate.lets_pass(time_s))
 
 
 @given(times_s=ticks, fps=st.sampled_from([0.1, 1.0, 3.0, 5.0, 29.97, 60.0, 1000.0]))

@@ -64,7 +64,7 @@ def fixed_size(preprocess: PreprocessSpec) -> tuple[int, int]:
     return size
 
 
-def fingerprint(samples: Sequence[Sample]) -> str:
+def digest_of_labels(samples: Sequence[Sample]) -> str:
     """Return the SHA-256 (hex) over keys and labels, by which a resumed run knows its data again."""
     digest = hashlib.sha256()
     for sample in samples:

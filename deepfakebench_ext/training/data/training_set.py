@@ -34,7 +34,7 @@ from deepfakebench_ext.training.data.plan import (
     slices,
 )
 from deepfakebench_ext.training.data.self_blend import self_blend
-from deepfakebench_ext.training.data.trainable import check_videos, fingerprint, fixed_size, trainable
+from deepfakebench_ext.training.data.trainable import check_videos, digest_of_labels, fixed_size, trainable
 
 _Row: TypeAlias = tuple[str, torch.Tensor, torch.Tensor]
 
@@ -94,7 +94,7 @@ class TrainingSet:
         self._augmenter = None if config.augmentation is None else Augmenter(config.augmentation)
         per_video = config.frames_per_video if clips is None else config.clips_per_video
         self._draws = [per_video if is_video(sample) else 1 for sample in self.samples]
-        self.fingerprint = fingerprint(self.samples)
+        self.fingerprint = digest_of_labels(self.samples)
 
     @property
     def faceless(self) -> set[str]:

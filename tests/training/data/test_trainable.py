@@ -10,7 +10,7 @@ import pytest
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.types import Sample
 from deepfakebench_ext.data.preprocess.transform import PreprocessSpec
-from deepfakebench_ext.training.data.trainable import check_videos, fingerprint, fixed_size, trainable
+from deepfakebench_ext.training.data.trainable import check_videos, digest_of_labels, fixed_size, trainable
 
 REAL, FAKE, UNKNOWN = (Sample(key, Path(f"/data/{key}.png"), label) for key, label in (("r", 0), ("f", 1), ("u", None)))
 
@@ -57,5 +57,5 @@ def test_batches_need_images_of_one_size() -> None:
 
 def test_other_keys_labels_or_orders_have_another_fingerprint() -> None:
     lists = [[REAL, FAKE], [FAKE, REAL], [REAL], [REAL, replace(FAKE, label=0)], [REAL, replace(FAKE, key="g")]]
-    assert len({fingerprint(samples) for samples in lists}) == 5
-    assert fingerprint([REAL, replace(FAKE, path=Path("/elsewhere"))]) == fingerprint([REAL, FAKE])
+    assert len({digest_of_labels(samples) for samples in lists}) == 5
+    assert digest_of_labels([REAL, replace(FAKE, path=Path("/elsewhere"))]) == digest_of_labels([REAL, FAKE])
