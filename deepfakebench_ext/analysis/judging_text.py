@@ -10,7 +10,7 @@ from deepfakebench_ext.analysis.judging import TimelineFigures
 from deepfakebench_ext.common.wording import counted, printable
 from deepfakebench_ext.metrics.figure import Figure
 from deepfakebench_ext.report.figure_tables import with_interval
-from deepfakebench_ext.report.metrics_json import figure_json
+from deepfakebench_ext.report.metrics_json import figures_json
 
 SCHEMA_VERSION = 1
 _WIDTH = 28
@@ -43,7 +43,7 @@ def figures_text(judged: TimelineFigures) -> str:
             "analysed": judged.analysed,
             "stretches": judged.stretches,
         },
-        "figures": {name: figure_json(figure) for name, figure in judged.figures.items()},
+        "figures": figures_json(judged.figures),
         "peers": judged.peers,
         "notices": judged.notices,
         "bootstrap": None if drawn is None else {"resamples": drawn.resamples, "seed": drawn.seed},

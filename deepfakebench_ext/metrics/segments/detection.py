@@ -17,7 +17,7 @@ from deepfakebench_ext.metrics.figure import Floats
 from deepfakebench_ext.metrics.segments.drawing import Rows, divided
 from deepfakebench_ext.metrics.segments.judged import JudgedVideo
 from deepfakebench_ext.metrics.segments.matching import match, overlaps
-from deepfakebench_ext.metrics.steps import Counts, count_steps, ladder
+from deepfakebench_ext.metrics.steps import Tally, count_steps, ladder
 
 AR_THRESHOLDS = tuple(percent / 100 for percent in range(50, 100, 5))
 """Overlaps that an average recall is the mean over."""
@@ -35,9 +35,9 @@ class Overlaps:
     """
 
     by_video: tuple[Floats, ...]
-    videos: Counts
+    videos: Tally
     scores: Floats
-    true: Counts
+    true: Tally
 
     @classmethod
     def of(cls, videos: Sequence[JudgedVideo]) -> Overlaps:
@@ -58,7 +58,7 @@ def average_precision_rows(found: Overlaps, threshold: float) -> Rows:
     sorted_ = ladder(hit, found.scores)
     owners = found.videos[sorted_.order]
 
-    def rows(weights: Counts) -> Floats:
+    def rows(weights: Tally) -> Floats:
         true = weights @ found.true
         if not len(hit):
             return np.where(true > 0, 0.0, np.nan)
@@ -78,7 +78,7 @@ def average_recall_rows(found: Overlaps, boxes: int) -> Rows:
     each_hits = [[_hits(each[:boxes], threshold) for threshold in AR_THRESHOLDS] for each in found.by_video]
     hits = np.array(each_hits, np.int64).reshape(len(found.by_video), len(AR_THRESHOLDS))
 
-    def rows(weights: Counts) -> Floats:
+    def rows(weights: Tally) -> Floats:
         recalls = divided(weights @ hits, np.repeat((weights @ found.true)[:, None], len(AR_THRESHOLDS), axis=1))
         return np.asarray(recalls.mean(axis=1), dtype=np.float64)
 

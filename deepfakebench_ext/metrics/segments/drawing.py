@@ -9,13 +9,13 @@ import numpy as np
 from deepfakebench_ext.metrics.bootstrap import CELLS, Bootstrap
 from deepfakebench_ext.metrics.figure import Floats
 from deepfakebench_ext.metrics.segments.judged import JudgedVideo
-from deepfakebench_ext.metrics.steps import Counts
+from deepfakebench_ext.metrics.steps import Tally
 
-Rows = Callable[[Counts], Floats]
+Rows = Callable[[Tally], Floats]
 """Takes (B, V): how often each video counts. Gives (B,): the figure, NaN where undefined."""
 
 
-def draws(videos: Sequence[JudgedVideo], settings: Bootstrap, cells: int) -> Iterator[Counts]:
+def draws(videos: Sequence[JudgedVideo], settings: Bootstrap, cells: int) -> Iterator[Tally]:
     """Yield (B, V) batches: as many real and as many manipulated videos as there are, drawn with replacement.
 
     Args:
@@ -34,33 +34,33 @@ def draws(videos: Sequence[JudgedVideo], settings: Bootstrap, cells: int) -> Ite
         yield weights
 
 
-def _drawn(rows: int, count: int, generator: np.random.Generator) -> Counts:
+def _drawn(rows: int, count: int, generator: np.random.Generator) -> Tally:
     drawn = generator.integers(0, count, (rows, count)) + count * np.arange(rows)[:, None]
     return np.bincount(drawn.ravel(), minlength=rows * count).reshape(rows, count)
 
 
-def ratio(above: Counts, below: Counts) -> Rows:
+def ratio(above: Tally, below: Tally) -> Rows:
     """Figure: sum of `above` (V,) by sum of `below` (V,); NaN where the latter is 0."""
 
-    def rows(weights: Counts) -> Floats:
+    def rows(weights: Tally) -> Floats:
         return divided(weights @ above, weights @ below)
 
     return rows
 
 
-def divided(above: Counts | Floats, below: Counts | Floats) -> Floats:
+def divided(above: Tally | Floats, below: Tally | Floats) -> Floats:
     """Quotients, NaN where the divisor is 0."""
     quotients = np.full(np.shape(above), np.nan)
     np.divide(above, below, out=quotients, where=np.asarray(below) != 0)
     return quotients
 
 
-def median(values: Floats, videos: Counts) -> Rows:
+def median(values: Floats, videos: Tally) -> Rows:
     """Figure: the median of `values` (N,), each counted as often as its video in `videos` (N,)."""
     order = np.argsort(values, kind="stable")
     rising, owners = values[order], videos[order]
 
-    def rows(weights: Counts) -> Floats:
+    def rows(weights: Tally) -> Floats:
         if not len(rising):
             return np.full(len(weights), np.nan)
         upto = np.cumsum(weights[:, owners], axis=1)

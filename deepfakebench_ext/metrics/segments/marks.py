@@ -11,7 +11,7 @@ from deepfakebench_ext.metrics.segments.drawing import Rows, median, ratio
 from deepfakebench_ext.metrics.segments.judged import JudgedVideo
 from deepfakebench_ext.metrics.segments.matching import overlaps
 from deepfakebench_ext.metrics.segments.stretches import MICROSECONDS, Stretch, common, total
-from deepfakebench_ext.metrics.steps import Counts
+from deepfakebench_ext.metrics.steps import Tally
 
 SECONDS_A_MINUTE = 60
 
@@ -96,5 +96,5 @@ def _pairs(video: JudgedVideo) -> list[tuple[Stretch, Stretch]]:
     return [(video.marked[mark], video.truth[true]) for mark, true in places if overlap[mark, true] > 0]
 
 
-def _numbers(values: Sequence[int]) -> Counts:
+def _numbers(values: Sequence[int]) -> Tally:
     return np.array(values, np.int64)

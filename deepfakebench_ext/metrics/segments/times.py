@@ -10,7 +10,7 @@ from deepfakebench_ext.metrics.figure import Floats
 from deepfakebench_ext.metrics.segments.drawing import Rows
 from deepfakebench_ext.metrics.segments.judged import JudgedVideo
 from deepfakebench_ext.metrics.segments.stretches import ScoredStretch, Stretch
-from deepfakebench_ext.metrics.steps import Counts, Steps, area, average_precision, count_steps, ladder
+from deepfakebench_ext.metrics.steps import Steps, Tally, area, average_precision, count_steps, ladder
 
 MILLISECOND_US = 1000
 """Ends of scores are rounded to it: products of a month's whole milliseconds still fit 64 bits."""
@@ -43,7 +43,7 @@ class ScoredTime:
         """The same from at most `LEVELS` levels of scores: for resamples, which take a hundredth of the time so."""
         histograms = self._histograms()
 
-        def steps(weights: Counts) -> Steps:
+        def steps(weights: Tally) -> Steps:
             # Sums of whole numbers are exact in floating point up to 2**53, and its products a hundred times quicker.
             real, fake = (np.cumsum(weights.astype(np.float64) @ each, axis=1) for each in histograms)
             none = np.zeros((len(weights), 1))
@@ -69,10 +69,10 @@ class ScoredTime:
         return found
 
 
-def _rows(name: str, count: Callable[[Counts], Steps]) -> Rows:
+def _rows(name: str, count: Callable[[Tally], Steps]) -> Rows:
     value = {"auc": area, "ap": average_precision}[name]
 
-    def rows(weights: Counts) -> Floats:
+    def rows(weights: Tally) -> Floats:
         steps = count(weights)
         found = np.full(len(weights), np.nan)
         both = (steps.fakes > 0) & (steps.reals > 0)
