@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from deepfakebench_ext.cli.options import CONTEXT, DATASET, RUNNING, SpacedCommand, options
+from deepfakebench_ext.cli.options import CONTEXT, DATASET, RUNNING, SpacedCommand, command_line, options, record_of
 
 _EXAMPLES = """
 \b
@@ -36,35 +36,19 @@ Exit codes: 0 done, 1 failure, 2 usage, 3 done but a detector failed or some inp
 @click.option("--aggregation", default="mean", show_default=True, help="Scores to one a video, as for evaluate.")
 @options(RUNNING)
 @click.option("--output_dir", default="inference_results", show_default=True, help="Where runs and the table go.")
-def bench(detectors: tuple[str, ...], test_dataset: tuple[str, ...], **said: Any) -> None:
+def bench(detectors: tuple[str, ...], **given: Any) -> None:
     """Score DeepfakeBench datasets with several detectors and write one table: detector x dataset."""
-    from types import SimpleNamespace
-
-    from deepfakebench_ext.cli.dataset_options import locate
     from deepfakebench_ext.cli.evaluate import hush_transformers
-    from deepfakebench_ext.engine.dataset_inputs import DEFAULT_PROTOCOL, protocol_dtype
-    from deepfakebench_ext.evaluation import bench as use_case
-    from deepfakebench_ext.models.loading import load_detector
+    from deepfakebench_ext.engine.dataset_inputs import DatasetOptions
+    from deepfakebench_ext.evaluation import bench as table
+    from deepfakebench_ext.evaluation.request import EvaluationRequest
 
     hush_transformers()
-    entries = [use_case.Entry.parse(text) for text in detectors]
-    how = use_case.How(
-        protocol=said["protocol"] or DEFAULT_PROTOCOL,
-        limit=said["limit"],
-        seed=said["seed"],
-        aggregation=said["aggregation"],
-        output_dir=Path(said["output_dir"]),
-        batch_size=said["batch_size"],
-        workers=said["workers"],
-    )
-    dtype = protocol_dtype(how.protocol, said["dtype"])
-
-    def load(entry: use_case.Entry) -> Any:
-        return load_detector(entry.config, entry.weights, device=said["device"], dtype=dtype)
-
-    data = locate(SimpleNamespace(test_dataset=test_dataset, **said))
-    cells = use_case.bench(entries, test_dataset, data, load, how)
-    click.echo((how.output_dir / use_case.TABLE).read_text(encoding="utf-8"), nl=False)
-    click.echo(f"table in {how.output_dir / use_case.TABLE} and {use_case.CSV}", err=True)
+    entries = [table.Entry.parse(text) for text in detectors]
+    request = record_of(EvaluationRequest, given, datasets=record_of(DatasetOptions, given), command=command_line())
+    cells = table.bench(entries, request)
+    written = Path(request.output_dir) / table.TABLE
+    click.echo(written.read_text(encoding="utf-8"), nl=False)
+    click.echo(f"table in {written} and {table.CSV}", err=True)
     if any(cell.reason or any(counts.not_scored for counts in cell.counts.values()) for cell in cells):
         sys.exit(3)

@@ -1,17 +1,18 @@
-"""The options of `evaluate`, grouped, and the record that they make. Imports nothing heavy."""
+"""The options of the verbs that score, grouped, and how they fill records. Imports nothing heavy."""
 
 from __future__ import annotations
 
 import shlex
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
 Option = Callable[[Any], Any]
+R = TypeVar("R")
 
 CONTEXT: dict[str, Any] = {
     "help_option_names": ["-h", "--help"],
@@ -39,47 +40,10 @@ class SpacedCommand(click.Command):
         return super().parse_args(ctx, spread)
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What the command line said; None where it said nothing and the default depends on the detector."""
-
-    detector_config: str | None
-    weights: str | None
-    image: str | None
-    video: str | None
-    manifest: str | None
-    test_dataset: tuple[str, ...]
-    dataset_json_folder: str | None
-    rgb_dir: str | None
-    lmdb_dir: str | None
-    compression: str | None
-    protocol: str | None
-    coverage: bool
-    limit: int | None
-    seed: int
-    sampling: str | None
-    num_frames: int | None
-    fps: float | None
-    num_clips: int | None
-    frame_interval: int | None
-    short_video: str | None
-    aggregation: str
-    face_detector: str | None
-    landmark_model: str | None
-    face_model: str | None
-    face_search: str
-    no_face: str | None
-    crop: str | None
-    crop_cache: str | None
-    fake_index: tuple[int, ...] | None
-    require_trained_head: bool
-    device: str
-    dtype: str
-    batch_size: int | None
-    workers: int | None
-    output_dir: str
-    plots: bool
-    as_json: bool
+def record_of(record: type[R], said: dict[str, Any], **more: Any) -> R:
+    """Return a dataclass filled with the options that are called as its fields are, and with more."""
+    names = {field.name for field in fields(record)}  # type: ignore[arg-type]
+    return record(**{**{name: value for name, value in said.items() if name in names}, **more})
 
 
 def _fake_index(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int, ...] | None:
@@ -169,10 +133,6 @@ FACES = (
     click.option("--crop", help="clip: one place for all frames of a clip (default); frame: each at its own."),
     click.option("--crop_cache", help="Folder that keeps crops for the next detector on the same data."),
 )
-FACE_NAMES = ("face_detector", "landmark_model", "face_model", "face_search", "no_face", "crop", "crop_cache")
-"""Names of the options of `FACES`, which are those of `make_face_reader`."""
-FACE_CHOICES = tuple(name for name in FACE_NAMES if name != "face_search")
-"""Those that say nothing unless they are given."""
 RUNNING = (
     click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, mps."),
     click.option(

@@ -11,28 +11,21 @@ import click
 from deepfakebench_ext.cli.options import (
     CONTEXT,
     DATASET,
-    FACE_CHOICES,
-    FACE_NAMES,
     FACES,
     FRAME_INTERVAL,
     SpacedCommand,
     command_line,
     options,
+    record_of,
 )
-from deepfakebench_ext.common.errors import ConfigError
-from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.common.types import FAKE, REAL
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
-    from deepfakebench_ext.common.types import Sample
-    from deepfakebench_ext.engine.processes import Processes
     from deepfakebench_ext.metrics.summary import Summary
     from deepfakebench_ext.training.fine_tuning import FineTuned, FineTuning, Plan
-    from deepfakebench_ext.training.inputs import TrainingInputs
     from deepfakebench_ext.training.loop.trainer import Watcher
-    from deepfakebench_ext.training.recipe import Recipe
 
 _EXAMPLES = """
 \b
@@ -97,98 +90,25 @@ _RUN = (
 def train(**said: Any) -> None:
     """Fine-tune a detector on labelled images or videos, and write weights that the evaluator takes."""
     from deepfakebench_ext.cli.evaluate import hush_transformers
-    from deepfakebench_ext.engine.processes import Processes
-    from deepfakebench_ext.engine.read_ahead import default_workers
+    from deepfakebench_ext.engine.dataset_inputs import DatasetOptions
+    from deepfakebench_ext.engine.input_options import FaceOptions
     from deepfakebench_ext.models.weights import hub
-    from deepfakebench_ext.training.fine_tuning import FineTuning
+    from deepfakebench_ext.training.request import TrainingRequest
 
     hush_transformers()
-    name, recipe = _recipe(said)
-    folder = Path(said["output_dir"] or f"training_runs/{Path(name).stem}-{_mode(recipe, said)}")
-    inputs = _inputs(said, recipe)
-    processes = Processes(
-        device=said["device"], precision=recipe.training.precision, tracker=said["track"], folder=str(folder)
-    )
-    workers = said["workers"] or default_workers()
-    tuning = FineTuning(recipe, inputs, processes, workers=workers, allow_leaks=said["allow_leaks"])
-    if processes.is_main:
+    places, faces = record_of(DatasetOptions, said), record_of(FaceOptions, said)
+    tuning, folder = record_of(TrainingRequest, said, datasets=places, faces=faces).prepare()
+    if tuning.processes.is_main:
         _say_plan(tuning, probe=said["probe"])
         if said["push_to_hub"] and not said["dry_run"]:
             hub.create_repository(said["push_to_hub"])  # refuses now what it would refuse after hours of work
-    lost = not said["dry_run"] and _train(tuning, folder, said, workers)
-    processes.leave()
+    lost = not said["dry_run"] and _train(tuning, folder, said)
+    tuning.processes.leave()
     if lost:
         sys.exit(3)
 
 
-def _mode(recipe: Recipe, said: Mapping[str, Any]) -> str:
-    return "probe" if said["probe"] else recipe.tuning.mode
-
-
-def _recipe(said: Mapping[str, Any]) -> tuple[str, Recipe]:
-    from deepfakebench_ext.models.built_from import config_for
-    from deepfakebench_ext.training.recipe import Recipe, read_values
-
-    name = said["detector_config"] or config_for(said["weights"])
-    changes = [*said["changes"], *(["tuning.mode=head", "training.augmentation=null"] if said["probe"] else [])]
-    return name, Recipe.of(read_values(name, changes), said["weights"])
-
-
-def _inputs(said: Mapping[str, Any], recipe: Recipe) -> TrainingInputs:
-    from deepfakebench_ext.models.loading import detector_class
-    from deepfakebench_ext.training.inputs import TrainingInputs
-
-    _check_reading(said)
-    stores: dict[str, Any] = {}
-    takes = detector_class(recipe.settings).takes
-    train = _side(said, "train", recipe, takes, stores)
-    notices: list[Notice] = []
-    if said["val_share"] is None:
-        val = _side(said, "val", recipe, takes, stores)
-    else:
-        train, val, notices = _held_out(train, said, recipe)
-    faces = {name: said[name] for name in FACE_NAMES}
-    return TrainingInputs(train, val, stores, faces, said["frame_interval"], said["short_video"], tuple(notices))
-
-
-def _check_reading(said: Mapping[str, Any]) -> None:
-    """Refuse options that would change nothing: frames of DeepfakeBench's datasets are crops already."""
-    if said["train"] or said["val"]:
-        return
-    for name in (*FACE_CHOICES, "kind"):
-        if said[name] is not None:
-            raise ConfigError(f"--{name} means nothing with --train_dataset, whose frames are cropped already")
-
-
-def _held_out(
-    samples: Sequence[Sample], said: Mapping[str, Any], recipe: Recipe
-) -> tuple[Sequence[Sample], Sequence[Sample], list[Notice]]:
-    from deepfakebench_ext.training.data.splits import split_by_source
-
-    if said["val"] or said["val_dataset"]:
-        raise ConfigError("give --val_share, or --val and --val_dataset, not both")
-    split = split_by_source(samples, said["val_share"], recipe.training.seed)
-    return split.train, split.val, [Notice("split", split.note)] if split.note else []
-
-
-def _side(said: Mapping[str, Any], side: str, recipe: Recipe, takes: str, stores: dict[str, Any]) -> Sequence[Sample]:
-    from types import SimpleNamespace
-
-    from deepfakebench_ext.cli.dataset_options import locate
-    from deepfakebench_ext.training.inputs import gather_datasets, gather_side
-
-    path, names = said[side], said[f"{side}_dataset"]
-    if bool(path) == bool(names):
-        raise ConfigError(
-            f"give --{side} (a folder or a CSV manifest) or --{side}_dataset (datasets of DeepfakeBench)"
-            + (", not both" if path else ", or --val_share 0.2" if side == "val" else "")
-        )
-    if path:
-        return gather_side(path, takes=takes, option=f"--{side}", kind=said["kind"])
-    return gather_datasets(names, side, locate(SimpleNamespace(**said)), recipe.settings, stores)
-
-
-def _train(tuning: FineTuning, folder: Path, said: Mapping[str, Any], workers: int) -> bool:
+def _train(tuning: FineTuning, folder: Path, said: Mapping[str, Any]) -> bool:
     """Train and write what comes out; return whether some samples gave nothing, as the main process knows."""
     from deepfakebench_ext.common.version import versions
     from deepfakebench_ext.models.weights import hub
@@ -197,10 +117,7 @@ def _train(tuning: FineTuning, folder: Path, said: Mapping[str, Any], workers: i
     from deepfakebench_ext.training.results import write_results
 
     record = {"command": command_line()}
-    if said["probe"]:
-        result = probe(tuning, folder, record=record, workers=workers)
-    else:
-        result = _with_watchers(tuning, folder, said, record)
+    result = probe(tuning, folder, record=record) if said["probe"] else _with_watchers(tuning, folder, said, record)
     if not tuning.processes.is_main:
         return False
     facts = {**record, "seed": tuning.recipe.training.seed, **versions(RESTS_ON)}
@@ -228,24 +145,18 @@ def _lost(result: FineTuned) -> bool:
 
 
 def _with_watchers(tuning: FineTuning, folder: Path, said: Mapping[str, Any], record: Mapping[str, Any]) -> FineTuned:
-    from deepfakebench_ext.training.loop.watching import All
-
-    watchers = All(_watchers(tuning, folder, said, tuning.processes))
-    try:
-        return tuning.run(folder, record=record, watcher=watchers, checkpoint_minutes=said["checkpoint_minutes"])
-    finally:
-        watchers.close()
-
-
-def _watchers(tuning: FineTuning, folder: Path, said: Mapping[str, Any], processes: Processes) -> list[Watcher]:
     from deepfakebench_ext.training.loop.watching import ProgressLine, Trackers
 
     watchers: list[Watcher] = []
-    if processes.is_main:
+    if tuning.processes.is_main:
         watchers.append(ProgressLine(tuning.total_steps, tuning.validator.monitor))
     if said["track"]:
-        watchers.append(Trackers(processes, folder))
-    return watchers
+        watchers.append(Trackers(tuning.processes, folder))  # opened by every process, told by the main one
+    try:
+        return tuning.run(folder, record=record, watchers=watchers, checkpoint_minutes=said["checkpoint_minutes"])
+    finally:
+        for watcher in watchers:
+            watcher.close()
 
 
 def _say_plan(tuning: FineTuning, *, probe: bool) -> None:

@@ -83,6 +83,19 @@ def making(folder: Path) -> Iterator[None]:
         raise OutputError(f"results cannot be written to {folder}: {error}; give another --output_dir") from error
 
 
+def check_writable(folder: Path) -> None:
+    """Create a folder for results and write into it: to fail before a model is loaded, not after an hour of scoring.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    with making(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".probe-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+
+
 @contextmanager
 def _replaced(path: Path) -> Iterator[Path]:
     """Name for a temporary file in the same folder, which takes the place of `path` when the block ends well."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterable
-from importlib.metadata import version
 
 __version__ = "0.1.0"
 
@@ -15,5 +14,7 @@ def versions(packages: Iterable[str]) -> dict[str, str]:
     Raises:
         importlib.metadata.PackageNotFoundError: One is not installed.
     """
+    from importlib.metadata import version  # not at the top: it would double the time of --help
+
     found = {name: version(name) for name in packages}
     return found | {"python": platform.python_version(), "deepfakebench-ext": __version__}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -15,11 +15,10 @@ from deepfakebench_ext.data.readers.reader import Reader
 from deepfakebench_ext.data.samples.datasets import gather_dataset
 from deepfakebench_ext.data.samples.folders import limit_samples
 from deepfakebench_ext.data.stores.frame_stores import FrameStore, LmdbStore, RgbStore
-from deepfakebench_ext.engine.file_inputs import frame_or_clip_sampling
+from deepfakebench_ext.engine.input_options import NOTHING_SAID, SamplingOptions
 from deepfakebench_ext.host.checkout import DATASET_JSONS, find_checkout
 from deepfakebench_ext.host.dataset_json_reading import C40_DATASETS
 from deepfakebench_ext.media.host_sampling import DeepfakeBenchSampling
-from deepfakebench_ext.media.sampling import ShortVideo
 from deepfakebench_ext.models.base import Detector
 from deepfakebench_ext.models.config import DetectorConfig
 
@@ -28,6 +27,36 @@ Protocol = Literal["deepfakebench", "uniform"]
 DEFAULT_PROTOCOL: Protocol = "deepfakebench"
 DEFAULT_COMPRESSION = "c23"
 DEFAULT_FRAME_NUM = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetOptions:
+    """Where DeepfakeBench's datasets lie, as it is asked for; None takes what a checkout has.
+
+    Attributes:
+        dataset_json_folder: Folder of `<dataset>.json`.
+        rgb_dir: Folder of the datasets' images.
+        lmdb_dir: Folder of their LMDBs, instead.
+        compression: `c23`, `c40` or `raw`.
+    """
+
+    dataset_json_folder: str | None = None
+    rgb_dir: str | None = None
+    lmdb_dir: str | None = None
+    compression: str | None = None
+
+    def locate(self, datasets: Iterable[str]) -> HostData:
+        """Return where these datasets lie.
+
+        Raises:
+            ConfigError: As `HostData.locate`, or a compression that contradicts the name of a dataset.
+        """
+        data = HostData.locate(
+            self.dataset_json_folder, rgb_dir=self.rgb_dir, lmdb_dir=self.lmdb_dir, compression=self.compression
+        )
+        for name in datasets:
+            data.compression_of(name)
+        return data
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,23 +157,18 @@ class HostData:
         return samples if limit is None else limit_samples(samples, limit, seed)
 
 
-def check_protocol(protocol: str, options: Mapping[str, object]) -> None:
+def check_protocol(protocol: str, options: SamplingOptions) -> None:
     """Pass a protocol and the sampling options that it takes; needs no detector.
-
-    Args:
-        protocol: As in `--protocol`.
-        options: Name, such as `num_frames`, to what was said, None for nothing.
 
     Raises:
         ConfigError: An unknown protocol, or options that it does not take.
     """
     if protocol not in get_args(Protocol):
         raise ConfigError(f"--protocol {protocol!r} is not known; allowed are {', '.join(get_args(Protocol))}")
-    given = [f"--{name}" for name, value in options.items() if value is not None]
-    if given and protocol == "deepfakebench":
+    if options.given and protocol == "deepfakebench":
         raise ConfigError(
-            f"{', '.join(given)} means nothing with --protocol deepfakebench, which takes the frames that the YAML's "
-            f"frame_num says; give --protocol uniform"
+            f"{', '.join(options.given)} means nothing with --protocol deepfakebench, which takes the frames that the "
+            f"YAML's frame_num says; give --protocol uniform"
         )
 
 
@@ -177,12 +201,7 @@ def make_stored_reader(
     stores: Mapping[str, FrameStore],
     *,
     protocol: str = DEFAULT_PROTOCOL,
-    sampling: str | None = None,
-    num_frames: int | None = None,
-    fps: float | None = None,
-    num_clips: int | None = None,
-    frame_interval: int | None = None,
-    short_video: ShortVideo | None = None,
+    options: SamplingOptions = NOTHING_SAID,
 ) -> Reader:
     """Return what makes a detector's input out of the frames of datasets.
 
@@ -193,23 +212,14 @@ def make_stored_reader(
             does by the YAML's `resolution`, `mean` and `std`, or by the detector's own preprocessing where the YAML
             has none of the three (`protocol_notices` says so). `uniform`: evenly spread ones, prepared as the
             detector's own preprocessing says.
-        sampling, num_frames, fps, num_clips, frame_interval, short_video: As `make_reader`, for `uniform`.
+        options: For `uniform`.
 
     Raises:
         ConfigError: An unknown protocol, options that it does not take, or a YAML with one or two of the three keys.
     """
-    options = {
-        "sampling": sampling,
-        "num_frames": num_frames,
-        "fps": fps,
-        "num_clips": num_clips,
-        "frame_interval": frame_interval,
-        "short_video": short_video,
-    }
     check_protocol(protocol, options)
     if protocol == "uniform":
-        chosen = frame_or_clip_sampling(detector, **options)  # type: ignore[arg-type]
-        return Reader(detector.preprocess, chosen, stores=stores)
+        return Reader(detector.preprocess, options.of(detector), stores=stores)
     number = (detector.settings.frame_num or {}).get("test", DEFAULT_FRAME_NUM)
     clip_len = None if detector.takes == "image" else detector.clip_len
     return Reader(_host_preprocess(detector), DeepfakeBenchSampling(number, clip_len), stores=stores)

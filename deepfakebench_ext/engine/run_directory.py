@@ -12,10 +12,11 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
 from deepfakebench_ext.common.atomic_files import atomic_writer
 from deepfakebench_ext.common.errors import OutputError
+from deepfakebench_ext.common.journal import Journal, whole_lines
 from deepfakebench_ext.common.locked_folder import LockedFolder
 from deepfakebench_ext.common.run_names import JOURNAL, SETTINGS
 from deepfakebench_ext.common.types import Prediction, Sample
@@ -63,7 +64,7 @@ class RunDirectory(LockedFolder):
             OutputError: It cannot be written, another process is using it, or it is another run's.
         """
         super().__init__(folder)
-        self._journal: BinaryIO | None = None
+        self._journal = Journal(folder / JOURNAL, kept="What was scored is kept")
         self._take_up(settings)
 
     def _take_up(self, settings: Mapping[str, Any]) -> None:
@@ -78,8 +79,7 @@ class RunDirectory(LockedFolder):
 
     def close(self) -> None:
         """Close the journal and give the lock back."""
-        if self._journal is not None:
-            self._journal.close()
+        self._journal.close()
         super().close()
 
     def resume(self, samples: Sequence[Sample], batch_size: int) -> Resumed:
@@ -91,15 +91,14 @@ class RunDirectory(LockedFolder):
         Raises:
             OutputError: The journal's keys are not these samples'.
         """
-        path = self.folder / JOURNAL
-        lines = list(_line_ends(path)) if path.is_file() else []
+        lines = list(self._ends())
         complete = bool(lines) and lines[-1][1] is None
         units = lines[:-1] if complete else lines[: len(lines) - len(lines) % batch_size]
-        numbers = _numbers_of([str(key) for _, key in units], samples, path)
-        self._journal = path.open("ab")
+        numbers = self._numbers_of([str(key) for _, key in units], samples)
         if complete:
+            self._journal.open(self._journal.size_bytes)
             return Resumed(len(samples), 0)
-        self._journal.truncate(units[-1][0] if units else 0)
+        self._journal.open(units[-1][0] if units else 0)
         return Resumed(numbers[-1], numbers.count(numbers[-1])) if numbers else Resumed(0, 0)
 
     def append(self, predictions: Sequence[Prediction]) -> None:
@@ -108,7 +107,7 @@ class RunDirectory(LockedFolder):
         Raises:
             OutputError: They cannot be written, for instance because the disk is full. What was there stays.
         """
-        self._write("".join(json.dumps(_without_defaults(p)) + "\n" for p in predictions))
+        self._journal.add(map(_without_defaults, predictions))
 
     def complete(self) -> None:
         """Mark the run as scored to its end; a run that is already so stays as it is.
@@ -116,68 +115,47 @@ class RunDirectory(LockedFolder):
         Raises:
             OutputError: As `append`.
         """
-        if not self.is_complete():
-            self._write(json.dumps(_COMPLETE) + "\n")
-
-    def is_complete(self) -> bool:
-        """Return whether everything has been scored."""
-        *_, last = (b"", *_whole_lines(self.folder / JOURNAL))
-        return last == json.dumps(_COMPLETE).encode() + b"\n"
-
-    def _write(self, text: str) -> None:
-        assert self._journal is not None, "resume() opens the journal"
-        try:
-            self._journal.write(text.encode())
-            self._journal.flush()
-        except OSError as error:
-            raise OutputError(
-                f"{self.folder / JOURNAL} cannot be written: {error}. What was scored is kept; make room and run the "
-                f"same command again to go on"
-            ) from error
+        *_, last = (b"", *whole_lines(self._journal.path))
+        if last != json.dumps(_COMPLETE).encode() + b"\n":
+            self._journal.add([_COMPLETE])
 
     def predictions(self) -> Iterator[Prediction]:
         """Yield what the journal holds, in the order of the samples and of their frames or clips."""
-        for line in _whole_lines(self.folder / JOURNAL):
+        for line in whole_lines(self._journal.path):
             values = json.loads(line)
             if values != _COMPLETE:
                 yield Prediction(**{"score": None, **values})
+
+    def _ends(self) -> Iterator[tuple[int, str | None]]:
+        """Yield for each whole line the offset of its end and its key, None for the mark of completion."""
+        end = 0
+        for number, line in enumerate(whole_lines(self._journal.path), start=1):
+            end += len(line)
+            try:
+                values = json.loads(line)
+                yield end, None if values == _COMPLETE else str(values["key"])
+            except (ValueError, KeyError, TypeError) as error:
+                raise OutputError(
+                    f"{self._journal.path}: line {number} is damaged ({line[:40]!r}); move {self.folder} away to score "
+                    "everything anew"
+                ) from error
+
+    def _numbers_of(self, keys: Sequence[str], samples: Sequence[Sample]) -> list[int]:
+        """Return the number of the sample that each line belongs to; the lines keep the order of the samples."""
+        numbers: list[int] = []
+        current = -1
+        for key in keys:
+            if current < 0 or key != samples[current].key:
+                current += 1
+                if current >= len(samples) or key != samples[current].key:
+                    raise OutputError(
+                        f"{self._journal.path} does not belong to these samples: {key!r} is not in its place"
+                    )
+            numbers.append(current)
+        return numbers
 
 
 def _without_defaults(prediction: Prediction) -> dict[str, Any]:
     """Return the fields that say something: a journal has a line for every frame."""
     defaults = asdict(Prediction("", None))
     return {name: value for name, value in asdict(prediction).items() if name == "key" or value != defaults[name]}
-
-
-def _numbers_of(keys: Sequence[str], samples: Sequence[Sample], path: Path) -> list[int]:
-    """Return the number of the sample that each line belongs to; the lines keep the order of the samples."""
-    numbers: list[int] = []
-    current = -1
-    for key in keys:
-        if current < 0 or key != samples[current].key:
-            current += 1
-            if current >= len(samples) or key != samples[current].key:
-                raise OutputError(f"{path} does not belong to these samples: {key!r} is not in its place")
-        numbers.append(current)
-    return numbers
-
-
-def _line_ends(path: Path) -> Iterator[tuple[int, str | None]]:
-    """Yield for each whole line the offset of its end and its key, None for the mark of completion."""
-    end = 0
-    for number, line in enumerate(_whole_lines(path), start=1):
-        end += len(line)
-        try:
-            values = json.loads(line)
-            yield end, None if values == _COMPLETE else str(values["key"])
-        except (ValueError, KeyError, TypeError) as error:
-            raise OutputError(
-                f"{path}: line {number} is damaged ({line[:40]!r}); move {path.parent} away to score everything anew"
-            ) from error
-
-
-def _whole_lines(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as stream:
-        for line in stream:
-            if line.endswith(b"\n"):
-                yield line

@@ -4,27 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from deepfakebench_ext.common.atomic_files import atomic_writer
 from deepfakebench_ext.common.errors import ConfigError, ExtError
-from deepfakebench_ext.common.notices import Notice
-from deepfakebench_ext.data.samples.folders import limit_notices
 from deepfakebench_ext.data.stores.frame_stores import FrameStore
 from deepfakebench_ext.data.stores.shared_store import SharedStore
-from deepfakebench_ext.engine.dataset_inputs import (
-    DEFAULT_PROTOCOL,
-    HostData,
-    Protocol,
-    check_protocol,
-    make_stored_reader,
-    protocol_notices,
-)
+from deepfakebench_ext.engine.dataset_inputs import HostData, protocol_notices
 from deepfakebench_ext.evaluation.bench_table import Cell, bench_markdown, write_bench_csv
 from deepfakebench_ext.evaluation.evaluate import Evaluation, Scoring
+from deepfakebench_ext.evaluation.request import EvaluationRequest
 from deepfakebench_ext.models.base import Detector
 
 logger = logging.getLogger(__name__)
@@ -63,26 +55,7 @@ class Entry:
         return self.config if self.weights is None else f"{self.config}={self.weights}"
 
 
-@dataclass(frozen=True, slots=True)
-class How:
-    """How detectors are run; see `evaluate`."""
-
-    protocol: Protocol = DEFAULT_PROTOCOL
-    limit: int | None = None
-    seed: int = 1024
-    aggregation: str = "mean"
-    output_dir: Path = Path("inference_results")
-    batch_size: int | None = None
-    workers: int | None = None
-
-
-def bench(
-    entries: Sequence[Entry],
-    datasets: Sequence[str],
-    data: HostData,
-    load: Callable[[Entry], Detector],
-    how: How,
-) -> list[Cell]:
+def bench(entries: Sequence[Entry], request: EvaluationRequest) -> list[Cell]:
     """Run every detector over every dataset, write `bench.md` and `bench.csv`, and return the cells.
 
     The detectors go over a dataset abreast, so that each of its frames is decoded once. Each pair has a run directory
@@ -91,32 +64,31 @@ def bench(
 
     Args:
         entries: The detectors, each once.
-        datasets: Names of datasets, each once.
-        data: Where the datasets lie.
-        load: Gives the detector of an entry, ready to score; called once each.
-        how: How they are run.
+        request: What is asked of each; it names datasets, each once, and no detector.
 
     Raises:
-        ConfigError: No detectors or datasets, or one twice, or an unknown protocol.
+        ConfigError: No detectors or datasets, or one twice, an unknown protocol, or datasets that lie nowhere.
         OutputError: The table cannot be written.
     """
-    for option, names in (("--detectors", list(map(str, entries))), ("--test_dataset", list(datasets))):
+    for option, names in (("--detectors", list(map(str, entries))), ("--test_dataset", request.test_dataset)):
         twice = [name for name, count in Counter(names).items() if count > 1]
         if not names or twice:
             given = f"{', '.join(twice)} was given twice" if twice else "none was given"
             raise ConfigError(f"{option} takes one or several, each once; {given}")
-    check_protocol(how.protocol, {})
+    data = request.located()
     failures: dict[Entry, str] = {}
     detectors: dict[Entry, Detector] = {}
     for entry in entries:
         try:
-            detectors[entry] = load(entry)
+            one = replace(request, detector_config=entry.config, weights=entry.weights)
+            detectors[entry] = one.load(one.settings())
         except Exception as error:
             failures[entry] = _reason(f"loading {entry}", error)
-    cells = [cell for dataset in datasets for cell in _one_dataset(entries, detectors, failures, dataset, data, how)]
-    how.output_dir.mkdir(parents=True, exist_ok=True)
-    write_bench_csv(how.output_dir / CSV, cells)
-    with atomic_writer(how.output_dir / TABLE) as file:
+    cells: list[Cell] = []
+    for dataset in request.test_dataset:
+        cells += _one_dataset(entries, detectors, failures, dataset, data, request)
+    write_bench_csv(Path(request.output_dir) / CSV, cells)
+    with atomic_writer(Path(request.output_dir) / TABLE) as file:
         file.write(bench_markdown(cells))
     return cells
 
@@ -127,7 +99,7 @@ def _one_dataset(
     failures: Mapping[Entry, str],
     dataset: str,
     data: HostData,
-    how: How,
+    request: EvaluationRequest,
 ) -> list[Cell]:
     names = row_names(entries)
     reasons, done = dict(failures), dict[Entry, Evaluation]()
@@ -137,34 +109,17 @@ def _one_dataset(
         for entry, detector in detectors.items():
             try:
                 store = store or SharedStore(data.store(dataset), _SHARED_BYTES)
-                scorings[entry] = stack.enter_context(_scoring(detector, dataset, data, store, how))
+                given = request.dataset(dataset, data, store, detector.settings)
+                scorings[entry] = stack.enter_context(request.scoring(given, detector))
             except Exception as error:
                 reasons[entry] = _reason(f"{entry} on {dataset}", error)
         reasons |= _abreast(scorings, dataset)
         for entry, scoring in scorings.items():
             if entry not in reasons:
-                done[entry] = scoring.report(aggregation=how.aggregation, notices=_notices(scoring, how))
-    return [
-        _cell(entry, names[entry], dataset, detectors.get(entry), done.get(entry) or reasons[entry], how)
-        for entry in entries
-    ]
-
-
-def _scoring(detector: Detector, dataset: str, data: HostData, store: FrameStore, how: How) -> Scoring:
-    samples = data.samples(dataset, store, detector.settings, limit=how.limit, seed=how.seed)
-    return Scoring(
-        detector,
-        samples,
-        make_stored_reader(detector, {dataset: store}, protocol=how.protocol),
-        output_dir=how.output_dir,
-        batch_size=how.batch_size,
-        workers=how.workers,
-    )
-
-
-def _notices(scoring: Scoring, how: How) -> list[Notice]:
-    limited = limit_notices(len(scoring.samples), how.limit, how.seed)
-    return [*protocol_notices(scoring.detector, how.protocol), *limited]
+                done[entry] = request.report(scoring)
+    cells = {entry: Cell(names[entry], entry.weights or "", dataset, reasons.get(entry, "")) for entry in entries}
+    protocol = request.protocol_meant
+    return [_filled(cell, detectors.get(entry), done.get(entry), protocol) for entry, cell in cells.items()]
 
 
 def _abreast(scorings: Mapping[Entry, Scoring], dataset: str) -> dict[Entry, str]:
@@ -213,17 +168,17 @@ def _with_weights(entry: Entry) -> str:
     return stem if entry.weights is None else f"{stem}={entry.weights}"
 
 
-def _cell(entry: Entry, name: str, dataset: str, detector: Detector | None, done: Evaluation | str, how: How) -> Cell:
-    """Return what stands in the table; `done` is what scoring came to, or why it failed."""
-    trained = detector.report.head_trained if detector is not None else None
-    cell = Cell(name, entry.weights or "", dataset, trained=trained)
-    if isinstance(done, str) or detector is None:
-        return replace(cell, reason=str(done))
+def _filled(cell: Cell, detector: Detector | None, done: Evaluation | None, protocol: str) -> Cell:
+    """Return what stands in the table; None where nothing was loaded, or scored."""
+    if detector is not None:
+        cell = replace(cell, trained=detector.report.head_trained)
+    if detector is None or done is None:
+        return cell
     return replace(
         cell,
         figures=done.figures,
         counts=done.counts,
         statuses=done.statuses,
-        notices=tuple(protocol_notices(detector, how.protocol)),
+        notices=tuple(protocol_notices(detector, protocol)),
         folder=str(done.folder),
     )

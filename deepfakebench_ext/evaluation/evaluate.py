@@ -101,10 +101,11 @@ def evaluate(
         output_dir=output_dir,
         batch_size=batch_size,
         workers=workers,
+        notices=notices,
         record=record,
     ) as scoring:
-        _with_progress(scoring)
-        return scoring.report(aggregation=aggregation, plots=plots, notices=notices)
+        scoring.to_the_end()
+        return scoring.report(aggregation=aggregation, plots=plots)
 
 
 class Scoring:
@@ -123,6 +124,7 @@ class Scoring:
         output_dir: str | Path = "inference_results",
         batch_size: int | None = None,
         workers: int | None = None,
+        notices: Sequence[Notice] = (),
         record: Mapping[str, Any] | None = None,
     ) -> None:
         """Open the run directory; the arguments are those of `evaluate`.
@@ -139,7 +141,7 @@ class Scoring:
         settings = _settings(detector, reader, samples, self._batch_size)
         self.folder = Path(output_dir) / _run_name(detector, samples, settings["fingerprint"])
         self._run = RunDirectory(self.folder, {**settings, **(record or {})})
-        self.done, self._units = 0, 0
+        self.done, self._units, self._notices = 0, 0, notices
 
     def __enter__(self) -> Scoring:
         """Find out where to go on."""
@@ -183,7 +185,17 @@ class Scoring:
         self._run.complete()
         self.done = len(self.samples)
 
-    def report(self, *, aggregation: str = "mean", plots: bool = True, notices: Sequence[Notice] = ()) -> Evaluation:
+    def to_the_end(self) -> None:
+        """Score all that is left, with a line on the terminal that says how far it is."""
+        from tqdm import tqdm
+
+        # disable=None: silent where stderr is not a terminal.
+        with tqdm(total=len(self.samples), initial=self.done, unit="sample", disable=None, dynamic_ncols=True) as bar:
+            for done in self:
+                bar.update(done - bar.n)
+            bar.update(bar.total - bar.n)
+
+    def report(self, *, aggregation: str = "mean", plots: bool = True) -> Evaluation:
         """Write every result file and return the figures; once all is scored."""
         trained = self.detector.report.head_trained
         report = write_report(
@@ -198,22 +210,12 @@ class Scoring:
             notices=[
                 *([] if trained else [untrained_head(self.detector.report.source, self.detector.settings.seed)]),
                 *unlabelled_notices(self.samples),
-                *notices,
+                *self._notices,
             ],
             plots=plots,
         )
         statuses = {name: level.statuses for name, level in report.levels.items()}
         return Evaluation(self.folder, report.level, report.figures, report.counts, statuses, report.said, trained)
-
-
-def _with_progress(scoring: Scoring) -> None:
-    from tqdm import tqdm
-
-    # disable=None: silent where stderr is not a terminal.
-    with tqdm(total=len(scoring.samples), initial=scoring.done, unit="sample", disable=None, dynamic_ncols=True) as bar:
-        for done in scoring:
-            bar.update(done - bar.n)
-        bar.update(bar.total - bar.n)
 
 
 def _settings(detector: Detector, reader: Reader, samples: Sequence[Sample], batch_size: int) -> dict[str, Any]:

@@ -19,14 +19,15 @@ from deepfakebench_ext.common.suffixes import is_video_name
 from deepfakebench_ext.common.types import Sample
 from deepfakebench_ext.common.wording import counted, of_several
 from deepfakebench_ext.data.samples.folders import collect_samples
+from deepfakebench_ext.engine.input_options import FaceOptions
 from deepfakebench_ext.engine.read_ahead import default_workers
 from deepfakebench_ext.engine.run_directory import fingerprint
 from deepfakebench_ext.extraction.crop_folder import CropFolder, VideoFrames, folder_bytes, writing
 from deepfakebench_ext.extraction.crop_writer import write_crops
 from deepfakebench_ext.extraction.places import Place, places
 from deepfakebench_ext.faces.detect import Search
-from deepfakebench_ext.faces.reader import FaceReader, face_reader
-from deepfakebench_ext.faces.settings import DetectorName, NoFace, face_settings
+from deepfakebench_ext.faces.reader import FaceReader
+from deepfakebench_ext.faces.settings import DetectorName, NoFace
 from deepfakebench_ext.host.dataset_json_writing import (
     ListedVideo,
     check_dataset_name,
@@ -97,20 +98,15 @@ def make_crop_reader(
         ConfigError: Options that do not go together, or a model's file that is not what it should be.
         MissingExtraError: dlib is not installed.
     """
-    name: DetectorName = face_detector or ("dlib" if landmark_model is not None else "none")
-    unused = [option for option, value in (("--size", size), ("--no_face", no_face)) if value is not None]
-    if name == "none" and unused:
-        raise ConfigError(f"{', '.join(unused)} means nothing here: without --face_detector frames stay whole")
-    side = DEFAULT_SIZE_PX if size is None else size
-    settings = face_settings(
-        name,
-        (side, side),
-        landmark_model=None if landmark_model is None else Path(landmark_model),
-        face_model=None if face_model is None else Path(face_model),
-        search=face_search,
-        no_face=no_face or "skip",
+    options = FaceOptions(
+        face_detector=face_detector,
+        landmark_model=landmark_model,
+        face_model=face_model,
+        face_search=face_search,
+        no_face=no_face,
     )
-    return face_reader(settings, no_face, None)
+    side = DEFAULT_SIZE_PX if size is None else size
+    return options.cutting_to((side, side), "frame", {"--size": size, "--no_face": no_face})
 
 
 def extract(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -105,6 +105,7 @@ class FineTuning:
         detector: On the processes' device, its tuning applied.
         data: What it is trained on.
         validator: What judges it.
+        workers: Reading threads of each process.
         notices: What a reader of the results must know, such as a leak that was allowed.
     """
 
@@ -130,7 +131,7 @@ class FineTuning:
             ConfigError: Data, recipe and detector do not go together; says what to change.
             WeightsError: The weights to start from cannot be had or do not fit.
         """
-        self.recipe, self.inputs, self.processes, self._workers = recipe, inputs, processes, workers
+        self.recipe, self.inputs, self.processes, self.workers = recipe, inputs, processes, workers
         self.notices = [*inputs.notices, *_leak_notices(inputs, allow=allow_leaks)]
         self.detector = _build(recipe, processes)
         self.tuned = apply_tuning(
@@ -189,7 +190,7 @@ class FineTuning:
         folder: Path,
         *,
         record: Mapping[str, Any] | None = None,
-        watcher: Watcher | None = None,
+        watchers: Sequence[Watcher] = (),
         checkpoint_minutes: float = 10.0,
     ) -> FineTuned:
         """Train into `folder`, from its last checkpoint where there is one.
@@ -197,7 +198,7 @@ class FineTuning:
         Args:
             folder: The run's; created if need be.
             record: Further facts for `run.json`, such as the command line.
-            watcher: Is told of every step and epoch.
+            watchers: Are told of every step and epoch.
             checkpoint_minutes: Time between two checkpoints within an epoch.
 
         Raises:
@@ -213,11 +214,11 @@ class FineTuning:
                 self.validator,
                 run,
                 self.processes,
-                recipe=training,
-                workers=self._workers,
+                training=training,
+                workers=self.workers,
                 average=None if training.ema is None else Ema(training.ema),
                 save_best=lambda _: self.save(folder / BEST),
-                watcher=watcher,
+                watchers=watchers,
                 checkpoint_minutes=checkpoint_minutes,
             )
             position = trainer.run()

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.notices import Notice
@@ -13,9 +12,9 @@ from deepfakebench_ext.data.readers.reader import Reader
 from deepfakebench_ext.data.samples.datasets import gather_dataset
 from deepfakebench_ext.data.stores.frame_stores import FrameStore
 from deepfakebench_ext.engine.dataset_inputs import HostData, make_stored_reader
-from deepfakebench_ext.engine.file_inputs import gather_samples, make_face_reader, make_reader
-from deepfakebench_ext.faces.reader import FaceReader
-from deepfakebench_ext.media.sampling import ClipSampling, ShortVideo
+from deepfakebench_ext.engine.file_inputs import file_reader, gather_samples
+from deepfakebench_ext.engine.input_options import FaceOptions, SamplingOptions
+from deepfakebench_ext.media.sampling import ShortVideo
 from deepfakebench_ext.models.base import Detector
 from deepfakebench_ext.models.config import DetectorConfig
 from deepfakebench_ext.training.config import TrainingConfig
@@ -30,7 +29,7 @@ class TrainingInputs:
         train: What is trained on.
         val: What judges every epoch.
         stores: Where the frames of a DeepfakeBench JSON are read, by the name of the dataset.
-        faces: Options of `make_face_reader`, which cuts frames of files to the face; none leaves them whole.
+        faces: How frames of files are cut to the face.
         frame_interval: Distance between two frames of a clip; `SPREAD` for a clip that spans its video.
         short_video: What becomes of a video shorter than a clip.
         notices: What a reader of the results must know of them.
@@ -39,7 +38,7 @@ class TrainingInputs:
     train: Sequence[Sample]
     val: Sequence[Sample]
     stores: Mapping[str, FrameStore] = field(default_factory=dict)
-    faces: Mapping[str, Any] = field(default_factory=dict)
+    faces: FaceOptions = field(default_factory=FaceOptions)
     frame_interval: int | None = None
     short_video: ShortVideo | None = None
     notices: tuple[Notice, ...] = ()
@@ -54,19 +53,10 @@ class TrainingInputs:
             self.train,
             training,
             detector.preprocess,
-            clips=self._clips(detector),
-            faces=self._face_reader(detector),
+            clips=None if detector.takes == "image" else self._sampling.clips(detector.clip_len, 1),
+            faces=self.faces.reader(detector),
             stores=self.stores,
         )
-
-    def _face_reader(self, detector: Detector) -> FaceReader | None:
-        return make_face_reader(detector, **self.faces)
-
-    def _clips(self, detector: Detector) -> ClipSampling | None:
-        if detector.takes == "image":
-            return None
-        interval = 1 if self.frame_interval is None else self.frame_interval
-        return ClipSampling(detector.clip_len, interval, 1, self.short_video or "skip")
 
     def validation_reader(self, detector: Detector, training: TrainingConfig) -> Reader:
         """Return what reads the validation samples: evenly spread frames or clips, as an evaluation takes them.
@@ -74,13 +64,19 @@ class TrainingInputs:
         Raises:
             ConfigError: Options for the other kind of detector.
         """
-        options: dict[str, Any] = {"num_frames": training.val_frames}
-        if detector.takes == "video":
-            options = {"num_clips": training.val_clips}
-        options |= {"frame_interval": self.frame_interval, "short_video": self.short_video}
+        takes_frames = detector.takes == "image"
+        options = replace(
+            self._sampling,
+            num_frames=training.val_frames if takes_frames else None,
+            num_clips=None if takes_frames else training.val_clips,
+        )
         if any(sample.frames for sample in self.val):
-            return make_stored_reader(detector, self.stores, protocol="uniform", **options)
-        return make_reader(detector, **options, faces=self._face_reader(detector))
+            return make_stored_reader(detector, self.stores, protocol="uniform", options=options)
+        return file_reader(detector, options, self.faces.reader(detector))
+
+    @property
+    def _sampling(self) -> SamplingOptions:
+        return SamplingOptions(frame_interval=self.frame_interval, short_video=self.short_video)
 
 
 def gather_side(path: str, *, takes: str, option: str, kind: str | None = None) -> list[Sample]:

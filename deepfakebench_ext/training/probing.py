@@ -68,14 +68,13 @@ class Line:
         return np.asarray(features.astype(np.float64) @ self.weight + self.bias)
 
 
-def probe(tuning: FineTuning, folder: Path, *, record: Mapping[str, Any] | None = None, workers: int = 2) -> FineTuned:
+def probe(tuning: FineTuning, folder: Path, *, record: Mapping[str, Any] | None = None) -> FineTuned:
     """Fit the head of a detector and write what a training writes.
 
     Args:
         tuning: Of mode `head`. Frames and clips are the evenly spread ones of validation, without augmentation.
         folder: The run's; features that lie there from the same settings are not computed again.
         record: Further facts for `run.json`.
-        workers: Reading threads.
 
     Raises:
         ConfigError: A head that is not of two logits, or a recipe that a closed form cannot follow.
@@ -84,7 +83,7 @@ def probe(tuning: FineTuning, folder: Path, *, record: Mapping[str, Any] | None 
     """
     _check(tuning)
     with tuning.opened(folder, record, how="probe"):
-        train, val = _cached(tuning, folder / FEATURES, workers)
+        train, val = _cached(tuning, folder / FEATURES)
         line, validated = _best_line(tuning, train, val)
         _set_head(tuning.detector, line)
         if tuning.processes.is_main:
@@ -178,13 +177,13 @@ def _set_head(detector: Detector, line: Line) -> None:
         head.bias[index] = half * line.bias
 
 
-def _cached(tuning: FineTuning, path: Path, workers: int) -> tuple[Features, Features]:
+def _cached(tuning: FineTuning, path: Path) -> tuple[Features, Features]:
     identity = fingerprint(tuning.identity())
     if path.is_file():
         with np.load(path, allow_pickle=False) as held:
             if str(held["identity"]) == identity:
                 return _unpacked(held, "train"), _unpacked(held, "val")
-    sides = {name: _extracted(tuning, samples, workers) for name, samples in _sides(tuning)}
+    sides = {name: _extracted(tuning, samples) for name, samples in _sides(tuning)}
     if tuning.processes.is_main:
         packed = {key: value for name, side in sides.items() for key, value in _packed(side, name).items()}
         with atomic_binary_writer(path) as stream:
@@ -197,14 +196,13 @@ def _sides(tuning: FineTuning) -> Iterator[tuple[str, Sequence[Sample]]]:
     yield "val", tuning.inputs.val
 
 
-def _extracted(tuning: FineTuning, samples: Sequence[Sample], workers: int) -> Features:
+def _extracted(tuning: FineTuning, samples: Sequence[Sample]) -> Features:
     detector, own = tuning.detector, tuning.processes.share(samples)
     detector.eval()
     rows: list[npt.NDArray[np.float32]] = []
     predictions: list[Prediction] = []
-    for units, features in compute(
-        detector, tuning.validator.reader, own, "features", batch_size=default_batch_size(detector), workers=workers
-    ):
+    batch_size, reader = default_batch_size(detector), tuning.validator.reader
+    for units, features in compute(detector, reader, own, "features", batch_size=batch_size, workers=tuning.workers):
         predictions += [unit.prediction for unit in units]
         rows += [features.float().cpu().numpy()] if len(features) else []
     parts = tuning.processes.gather([(rows, predictions)])

@@ -6,10 +6,12 @@ import json
 import logging
 import shlex
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from deepfakebench_ext.common.atomic_files import atomic_writer
 from deepfakebench_ext.common.errors import MissingExtraError
+from deepfakebench_ext.common.journal import whole_lines
 from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.common.run_names import CARD, CURVES_PNG, FIGURES_JSON, TRAINING_LOG
 from deepfakebench_ext.metrics.bootstrap import Bootstrap
@@ -18,7 +20,6 @@ from deepfakebench_ext.metrics.summary import Summary, SummaryOptions, summarise
 from deepfakebench_ext.models.export.hub_folder import PTH, architecture_of, write_pth
 from deepfakebench_ext.report.scores.videos import face_notices
 from deepfakebench_ext.training.fine_tuning import FineTuned, FineTuning
-from deepfakebench_ext.training.loop.training_log import read_log
 from deepfakebench_ext.training.model_card import Card, model_card
 from deepfakebench_ext.training.training_curves import write_training_curves
 
@@ -45,7 +46,7 @@ def write_results(tuning: FineTuning, result: FineTuned, facts: Mapping[str, Any
         stream.write(json.dumps({name: _as_json(figure) for name, figure in figures.items()}, indent=2) + "\n")
     with atomic_writer(result.best / CARD) as stream:
         stream.write(model_card(_card(tuning, result, summary, facts)))
-    if (result.folder / TRAINING_LOG).is_file():
+    if result.position.step:
         _draw(result, tuning)
     return summary
 
@@ -100,8 +101,8 @@ def reading_options(tuning: FineTuning) -> str:
     given: dict[str, Any] = {"frame_interval": interval, "short_video": inputs.short_video}
     if any(sample.frames for sample in inputs.val):  # crops already, which face options would not touch
         given["protocol"] = "uniform"
-    elif inputs.faces.get("face_detector") or inputs.faces.get("landmark_model"):
-        given |= {name: value for name, value in inputs.faces.items() if name != "crop_cache"}
+    elif inputs.faces.detector != "none":
+        given |= {name: value for name, value in asdict(inputs.faces).items() if name != "crop_cache"}
     return " ".join(f"--{name} {shlex.quote(str(value))}" for name, value in given.items() if value is not None)
 
 
@@ -122,7 +123,7 @@ def _draw(result: FineTuned, tuning: FineTuning) -> None:
     try:
         write_training_curves(
             result.folder / CURVES_PNG,
-            read_log(result.folder),
+            map(json.loads, whole_lines(result.folder / TRAINING_LOG)),
             monitor=tuning.validator.monitor,
             title=result.folder.name,
         )

@@ -89,7 +89,8 @@ def test_deepfakebenchs_protocol_takes_the_first_frames_and_uniform_spreads_them
 
 @pytest.fixture
 def _no_loading(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("deepfakebench_ext.models.loading.load_detector", lambda *_, **__: pytest.fail("was loaded"))
+    name = "deepfakebench_ext.evaluation.request.load_detector"
+    monkeypatch.setattr(name, lambda *_, **__: pytest.fail("was loaded"))
 
 
 @pytest.mark.usefixtures("_no_loading")

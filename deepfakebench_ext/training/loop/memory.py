@@ -40,22 +40,22 @@ class Memory:
         return self.parameters + self.gradients + self.optimizer + self.average + self.activations
 
 
-def estimate_memory(stepper: Stepper, recipe: TrainingConfig, processes: int) -> Memory:
+def estimate_memory(stepper: Stepper, training: TrainingConfig, processes: int) -> Memory:
     """Return what a step needs, from one forward pass of one sample of zeros.
 
     Args:
         stepper: Of the detector, in training mode, its optimizer made.
-        recipe: Its `batch_size` and `ema`.
+        training: Its `batch_size` and `ema`.
         processes: Over how many a batch is shared out.
     """
     detector = stepper.detector
     trained = sum(parameter.numel() for parameter in stepper.trained) * _FLOAT
-    rows = -(-recipe.batch_size // processes)
+    rows = -(-training.batch_size // processes)
     return Memory(
         parameters=sum(t.numel() * t.element_size() for t in (*detector.parameters(), *detector.buffers())),
         gradients=trained,
         optimizer=_ADAM_MOMENTS * trained,
-        average=trained if recipe.ema is not None else 0,
+        average=trained if training.ema is not None else 0,
         activations=rows * _saved_bytes(stepper),
     )
 

@@ -16,24 +16,24 @@ from deepfakebench_ext.training.config import TrainingConfig
 BASE_LR = "base_lr"
 
 
-def rate_factor(step: int, total_steps: int, recipe: TrainingConfig) -> float:
+def rate_factor(step: int, total_steps: int, training: TrainingConfig) -> float:
     """Return the factor of every learning rate at a step, from 0: a line up to 1, then a cosine, or 1 throughout.
 
     Args:
         step: Optimizer steps taken before.
         total_steps: Of the whole training, as if it were never stopped early.
-        recipe: Its `warmup`, `schedule` and `min_lr_share`.
+        training: Its `warmup`, `schedule` and `min_lr_share`.
     """
-    warmup_steps = recipe.warmup * total_steps
+    warmup_steps = training.warmup * total_steps
     if step < warmup_steps:
         return (step + 1) / (warmup_steps + 1)
-    if recipe.schedule == "constant":
+    if training.schedule == "constant":
         return 1.0
     share = min(1.0, (step - warmup_steps) / max(1.0, total_steps - warmup_steps))
-    return recipe.min_lr_share + (1 - recipe.min_lr_share) * 0.5 * (1 + math.cos(math.pi * share))
+    return training.min_lr_share + (1 - training.min_lr_share) * 0.5 * (1 + math.cos(math.pi * share))
 
 
-def sample_losses(cls: Tensor, labels: Tensor, recipe: TrainingConfig) -> Tensor:
+def sample_losses(cls: Tensor, labels: Tensor, training: TrainingConfig) -> Tensor:
     """Return the loss of each sample (B,), not weighted.
 
     With label smoothing s the target is 1 - s/2 for the sample's class and s/2 for the other, as torch has it.
@@ -41,16 +41,16 @@ def sample_losses(cls: Tensor, labels: Tensor, recipe: TrainingConfig) -> Tensor
     Args:
         cls: Logits (B, 2), 0 real and 1 fake, float32.
         labels: int64 (B,).
-        recipe: Its `loss` and `label_smoothing`.
+        training: Its `loss` and `label_smoothing`.
     """
-    smoothing = recipe.label_smoothing
-    if recipe.loss == "cross_entropy":
+    smoothing = training.label_smoothing
+    if training.loss == "cross_entropy":
         return functional.cross_entropy(cls, labels, reduction="none", label_smoothing=smoothing)
     target = labels.to(cls.dtype) * (1 - smoothing) + smoothing / 2
     return functional.binary_cross_entropy_with_logits(cls[:, FAKE] - cls[:, REAL], target, reduction="none")
 
 
-def make_optimizer(groups: list[dict[str, Any]], recipe: TrainingConfig) -> torch.optim.Optimizer:
+def make_optimizer(groups: list[dict[str, Any]], training: TrainingConfig) -> torch.optim.Optimizer:
     """Return the optimizer of parameter groups, each with its own `lr` and `weight_decay`.
 
     Raises:
@@ -60,8 +60,8 @@ def make_optimizer(groups: list[dict[str, Any]], recipe: TrainingConfig) -> torc
         raise ConfigError("there is no parameter to train: the tuning mode froze all of them")
     for group in groups:
         group[BASE_LR] = group["lr"]
-    cls = torch.optim.AdamW if recipe.optimizer == "adamw" else torch.optim.Adam
-    return cls(groups, lr=recipe.lr, betas=recipe.betas, weight_decay=0.0)
+    cls = torch.optim.AdamW if training.optimizer == "adamw" else torch.optim.Adam
+    return cls(groups, lr=training.lr, betas=training.betas, weight_decay=0.0)
 
 
 def carry_over(old: torch.optim.Optimizer, new: torch.optim.Optimizer) -> None:

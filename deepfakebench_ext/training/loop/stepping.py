@@ -59,20 +59,20 @@ class Stepper:
         detector: Detector,
         tuned: Tuned,
         processes: Processes,
-        recipe: TrainingConfig,
+        training: TrainingConfig,
         weights: tuple[float, float] = (1.0, 1.0),
     ) -> None:
         """Hold the detector, which lies on the processes' device; `weights` of real and fake in the loss."""
-        self.detector, self.tuned, self.processes, self.recipe = detector, tuned, processes, recipe
+        self.detector, self.tuned, self.processes, self.training = detector, tuned, processes, training
         self._weights = torch.tensor(weights, dtype=torch.float32, device=processes.device)
         self._preprocess = detector.preprocess
 
     def rebuild(self) -> None:
         """Make the optimizer anew for what is trained now; it goes on with what it knows of each parameter."""
-        recipe = self.recipe
-        groups = self.tuned.parameter_groups(recipe.lr, recipe.head_lr, recipe.weight_decay)
+        training = self.training
+        groups = self.tuned.parameter_groups(training.lr, training.head_lr, training.weight_decay)
         before = getattr(self, "optimizer", None)
-        self.optimizer = make_optimizer(groups, recipe)
+        self.optimizer = make_optimizer(groups, training)
         if before is not None:
             carry_over(before, self.optimizer)
 
@@ -95,7 +95,7 @@ class Stepper:
         """
         set_rates(self.optimizer, factor)
         self.optimizer.zero_grad(set_to_none=True)
-        torch.manual_seed(step_seed(self.recipe.seed, number, self.processes.rank))
+        torch.manual_seed(step_seed(self.training.seed, number, self.processes.rank))
         bad: list[str] = []
         loss_sum = weight = 0.0
         for batch in batches:
@@ -118,7 +118,7 @@ class Stepper:
         with self._memory(tuple(batch.pixels.shape)):
             images = normalise(batch.pixels.to(device, non_blocking=True), self._preprocess)
             weights = self._weights[labels]
-            losses = sample_losses(self.logits(images, batch.rows, number), labels, self.recipe) * weights
+            losses = sample_losses(self.logits(images, batch.rows, number), labels, self.training) * weights
             total = losses.sum()
             extra = self.tuned.extra_loss()
             if extra is not None:
@@ -131,7 +131,7 @@ class Stepper:
 
     @property
     def _nominal(self) -> int:
-        return self.recipe.batch_size * self.recipe.accumulate
+        return self.training.batch_size * self.training.accumulate
 
     def logits(self, images: Tensor, rows: Sequence[int], number: int) -> Tensor:
         """Return two-class logits (B, 2), float32: the head computes in float32 whatever the backbone does.
@@ -151,7 +151,7 @@ class Stepper:
         share = self.detector.settings.dropout
         if not share:
             return None
-        seeds = [step_seed(self.recipe.seed, number, row, 1) for row in rows]  # 1: none of those of the processes
+        seeds = [step_seed(self.training.seed, number, row, 1) for row in rows]  # 1: none of those of the processes
         drawn = [torch.rand(features.shape[1], generator=torch.Generator().manual_seed(seed)) for seed in seeds]
         return (torch.stack(drawn) >= share).to(features) / (1 - share)
 
@@ -162,7 +162,7 @@ class Stepper:
             scaler.unscale_(self.optimizer)
         gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
         torch._foreach_mul_(gradients, self._nominal / weight)
-        norm = nn.utils.clip_grad_norm_(parameters, self.recipe.clip_norm or math.inf)
+        norm = nn.utils.clip_grad_norm_(parameters, self.training.clip_norm or math.inf)
         if scaler is None:
             if not torch.isfinite(norm):
                 self._refuse("the gradient is not finite", keys, number)
@@ -186,10 +186,10 @@ class Stepper:
         except RuntimeError as error:  # torch.OutOfMemoryError is one; the CPU's allocator raises it plainly
             if not any(words in str(error).lower() for words in _OUT_OF_MEMORY):
                 raise
-            recipe = self.recipe
-            more = "" if recipe.gradient_checkpointing else ", set training.gradient_checkpointing to true"
+            training = self.training
+            more = "" if training.gradient_checkpointing else ", set training.gradient_checkpointing to true"
             raise ModelError(
                 f"a batch of shape {shape} does not fit into the memory of {self.processes.device}: lower "
-                f"training.batch_size ({recipe.batch_size}) and raise training.accumulate ({recipe.accumulate}) by the "
-                f"same factor, which trains alike{more}, or use more processes"
+                f"training.batch_size ({training.batch_size}) and raise training.accumulate ({training.accumulate}) "
+                f"by the same factor, which trains alike{more}, or use more processes"
             ) from error

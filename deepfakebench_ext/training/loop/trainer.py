@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from typing import Any, Protocol
 
 from torch import Tensor
 
+from deepfakebench_ext.common.journal import Journal
+from deepfakebench_ext.common.run_names import TRAINING_LOG
 from deepfakebench_ext.engine.processes import Processes
 from deepfakebench_ext.training.config import TrainingConfig
 from deepfakebench_ext.training.data.batches import Batch
@@ -18,7 +20,6 @@ from deepfakebench_ext.training.data.training_set import TrainingSet
 from deepfakebench_ext.training.loop.checkpoint import TrainingRun
 from deepfakebench_ext.training.loop.optimizing import rate_factor
 from deepfakebench_ext.training.loop.stepping import Step, Stepper
-from deepfakebench_ext.training.loop.training_log import TrainingLog
 from deepfakebench_ext.training.loop.validation import Validated, Validator
 from deepfakebench_ext.training.tuning.ema import Ema
 
@@ -81,11 +82,11 @@ class Trainer:
         run: TrainingRun,
         processes: Processes,
         *,
-        recipe: TrainingConfig,
+        training: TrainingConfig,
         workers: int,
         average: Ema | None = None,
         save_best: Callable[[Validated], None],
-        watcher: Watcher | None = None,
+        watchers: Sequence[Watcher] = (),
         checkpoint_minutes: float = 10.0,
     ) -> None:
         """Take the parts.
@@ -96,30 +97,30 @@ class Trainer:
             validator: Scores the validation samples.
             run: Where checkpoints go.
             processes: Who trains together.
-            recipe: As in the YAML.
+            training: As in the YAML.
             workers: Reading threads.
             average: Of the parameters; None for none.
             save_best: Called in the main process when an epoch is the best so far, the parameters as validated.
-            watcher: Is told of every step and epoch.
+            watchers: Are told of every step and epoch.
             checkpoint_minutes: Time between two checkpoints within an epoch; there is one at the end of each anyway.
         """
         self.stepper, self.data, self.validator, self.store, self.processes = stepper, data, validator, run, processes
-        self.recipe, self.average, self._save_best, self._watcher = recipe, average, save_best, watcher
-        self.log = TrainingLog(run.folder, writes=processes.is_main)
+        self.training, self.average, self._save_best = training, average, save_best
+        self.log = Journal(run.folder / TRAINING_LOG, kept="The last good checkpoint is intact")
         self.position = Position()
         self._pause_s, self._saved_at = 60 * checkpoint_minutes, time.monotonic()
-        self._workers = workers
-        self.steps_per_epoch = math.ceil(data.batch_count(recipe.batch_size) / recipe.accumulate)
+        self._workers, self._watchers = workers, watchers if processes.is_main else ()
+        self.steps_per_epoch = math.ceil(data.batch_count(training.batch_size) / training.accumulate)
 
     @property
     def total_steps(self) -> int:
         """Optimizer steps of the whole training, if it is not stopped early."""
-        return self.recipe.epochs * self.steps_per_epoch
+        return self.training.epochs * self.steps_per_epoch
 
     @property
     def is_done(self) -> bool:
         """Whether there is nothing left to train."""
-        return self.position.stopped or self.position.epoch >= self.recipe.epochs
+        return self.position.stopped or self.position.epoch >= self.training.epochs
 
     def run(self) -> Position:
         """Train to the end, from the checkpoint where there is one, and return how it came out.
@@ -129,7 +130,8 @@ class Trainer:
             OutputError: The disk is full or the checkpoint damaged.
         """
         self.resume()
-        self.log.open(self.position.log_bytes)
+        if self.processes.is_main:
+            self.log.open(self.position.log_bytes)
         try:
             while not self.is_done:
                 self._epoch()
@@ -172,18 +174,18 @@ class Trainer:
         position, processes = self.position, self.processes
         batches = self.data.batches(
             position.epoch,
-            batch_size=self.recipe.batch_size,
+            batch_size=self.training.batch_size,
             rank=processes.rank,
             world_size=processes.count,
             workers=self._workers,
             skip=position.batches,
         )
-        while group := list(islice(batches, self.recipe.accumulate)):
+        while group := list(islice(batches, self.training.accumulate)):
             yield group
 
     def _step(self, batches: list[Batch]) -> None:
         position = self.position
-        factor = rate_factor(position.step, self.total_steps, self.recipe)
+        factor = rate_factor(position.step, self.total_steps, self.training)
         step = self.stepper.step(batches, position.step, factor)
         if self.average is not None:
             self.average.update(self.stepper.detector)
@@ -192,10 +194,10 @@ class Trainer:
         position.loss_sum, position.weight = position.loss_sum + step.loss_sum, position.weight + step.weight
         position.samples, position.unreadable = position.samples + step.samples, position.unreadable + step.unreadable
         loss = step.loss_sum / step.weight if step.weight else None
-        rate = factor * self.recipe.lr
-        self.log.add({"step": position.step, "epoch": position.epoch, "loss": loss, "lr": rate})
-        if self._watcher is not None and self.processes.is_main:
-            self._watcher.stepped(position, step, rate)
+        rate = factor * self.training.lr
+        self._note({"step": position.step, "epoch": position.epoch, "loss": loss, "lr": rate})
+        for watcher in self._watchers:
+            watcher.stepped(position, step, rate)
 
     def _validate(self) -> None:
         position = self.position
@@ -204,14 +206,14 @@ class Trainer:
         else:
             with self.average.swapped_in(self.stepper.detector):
                 self._judge(self.validator(self.stepper.detector))
-        if self.recipe.patience is not None and position.stale >= self.recipe.patience:
+        if self.training.patience is not None and position.stale >= self.training.patience:
             position.stopped = True
 
     def _judge(self, validated: Validated) -> None:
         position = self.position
         gain = 0.0 if position.best is None else validated.value - position.best
         gain = gain if self.validator.higher_is_better else -gain
-        is_best = position.best is None or gain > self.recipe.min_delta
+        is_best = position.best is None or gain > self.training.min_delta
         position.stale = 0 if is_best else position.stale + 1
         figures = {name: figure.value for name, figure in validated.figures.items()}
         if is_best:
@@ -227,9 +229,14 @@ class Trainer:
             "is_best": is_best,
             **{f"val_{name}": value for name, value in figures.items()},
         }
-        self.log.add(values)
-        if self._watcher is not None and self.processes.is_main:
-            self._watcher.validated(position, values)
+        self._note(values)
+        for watcher in self._watchers:
+            watcher.validated(position, values)
+
+    def _note(self, values: Mapping[str, Any]) -> None:
+        """Add a line to the journal; none holds a time, so that a run that went on ends with the same bytes."""
+        if self.processes.is_main:
+            self.log.add([values])
 
     def _checkpoint(self) -> None:
         position, scaler = self.position, self.processes.scaler

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from deepfakebench_ext.engine.processes import Processes
 from deepfakebench_ext.training.loop.stepping import Step
-from deepfakebench_ext.training.loop.trainer import Position, Watcher
+from deepfakebench_ext.training.loop.trainer import Position
 
 _SMOOTHING = 0.98
 
@@ -73,26 +73,3 @@ class Trackers:
     def close(self) -> None:
         """Write what is not written yet."""
         self._accelerator.end_training()
-
-
-class All:
-    """Several watchers as one."""
-
-    def __init__(self, watchers: Sequence[Watcher]) -> None:
-        """Tell these, in order."""
-        self._watchers = watchers
-
-    def stepped(self, position: Position, step: Step, rate: float) -> None:
-        """Tell all of a step."""
-        for watcher in self._watchers:
-            watcher.stepped(position, step, rate)
-
-    def validated(self, position: Position, values: Mapping[str, Any]) -> None:
-        """Tell all of an epoch."""
-        for watcher in self._watchers:
-            watcher.validated(position, values)
-
-    def close(self) -> None:
-        """Close all."""
-        for watcher in self._watchers:
-            watcher.close()

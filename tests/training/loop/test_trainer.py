@@ -8,6 +8,7 @@ import torch
 from made_training import same, tuning, values, weights
 
 from deepfakebench_ext.common.errors import ModelError, OutputError
+from deepfakebench_ext.common.journal import Journal
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +79,7 @@ def test_a_run_that_was_cut_off_ends_as_an_undisturbed_one(folder, tmp_path, und
     run = tmp_path / "run"
     for stop in stops:
         with pytest.raises(Stop):
-            tuning(folder, values(GRADUAL, **EVERYTHING)).run(run, watcher=StopAt(stop), checkpoint_minutes=0)
+            tuning(folder, values(GRADUAL, **EVERYTHING)).run(run, watchers=[StopAt(stop)], checkpoint_minutes=0)
     tuning(folder, values(GRADUAL, **EVERYTHING)).run(run, checkpoint_minutes=0)
     for part in ("best", "last"):
         assert same(weights(run / part), weights(undisturbed / part))
@@ -87,7 +88,7 @@ def test_a_run_that_was_cut_off_ends_as_an_undisturbed_one(folder, tmp_path, und
 
 def test_a_run_that_is_done_is_not_trained_again(folder, undisturbed):
     before = (undisturbed / "metrics.jsonl").read_bytes()
-    result = tuning(folder, values(GRADUAL, **EVERYTHING)).run(undisturbed, watcher=StopAt(1))
+    result = tuning(folder, values(GRADUAL, **EVERYTHING)).run(undisturbed, watchers=[StopAt(1)])
     assert result.position.epoch == 4
     assert (undisturbed / "metrics.jsonl").read_bytes() == before
 
@@ -217,16 +218,14 @@ def test_another_error_of_torch_is_not_taken_for_a_lack_of_memory(folder, tmp_pa
 
 def test_a_journal_that_cannot_be_written_stops_the_run(folder, tmp_path, monkeypatch):
     made = tuning(folder, values())
-    from deepfakebench_ext.training.loop import training_log
-
-    real = training_log.TrainingLog.open
+    real = Journal.open
 
     def opened(self, size_bytes):
         real(self, size_bytes)
         self._stream.close()
         self._stream = open("/dev/full", "wb", buffering=0)  # noqa: SIM115, PTH123
 
-    monkeypatch.setattr(training_log.TrainingLog, "open", opened)
+    monkeypatch.setattr(Journal, "open", opened)
     with pytest.raises(OutputError, match="No space left"):
         made.run(tmp_path / "run")
 

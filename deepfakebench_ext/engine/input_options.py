@@ -1,0 +1,149 @@
+"""How samples are read, as it is asked for: options by their names on the command line; None is one not given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from deepfakebench_ext.common.errors import ConfigError
+from deepfakebench_ext.data.preprocess.transform import output_size
+from deepfakebench_ext.faces.cache import CropCache
+from deepfakebench_ext.faces.detect import Search
+from deepfakebench_ext.faces.reader import FaceReader, face_reader
+from deepfakebench_ext.faces.settings import DetectorName, NoFace, Per, face_settings
+from deepfakebench_ext.media.sampling import ClipSampling, FrameSampling, ShortVideo
+from deepfakebench_ext.models.base import Detector
+
+DEFAULT_NUM_CLIPS = 4
+CROP_CACHE_BYTES = 16 * 2**30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SamplingOptions:
+    """Which frames or clips of a video are scored.
+
+    Attributes:
+        sampling: `uniform`, `first` or `fps`, for an image detector.
+        num_frames: For `uniform` and `first`.
+        fps: For `fps`.
+        num_clips: Clips of a video, for a video detector.
+        frame_interval: Distance between two frames of a clip; `SPREAD` for a clip that spans its video.
+        short_video: What becomes of a video shorter than a clip: `skip`, `repeat_last` or `wrap`.
+    """
+
+    sampling: str | None = None
+    num_frames: int | None = None
+    fps: float | None = None
+    num_clips: int | None = None
+    frame_interval: int | None = None
+    short_video: ShortVideo | None = None
+
+    @property
+    def given(self) -> list[str]:
+        """The options that say something, as they are typed."""
+        return [f"--{name}" for name, value in asdict(self).items() if value is not None]
+
+    def of(self, detector: Detector) -> FrameSampling | ClipSampling:
+        """Return which frames or which clips of a video a detector is given.
+
+        Raises:
+            ConfigError: A number out of range, or an option for the other kind of detector.
+        """
+        takes_frames = detector.takes == "image"
+        others = _OF_CLIPS if takes_frames else _OF_FRAMES
+        if unused := [name for name in self.given if name in others]:
+            takes = "single frames" if takes_frames else f"clips of {detector.clip_len} frames"
+            raise ConfigError(f"{', '.join(unused)} means nothing here: {detector.settings.model_name} takes {takes}")
+        if takes_frames:
+            policy = self.sampling or "uniform"
+            return FrameSampling.from_options(policy, num_frames=self.num_frames, fps=self.fps)
+        number = DEFAULT_NUM_CLIPS if self.num_clips is None else self.num_clips
+        return self.clips(detector.clip_len, number)
+
+    def clips(self, clip_len: int, number: int) -> ClipSampling:
+        """Return so many clips of so many frames each.
+
+        Raises:
+            ConfigError: A number out of range.
+        """
+        interval = 1 if self.frame_interval is None else self.frame_interval
+        return ClipSampling(clip_len, interval, number, self.short_video or "skip")
+
+
+NOTHING_SAID = SamplingOptions()
+_OF_FRAMES = ("--sampling", "--num_frames", "--fps")
+_OF_CLIPS = ("--num_clips", "--frame_interval", "--short_video")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaceOptions:
+    """How frames are cut to the face.
+
+    Attributes:
+        face_detector: `none`, `dlib` or `yunet`; None is dlib where a landmark model is given, else none.
+        landmark_model: dlib's shape predictor of 68 or 81 points; without it crops are cut around the box.
+        face_model: YuNet's network (ONNX).
+        face_search: `full`, or `coarse`: on a reduced image first.
+        no_face: `skip` or `full_frame`; None is `full_frame` for images and `skip` for videos.
+        crop: `clip` cuts all frames of a clip at one place, `frame` each at its own; None is `clip`.
+        crop_cache: Folder in which crops are kept for the next detector on the same data, up to 16 GiB.
+    """
+
+    face_detector: DetectorName | None = None
+    landmark_model: str | Path | None = None
+    face_model: str | Path | None = None
+    face_search: Search = "full"
+    no_face: NoFace | None = None
+    crop: Per | None = None
+    crop_cache: str | Path | None = None
+
+    @property
+    def detector(self) -> DetectorName:
+        """The face detector that is meant."""
+        return self.face_detector or ("dlib" if self.landmark_model is not None else "none")
+
+    @property
+    def choices(self) -> dict[str, Any]:
+        """The options that say something: name to value. `face_search` does so only beside others."""
+        return {k: v for k, v in asdict(self).items() if v is not None and k != "face_search"}
+
+    def reader(self, detector: Detector) -> FaceReader | None:
+        """Return what cuts frames to the face, at the size that the detector takes; None leaves them whole.
+
+        Raises:
+            ConfigError: Options that do not go together, or a model's file that is not what it should be.
+            MissingExtraError: dlib is not installed.
+        """
+        if self.crop is not None and detector.takes == "image" and self.detector != "none":
+            raise ConfigError(f"--crop means nothing here: {detector.settings.model_name} takes single frames")
+        size_px = output_size(detector.preprocess) or (0, 0)
+        return self.cutting_to(size_px, self.crop or "clip", {"--no_face": self.no_face, "--crop": self.crop})
+
+    def cutting_to(self, size_px: tuple[int, int], per: Per, of_crops: Mapping[str, object]) -> FaceReader | None:
+        """Return what cuts frames to the face at a size; None leaves them whole.
+
+        Args:
+            size_px: Height and width of a crop.
+            per: As `crop`.
+            of_crops: Options that mean nothing where frames stay whole, to what was said.
+
+        Raises:
+            ConfigError: Options that do not go together, or a model's file that is not what it should be.
+            MissingExtraError: dlib is not installed.
+        """
+        unused = [option for option, value in of_crops.items() if value is not None]
+        if self.detector == "none" and unused:
+            raise ConfigError(f"{', '.join(unused)} means nothing here: without --face_detector frames stay whole")
+        settings = face_settings(
+            self.detector,
+            size_px,
+            landmark_model=None if self.landmark_model is None else Path(self.landmark_model),
+            face_model=None if self.face_model is None else Path(self.face_model),
+            search=self.face_search,
+            no_face=self.no_face or "skip",
+            per=per,
+        )
+        cache = None if self.crop_cache is None else CropCache(Path(self.crop_cache), CROP_CACHE_BYTES)
+        return face_reader(settings, self.no_face, cache)

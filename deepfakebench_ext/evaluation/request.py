@@ -1,0 +1,237 @@
+"""What an evaluation is asked: one record, filled by whoever asks, and the steps from it to figures.
+
+request = EvaluationRequest(weights="org/deepfake-vit", image="photos")
+settings = request.settings()
+inputs = list(request.inputs(settings))  # nothing is loaded until these are known to be there
+detector = request.load(settings)
+results = [request.score(each, detector) for each in inputs]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+from deepfakebench_ext.common.atomic_files import check_writable
+from deepfakebench_ext.common.errors import ConfigError
+from deepfakebench_ext.common.notices import Notice
+from deepfakebench_ext.common.types import Sample
+from deepfakebench_ext.data.readers.reader import Reader
+from deepfakebench_ext.data.samples.folders import limit_notices
+from deepfakebench_ext.data.stores.coverage import Coverage, coverage
+from deepfakebench_ext.data.stores.frame_stores import FrameStore
+from deepfakebench_ext.engine.dataset_inputs import (
+    DEFAULT_PROTOCOL,
+    DatasetOptions,
+    HostData,
+    check_protocol,
+    make_stored_reader,
+    protocol_dtype,
+    protocol_notices,
+)
+from deepfakebench_ext.engine.file_inputs import file_reader, gather_samples
+from deepfakebench_ext.engine.input_options import FaceOptions, SamplingOptions
+from deepfakebench_ext.evaluation.evaluate import Evaluation, Scoring
+from deepfakebench_ext.metrics.aggregation import aggregation_rule
+from deepfakebench_ext.models.base import Detector
+from deepfakebench_ext.models.built_from import config_for
+from deepfakebench_ext.models.config import DetectorConfig, load_config
+from deepfakebench_ext.models.loading import detector_class, load_detector
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """Samples that are scored into one run.
+
+    Attributes:
+        source: Name of the dataset, or path of the files.
+        samples: Of it.
+        store: What reads a dataset's frames; None for files.
+        coverage: How much of a dataset is on the disk, where that was looked up.
+    """
+
+    source: str
+    samples: Sequence[Sample]
+    store: FrameStore | None = None
+    coverage: Coverage | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationRequest:
+    """What an evaluation is asked: a detector, and files or datasets to score.
+
+    Attributes:
+        detector_config: Name or path of a detector's YAML; None goes by the weights.
+        weights: Path or hub id; None takes the config's own.
+        fake_index, require_trained_head, device, dtype: As `load_detector`.
+        image, video, manifest: Files, one of them; as `gather_samples`.
+        test_dataset: Names of DeepfakeBench's datasets, instead.
+        datasets: Where these lie.
+        protocol: As `make_stored_reader`; None is DeepfakeBench's.
+        limit, seed: At most so many samples of each, balanced over the labels, chosen by the seed; None for all.
+        sampling: Which frames or clips of a video.
+        faces: How frames of files are cut to the face.
+        aggregation, output_dir, batch_size, workers, plots: As `evaluate`.
+        command: How this was asked, for the run's record.
+    """
+
+    detector_config: str | None = None
+    weights: str | None = None
+    fake_index: tuple[int, ...] | None = None
+    require_trained_head: bool = False
+    device: str = "auto"
+    dtype: str = "auto"
+    image: str | None = None
+    video: str | None = None
+    manifest: str | None = None
+    test_dataset: tuple[str, ...] = ()
+    datasets: DatasetOptions = field(default_factory=DatasetOptions)
+    protocol: str | None = None
+    limit: int | None = None
+    seed: int = 1024
+    sampling: SamplingOptions = field(default_factory=SamplingOptions)
+    faces: FaceOptions = field(default_factory=FaceOptions)
+    aggregation: str = "mean"
+    output_dir: str = "inference_results"
+    batch_size: int | None = None
+    workers: int | None = None
+    plots: bool = True
+    command: str | None = None
+
+    def __post_init__(self) -> None:
+        """Pass options that go together.
+
+        Raises:
+            ConfigError: Options of datasets without one, those of files with one, or an unknown aggregation.
+        """
+        aggregation_rule(self.aggregation)
+        files = {"image": self.image, "video": self.video, "manifest": self.manifest, **self.faces.choices}
+        datasets = {**asdict(self.datasets), "protocol": self.protocol}
+        wrong = files if self.test_dataset else datasets
+        if not (given := [f"--{name}" for name, value in wrong.items() if value is not None]):
+            return
+        why = "with --test_dataset, whose frames are cropped already" if self.test_dataset else "without --test_dataset"
+        raise ConfigError(f"{', '.join(given)} means nothing {why}")
+
+    def settings(self) -> DetectorConfig:
+        """Return the detector's config.
+
+        Raises:
+            ConfigError: No such config, or a wrong one.
+            WeightsError: The weights that it depends on cannot be had.
+        """
+        return load_config(self.detector_config or config_for(self.weights))
+
+    def inputs(self, settings: DetectorConfig) -> Iterator[Input]:
+        """Yield what is to be scored, once results can be written; nothing is decoded.
+
+        Raises:
+            ConfigError: Nothing there, labels that contradict each other, or options that do not go together.
+            OutputError: Results cannot be written.
+        """
+        if self.test_dataset:
+            data = self.located()
+            for name in self.test_dataset:
+                store = data.store(name)
+                given = self.dataset(name, data, store, settings)
+                found = coverage(given.samples, store)
+                yield replace(given, coverage=found)
+                if found.is_empty:
+                    raise ConfigError(
+                        f"{name}: not one of its {found.frames} frames is there; the first was looked for at "
+                        f"{found.looked_at}. Give --rgb_dir, the folder of the datasets' images, or --lmdb_dir"
+                    )
+            return
+        samples = gather_samples(
+            self.image,
+            self.manifest,
+            video=self.video,
+            takes=detector_class(settings).takes,
+            limit=self.limit,
+            seed=self.seed,
+        )
+        check_writable(Path(self.output_dir))
+        yield Input(str(self.image or self.video or self.manifest), samples)
+
+    def located(self) -> HostData:
+        """Return where the datasets lie, once results can be written.
+
+        Raises:
+            ConfigError: An unknown protocol, sampling options that it does not take, or datasets that lie nowhere.
+            OutputError: Results cannot be written.
+        """
+        check_protocol(self.protocol_meant, self.sampling)
+        data = self.datasets.locate(self.test_dataset)
+        check_writable(Path(self.output_dir))
+        return data
+
+    def dataset(self, name: str, data: HostData, store: FrameStore, settings: DetectorConfig) -> Input:
+        """Return a dataset as a detector takes it."""
+        return Input(name, data.samples(name, store, settings, limit=self.limit, seed=self.seed), store)
+
+    def coverages(self, settings: DetectorConfig) -> Iterator[Coverage]:
+        """Yield how much of each dataset is on the disk; nothing is written."""
+        data = self.datasets.locate(self.test_dataset)
+        for name in self.test_dataset:
+            store = data.store(name)
+            yield coverage(data.samples(name, store, settings), store)
+
+    def load(self, settings: DetectorConfig) -> Detector:
+        """Return the detector, ready to score.
+
+        Raises:
+            ConfigError, WeightsError, HostError, MissingExtraError: As `load_detector`.
+        """
+        return load_detector(
+            settings,
+            self.weights,
+            device=self.device,
+            dtype=protocol_dtype(self.protocol_meant, self.dtype) if self.test_dataset else self.dtype,
+            fake_index=self.fake_index,
+            require_trained_head=self.require_trained_head,
+        )
+
+    def scoring(self, given: Input, detector: Detector) -> Scoring:
+        """Return the scoring of an input, not begun.
+
+        Raises:
+            ConfigError, OutputError: As `Scoring`.
+        """
+        if given.store is None:
+            notices: list[Notice] = []
+            reader: Reader = file_reader(detector, self.sampling, self.faces.reader(detector))
+        else:
+            notices = protocol_notices(detector, self.protocol_meant)
+            reader = make_stored_reader(
+                detector, {given.source: given.store}, protocol=self.protocol_meant, options=self.sampling
+            )
+        return Scoring(
+            detector,
+            given.samples,
+            reader,
+            output_dir=self.output_dir,
+            batch_size=self.batch_size,
+            workers=self.workers,
+            notices=[*notices, *limit_notices(len(given.samples), self.limit, self.seed)],
+            record={"command": self.command, "input": given.source, "limit": self.limit, "seed": self.seed},
+        )
+
+    def score(self, given: Input, detector: Detector) -> Evaluation:
+        """Score an input into its run directory, and return the figures.
+
+        Raises:
+            ConfigError, ModelError, OutputError: As `evaluate`.
+        """
+        with self.scoring(given, detector) as scoring:
+            scoring.to_the_end()
+            return self.report(scoring)
+
+    def report(self, scoring: Scoring) -> Evaluation:
+        """Write what was scored, and return the figures."""
+        return scoring.report(aggregation=self.aggregation, plots=self.plots)
+
+    @property
+    def protocol_meant(self) -> str:
+        """The protocol of datasets, said or not."""
+        return self.protocol or DEFAULT_PROTOCOL
