@@ -14,6 +14,14 @@ def plain_path(path: Path) -> Path:
     return Path(os.path.normpath(path.absolute()))
 
 
+def manifest_entry(text: str, folder: Path) -> tuple[str, Path]:
+    """Key and path of what a manifest in `folder` lists; a path of its folder has one key, absolute or relative."""
+    given = Path(os.path.normpath(text.strip().replace("\\", "/")))
+    inside, root = plain_path(folder / given), plain_path(folder)
+    key = inside.relative_to(root) if inside.is_relative_to(root) else given
+    return key.as_posix(), folder / given
+
+
 def missing_path(path: Path) -> ConfigError:
     """The error for a path that is not there, with what is there under a name like it."""
     absolute = plain_path(path)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import difflib
-import os
 import stat
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +11,7 @@ from pathlib import Path
 
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.label_words import claims
-from deepfakebench_ext.common.paths import missing_path, plain_path
+from deepfakebench_ext.common.paths import manifest_entry, missing_path, plain_path
 from deepfakebench_ext.common.suffixes import is_image_name
 from deepfakebench_ext.common.types import Label, Sample
 from deepfakebench_ext.data.samples.folders import Kind
@@ -87,7 +86,7 @@ def _check_header(header: Sequence[str], csv_path: Path) -> None:
 def _sample(row: Mapping[str, str], folder: Path, where: str, kind: Kind) -> Sample:
     if not row["path"]:
         raise ConfigError(f"{where}: the path is empty")
-    key, path = _located(row["path"], folder)
+    key, path = manifest_entry(row["path"], folder)
     mode = _mode(path)
     if kind == "video" and stat.S_ISREG(mode) and is_image_name(path.name):
         raise ConfigError(f"{where}: {row['path']} is one image; a video detector takes videos and folders of frames")
@@ -107,14 +106,6 @@ def _mode(path: Path) -> int:
         return path.stat().st_mode
     except (OSError, ValueError):
         return 0
-
-
-def _located(text: str, folder: Path) -> tuple[str, Path]:
-    """Key and path of a manifest's entry; an absolute path in the manifest's folder has the key of a relative one."""
-    given = Path(os.path.normpath(text.replace("\\", "/")))
-    inside = plain_path(folder / given).is_relative_to(plain_path(folder))
-    key = plain_path(folder / given).relative_to(plain_path(folder)) if inside else given
-    return key.as_posix(), folder / given
 
 
 def _label(text: str, where: str) -> Label | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +10,7 @@ import numpy as np
 
 from deepfakebench_ext.common.csv_files import open_csv
 from deepfakebench_ext.common.errors import ConfigError
-from deepfakebench_ext.common.paths import plain_path
+from deepfakebench_ext.common.paths import manifest_entry
 from deepfakebench_ext.metrics.score_table import UNKNOWN, Coder, Column, ScoreTable
 
 
@@ -36,7 +35,7 @@ def with_manifest(table: ScoreTable, manifest: Path, names: Sequence[str]) -> Sc
             )
         places = {name: header.index(name) for name in names if name in header}
         path, width = header.index("path"), len(header)
-        lines = {_key(row[path], manifest.parent): row for row in rows if len(row) == width}
+        lines = {manifest_entry(row[path], manifest.parent)[0]: row for row in rows if len(row) == width}
     known = [lines.get(key) for key in table.key.names]
     if not any(known):
         raise ConfigError(
@@ -55,10 +54,3 @@ def _column(table: ScoreTable, texts: Sequence[str | None]) -> Column:
     coder = Coder()
     by_key = np.array([UNKNOWN if not text else coder[text] for text in texts], np.int32)
     return Column(by_key[table.key.codes], tuple(coder))
-
-
-def _key(text: str, folder: Path) -> str:
-    """The key that `read_manifest` gives to an entry."""
-    given = Path(os.path.normpath(text.strip().replace("\\", "/")))
-    inside, root = plain_path(folder / given), plain_path(folder)
-    return (inside.relative_to(root) if inside.is_relative_to(root) else given).as_posix()
