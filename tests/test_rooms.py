@@ -76,3 +76,12 @@ def test_what_says_it_is_pure_touches_no_file() -> None:
         if (word := node.attr if isinstance(node, ast.Attribute) else node.id) in READS_OR_WRITES
     ]
     assert found == []
+
+
+def test_every_file_that_the_developers_page_names_is_there() -> None:
+    page = (ROOT.parent / "docs/development.md").read_text()
+    named = re.findall(r"`((?:\w+/)+(?:\w+\.\w+)?)`", page)
+    assert len(named) > 30
+    # A room within a room is named alone, such as `tuning/`.
+    absent = [name for name in named if not (ROOT.parent / name).exists() and not any(ROOT.glob(f"**/{name}"))]
+    assert absent == []
