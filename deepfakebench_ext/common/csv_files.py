@@ -10,6 +10,7 @@ from typing import Any
 
 from deepfakebench_ext.common.atomic_files import atomic_writer
 from deepfakebench_ext.common.errors import ConfigError
+from deepfakebench_ext.common.regular_files import regular
 
 
 def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> None:
@@ -60,7 +61,7 @@ def open_csv(path: Path) -> Iterator[tuple[list[str], Rows]]:
         ConfigError: It cannot be read as UTF-8 CSV, or has no header, or one with a name twice.
     """
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with regular(path).open(encoding="utf-8-sig", newline="") as file:
             first = file.readline()
             file.seek(0)
             reader = csv.reader(file, delimiter=max(",;\t", key=first.count), strict=True)

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from deepfakebench_ext.common.errors import ConfigError
+from deepfakebench_ext.common.regular_files import regular
 
 
 def read_mapping(path: Path, what: str = "a YAML") -> dict[str, Any]:
@@ -23,7 +24,7 @@ def read_mapping(path: Path, what: str = "a YAML") -> dict[str, Any]:
         ConfigError: It cannot be read, is not YAML, or holds something else.
     """
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = yaml.safe_load(regular(path).read_text(encoding="utf-8"))
     except (yaml.YAMLError, ValueError, OSError) as error:  # ValueError: bytes that are no text, a 13th month
         raise ConfigError(f"{path}: not a readable YAML file: {error}") from error
     if not isinstance(values, dict):

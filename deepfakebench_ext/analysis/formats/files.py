@@ -8,6 +8,7 @@ from typing import Any
 
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.paths import missing_path
+from deepfakebench_ext.common.regular_files import regular
 
 
 def read_json(path: Path) -> Any:
@@ -17,7 +18,7 @@ def read_json(path: Path) -> Any:
         ConfigError: It is missing, unreadable or no JSON.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))
+        return json.loads(regular(path).read_text(encoding="utf-8-sig"))
     except FileNotFoundError as error:
         raise missing_path(path) from error
     except OSError as error:

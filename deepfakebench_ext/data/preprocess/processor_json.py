@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from deepfakebench_ext.common.errors import ConfigError, WeightsError
+from deepfakebench_ext.common.regular_files import regular
 from deepfakebench_ext.data.preprocess.spec import (
     RESAMPLES,
     PreprocessSpec,
@@ -162,7 +163,7 @@ def _own(block: object, path: Path) -> PreprocessSpec:
 
 def _read_object(path: Path) -> dict[str, Any] | None:
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = json.loads(regular(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, RecursionError) as error:

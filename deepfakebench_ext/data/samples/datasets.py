@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from deepfakebench_ext.common.errors import ConfigError
+from deepfakebench_ext.common.regular_files import regular
 from deepfakebench_ext.common.types import Sample
 from deepfakebench_ext.data.stores.frame_stores import FrameStore
 from deepfakebench_ext.host.checkout import DATASET_JSONS
@@ -62,7 +63,7 @@ def gather_dataset(
 def _document(name: str, folder: Path) -> object:
     path = folder / f"{name}{_SUFFIX}"
     try:
-        return json.loads(path.read_bytes())
+        return json.loads(regular(path).read_bytes())
     except FileNotFoundError as error:
         raise ConfigError(_no_json(name, folder)) from error
     except OSError as error:

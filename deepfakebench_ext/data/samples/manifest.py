@@ -12,6 +12,7 @@ from pathlib import Path
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.label_words import claims
 from deepfakebench_ext.common.paths import manifest_entry, missing_path, plain_path
+from deepfakebench_ext.common.regular_files import regular
 from deepfakebench_ext.common.suffixes import is_image_name
 from deepfakebench_ext.common.types import Label, Sample
 from deepfakebench_ext.data.samples.folders import Kind
@@ -50,7 +51,7 @@ def read_manifest(csv_path: Path, *, kind: Kind) -> list[Sample]:
 def _rows(csv_path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     """Line numbers and stripped cells of a manifest, under its checked header; absent cells are empty."""
     try:
-        with csv_path.open(encoding="utf-8-sig", newline="") as file:
+        with regular(csv_path).open(encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file, strict=True)
             header = [cell.strip() for cell in next(reader, [])]
             _check_header(header, csv_path)

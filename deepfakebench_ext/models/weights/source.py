@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from deepfakebench_ext.common.digests import sha256_of
 from deepfakebench_ext.common.errors import WeightsError
+from deepfakebench_ext.common.regular_files import regular
 from deepfakebench_ext.models.weights import hub
 
 WEIGHT_SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt")
@@ -138,7 +139,7 @@ def read_json(path: Path) -> dict[str, Any]:
         WeightsError: The file is absent or not a JSON object.
     """
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = json.loads(regular(path).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise WeightsError(f"{path.parent} has no {path.name}, so its architecture is unknown. {_SPELLINGS}") from error
     except (ValueError, OSError) as error:

@@ -19,6 +19,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from deepfakebench_ext.common.errors import WeightsError
+from deepfakebench_ext.common.regular_files import regular
 
 StateDict = dict[str, torch.Tensor]
 
@@ -86,7 +87,7 @@ _KNOWN = "Known are .safetensors and what torch.save writes (.pth, .pt, .bin, .c
 
 def _head(path: Path) -> bytes:
     try:
-        with path.open("rb") as stream:
+        with regular(path).open("rb") as stream:
             head = stream.read(512)
     except OSError as error:
         raise WeightsError(f"{path} cannot be read: {error}") from error

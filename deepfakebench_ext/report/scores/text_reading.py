@@ -14,6 +14,7 @@ import numpy as np
 
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.notices import Notice
+from deepfakebench_ext.common.regular_files import regular
 from deepfakebench_ext.metrics.figure import Level
 from deepfakebench_ext.metrics.score_table import UNKNOWN, Column, ScoreTable
 
@@ -64,7 +65,7 @@ def is_results_text(path: Path) -> bool:
         ConfigError: It cannot be read.
     """
     try:
-        with path.open("rb") as file:
+        with regular(path).open("rb") as file:
             return file.read(len(BOM_UTF8) + len(TITLE)).removeprefix(BOM_UTF8).startswith(TITLE.encode())
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error}") from error
