@@ -12,6 +12,9 @@ import yaml
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.regular_files import regular
 
+# The largest YAML of DeepfakeBench's and ours has some 200.
+_MOST_VALUES = 100_000
+
 
 def read_mapping(path: Path, what: str = "a YAML") -> dict[str, Any]:
     """Return the mapping that a YAML file holds.
@@ -24,7 +27,7 @@ def read_mapping(path: Path, what: str = "a YAML") -> dict[str, Any]:
         ConfigError: It cannot be read, is not YAML, or holds something else.
     """
     try:
-        values = yaml.safe_load(regular(path).read_text(encoding="utf-8"))
+        values = _parsed(regular(path).read_text(encoding="utf-8"))
     except (yaml.YAMLError, ValueError, OSError) as error:  # ValueError: bytes that are no text, a 13th month
         raise ConfigError(f"{path}: not a readable YAML file: {error}") from error
     if not isinstance(values, dict):
@@ -76,6 +79,38 @@ def _value(text: str, value: str) -> Any:
         with contextlib.suppress(ValueError):
             return float(value)
     try:
-        return yaml.safe_load(value)
+        return _parsed(value)
     except (yaml.YAMLError, ValueError) as error:
         raise ConfigError(f"--set {text!r}: the value is not YAML: {error}") from error
+
+
+def _parsed(text: str) -> Any:
+    """Return what a YAML document holds.
+
+    Raises:
+        yaml.YAMLError: It is not YAML, is nested too deep, or comes to more than it shows: a name for itself, or names
+            for names for names, which whoever goes through it would never end with.
+        ValueError: A value that is none, such as a 13th month.
+    """
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        if node is not None:
+            _count(node, {})
+        return yaml.safe_load(text)
+    except RecursionError as error:
+        raise yaml.YAMLError("it is nested too deep") from error
+
+
+def _count(node: yaml.Node, known: dict[int, int | None]) -> int:
+    """Return how many values a node comes to, each counted wherever its name stands."""
+    if id(node) not in known:
+        known[id(node)] = None  # until its parts are counted
+        inner = [part for pair in node.value for part in (pair if isinstance(pair, tuple) else (pair,))]
+        parts = inner if isinstance(node, yaml.CollectionNode) else []
+        known[id(node)] = 1 + sum(_count(part, known) for part in parts)
+    number = known[id(node)]
+    if number is None:
+        raise yaml.YAMLError("a value in it holds itself")
+    if number > _MOST_VALUES:
+        raise yaml.YAMLError(f"its names for values come to more than {_MOST_VALUES:,} values")
+    return number

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from deepfakebench_ext.common.errors import ConfigError
 
 Mode = Literal["head", "layernorm", "partial", "gradual", "svd", "lora", "full"]
 B = TypeVar("B", bound="_Block")
+Count = Annotated[int, Field(ge=1, le=10**9)]
+Moment = Annotated[float, Field(ge=0, lt=1)]
 
 
 class _Block(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     @classmethod
     def of(cls: type[B], values: Mapping[str, Any] | None, name: str) -> B:
@@ -58,11 +60,11 @@ class TuningConfig(_Block):
     mode: Mode = "layernorm"
     l2_normalise: bool = False
     share: float = Field(default=0.3, gt=0, le=1)
-    unfreeze_every: int = Field(default=1, ge=1)
+    unfreeze_every: Count = 1
     svd_rank: int | None = Field(default=None, ge=0)
     orthogonality_weight: float = Field(default=0.0, ge=0)
     singular_value_weight: float = Field(default=0.0, ge=0)
-    lora_rank: int = Field(default=8, ge=1)
+    lora_rank: Count = 8
     lora_alpha: float = Field(default=16.0, gt=0)
     lora_dropout: float = Field(default=0.0, ge=0, lt=1)
     layer_decay: float = Field(default=1.0, gt=0, le=1)
@@ -90,6 +92,18 @@ class AugmentationConfig(_Block):
     quality_prob: float = Field(default=0.5, ge=0, le=1)
     quality_lower: int = Field(default=40, ge=1, le=100)
     quality_upper: int = Field(default=100, ge=1, le=100)
+
+    @model_validator(mode="after")
+    def _rise(self) -> AugmentationConfig:
+        for name in ("rotate_limit", "blur_limit", "brightness_limit", "contrast_limit"):
+            low, high = getattr(self, name)
+            if low > high:
+                raise ValueError(f"{name} goes from low to high, and {low} is above {high}")
+        if self.quality_lower > self.quality_upper:
+            raise ValueError(f"quality_lower {self.quality_lower} is above quality_upper {self.quality_upper}")
+        if self.blur_limit[0] < 1:
+            raise ValueError(f"blur_limit begins with {self.blur_limit[0]}; a kernel has 1 pixel or more")
+        return self
 
 
 class TrainingConfig(_Block):
@@ -127,14 +141,14 @@ class TrainingConfig(_Block):
         seed: Of every draw.
     """
 
-    epochs: int = Field(default=10, ge=1)
-    batch_size: int = Field(default=32, ge=1)
-    accumulate: int = Field(default=1, ge=1)
+    epochs: Count = 10
+    batch_size: Count = 32
+    accumulate: Count = 1
     optimizer: Literal["adamw", "adam"] = "adamw"
     lr: float = Field(default=1e-4, gt=0)
     head_lr: float | None = Field(default=None, gt=0)
     weight_decay: float = Field(default=0.05, ge=0)
-    betas: tuple[float, float] = (0.9, 0.999)
+    betas: tuple[Moment, Moment] = (0.9, 0.999)
     warmup: float = Field(default=0.1, ge=0, lt=1)
     schedule: Literal["cosine", "constant"] = "cosine"
     min_lr_share: float = Field(default=0.0, ge=0, le=1)
@@ -147,15 +161,20 @@ class TrainingConfig(_Block):
     gradient_checkpointing: bool = False
     ema: float | None = Field(default=None, gt=0, lt=1)
     monitor: str = "auc"
-    patience: int | None = Field(default=None, ge=1)
+    patience: Count | None = None
     min_delta: float = Field(default=0.0, ge=0)
-    frames_per_video: int = Field(default=8, ge=1)
-    clips_per_video: int = Field(default=1, ge=1)
-    val_frames: int = Field(default=8, ge=1)
-    val_clips: int = Field(default=2, ge=1)
+    frames_per_video: Count = 8
+    clips_per_video: Count = 1
+    val_frames: Count = 8
+    val_clips: Count = 2
     augmentation: AugmentationConfig | None = None
     self_blend: bool = False
-    seed: int = 1024
+    seed: int = Field(default=1024, ge=0, lt=2**63)
+
+    @field_validator("precision", mode="before")
+    @classmethod
+    def _no_is_a_word(cls, value: Any) -> Any:
+        return "no" if value is False else value  # YAML 1.1 reads `no` as it reads `false`
 
     @model_validator(mode="after")
     def _agree(self) -> TrainingConfig:

@@ -53,3 +53,30 @@ def test_a_file_that_holds_no_mapping_is_named(content: bytes, message: str, tmp
         read_mapping(tmp_path / "x.yaml", "a detector config")
     with pytest.raises(ConfigError, match=r"none\.yaml: not a readable"):
         read_mapping(tmp_path / "none.yaml")
+
+
+BOMB = "\n".join(["a0: &a0 [x, x]", *(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 40))])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (BOMB, "come to more than 100,000 values"),
+        ("a: &a [*a]", "a value in it holds itself"),
+        ("a: &a {b: {c: *a}}", "a value in it holds itself"),
+        ("a: " + "[" * 5000, "nested too deep"),
+        ("a: " + "{a: " * 5000, "nested too deep"),
+    ],
+)
+@pytest.mark.timeout(20)
+def test_a_yaml_that_never_ends_is_refused(content: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "x.yaml").write_text(content)
+    with pytest.raises(ConfigError, match=rf"x\.yaml: .*{message}"):
+        read_mapping(tmp_path / "x.yaml")
+    with pytest.raises(ConfigError, match=message):
+        assignments(["a={" + content.replace("\n", ", ") + "}"], "a=1")
+
+
+def test_a_name_for_a_value_may_stand_often(tmp_path: Path) -> None:
+    (tmp_path / "x.yaml").write_text("a: &a {b: 1}\nc: *a\nd: [*a, *a]")
+    assert read_mapping(tmp_path / "x.yaml") == {"a": {"b": 1}, "c": {"b": 1}, "d": [{"b": 1}, {"b": 1}]}
