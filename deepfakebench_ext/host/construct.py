@@ -13,7 +13,7 @@ from deepfakebench_ext.common.errors import ConfigError, ExtError, HostError, Mi
 from deepfakebench_ext.host import torchvision_ops
 from deepfakebench_ext.host.blank import blank, working_like_its_scripts
 from deepfakebench_ext.host.packages import mount
-from deepfakebench_ext.host.pip_names import pip_name
+from deepfakebench_ext.host.pip_names import is_own, pip_name
 
 # What code that is not ours may end in while it computes; torch's own refusals (RuntimeError, ValueError) apart.
 FOREIGN = (OSError, ArithmeticError, AssertionError, AttributeError, LookupError, NameError, TypeError)
@@ -79,7 +79,7 @@ def _imported(checkout: Path, name: str) -> Any:
 
 
 def _build_error(name: str, error: BaseException) -> ExtError:
-    if isinstance(error, ModuleNotFoundError) and error.name:
+    if isinstance(error, ModuleNotFoundError) and error.name and not is_own(error.name):
         module = error.name.split(".")[0]
         return MissingExtraError(
             f"DeepfakeBench's {name} needs the package {module}, which is not installed: pip install {pip_name(module)}"

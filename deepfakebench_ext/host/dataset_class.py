@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from deepfakebench_ext.common.errors import HostError, MediaError
+from deepfakebench_ext.host.checkout import TESTED_COMMIT
 from deepfakebench_ext.host.frame_finder import FrameFinder
 from deepfakebench_ext.host.pip_names import pip_name
 from deepfakebench_ext.host.script_settings import ScriptSettings
@@ -25,6 +26,7 @@ logger = logging.getLogger(__name__)
 
 # From here on its transforms ignore Python's seed, by which the frames of a clip are augmented alike (measured).
 _OWN_RANDOM_NUMBERS: Final = (1, 4, 19)
+_METHODS: Final = ("collect_img_and_label_for_one_dataset", "load_rgb", "load_mask", "load_landmark")
 _FINDER: Final = "_dfb_ext_finder"
 _SETTINGS: Final = "_dfb_ext_settings"
 _LISTED: Final = 12  # names in a message
@@ -39,12 +41,15 @@ def wrap_dataset_class(root: Path, settings: ScriptSettings) -> None:
         settings: Knows the folders of dataset JSONs.
 
     Raises:
+        HostError: The class is another than DeepfakeBench's.
         ModuleNotFoundError: What the class imports is not installed.
     """
     module = import_module("dataset.abstract_dataset")
     # sbi_dataset.py:19 imports it under this name; a second copy would be unwrapped.
     sys.modules["training.dataset.abstract_dataset"] = module
     cls = module.DeepfakeAbstractBaseDataset
+    if lacking := [name for name in _METHODS if not hasattr(cls, name)]:
+        raise HostError(f"the dataset class of this checkout has no {', '.join(lacking)}; tested is {TESTED_COMMIT}")
     setattr(cls, _SETTINGS, settings)
     wrap(cls, "collect_img_and_label_for_one_dataset", _collecting)
     wrap(cls, "load_rgb", _finding_rgb)

@@ -86,7 +86,9 @@ def defer(training: Path) -> None:
 
 
 def _classes(file: Path) -> Iterator[tuple[str, str]]:
-    """Yield (module, class) for each `from .module import class` of a package's file."""
+    """Yield (module, class) for each `from .module import class` of a package's file; a package may do without one."""
+    if not file.is_file():
+        return  # as in DF40, whose scripts import the modules that they use
     for node in ast.parse(file.read_bytes()).body:
         if isinstance(node, ast.ImportFrom) and node.level == 1 and node.module:
             yield from ((node.module, alias.asname or alias.name) for alias in node.names)

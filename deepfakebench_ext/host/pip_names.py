@@ -41,10 +41,10 @@ def is_own(module: str) -> bool:
     return module.split(".")[0] in _OWN
 
 
-def explained(error: ModuleNotFoundError) -> HostError:
-    """Return the error that says what to type for a module that is not installed."""
+def explained(error: ImportError) -> HostError:
+    """Return the error that says what to type for a module that is not installed, or what else cannot be imported."""
     module = error.name
-    if module is None:  # raised by hand, such as by transformers
+    if not isinstance(error, ModuleNotFoundError) or module is None:  # raised by hand, such as by transformers
         return HostError(f"something that DeepfakeBench imports cannot be imported: {error}")
     if is_own(module):
         return HostError(f"DeepfakeBench imports its own {module!r}, which this checkout does not hold")

@@ -65,7 +65,7 @@ def run_script(script: str, arguments: Sequence[str], *, root: Path, settings: S
         try:
             apply(root, settings, loads_frames=job.script.name in OWN_YAMLS)
             runpy.run_path(str(job.script), run_name="__main__")
-        except ModuleNotFoundError as error:
+        except ImportError as error:
             raise explained(error) from error
         finally:
             _leave_process_group()
@@ -84,6 +84,8 @@ def prepare(script: str, arguments: Sequence[str], *, root: Path, settings: Scri
         return Job(file, tuple(arguments), None)
     said, rest = _parser().parse_known_args(list(arguments))
     detector = _detector_yaml(said.detector_path, root, settings.user_dir)
+    if not (root / OWN_YAMLS[file.name]).is_file():
+        raise HostError(f"{root} has no {OWN_YAMLS[file.name]}, which {file.name} reads; the checkout is not whole")
     values, own = read_mapping(detector), read_mapping(root / OWN_YAMLS[file.name])
     settings.check({*values, *own, *HOST_KEYS, *DetectorConfig.model_fields})
     settings.check_folders()

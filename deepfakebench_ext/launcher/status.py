@@ -15,16 +15,16 @@ from deepfakebench_ext.common.errors import HostError
 from deepfakebench_ext.host.checkout import HOW_TO_GET, TESTED_COMMIT, changes_in, commit_of, locate_checkout
 from deepfakebench_ext.host.packages import detectors
 from deepfakebench_ext.host.pip_names import is_own, pip_name
-from deepfakebench_ext.host.probe import SCRIPTS
+from deepfakebench_ext.host.script_settings import OWN_YAMLS
 from deepfakebench_ext.launcher.link import is_linked
 
 
 @dataclass(frozen=True, slots=True)
 class Importable:
-    """Whether one detector, or what the scripts need, can be imported.
+    """Whether one detector, or what one script needs, can be imported.
 
     Attributes:
-        name: In DeepfakeBench's registry.
+        name: In DeepfakeBench's registry, or the script's.
         lacks: Modules that are not there.
         remedy: What to type; empty where nothing is lacking.
         reason: Why it cannot be imported otherwise, or None.
@@ -51,7 +51,7 @@ class Status:
         commit: The commit it is at; None where it is no git repository.
         changes: Files that differ from it.
         is_linked: Whether `dfb-ext host link` was run.
-        scripts: What its training and test scripts import.
+        scripts: What its scripts import, by their names.
         detectors: Its own, by name.
     """
 
@@ -60,7 +60,7 @@ class Status:
     commit: str | None
     changes: tuple[str, ...]
     is_linked: bool
-    scripts: Importable
+    scripts: tuple[Importable, ...]
     detectors: tuple[Importable, ...]
 
     def as_dict(self) -> dict[str, Any]:
@@ -75,7 +75,7 @@ class Status:
             f"commit     {_commit(self.commit)}",
             f"changed    {_listed(self.changes) or 'nothing'}",
             f"linked     {'yes' if self.is_linked else 'no'} (dfb-ext host link)",
-            f"scripts    {_answer(self.scripts)}",
+            f"scripts    {'; '.join(f'{one.name}: {_answer(one)}' for one in self.scripts)}",
             f"detectors  {len(works)} of {len(self.detectors)} can be imported: {', '.join(works)}",
         ]
         return "\n".join(
@@ -92,19 +92,20 @@ def take_status(explicit: Path | None = None) -> Status:
     found = locate_checkout(explicit)
     if found is None:
         raise HostError(HOW_TO_GET)
-    scripts, *others = _probed(found.root)
+    answers = _probed(found.root)
     return Status(
         root=found.root,
         found_by=found.found_by,
         commit=commit_of(found.root),
         changes=changes_in(found.root),
         is_linked=is_linked(found.root),
-        scripts=scripts,
-        detectors=tuple(others),
+        scripts=tuple(answers[: len(OWN_YAMLS)]),
+        detectors=tuple(answers[len(OWN_YAMLS) :]),
     )
 
 
 def _probed(root: Path) -> list[Importable]:
+    """What the probe says of each script and then of each detector, by name."""
     command = [sys.executable, "-m", "deepfakebench_ext.host.probe", str(root)]
     package = str(Path(__file__).parents[2])
     path = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))
@@ -112,7 +113,9 @@ def _probed(root: Path) -> list[Importable]:
     answers = {line["name"]: line for line in map(json.loads, done.stdout.splitlines())}
     if not answers:
         raise HostError(f"what {root} needs cannot be tried: {_last_line(done.stderr) or done.returncode}")
-    return [_importable(name, answers.get(name), done.returncode) for name in (SCRIPTS, *sorted(detectors(root)))]
+    absent = {"error": "not there: the checkout is not whole"}
+    answers |= {name: absent for name in OWN_YAMLS if not (root / "training" / name).is_file()}
+    return [_importable(name, answers.get(name), done.returncode) for name in (*OWN_YAMLS, *sorted(detectors(root)))]
 
 
 def _importable(name: str, answer: Mapping[str, Any] | None, code: int) -> Importable:

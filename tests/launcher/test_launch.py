@@ -19,6 +19,7 @@ from deepfakebench_ext.engine.dataset_inputs import HostData, make_stored_reader
 from deepfakebench_ext.evaluation.evaluate import Evaluation, evaluate
 from deepfakebench_ext.host.script_settings import ScriptSettings
 from deepfakebench_ext.launcher.launch import prepare
+from deepfakebench_ext.launcher.status import take_status
 from deepfakebench_ext.models.base import Detector
 from deepfakebench_ext.models.loading import load_detector
 
@@ -66,6 +67,46 @@ def test_frames_of_every_spelling_are_scored_as_themselves_with_weights_that_onl
         assert one["labels"] == [0, 0, 0, 0, 1, 1, 1, 1]
         assert one["frame_num"] == {"train": 8, "test": 7}
     assert "UNTRAINED" not in done.stderr
+
+
+def test_a_checkout_whose_dataset_package_has_no_file_of_its_own_runs_as_the_status_says(
+    root: Path, tmp_path: Path
+) -> None:
+    """As DF40's is."""
+    (root / "training/dataset/__init__.py").unlink()
+    script = root / "training/test.py"
+    script.write_text(script.read_text().replace("from dataset.ff_blend import FFBlendDataset\n", ""))
+    write_yaml(tmp_path / "clip.yaml", tiny.CLIP_YAML)
+    torch.save(tiny.clip_detector_state(), "w.pth")
+    frames = write_dataset(tmp_path, "A")
+    command = ("host", "run", "--rgb_dir", "rgb", "--dataset_json_folder", "json", "training/test.py")
+    given = ("--test_dataset", "A", "--detector_path", "clip.yaml", "--weights_path", "w.pth")
+    (found,) = results(run(root, *command, *given))
+    assert found["scores"] == pytest.approx(expected(list(frames), tiny.clip_detector_state(), tmp_path), abs=1e-6)
+    assert take_status(root).scripts[0].is_importable
+
+
+@pytest.mark.parametrize(
+    ("absent", "message"),
+    [
+        ("dataset/pair_dataset.py", "imports its own 'dataset.pair_dataset', which this checkout does not hold"),
+        ("config/test_config.yaml", "has no training/config/test_config.yaml, which test.py reads"),
+    ],
+)
+def test_a_part_that_a_checkout_lacks_is_named(absent: str, message: str, root: Path, tmp_path: Path) -> None:
+    (root / "training" / absent).unlink()
+    write_yaml(tmp_path / "clip.yaml", tiny.CLIP_YAML)
+    given = ("--test_dataset", "A", "--detector_path", "clip.yaml")
+    done = run(root, "host", "run", "training/test.py", *given)
+    assert done.returncode == 1 and message in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_dataset_class_of_another_kind_is_named(root: Path, tmp_path: Path) -> None:
+    file = root / "training/dataset/abstract_dataset.py"
+    file.write_text(file.read_text().replace("load_rgb = load_mask = load_landmark = _load", "load_rgb = _load"))
+    write_yaml(tmp_path / "clip.yaml", tiny.CLIP_YAML)
+    done = run(root, "host", "run", "training/test.py", "--test_dataset", "A", "--detector_path", "clip.yaml")
+    assert done.returncode == 1 and "has no load_mask, load_landmark; tested is" in done.stderr
 
 
 def test_an_lmdb_is_read_by_keys_of_every_spelling_and_may_be_shared_by_two_datasets(

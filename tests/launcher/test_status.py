@@ -24,13 +24,25 @@ def test_each_detector_is_imported_alone_and_all_that_it_lacks_is_named(tmp_path
     assert made["lacking"].lacks == ("absent_package", "another_absent_package")
     assert made["lacking"].remedy == "pip install absent_package another_absent_package"
     assert made["broken"].reason == "OSError: no shape_predictor.dat"
-    assert "absent_package" in status.scripts.lacks
+    assert [(one.name, one.is_importable) for one in status.scripts] == [("test.py", True), ("train.py", True)]
     text = status.text()
     assert f"{root} (by the argument)" in text
     assert f"{git(root, 'rev-parse', 'HEAD')}; tested is {TESTED_COMMIT}" in text
     assert status.is_linked and "training/detectors/__init__.py" in status.changes
     assert status.as_dict()["is_tested_commit"] is False
     assert not {"detectors", "metrics", "dataset"} & set(sys.modules)
+
+
+def test_a_script_whose_modules_are_not_all_there_names_each_of_them(tmp_path: Path) -> None:
+    root = make_host(tmp_path / "host")
+    training = root / "training"
+    (training / "dataset/pair_dataset.py").unlink()
+    (training / "train.py").write_text("from trainer.trainer import Trainer\nfrom dataset import *\n")
+    test, train = take_status(root).scripts
+    assert test.lacks == ("dataset.pair_dataset",) and train.lacks == ("absent_package",)
+    assert "test.py: lacks dataset.pair_dataset (its own: the checkout is not whole)" in take_status(root).text()
+    (training / "train.py").unlink()
+    assert take_status(root).scripts[1].reason == "not there: the checkout is not whole"
 
 
 def test_nothing_found_says_how_to_get_one(monkeypatch: pytest.MonkeyPatch) -> None:
