@@ -11,6 +11,7 @@ Kind = Literal[
     "unlabelled",
     "limited",
     "protocol",
+    "json_order",
     "faceless",
     "damaged",
     "split",

@@ -26,6 +26,7 @@ class Sample:
         dataset: Name of the dataset, or None.
         method: Name of the manipulation method, or None.
         frames: A video's frames as its DeepfakeBench JSON spells them, in order; empty for all others.
+        fault: Why nothing of it can be read, known before anything is opened; empty for all others.
     """
 
     key: str
@@ -35,6 +36,7 @@ class Sample:
     dataset: str | None = None
     method: str | None = None
     frames: tuple[str, ...] = ()
+    fault: str = ""
 
 
 Status = Literal["ok", "unreadable", "too_short", "no_face"]

@@ -46,14 +46,16 @@ class DatasetVideo:
     Attributes:
         key: `<label name>/<video>`, after the keys it stands under; unique in the dataset.
         label_name: What the JSON calls its label, such as `FF-NT`.
-        label: 0 real, 1 fake.
-        frames: As the JSON spells them, sorted by number; at least one.
+        label: 0 real, 1 fake; None where there is a fault and nothing says it.
+        frames: As the JSON spells them, sorted by number, or in its order where a name is none; none with a fault.
+        fault: Why it cannot be used, with its place; empty where it can.
     """
 
     key: str
     label_name: str
-    label: Label
+    label: Label | None
     frames: tuple[str, ...]
+    fault: str = ""
 
 
 def dataset_videos(
@@ -63,8 +65,9 @@ def dataset_videos(
     compression: str = "c23",
     labels: Mapping[str, object] | None = None,
     split: str = "test",
+    needs_order: bool = False,
 ) -> list[DatasetVideo]:
-    """Return the videos of one split of a dataset, in the order of the JSON.
+    """Return the videos of one split of a dataset, in the order of the JSON. What is amiss with one is its own fault.
 
     Args:
         name: The dataset as it is asked for; `FaceForensics++_c40` is `FaceForensics++` in c40.
@@ -72,9 +75,10 @@ def dataset_videos(
         compression: `c23`, `c40` or `raw`, for the datasets that come in several; `_c40` in the name wins.
         labels: The detector YAML's `label_dict`; goes before DeepfakeBench's own. Above 1 counts as fake (UCF).
         split: `train`, `val` or `test`.
+        needs_order: Whether frames whose names are no numbers are a fault, since clips are cut from a video's frames.
 
     Raises:
-        ConfigError: The document is no such dataset, or says of a video what cannot be used. Begins with `<name>.json`.
+        ConfigError: The document is no such dataset, or uses a label that nobody knows. Begins with `<name>.json`.
 
     Source:
         DeepfakeBench training/dataset/abstract_dataset.py:173-212.
@@ -87,7 +91,10 @@ def dataset_videos(
         path = (key, label_name, *levels)
         for video, entry in _inner(document, path, name).items():
             where = f"{name}.json: {' > '.join((*path, video))}"
-            videos.append(_video(f"{label_name}/{video}", entry, known, where))
+            said, label, unknown = _label(entry, label_name, known, where)
+            frames, broken = _frames(entry, where, needs_order)
+            fault = unknown or broken
+            videos.append(DatasetVideo(f"{label_name}/{video}", said, label, () if fault else frames, fault))
     _check_videos(videos, name, split)
     return videos
 
@@ -102,6 +109,15 @@ def frame_number(frame: str) -> int:
         DeepfakeBench training/dataset/abstract_dataset.py:209-212, which splits at the separator of the first frame.
     """
     return int(re.split(r"[\\/]", frame)[-1].split(".")[0])
+
+
+def is_numbered(frame: str) -> bool:
+    """Return whether a frame's file is named by a number."""
+    try:
+        frame_number(frame)
+    except ValueError:
+        return False
+    return True
 
 
 def near_names(name: str, names: Collection[str]) -> str:
@@ -140,36 +156,41 @@ def _remedy(key: str, values: Mapping[str, Any]) -> str:
     return ""
 
 
-def _video(key: str, entry: object, labels: Mapping[str, object], where: str) -> DatasetVideo:
+def _frames(entry: object, where: str, needs_order: bool) -> tuple[tuple[str, ...], str]:
+    """The frames of a video in their order, or why it has none that can be used."""
     if not isinstance(entry, dict) or not {"label", "frames"} <= entry.keys():
-        raise ConfigError(f"{where} is {_shown(entry)}; a video has a 'label' and 'frames'")
-    label_name, frames = entry["label"], entry["frames"]
+        return (), f"{where} is {_shown(entry)}; a video has a 'label' and 'frames'"
+    frames = entry["frames"]
     if not isinstance(frames, list) or not all(isinstance(frame, str) and frame for frame in frames):
-        raise ConfigError(f"{where}: its frames are {_shown(frames)}, not a list of paths")
+        return (), f"{where}: its frames are {_shown(frames)}, not a list of paths"
     if not frames:
-        raise ConfigError(f"{where} has no frames; take it out of the JSON")
-    try:
-        numbered = tuple(sorted(frames, key=frame_number))
-    except ValueError as error:
-        strange = next(frame for frame in frames if not _is_numbered(frame))
-        raise ConfigError(f"{where}: the frame {strange!r} has no number for a name, such as 007.png") from error
-    return DatasetVideo(key, str(label_name), _label(str(label_name), labels, where), numbered)
+        return (), f"{where} has no frames"
+    strange = next((frame for frame in frames if not is_numbered(frame)), None)
+    if strange is None:
+        return tuple(sorted(frames, key=frame_number)), ""
+    if needs_order:
+        return (), f"{where}: the frame {strange!r} has no number for a name, such as 007.png, by which clips are cut"
+    return tuple(frames), ""
 
 
-def _is_numbered(frame: str) -> bool:
-    try:
-        frame_number(frame)
-    except ValueError:
-        return False
-    return True
+def _label(entry: object, label_name: str, labels: Mapping[str, object], where: str) -> tuple[str, Label | None, str]:
+    """What a video calls its label, what that means, and the fault where it is alone in calling it so."""
+    own = entry.get("label") if isinstance(entry, dict) else None
+    name = label_name if own is None else str(own)
+    if name in labels:
+        return name, _meaning(name, labels), ""
+    unknown = (
+        f"{where}: nobody says what the label {name!r} means; write `label_dict: {{{name}: 0}}` for real, or 1 for "
+        f"fake, into the detector YAML"
+    )
+    if label_name in labels:
+        return label_name, _meaning(label_name, labels), unknown
+    if own is None:
+        return name, None, unknown
+    raise ConfigError(unknown)
 
 
-def _label(name: str, labels: Mapping[str, object], where: str) -> Label:
-    if name not in labels:
-        raise ConfigError(
-            f"{where}: nobody says what the label {name!r} means; write `label_dict: {{{name}: 0}}` for real, or 1 for "
-            f"fake, into the detector YAML"
-        )
+def _meaning(name: str, labels: Mapping[str, object]) -> Label:
     value = labels[name]
     if not isinstance(value, int) or value < 0:
         raise ConfigError(f"label_dict: {name} is {value!r}; it must be 0 (real), 1 (fake) or above (a kind of fake)")

@@ -142,11 +142,6 @@ def test_what_extraction_writes_is_read_back() -> None:
         ({"DS": {"x": {"test": {}}}}, {}, "DS.json lists no video for the split 'test'"),
         ({"DS": {}}, {}, "lists no video"),
         ({"DS": {"x": {"test": ["a"]}}}, {}, "DS > x > test holds ['a'], not an object"),
-        (one(["a"]), {}, "DS > x > test > v is ['a']; a video has a 'label' and 'frames'"),
-        (one({"label": "FF-DF"}), {}, "a video has a 'label' and 'frames'"),
-        (one({"label": "FF-DF", "frames": []}), {}, "v has no frames"),
-        (one({"label": "FF-DF", "frames": "a"}), {}, "its frames are 'a', not a list"),
-        (one(video("FF-DF", "a/1.png", "a/face.png")), {}, "the frame 'a/face.png' has no n"),
         (one(video("my_real")), {}, "write `label_dict: {my_real: 0}` for real, or 1 for fake"),
         (one(video("a")), {"labels": {"a": "real"}}, "label_dict: a is 'real'; it must be 0"),
         (one(video("a")), {"labels": {"a": -1}}, "label_dict: a is -1"),
@@ -161,6 +156,62 @@ def test_what_cannot_be_read_is_said_with_its_place(document: object, options: d
     said = error(document, **options)
     assert message in said
     assert said.startswith(("DS.json", "label_dict"))
+
+
+@pytest.mark.parametrize(
+    ("entry", "label", "fault"),
+    [
+        (["a"], None, " is ['a']; a video has a 'label' and 'frames'"),
+        ({"label": "FF-DF"}, FAKE, " is {'label': 'FF-DF'}; a video has a 'label' and 'frames'"),
+        ({"frames": ["a/1.png"]}, None, " is {'frames': ['a/1.png']}; a video has a 'label' and 'frames'"),
+        ({"label": "FF-real", "frames": []}, REAL, " has no frames"),
+        ({"label": "FF-DF", "frames": "a"}, FAKE, ": its frames are 'a', not a list of paths"),
+        ({"label": "FF-DF", "frames": ["a/1.png", ""]}, FAKE, ": its frames are ['a/1.png', ''], not a list of paths"),
+        ({"label": "FF-DF", "frames": ["a/1.png", 2]}, FAKE, ": its frames are ['a/1.png', 2], not a list of paths"),
+    ],
+)
+def test_what_is_amiss_with_one_video_is_its_own_fault(entry: object, label: int | None, fault: str) -> None:
+    document = {"DS": {"x": {"test": {"good": video("FF-DF", "v/1.png"), "v": entry}}}}
+    good, bad = dataset_videos("DS", document)
+    assert (good.frames, good.fault) == (("v/1.png",), "")
+    begin = "DS.json: DS > x > test > v"
+    unknown = f"{begin}: nobody says what the label 'x' means; write `label_dict: {{x: 0}}`"
+    assert (bad.key, bad.label, bad.frames) == ("x/v", label, ())
+    assert bad.fault == begin + fault if label is not None else bad.fault.startswith(unknown)
+
+
+def test_a_video_that_is_alone_with_an_unknown_label_counts_to_its_class_and_is_not_used() -> None:
+    document = {"DS": {"FF-real": {"test": {"a": video("FF-real"), "b": video("FF-reel")}}}}
+    a, b = dataset_videos("DS", document)
+    assert (a.label, a.fault) == (REAL, "")
+    assert (b.label, b.label_name, b.frames) == (REAL, "FF-real", ()) and "what the label 'FF-reel' means" in b.fault
+
+
+def test_frames_without_numbers_keep_the_order_of_the_json_and_make_no_clips() -> None:
+    document = one(video("FF-DF", "a/2.png", "a/id0_0001.png", "a/1.png"))
+    assert read(document)[0][3] == ("a/2.png", "a/id0_0001.png", "a/1.png")
+    (of_clips,) = dataset_videos("DS", document, needs_order=True)
+    assert of_clips.frames == () and "the frame 'a/id0_0001.png' has no number for a name" in of_clips.fault
+    numbered = one(video("FF-DF", "a/10.png", "a/9.png"))
+    assert dataset_videos("DS", numbered, needs_order=True)[0].frames == ("a/9.png", "a/10.png")
+
+
+@pytest.mark.parametrize(
+    "name", ["FaceForensics++", "FF-DF", "FF-F2F", "FF-FS", "FF-NT", "DeepFakeDetection", "FaceShifter"]
+)
+def test_these_seven_have_a_compression_below_the_split(name: str) -> None:
+    document = {name: {"FF-DF": levels("FF-DF")}}
+    assert [read(document, name, compression=level)[0][3] for level in ("c23", "c40")] == [
+        ("FF/c23/000/000.png",),
+        ("FF/c40/000/000.png",),
+    ]
+    with pytest.raises(ConfigError, match="give --compression c23"):
+        dataset_videos(name, document, compression="raw")
+
+
+@pytest.mark.parametrize("name", ["FaceForensics++", "FF-DF", "FF-F2F", "FF-FS", "FF-NT"])
+def test_these_five_are_read_as_c40_where_their_name_ends_so(name: str) -> None:
+    assert read({name: {"FF-DF": levels("FF-DF")}}, f"{name}_c40")[0][3] == ("FF/c40/000/000.png",)
 
 
 def test_a_compression_that_is_not_there_is_named_with_those_that_are() -> None:

@@ -85,6 +85,8 @@ class FrameSource:
             groups = sampling.groups(num_frames)
             return [groups[pick(len(groups))]] if groups and pick is not None else groups
 
+        if sample.fault:
+            raise MediaError(sample.fault)
         if sample.frames:
             return self._stored(sample, plan(len(sample.frames)))
         if not is_video(sample):

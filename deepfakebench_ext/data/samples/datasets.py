@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from deepfakebench_ext.common.errors import ConfigError
+from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.common.regular_files import regular
 from deepfakebench_ext.common.types import Sample
+from deepfakebench_ext.common.wording import counted, printable
 from deepfakebench_ext.data.stores.frame_stores import FrameStore
 from deepfakebench_ext.host.checkout import DATASET_JSONS
-from deepfakebench_ext.host.dataset_json_reading import dataset_videos, near_names
+from deepfakebench_ext.host.dataset_json_reading import dataset_videos, is_numbered, near_names
 
 _SUFFIX = ".json"
 
@@ -24,8 +29,11 @@ def gather_dataset(
     compression: str = "c23",
     label_dict: Mapping[str, object] | None = None,
     split: str = "test",
+    needs_order: bool = False,
 ) -> list[Sample]:
     """Return the videos of a dataset as DeepfakeBench would list them, in the order of the JSON.
+
+    A video of which the JSON says nothing that can be used is a sample with a `fault`.
 
     Whether their frames are there is not asked (`coverage`), but how they are found is, so that `store` can read them.
 
@@ -36,40 +44,79 @@ def gather_dataset(
         compression: `c23`, `c40` or `raw`, of the datasets that come in several; `_c40` in the name wins.
         label_dict: Of the detector YAML: label name to 0, 1, or above for kinds of fakes. Goes before DeepfakeBench's.
         split: `train`, `val` or `test`.
+        needs_order: Whether the detector takes clips, so that frames whose names are no numbers are of no use.
 
     Returns:
-        Samples with `frames`, sorted by number; `key` is `<name>/<label name>/<video>`, `dataset` the name, `method`
-        the label's name.
+        Samples with `frames`, sorted by number or else in the JSON's order; `key` is `<name>/<label name>/<video>`,
+        `dataset` the name, `method` the label's name.
 
     Raises:
-        ConfigError: No such JSON, or one that says something that cannot be used; names the place and the remedy.
+        ConfigError: No such JSON, one that says a key twice or uses a label that nobody knows, or one of whose videos
+            none can be used; names the place and the remedy.
     """
     document = _document(name, json_folder)
-    videos = dataset_videos(name, document, compression=compression, labels=label_dict, split=split)
-    store.settle([frame for video in videos for frame in video.frames])
+    videos = dataset_videos(
+        name, document, compression=compression, labels=label_dict, split=split, needs_order=needs_order
+    )
+    frames = [frame for video in videos for frame in video.frames]
+    if not frames:
+        raise ConfigError(
+            f"of the {len(videos)} videos of {name} in its split {split!r} none can be used: {videos[0].fault}"
+        )
+    store.settle(frames)
     return [
         Sample(
             f"{name}/{video.key}",
-            store.home(video.frames[0]),
+            store.home(video.frames[0]) if video.frames else json_folder / f"{name}{_SUFFIX}",
             video.label,
             dataset=name,
             method=video.label_name,
             frames=video.frames,
+            fault=video.fault,
         )
         for video in videos
     ]
 
 
+def json_order_notices(samples: Iterable[Sample]) -> list[Notice]:
+    """Return the warning that frames were taken in the order of their JSON, where their names are no numbers."""
+    found = [(sample, frame) for sample in samples for frame in _strange(sample)]
+    if not found:
+        return []
+    (first, frame), videos = found[0], counted(len(found), "video")
+    text = (
+        f"the frames of {videos} are taken in the order of the JSON, since not all are named by numbers, such as "
+        f"{frame} of {first.key}"
+    )
+    return [Notice("json_order", text)]
+
+
+def _strange(sample: Sample) -> Iterator[str]:
+    """The first frame of a dataset's video that is not named by a number, where there is one."""
+    yield from islice((frame for frame in sample.frames if not is_numbered(frame)), 1)
+
+
 def _document(name: str, folder: Path) -> object:
     path = folder / f"{name}{_SUFFIX}"
     try:
-        return json.loads(regular(path).read_bytes())
+        return json.loads(regular(path).read_bytes(), object_pairs_hook=_once)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
     except FileNotFoundError as error:
         raise ConfigError(_no_json(name, folder)) from error
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"{path} is not JSON: {error}; was it copied whole?") from error
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of a JSON; the first of two videos of one name would be lost, unsaid."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        (key, times), *_ = Counter(key for key, _ in pairs).most_common(1)
+        raise ConfigError(f"the key {printable(key[:80])!r} stands {times} times in one object; rename or join them")
+    return found
 
 
 def _no_json(name: str, folder: Path) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.types import Sample
+from deepfakebench_ext.common.wording import counted
 from deepfakebench_ext.data.stores.frame_stores import FrameStore
 
 _VIDEOS_SHOWN = 20
@@ -24,6 +25,7 @@ class Coverage:
         empty_videos: Videos of which no frame is there.
         incomplete: Key and number of missing frames of each video that lacks some, most first.
         looked_at: Where the first missing frame was looked for; empty where none is missing.
+        faults: Why videos cannot be used whatever is on the disk, one a video.
     """
 
     dataset: str
@@ -33,6 +35,7 @@ class Coverage:
     empty_videos: int
     incomplete: tuple[tuple[str, int], ...]
     looked_at: str = ""
+    faults: tuple[str, ...] = ()
 
     @property
     def is_complete(self) -> bool:
@@ -47,12 +50,14 @@ class Coverage:
     def lines(self, shown: int = _VIDEOS_SHOWN) -> list[str]:
         """Return it as text for a terminal, one string a line: the sums, then at most `shown` videos, worst first."""
         head = f"{self.dataset}: {self.frames:,} frames of {self.videos:,} videos"
+        unusable = [f"  {counted(len(self.faults), 'video')} cannot be used: {self.faults[0]}"] if self.faults else []
         if self.is_complete:
-            return [f"{head}, all there"]
+            return [f"{head}, all there", *unusable]
         lines = [
             f"{head}; {self.missing:,} frames are missing, in {len(self.incomplete):,} videos, "
             f"{self.empty_videos:,} of which have none",
             f"  the first was looked for at {self.looked_at}",
+            *unusable,
         ]
         width = len(f"{self.incomplete[0][1]:,}")
         lines += [f"  {count:>{width},} missing  {key}" for key, count in self.incomplete[:shown]]
@@ -83,7 +88,8 @@ def coverage(samples: Sequence[Sample], store: FrameStore) -> Coverage:
         videos=len(samples),
         frames=sum(len(sample.frames) for sample in samples),
         missing=len(absent),
-        empty_videos=sum(count == len(s.frames) for s, (_, count) in zip(samples, counts, strict=True)),
+        empty_videos=sum(0 < count == len(s.frames) for s, (_, count) in zip(samples, counts, strict=True)),
         incomplete=tuple(incomplete),
         looked_at=store.address(absent[0]) if absent else "",
+        faults=tuple(sample.fault for sample in samples if sample.fault),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,9 @@ import stored
 
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.types import Sample
-from deepfakebench_ext.data.samples.datasets import gather_dataset
+from deepfakebench_ext.data.samples.datasets import gather_dataset, json_order_notices
 from deepfakebench_ext.data.samples.kinds import is_video
+from deepfakebench_ext.data.stores.coverage import coverage
 from deepfakebench_ext.data.stores.frame_stores import LmdbStore, RgbStore
 
 
@@ -63,6 +65,61 @@ def test_a_json_that_is_not_there_is_an_error_with_near_names(images: Path, tmp_
         ConfigError, match=r"--dataset_json_folder .* is not a folder; give the one that holds DS\.json"
     ):
         gather_dataset("DS", json_folder=tmp_path / "nowhere", store=RgbStore(None, tmp_path))
+
+
+PLACE = {"label": "DF_real", "frames": ["X/a/000.png"]}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"X": {"DF_real": {"test": {"a": %s}}, "DF_real": {"test": {"b": %s}}}}',
+        '{"X": {"DF_real": {"test": {"a": %s}, "test": {"b": %s}}}}',
+        '{"X": {"DF_real": {"test": {"a": %s, "a": %s}}}}',
+        '{"X": {}, "X": {"DF_real": {"test": {"a": %s, "b": %s}}}}',
+        '{"X": {"DF_real": {"test": {"a": %s, "b": {"label": "DF_real", "label": "DF_fake", "frames": %s}}}}}',
+    ],
+)
+def test_a_key_that_stands_twice_in_one_object_is_an_error_that_names_it(text: str, tmp_path: Path) -> None:
+    place = json.dumps(PLACE)
+    (tmp_path / "X.json").write_text(text % (place, place))
+    with pytest.raises(ConfigError, match=r"X\.json: the key '(X|DF_real|test|a|label)' stands 2 times in one object"):
+        gather_dataset("X", json_folder=tmp_path, store=RgbStore(None, tmp_path))
+
+
+def listed(folder: Path, **videos: object) -> Path:
+    (folder / "X.json").write_text(json.dumps({"X": {"DF_fake": {"test": videos}}}))
+    return folder
+
+
+def test_a_video_without_frames_is_a_sample_that_says_so_and_the_others_stay(tmp_path: Path) -> None:
+    folder = listed(tmp_path, a=PLACE, empty={"label": "DF_fake", "frames": []})
+    store = RgbStore(None, tmp_path)
+    good, bad = gather_dataset("X", json_folder=folder, store=store)
+    assert good.fault == "" and is_video(bad)
+    assert (bad.key, bad.label, bad.frames, bad.path) == ("X/DF_fake/empty", 1, (), folder / "X.json")
+    assert bad.fault == "X.json: X > DF_fake > test > empty has no frames"
+    found = coverage([good, bad], store)
+    assert found.faults == (bad.fault,) and found.empty_videos == 1
+    assert "  1 video cannot be used: X.json: X > DF_fake > test > empty has no frames" in found.lines()
+
+
+def test_a_dataset_of_which_no_video_can_be_used_is_an_error(tmp_path: Path) -> None:
+    folder = listed(tmp_path, a={"label": "DF_fake", "frames": []}, b=7)
+    with pytest.raises(
+        ConfigError, match=r"of the 2 videos of X in its split 'test' none can be used: X\.json: .* no frames"
+    ):
+        gather_dataset("X", json_folder=folder, store=RgbStore(None, tmp_path))
+
+
+def test_an_order_that_the_json_alone_gives_is_said_once_with_an_example(tmp_path: Path) -> None:
+    odd = {"label": "DF_fake", "frames": ["X/e4e/id0_0001.png"]}
+    folder = listed(tmp_path, a=PLACE, b=odd, c=odd)
+    samples = gather_dataset("X", json_folder=folder, store=RgbStore(None, tmp_path))
+    (notice,) = json_order_notices(samples)
+    assert (notice.kind, notice.severity) == ("json_order", "warning")
+    assert "the frames of 2 videos" in notice.text and "X/e4e/id0_0001.png of X/DF_fake/b" in notice.text
+    assert json_order_notices(samples[:1]) == []
 
 
 @pytest.mark.parametrize("content", [b"", b'{"Celeb-DF-v1": {', b"\xff\xfe\x00", b"[" * 200_000])
