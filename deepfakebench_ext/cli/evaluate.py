@@ -156,14 +156,15 @@ def _finish(results: Mapping[str, Evaluation], *, by_name: bool, as_json: bool) 
         click.echo(json.dumps(parsed, indent=2) + "\n" if by_name else "".join(figures.values()), nl=False)
     else:
         for name, result in results.items():
-            click.echo(f"dataset: {name}\n{_summary(result)}" if by_name else _summary(result))
+            click.echo(f"dataset: {name}\n{_summary(result, host=True)}" if by_name else _summary(result))
     unscored = sum(result.counts[result.level].not_scored for result in results.values())
     if unscored:
         click.echo(f"{counted(unscored, 'input')} could not be scored; {RESULTS_TEXT} says why", err=True)
         sys.exit(3)
 
 
-def _summary(result: Evaluation) -> str:
+def _summary(result: Evaluation, *, host: bool = False) -> str:
+    """The figures as lines; of a dataset of DeepfakeBench's with its own video AUC, where that is another."""
     lines = [f"WARNING: {notice}" for notice in result.notices]
     for level, counts in result.counts.items():
         lines.append(
@@ -173,5 +174,7 @@ def _summary(result: Evaluation) -> str:
             figure = result.figures[f"{level}_{name}"]
             value = f"{figure.value:.4f}" if figure.value is not None else f"undefined ({figure.reason})"
             lines.append(f"{level}_{name:<9} {value}")
+    if host and result.host_video_auc:
+        lines.append(result.host_video_auc)
     lines.append(f"results in {result.folder}")
     return "\n".join(lines)

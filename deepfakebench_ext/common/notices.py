@@ -12,6 +12,7 @@ Kind = Literal[
     "limited",
     "protocol",
     "json_order",
+    "label_dict",
     "faceless",
     "damaged",
     "split",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -13,14 +13,15 @@ from deepfakebench_ext.common.types import Sample
 from deepfakebench_ext.data.preprocess.transform import PreprocessSpec, output_size, spec_from_host_keys
 from deepfakebench_ext.data.readers.reader import Reader
 from deepfakebench_ext.data.samples.datasets import gather_dataset
-from deepfakebench_ext.data.samples.folders import limit_samples
 from deepfakebench_ext.data.stores.frame_stores import FrameStore, LmdbStore, RgbStore
 from deepfakebench_ext.engine.input_options import NOTHING_SAID, SamplingOptions
 from deepfakebench_ext.host.checkout import DATASET_JSONS, find_checkout
 from deepfakebench_ext.host.dataset_json_reading import C40_DATASETS
+from deepfakebench_ext.host.label_dict import LABELS_OF_TESTS, labels_of
 from deepfakebench_ext.media.host_sampling import DeepfakeBenchSampling
 from deepfakebench_ext.models.base import Detector
 from deepfakebench_ext.models.config import DetectorConfig
+from deepfakebench_ext.models.loading import detector_class
 
 Protocol = Literal["deepfakebench", "uniform"]
 
@@ -69,6 +70,7 @@ class HostData:
         rgb_dir: Folder of the datasets' images; None takes the paths as the JSON spells them.
         lmdb_dir: Folder of the datasets' LMDBs, instead.
         compression: `c23`, `c40` or `raw` where a dataset has several; None takes the detector's.
+        label_dict: What the checkout calls real (0) and fake (1 and above).
     """
 
     json_folder: Path
@@ -76,6 +78,7 @@ class HostData:
     rgb_dir: Path | None = None
     lmdb_dir: Path | None = None
     compression: str | None = None
+    label_dict: Mapping[str, object] = field(default_factory=dict)
 
     @classmethod
     def locate(
@@ -89,7 +92,8 @@ class HostData:
         """Return where the datasets lie, as named, or as a DeepfakeBench checkout has them.
 
         Raises:
-            ConfigError: Both kinds of frames named, a folder that is not there, or no JSONs named and no checkout.
+            ConfigError: Both kinds of frames named, a folder that is not there, no JSONs named and no checkout, or a
+                checkout whose table of labels cannot be read.
         """
         checkout = find_checkout()
         if rgb_dir is not None and lmdb_dir is not None:
@@ -109,7 +113,8 @@ class HostData:
                 raise ConfigError(f"{option} {folder} is not a folder")
         jsons, rgb, lmdb = folders.values()
         assert jsons is not None
-        return cls(jsons, checkout or Path.cwd(), rgb, lmdb, compression)
+        labels = {} if checkout is None else labels_of(checkout)
+        return cls(jsons, checkout or Path.cwd(), rgb, lmdb, compression, labels)
 
     def compression_of(self, dataset: str, settings: DetectorConfig | None = None) -> str:
         """Return in which compression a dataset is read, where it comes in several.
@@ -138,23 +143,50 @@ class HostData:
             return LmdbStore(self.lmdb_dir, dataset)
         return RgbStore(self.rgb_dir, self.root)
 
+    def labels(self, settings: DetectorConfig, protocol: str) -> dict[str, object]:
+        """Return what the names of labels mean: under DeepfakeBench's protocol the checkout decides, else the YAML."""
+        of_yaml = settings.label_dict or {}
+        return {**of_yaml, **self.label_dict} if protocol == "deepfakebench" else {**self.label_dict, **of_yaml}
+
+    def label_notices(self, samples: Iterable[Sample], settings: DetectorConfig, protocol: str) -> list[Notice]:
+        """Return the warning that the detector's YAML and the checkout mean different things by a label of these."""
+        of_yaml, of_checkout = settings.label_dict or {}, self.label_dict
+        shared = of_yaml.keys() & of_checkout & {sample.method for sample in samples}
+        opposed = sorted(name for name in shared if bool(of_yaml[name]) != bool(of_checkout[name]))
+        if not opposed:
+            return []
+        said = ", ".join(f"{name} {'fake' if of_yaml[name] else 'real'}" for name in opposed)
+        winner = "the checkout" if protocol == "deepfakebench" else "the YAML"
+        text = (
+            f"label_dict: the YAML of {settings.model_name} calls {said}, and {LABELS_OF_TESTS} of the checkout the "
+            f"opposite; --protocol {protocol} takes the word of {winner}"
+        )
+        return [Notice("label_dict", text)]
+
     def samples(
-        self, dataset: str, store: FrameStore, settings: DetectorConfig, *, limit: int | None = None, seed: int = 1024
+        self,
+        dataset: str,
+        store: FrameStore,
+        settings: DetectorConfig,
+        *,
+        protocol: str = DEFAULT_PROTOCOL,
+        split: str = "test",
     ) -> list[Sample]:
-        """Return the videos of a dataset's test split, as a detector's YAML labels them.
+        """Return the videos of a split of a dataset, for a detector, with the labels that hold under a protocol.
 
         Raises:
             ConfigError: No such dataset, a JSON of another structure, an unknown label, or a compression that is not
                 the one of the dataset's name.
         """
-        samples = gather_dataset(
+        return gather_dataset(
             dataset,
             json_folder=self.json_folder,
             store=store,
             compression=self.compression_of(dataset, settings),
-            label_dict=settings.label_dict,
+            label_dict=self.labels(settings, protocol),
+            split=split,
+            needs_order=detector_class(settings).takes == "video",
         )
-        return samples if limit is None else limit_samples(samples, limit, seed)
 
 
 def check_protocol(protocol: str, options: SamplingOptions) -> None:

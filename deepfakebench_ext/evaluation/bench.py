@@ -13,7 +13,7 @@ from deepfakebench_ext.common.atomic_files import atomic_writer
 from deepfakebench_ext.common.errors import ConfigError, ExtError
 from deepfakebench_ext.data.stores.frame_stores import FrameStore
 from deepfakebench_ext.data.stores.shared_store import SharedStore
-from deepfakebench_ext.engine.dataset_inputs import HostData, protocol_notices
+from deepfakebench_ext.engine.dataset_inputs import HostData
 from deepfakebench_ext.evaluation.bench_table import Cell, bench_markdown, write_bench_csv
 from deepfakebench_ext.evaluation.evaluate import Evaluation, Scoring
 from deepfakebench_ext.evaluation.request import EvaluationRequest
@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 TABLE, CSV = "bench.md", "bench.csv"
 # 5,000 crops of 256x256: what detectors that go abreast are apart, and then some.
 _SHARED_BYTES = 2**30
+# What is said below the table: how the frames came to be, not what the figures of one run are worth.
+_OF_INPUT = ("protocol", "json_order", "label_dict")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +120,7 @@ def _one_dataset(
             if entry not in reasons:
                 done[entry] = request.report(scoring)
     cells = {entry: Cell(names[entry], entry.weights or "", dataset, reasons.get(entry, "")) for entry in entries}
-    protocol = request.protocol_meant
-    return [_filled(cell, detectors.get(entry), done.get(entry), protocol) for entry, cell in cells.items()]
+    return [_filled(cell, detectors.get(entry), done.get(entry)) for entry, cell in cells.items()]
 
 
 def _abreast(scorings: Mapping[Entry, Scoring], dataset: str) -> dict[Entry, str]:
@@ -168,7 +169,7 @@ def _with_weights(entry: Entry) -> str:
     return stem if entry.weights is None else f"{stem}={entry.weights}"
 
 
-def _filled(cell: Cell, detector: Detector | None, done: Evaluation | None, protocol: str) -> Cell:
+def _filled(cell: Cell, detector: Detector | None, done: Evaluation | None) -> Cell:
     """Return what stands in the table; None where nothing was loaded, or scored."""
     if detector is not None:
         cell = replace(cell, trained=detector.report.head_trained)
@@ -179,6 +180,7 @@ def _filled(cell: Cell, detector: Detector | None, done: Evaluation | None, prot
         figures=done.figures,
         counts=done.counts,
         statuses=done.statuses,
-        notices=tuple(protocol_notices(detector, protocol)),
+        host_video_auc=done.host_video_auc,
+        notices=tuple(notice for notice in done.notices if notice.kind in _OF_INPUT),
         folder=str(done.folder),
     )

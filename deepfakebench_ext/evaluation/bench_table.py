@@ -33,6 +33,7 @@ class Cell:
         counts: Level (`frame` or `clip`, and `video`) to numbers of samples.
         statuses: The same levels to numbers by status: `ok`, and each word for what went wrong.
         notices: What is to be said of the figures.
+        host_video_auc: DeepfakeBench's own video AUC in words, where it is another; empty where it is not.
         folder: The run directory.
     """
 
@@ -45,6 +46,7 @@ class Cell:
     counts: Mapping[Level, Counts] = field(default_factory=dict)
     statuses: Mapping[Level, Mapping[str, int]] = field(default_factory=dict)
     notices: tuple[Notice, ...] = ()
+    host_video_auc: str = ""
     folder: str = ""
 
 
@@ -138,6 +140,7 @@ def _notes(cells: Sequence[Cell]) -> list[str]:
             if name.endswith("_auc") and figure.value is None:
                 notes.append(f"- {cell.detector} on {cell.dataset}: {name} is undefined, {figure.reason}")
         notes += [_not_scored(cell, level) for level, counts in cell.counts.items() if counts.not_scored]
+    notes += [f"- {cell.detector} on {cell.dataset}: {cell.host_video_auc}" for cell in cells if cell.host_video_auc]
     notes += dict.fromkeys(f"- {cell.detector}: {_one_line(notice.text)}" for cell in cells for notice in cell.notices)
     if any(cell.trained is False for cell in cells):
         notes.append("- UNTRAINED: the head did not come from the weights, so its figures are noise")

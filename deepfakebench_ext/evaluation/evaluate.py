@@ -42,6 +42,7 @@ class Evaluation:
         statuses: Level to numbers of samples by status: `ok`, and each word for what went wrong.
         notices: Warnings that belong to the figures.
         trained: Whether the detector's head came from the weights; else every figure is noise.
+        host_video_auc: DeepfakeBench's own video AUC in words, where it is another; empty where it is not.
     """
 
     folder: Path
@@ -51,6 +52,7 @@ class Evaluation:
     statuses: Mapping[Level, Mapping[str, int]]
     notices: tuple[Notice, ...]
     trained: bool
+    host_video_auc: str = ""
 
 
 def evaluate(
@@ -215,7 +217,16 @@ class Scoring:
             plots=plots,
         )
         statuses = {name: level.statuses for name, level in report.levels.items()}
-        return Evaluation(self.folder, report.level, report.figures, report.counts, statuses, report.said, trained)
+        return Evaluation(
+            self.folder,
+            report.level,
+            report.figures,
+            report.counts,
+            statuses,
+            report.said,
+            trained,
+            report.host.differences.get("video_auc", "") if report.host is not None else "",
+        )
 
 
 def _settings(detector: Detector, reader: Reader, samples: Sequence[Sample], batch_size: int) -> dict[str, Any]:

@@ -18,7 +18,8 @@ from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.common.types import Sample
 from deepfakebench_ext.data.readers.reader import Reader
-from deepfakebench_ext.data.samples.folders import limit_notices
+from deepfakebench_ext.data.samples.datasets import json_order_notices
+from deepfakebench_ext.data.samples.folders import limit_notices, limit_samples
 from deepfakebench_ext.data.stores.coverage import Coverage, coverage
 from deepfakebench_ext.data.stores.frame_stores import FrameStore
 from deepfakebench_ext.engine.dataset_inputs import (
@@ -49,12 +50,14 @@ class Input:
         samples: Of it.
         store: What reads a dataset's frames; None for files.
         coverage: How much of a dataset is on the disk, where that was looked up.
+        notices: What is to be said with its figures.
     """
 
     source: str
     samples: Sequence[Sample]
     store: FrameStore | None = None
     coverage: Coverage | None = None
+    notices: tuple[Notice, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +171,12 @@ class EvaluationRequest:
 
     def dataset(self, name: str, data: HostData, store: FrameStore, settings: DetectorConfig) -> Input:
         """Return a dataset as a detector takes it."""
-        return Input(name, data.samples(name, store, settings, limit=self.limit, seed=self.seed), store)
+        protocol = self.protocol_meant
+        samples = data.samples(name, store, settings, protocol=protocol)
+        if self.limit is not None:
+            samples = limit_samples(samples, self.limit, self.seed)
+        notices = [*data.label_notices(samples, settings, protocol), *json_order_notices(samples)]
+        return Input(name, samples, store, notices=tuple(notices))
 
     def coverages(self, settings: DetectorConfig) -> Iterator[Coverage]:
         """Yield how much of each dataset is on the disk; nothing is written."""
@@ -213,7 +221,7 @@ class EvaluationRequest:
             output_dir=self.output_dir,
             batch_size=self.batch_size,
             workers=self.workers,
-            notices=[*notices, *limit_notices(len(given.samples), self.limit, self.seed)],
+            notices=[*notices, *given.notices, *limit_notices(len(given.samples), self.limit, self.seed)],
             record={"command": self.command, "input": given.source, "limit": self.limit, "seed": self.seed},
         )
 

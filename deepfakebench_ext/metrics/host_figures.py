@@ -99,8 +99,10 @@ def folder_name(path: str) -> str:
     return parts[-2]
 
 
-def differences(ours: Mapping[str, Figure], host: HostFigures, *, videos: int, aggregation: str = "mean") -> list[str]:
-    """One line a figure of DeepfakeBench's that is not ours, with both values and the cause.
+def differences(
+    ours: Mapping[str, Figure], host: HostFigures, *, videos: int, aggregation: str = "mean"
+) -> dict[str, str]:
+    """By its name, one line a figure of DeepfakeBench's that is not ours, with both values and the cause.
 
     Args:
         ours: Figures by name, such as `frame_auc` and `video_auc`, of the same scores.
@@ -110,14 +112,14 @@ def differences(ours: Mapping[str, Figure], host: HostFigures, *, videos: int, a
     """
     level = "clip" if host.clips else "frame"
     names = {"acc": f"{level}_accuracy", "auc": f"{level}_auc", "eer": f"{level}_eer", "ap": f"{level}_ap"}
-    lines = []
+    lines = {}
     for name, figure in host.figures.items():
         our_name = names.get(name, "video_auc")
         mine = ours[our_name].value if our_name in ours else None
         if not _same(mine, figure.value):
             known = _cause(name, host, videos, aggregation) if our_name in ours else f"there is no {our_name} here"
             cause = figure.reason or known
-            lines.append(f"DeepfakeBench's {name} is {_shown(figure.value)}, {our_name} {_shown(mine)}: {cause}")
+            lines[name] = f"DeepfakeBench's {name} is {_shown(figure.value)}, {our_name} {_shown(mine)}: {cause}"
     return lines
 
 

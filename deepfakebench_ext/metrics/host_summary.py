@@ -24,11 +24,12 @@ class HostSummary:
 
     Attributes:
         figures: Its name to figure; without `video_auc` where there are no videos.
-        differences: A sentence on each that is not ours, with the cause; also on `video_auc` where it cannot be told.
+        differences: By its name, a sentence on each that is not ours, with the cause; also on `video_auc` where it
+            cannot be told.
     """
 
     figures: Mapping[str, Figure]
-    differences: tuple[str, ...]
+    differences: Mapping[str, str]
 
 
 def host_summary(table: ScoreTable, ours: Mapping[str, Figure], videos: Counts | None, aggregation: str) -> HostSummary:
@@ -50,15 +51,15 @@ def host_summary(table: ScoreTable, ours: Mapping[str, Figure], videos: Counts |
     if videos is not None and folders is not None:
         found = host_figures(labels, exact, folders, clips=is_clips)
         lines = differences(ours, found, videos=videos.real + videos.fake, aggregation=aggregation)
-        return HostSummary(found.figures, tuple(lines))
+        return HostSummary(found.figures, lines)
     # As clips: the only figure that this changes is the one left out.
     found = host_figures(labels, exact, np.zeros(len(rows), np.int64), clips=True)
     figures = {name: figure for name, figure in found.figures.items() if name != _VIDEO_AUC}
     lines = differences(ours, replace(found, figures=figures, clips=is_clips), videos=0)
     if videos is not None:
         figures[_VIDEO_AUC] = Figure(None, DEFINITIONS[_VIDEO_AUC], NO_FOLDERS, higher_is_better=True)
-        lines.append(f"DeepfakeBench's {_VIDEO_AUC} cannot be told: {NO_FOLDERS}")
-    return HostSummary(figures, tuple(lines))
+        lines[_VIDEO_AUC] = f"DeepfakeBench's {_VIDEO_AUC} cannot be told: {NO_FOLDERS}"
+    return HostSummary(figures, lines)
 
 
 def _folders(table: ScoreTable, rows: Integers) -> Integers | None:

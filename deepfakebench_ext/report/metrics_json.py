@@ -9,6 +9,7 @@ from typing import Any, TypedDict
 
 from deepfakebench_ext.metrics.breakdown import Breakdown
 from deepfakebench_ext.metrics.figure import Figure, Level
+from deepfakebench_ext.metrics.host_summary import HostSummary
 from deepfakebench_ext.metrics.summary import Calibrated, Summary
 from deepfakebench_ext.report.scores.csv_writing import Head, head_of
 
@@ -130,7 +131,7 @@ def summary_json(summary: Summary) -> SummaryJson:
         calibration={
             level: _calibration(each.calibration) for level, each in levels.items() if each.calibration is not None
         },
-        deepfakebench=None if summary.host is None else asdict(summary.host),
+        deepfakebench=None if summary.host is None else _host(summary.host),
         bootstrap=None if summary.bootstrap is None else asdict(summary.bootstrap),
     )
 
@@ -152,6 +153,11 @@ def json_text(document: Mapping[str, Any]) -> str:
 def figures_json(figures: Mapping[str, Figure]) -> dict[str, Json]:
     """Return figures as JSON values, name by name."""
     return {name: asdict(figure) for name, figure in figures.items()}
+
+
+def _host(host: HostSummary) -> dict[str, Any]:
+    """Return DeepfakeBench's own figures, and a list of sentences on those that are not ours."""
+    return {**asdict(host), "differences": [*host.differences.values()]}
 
 
 def _breakdown(breakdown: Breakdown) -> BreakdownJson:

@@ -108,7 +108,7 @@ def _write_text(path: Path, summary: Summary, rows: Callable[[], Iterable[Row]])
         level=summary.level,
         notices=summary.said,
         aggregation=summary.aggregation,
-        host=summary.host.differences if summary.host else (),
+        host=tuple(summary.host.differences.values()) if summary.host else (),
     )
 
 

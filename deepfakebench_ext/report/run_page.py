@@ -165,7 +165,7 @@ def _host(summary: Summary) -> list[Block]:
     table = host_table(summary)
     if table is None or summary.host is None:
         return []
-    lines = summary.host.differences or ("They are ours too.",)
+    lines = tuple(summary.host.differences.values()) or ("They are ours too.",)
     return [Heading("DeepfakeBench's own figures"), table, Points(lines)]
 
 

@@ -20,7 +20,7 @@ def summary_lines(summary: Summary) -> Iterator[str]:
     for level, each in summary.levels.items():
         yield from _level_lines(level, each)
     if summary.host is not None:
-        for text in summary.host.differences:
+        for text in summary.host.differences.values():
             yield printable(text)
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.common.types import Sample
+from deepfakebench_ext.common.wording import counted
 from deepfakebench_ext.data.readers.reader import Reader
-from deepfakebench_ext.data.samples.datasets import gather_dataset
+from deepfakebench_ext.data.samples.datasets import json_order_notices
 from deepfakebench_ext.data.stores.frame_stores import FrameStore
 from deepfakebench_ext.engine.dataset_inputs import HostData, make_stored_reader
 from deepfakebench_ext.engine.file_inputs import file_reader, gather_samples
@@ -19,6 +21,8 @@ from deepfakebench_ext.models.base import Detector
 from deepfakebench_ext.models.config import DetectorConfig
 from deepfakebench_ext.training.config import TrainingConfig
 from deepfakebench_ext.training.data.training_set import TrainingSet
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,15 +137,10 @@ def gather_datasets(
     samples: list[Sample] = []
     for name in names:
         store = stores.setdefault(name, data.store(name))
-        found = gather_dataset(
-            name,
-            json_folder=data.json_folder,
-            store=store,
-            compression=data.compression_of(name, settings),
-            label_dict=settings.label_dict,
-            split=split,
-        )
-        if not found:
-            raise ConfigError(f"the {split} split of {name} is empty; name another dataset, or give --{split} a folder")
-        samples += found
+        found = data.samples(name, store, settings, protocol="uniform", split=split)
+        for notice in (*data.label_notices(found, settings, "uniform"), *json_order_notices(found)):
+            logger.warning("%s", notice.text)
+        if faults := [sample.fault for sample in found if sample.fault]:
+            logger.warning("%s of %s left out: %s", counted(len(faults), "video"), name, faults[0])
+        samples += [sample for sample in found if not sample.fault]
     return samples

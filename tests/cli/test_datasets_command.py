@@ -13,6 +13,7 @@ import stored
 import tiny
 import torch
 import yaml
+from made_host import make_host
 
 from deepfakebench_ext.cli.bench import bench
 from deepfakebench_ext.cli.evaluate import evaluate
@@ -76,6 +77,96 @@ def test_a_dataset_is_scored_with_videos_that_bear_one_name_kept_apart(command: 
         ("Celeb-DF-v1/CelebDFv1_real/a", "0", "10"),
         ("Celeb-DF-v1/CelebDFv1_real/same", "0", "5"),
     ]
+
+
+def test_the_hosts_own_video_auc_is_said_where_it_is_another(command: Command, tmp_path: Path) -> None:
+    """The only fake lies in a folder of the name of a real one, and its script takes both for one real video."""
+    content = json.loads((tmp_path / "json/Celeb-DF-v1.json").read_text())
+    del content["Celeb-DF-v1"]["CelebDFv1_fake"]["test"]["b"]
+    (tmp_path / "json/Celeb-DF-v1.json").write_text(json.dumps(content))
+    _, out, _ = command(evaluate, *CLIP, *DATA)
+    line = next(
+        line for line in out.splitlines() if line.startswith("DeepfakeBench's video_auc is undefined, video_auc")
+    )
+    assert "all 2 groups by folder name count as real; 1 of its groups hold real and fake frames" in line
+    _, table, _ = command(bench, *BENCH[:2], *DATA, *CLIP[4:])
+    assert f"- clip on Celeb-DF-v1: {line}" in table.splitlines()
+
+
+def test_where_the_two_agree_the_hosts_video_auc_is_not_said(command: Command, tmp_path: Path) -> None:
+    content = json.loads((tmp_path / "json/Celeb-DF-v1.json").read_text())
+    del content["Celeb-DF-v1"]["CelebDFv1_fake"]["test"]["same"]
+    (tmp_path / "json/Celeb-DF-v1.json").write_text(json.dumps(content))
+    _, out, _ = command(evaluate, *CLIP, *DATA)
+    assert "video_auc" in out and "DeepfakeBench" not in out
+
+
+def test_one_video_that_cannot_be_used_has_a_status_and_the_others_their_scores(
+    command: Command, tmp_path: Path
+) -> None:
+    content = json.loads((tmp_path / "json/Celeb-DF-v1.json").read_text())
+    content["Celeb-DF-v1"]["CelebDFv1_fake"]["test"]["empty"] = {"label": "CelebDFv1_fake", "frames": []}
+    (tmp_path / "json/Celeb-DF-v1.json").write_text(json.dumps(content))
+    code, out, err = command(evaluate, *CLIP, *DATA)
+    assert code == 3, err
+    assert "23 of 24 frames scored" in out and "4 of 5 videos scored: 2 real, 2 fake" in out
+    run_ = only_run(tmp_path / "inference_results")
+    (lost,) = [row for row in rows(run_, "videos.csv") if not row["score"]]
+    assert (lost["key"], lost["status"]) == ("Celeb-DF-v1/CelebDFv1_fake/empty", "unreadable")
+    assert lost["reason"] == "Celeb-DF-v1.json: Celeb-DF-v1 > CelebDFv1_fake > test > empty has no frames"
+
+
+def test_frames_without_numbers_are_taken_in_the_order_of_the_json_and_no_clip_is_cut_from_them(
+    command: Command, tmp_path: Path
+) -> None:
+    content = json.loads((tmp_path / "json/Celeb-DF-v1.json").read_text())
+    video = content["Celeb-DF-v1"]["CelebDFv1_real"]["test"]["a"]
+    folder = tmp_path / "rgb/Celeb-DF-v1/real/frames/a"
+    for number, frame in enumerate(reversed(sorted(folder.iterdir()))):
+        frame.rename(folder / f"id_{number}.png")
+    video["frames"] = [f"./datasets/rgb/Celeb-DF-v1/real/frames/a/id_{number}.png" for number in range(10)]
+    (tmp_path / "json/Celeb-DF-v1.json").write_text(json.dumps(content))
+    code, out, err = command(evaluate, *CLIP, *DATA)
+    assert code == 0, err
+    assert "WARNING: the frames of 1 video are taken in the order of the JSON" in out and "id_0.png" in out
+    assert "23 of 23 frames scored" in out
+    mae = ("--detector_config", "mae.yaml", "--weights", "v.pth", "--dtype", "float32", "--device", "cpu")
+    code, _, _ = command(evaluate, *mae, *DATA)
+    videos = rows(only_run(tmp_path / "inference_results", "huggingface_videomae"), "videos.csv")
+    lost = next(video for video in videos if video["key"].endswith("real/a"))
+    assert code == 3 and "the frame './datasets/rgb/Celeb-DF-v1/real/frames/a/id_0.png' has no number" in lost["reason"]
+
+
+@pytest.mark.parametrize(("protocol", "fakes", "word"), [("deepfakebench", 2, "checkout"), ("uniform", 0, "YAML")])
+def test_the_checkouts_labels_win_under_its_protocol_and_a_yaml_that_contradicts_is_named(
+    protocol: str, fakes: int, word: str, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DEEPFAKEBENCH_ROOT", str(make_host(tmp_path / "host")))
+    labels = {"CelebDFv1_real": 0, "CelebDFv1_fake": 1, "FF-DF": 1}
+    (tmp_path / "host/training/config/test_config.yaml").write_text(yaml.safe_dump({"label_dict": labels}))
+    contradicting = {**tiny.CLIP_YAML, "label_dict": {"CelebDFv1_fake": 0, "FF-DF": 0, "CelebDFv1_real": 0}}
+    Path("clip.yaml").write_text(yaml.safe_dump(contradicting))
+    code, out, err = command(evaluate, *CLIP, *DATA, "--protocol", protocol)
+    assert code == 0, err
+    assert f"4 of 4 videos scored: {4 - fakes} real, {fakes} fake" in out
+    assert (
+        f"WARNING: label_dict: the YAML of huggingface_clip calls CelebDFv1_fake real, and training/config/"
+        f"test_config.yaml of the checkout the opposite; --protocol {protocol} takes the word of the {word}"
+    ) in out
+
+
+def test_a_label_that_only_the_checkout_knows_needs_nothing_more(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (tmp_path / "json/Celeb-DF-v1.json").read_text().replace("CelebDFv1_", "own_")
+    (tmp_path / "json/Celeb-DF-v1.json").write_text(text)
+    code, _, err = command(evaluate, *CLIP, *DATA)
+    assert code == 2 and "nobody says what the label 'own_real' means" in err
+    monkeypatch.setenv("DEEPFAKEBENCH_ROOT", str(make_host(tmp_path / "host")))
+    own = tmp_path / "host/training/config/test_config.yaml"
+    own.write_text("label_dict: {own_real: 0, own_fake: 3}")
+    code, out, err = command(evaluate, *CLIP, *DATA)
+    assert code == 0 and "4 of 4 videos scored: 2 real, 2 fake" in out, err
 
 
 def test_deepfakebenchs_protocol_takes_the_first_frames_and_uniform_spreads_them(command: Command) -> None:

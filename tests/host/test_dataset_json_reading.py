@@ -6,12 +6,10 @@ import json
 from typing import Any
 
 import pytest
-import yaml
 
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.types import FAKE, REAL
-from deepfakebench_ext.host.checkout import find_checkout
-from deepfakebench_ext.host.dataset_json_reading import LABELS, dataset_videos, frame_number
+from deepfakebench_ext.host.dataset_json_reading import dataset_videos, frame_number
 from deepfakebench_ext.host.dataset_json_writing import ListedVideo, dataset_json
 
 
@@ -228,12 +226,3 @@ def test_long_lists_of_what_is_there_are_cut_short() -> None:
 @pytest.mark.parametrize("frame", ["a/b/007.png", "a\\b\\7.jpg", "7.png", "a\\b/007.x.png"])
 def test_a_frames_number_is_its_name_up_to_the_first_dot(frame: str) -> None:
     assert frame_number(frame) == 7
-
-
-@pytest.mark.host
-def test_the_labels_are_those_of_the_checkout() -> None:
-    root = find_checkout()
-    if root is None:
-        pytest.skip("no DeepfakeBench checkout: set DEEPFAKEBENCH_ROOT or put one at vendors/DeepfakeBench")
-    config = yaml.safe_load((root / "training/config/test_config.yaml").read_text())
-    assert dict(LABELS) == config["label_dict"]

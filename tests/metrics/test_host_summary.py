@@ -33,7 +33,7 @@ def test_videos_of_one_name_are_merged_by_deepfakebench_and_not_by_us():
     assert found.host is not None
     assert found.figures["video_auc"].value == 0.5
     assert found.host.figures["video_auc"].value == 0.75  # one fake of 0.5: a tie with one real, above the other
-    assert any("made 3 of 4" in line for line in found.host.differences)
+    assert "made 3 of 4" in found.host.differences["video_auc"]
 
 
 def test_a_merged_folder_of_both_classes_counts_as_real():
@@ -41,7 +41,7 @@ def test_a_merged_folder_of_both_classes_counts_as_real():
     found = summarise(table(rows))
     assert found.host is not None
     assert (found.figures["video_auc"].value, found.host.figures["video_auc"].value) == (0.75, 0.5)
-    assert any("1 of its groups hold real and fake frames" in line for line in found.host.differences)
+    assert "1 of its groups hold real and fake frames" in found.host.differences["video_auc"]
 
 
 def test_the_auc_of_clips_is_what_it_calls_video_auc():
@@ -49,7 +49,7 @@ def test_the_auc_of_clips_is_what_it_calls_video_auc():
     assert found.host is not None
     assert (found.figures["video_auc"].value, found.figures["clip_auc"].value) == (1.0, 0.5)
     assert found.host.figures["video_auc"].value == found.figures["clip_auc"].value
-    assert any("it calls the AUC of clips so" in line for line in found.host.differences)
+    assert "it calls the AUC of clips so" in found.host.differences["video_auc"]
 
 
 def test_images_have_no_video_auc_of_either():
@@ -59,7 +59,7 @@ def test_images_have_no_video_auc_of_either():
     found = summarise(table(rows, has_videos=False))
     assert found.host is not None
     assert list(found.host.figures) == ["acc", "auc", "eer", "ap"]
-    assert found.host.differences == ()
+    assert found.host.differences == {}
 
 
 def test_images_of_named_videos_go_by_their_folder():
@@ -73,7 +73,7 @@ def test_images_of_named_videos_go_by_their_folder():
     found = summarise(ScoreTable.from_predictions(samples, predictions, level="frame", has_videos=True))
     assert found.host is not None
     assert (found.figures["video_auc"].value, found.host.figures["video_auc"].value) == (0.5, 1.0)
-    assert any("made 2 of 3" in line for line in found.host.differences)
+    assert "made 2 of 3" in found.host.differences["video_auc"]
 
 
 @pytest.mark.parametrize("key", ["{}.png", "row {}"])
@@ -84,7 +84,7 @@ def test_where_keys_name_no_folders_its_video_auc_cannot_be_told(key):
     assert found.host is not None
     its = found.host.figures["video_auc"]
     assert (its.value, its.reason) == (None, NO_FOLDERS)  # as one folder for all: undefined, for mixing the classes
-    assert found.host.differences == (f"DeepfakeBench's video_auc cannot be told: {NO_FOLDERS}",)
+    assert found.host.differences == {"video_auc": f"DeepfakeBench's video_auc cannot be told: {NO_FOLDERS}"}
     assert found.host.figures["auc"].value == found.figures["frame_auc"].value
 
 
