@@ -6,10 +6,13 @@ import numpy as np
 
 from deepfakebench_ext.metrics.figure import Floats
 
+SMALLEST = float(np.finfo(np.float64).eps)
+"""Scores nearer to 0 or 1 count as this near, in logits and in the log loss, whose clip is scikit-learn's."""
+
 
 def to_logits(scores: Floats) -> Floats:
-    """log(p / (1 - p)), finite: a score of exactly 0 or 1 counts as the nearest double that has a logit."""
-    inside = np.clip(scores, np.nextafter(0.0, 1.0), np.nextafter(1.0, 0.0))
+    """log(p / (1 - p)), finite and with a mirror at 0.5: a score of exactly 0 or 1 has a logit of -36 or 36."""
+    inside = np.clip(scores, SMALLEST, 1 - SMALLEST)
     logits: Floats = np.log(inside) - np.log1p(-inside)
     return logits
 

@@ -11,11 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepfakebench_ext.metrics.figure import Floats
+from deepfakebench_ext.metrics.logits import SMALLEST
 from deepfakebench_ext.metrics.steps import Steps
 
 BINS = 15
-SMALLEST = float(np.finfo(np.float64).eps)
-"""Scores nearer to 0 or 1 count as this near in the log loss, as in scikit-learn: a certain miss costs 36."""
 
 DEFINITIONS: dict[str, str] = {
     "brier": "mean squared distance of the score from the label (0 real, 1 fake)",

@@ -43,3 +43,11 @@ def test_the_order_of_the_frames_is_of_no_matter(name: str) -> None:
 def test_an_unknown_rule_lists_the_known_ones(name: str) -> None:
     with pytest.raises(ConfigError, match="mean, median, max, logit_mean, topk:K"):
         aggregation_rule(name)
+
+
+def test_the_logit_mean_of_certain_frames_is_the_mirror_of_their_mirror() -> None:
+    rule = aggregation_rule("logit_mean")
+    fake = np.array([0.999] * 31 + [0.0])  # one frame of a text with 4 decimals
+    assert rule(fake) > 0.99
+    assert rule(1 - fake) == pytest.approx(1 - rule(fake), abs=1e-12)
+    assert rule(np.array([0.0, 1.0])) == 0.5

@@ -159,7 +159,22 @@ def test_an_unknown_method_lists_the_known_ones():
 
 
 def test_logits_and_scores_are_inverse_and_finite_everywhere():
-    scores = np.array([0.0, 1e-300, 1e-20, 0.3, 0.5, 1 - 1e-12, 1.0])
+    scores = np.array([0.0, 1e-300, 1e-12, 0.3, 0.5, 1 - 1e-12, 1.0])
     assert np.isfinite(to_logits(scores)).all()
-    assert to_scores(to_logits(scores)) == pytest.approx(scores, rel=1e-9, abs=1e-300)
+    assert to_scores(to_logits(scores)) == pytest.approx(scores, rel=1e-9, abs=3e-16)
     assert to_scores(np.array([-1e6, 1e6])).tolist() == [0.0, 1.0]
+
+
+def test_a_score_of_0_weighs_as_much_as_one_of_1():
+    low, high = to_logits(np.array([0.0, 1.0]))
+    assert low == -high
+    assert -37 < low < -36  # that of 2.2e-16, as in the log loss
+
+
+@pytest.mark.parametrize("method", ["temperature", "platt"])
+def test_a_fit_on_certain_scores_that_mirror_each_other_keeps_a_half(method):
+    labels, scores = np.repeat([0, 1], 40), np.repeat([0.0, 1.0], 40)
+    fitted = fit_calibration(method, labels, scores)
+    assert fitted.apply(np.array([0.5]))[0] == pytest.approx(0.5, abs=1e-9)
+    moved = fitted.apply(np.array([0.2, 0.8]))
+    assert moved[0] == pytest.approx(1 - moved[1], abs=1e-9)
