@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal, get_args
 
 Kind = Literal[
     "untrained",
@@ -33,7 +33,11 @@ Kind = Literal[
     "by_number",
     "same_scores",
 ]
-"""What a notice is about; `run` is whatever an older file says of its run without a kind."""
+"""What a notice is about; `run` is what a file says of its run without a kind that we know."""
+FOUND_IN_SCORES: frozenset[Kind] = frozenset(
+    {"few_samples", "few_in_group", "all_alike", "turned_round", "other_threshold", "lopsided"}
+)
+"""Kinds that whoever has the scores finds anew, with the numbers of these scores."""
 Severity = Literal["warning", "severe"]
 
 
@@ -60,6 +64,18 @@ class Notice:
     def of(self, subject: str) -> Notice:
         """Return the same, said of one of several."""
         return replace(self, text=f"{subject}: {self.text}", subject=subject)
+
+
+def notice_of(kind: str, text: str, subject: str = "") -> Notice:
+    """Return the notice that a file has as words."""
+    known: Kind = next((each for each in get_args(Kind) if each == kind), "run")
+    return Notice(known, text, "severe" if known == "untrained" else "warning", subject)
+
+
+def notice_from_json(record: Mapping[str, Any]) -> Notice:
+    """Return the notice that a file has as a record."""
+    kind, text, subject = (str(record.get(name, "")) for name in ("kind", "text", "subject"))
+    return notice_of(kind, text, subject)
 
 
 def untrained_head(source: str = "", seed: int | None = None) -> Notice:

@@ -102,6 +102,7 @@ class ComparisonJson(TypedDict):
         clustered: Whether variances take the frames or clips of one video together.
         sentences: In words, which pairs differ beyond noise.
         warnings: Where a figure would mislead, as sentences.
+        notice_records: The same as the records `Notice` of `deepfakebench_ext/common/notices.py`, for programs.
         breakdowns: Column to groups.
         disagreements: The samples whose scores lie farthest apart, the farthest first.
         bootstrap: How intervals were drawn; null where only closed formulas were used.
@@ -117,6 +118,7 @@ class ComparisonJson(TypedDict):
     clustered: bool
     sentences: list[str]
     warnings: list[str]
+    notice_records: list[Json]
     breakdowns: dict[str, GroupsJson]
     disagreements: list[DisagreementJson]
     bootstrap: Json | None
@@ -136,6 +138,7 @@ def comparison_json(comparison: Comparison) -> ComparisonJson:
         clustered=comparison.clustered,
         sentences=pair_sentences(comparison),
         warnings=[notice.text for notice in comparison.warnings],
+        notice_records=[asdict(notice) for notice in comparison.warnings],
         breakdowns=_breakdowns(comparison),
         disagreements=_disagreements(comparison),
         bootstrap=None if comparison.bootstrap is None else asdict(comparison.bootstrap),

@@ -143,8 +143,8 @@ class Summary:
 
     @property
     def said(self) -> tuple[Notice, ...]:
-        """All that must be known beside the figures."""
-        return (*self.notices, *self.warnings)
+        """All that must be known beside the figures, what is severe first."""
+        return tuple(sorted((*self.notices, *self.warnings), key=lambda notice: notice.severity != "severe"))
 
     @property
     def figures(self) -> dict[str, Figure]:

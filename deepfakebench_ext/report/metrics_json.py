@@ -79,6 +79,7 @@ class SummaryJson(TypedDict):
         aggregation: The rule by which frames or clips come to the score of a video; null where there are no videos.
         notices: Facts of the run that belong to the figures, as sentences.
         warnings: Where a figure would mislead, as sentences, found in the scores.
+        notice_records: Both as the records `Notice` of `deepfakebench_ext/common/notices.py`, for programs.
         counts: Level (`frame`, `clip`, `video`) to `Counts`.
         coverage: Level to what was scored and what was not.
         figures: Name with its level, such as `frame_auc`, to `Figure`.
@@ -96,6 +97,7 @@ class SummaryJson(TypedDict):
     aggregation: str | None
     notices: list[str]
     warnings: list[str]
+    notice_records: list[Json]
     counts: dict[Level, Json]
     coverage: dict[Level, CoverageJson]
     figures: dict[str, Json]
@@ -117,6 +119,7 @@ def summary_json(summary: Summary) -> SummaryJson:
         aggregation=summary.aggregation,
         notices=[notice.text for notice in summary.notices],
         warnings=[notice.text for notice in summary.warnings],
+        notice_records=[asdict(notice) for notice in summary.said],
         counts={level: asdict(each.counts) for level, each in levels.items()},
         coverage={
             level: CoverageJson(statuses=dict(each.statuses), auc_if_missing=figures_json(each.auc_if_missing))

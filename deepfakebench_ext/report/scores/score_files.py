@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from deepfakebench_ext.common.errors import ConfigError
-from deepfakebench_ext.common.notices import Notice
+from deepfakebench_ext.common.notices import FOUND_IN_SCORES, Notice, notice_from_json
 from deepfakebench_ext.common.run_names import JOURNAL, METRICS_JSON, SCORES_CSV, SETTINGS, VIDEOS_CSV
 from deepfakebench_ext.common.suffixes import is_image_name
 from deepfakebench_ext.metrics.figure import LEVELS, Level
 from deepfakebench_ext.metrics.score_table import ScoreTable
 from deepfakebench_ext.report.scores.csv_reading import ColumnNames, CsvScores, pick, read_csv
-from deepfakebench_ext.report.scores.text_reading import is_results_text, read_notice, read_results_text
+from deepfakebench_ext.report.scores.text_reading import is_results_text, read_results_text
 
 __all__ = ["ColumnNames", "ScoreFile", "read_scores", "refuse_run_directory"]
 
@@ -136,7 +136,8 @@ def _from_text(file: Path, keep: Sequence[str], level: Level | None) -> ScoreFil
         raise ConfigError(f"{file} has no columns, so none called {keep[0]!r}; give the {SCORES_CSV} of the same run")
     found = read_results_text(file)
     table = found.table if level is None else replace(found.table, level=level)
-    return ScoreFile(table, file, found.title or file.stem, notices=found.notices, _paths=found.paths)
+    trained = False if any(notice.kind == "untrained" for notice in found.notices) else None
+    return ScoreFile(table, file, found.title or file.stem, trained, notices=found.notices, _paths=found.paths)
 
 
 def _from_csv(file: Path, found: CsvScores, level: Level | None) -> ScoreFile:
@@ -145,7 +146,7 @@ def _from_csv(file: Path, found: CsvScores, level: Level | None) -> ScoreFile:
     level = level or _level_of(found, metrics)
     table = replace(found.table, level=level, has_videos=level != "video" and _has_videos(found, metrics))
     trained = None if not found.heads else "untrained" not in found.heads
-    notices = [read_notice(text) for text in metrics.get("notices", [])]
+    notices = _notices(file.parent / METRICS_JSON, metrics)
     if not found.has_keys:
         text = "rows have no key and go by their place, which matters where files are compared"
         notices.append(Notice("keyless", text))
@@ -158,6 +159,14 @@ def _from_csv(file: Path, found: CsvScores, level: Level | None) -> ScoreFile:
         notices=tuple(notices),
         run=run,
     )
+
+
+def _notices(path: Path, metrics: Mapping[str, Any]) -> list[Notice]:
+    """What a run says of itself beyond what its scores show; of a run that wrote no records, its sentences."""
+    records = metrics.get("notice_records", [{"text": text} for text in metrics.get("notices") or ()])
+    if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
+        raise ConfigError(f"{path} is not what a run writes; remove it to go without")
+    return [notice for notice in map(notice_from_json, records) if notice.kind not in FOUND_IN_SCORES]
 
 
 def _json(path: Path) -> dict[str, Any]:

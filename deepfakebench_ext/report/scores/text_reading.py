@@ -13,7 +13,7 @@ from typing import get_args
 import numpy as np
 
 from deepfakebench_ext.common.errors import ConfigError
-from deepfakebench_ext.common.notices import Notice
+from deepfakebench_ext.common.notices import FOUND_IN_SCORES, Notice, notice_of
 from deepfakebench_ext.common.regular_files import regular
 from deepfakebench_ext.metrics.figure import Level
 from deepfakebench_ext.metrics.score_table import UNKNOWN, Column, ScoreTable
@@ -32,11 +32,7 @@ _NOT_SCORED = re.compile(
 )
 _TRUE_LABEL = re.compile(r"\[(\d+)\] .* -> (?:REAL|FAKE)")
 _LEVEL = re.compile(r"Level of the figures: (\w+)")
-_OF_SCORES = re.compile(
-    r"only \d+ (frame|clip|video)s?\b|all \d+ (frame|clip|video) scores are |(frame|clip|video)_auc is "
-    r"|\d+ of \d+ (frame|clip|video)s are (REAL|FAKE): |by .+, \d+ groups? (has|have) fewer than "
-)
-"""How the sentences begin that whoever has the scores can write anew."""
+_WARNING = re.compile(r"\[WARNING\] (?P<text>.*?)(?: \[(?P<kind>\w+)\])?")
 _LABELS = {"REAL": 0, "FAKE": 1, "N/A": UNKNOWN}
 
 
@@ -119,9 +115,8 @@ def _parse(path: Path) -> tuple[list[_Row], Level, str, list[Notice]]:
     title, notices, titles = "", [], 0
     for number, line in _lines(path):
         if line.startswith("["):
-            if line.startswith("[WARNING] ") and not rows:
-                said = line.removeprefix("[WARNING] ")
-                notices += [] if _OF_SCORES.match(said) else [read_notice(said)]
+            if not rows and (said := _WARNING.fullmatch(line)):
+                notices.append(notice_of(said["kind"] or "", said["text"]))
             elif (row := _row(path, number, line)) is not None:
                 rows.append(row)
         elif line.startswith("Weights: ") and not rows:
@@ -132,13 +127,8 @@ def _parse(path: Path) -> tuple[list[_Row], Level, str, list[Notice]]:
             titles += 1
     if titles > 1:
         raise ConfigError(f"{path} holds the results of {titles} runs; give their run directories instead")
-    return sorted(rows, key=lambda row: row.index), level, title, notices
-
-
-def read_notice(text: str) -> Notice:
-    """Return the notice of a run that a file has as a sentence only."""
-    is_untrained = "untrained" in text.lower()
-    return Notice("untrained", text, "severe") if is_untrained else Notice("run", text)
+    kept = [notice for notice in notices if notice.kind not in FOUND_IN_SCORES]
+    return sorted(rows, key=lambda row: row.index), level, title, kept
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:

@@ -50,7 +50,7 @@ def write_results_text(
         figures: Figures of the labelled and scored rows, from `binary_figures` with the same level.
         counts: Counts of the same rows.
         level: What one row stands for.
-        notices: Printed before everything else.
+        notices: Printed before everything else, each with its kind, by which it is read back.
         aggregation: The rule by which frames or clips came to the score of a video; None where rows are no videos.
         host: A sentence on each figure that DeepfakeBench would have otherwise.
 
@@ -60,7 +60,7 @@ def write_results_text(
     """
     with atomic_writer(path) as file:
         file.write(f"{TITLE}\n{RULE}\n\n")
-        file.writelines(f"[WARNING] {printable(notice.text)}\n" for notice in notices)
+        file.writelines(f"[WARNING] {printable(notice.text)} [{notice.kind}]\n" for notice in notices)
         file.write("\n" if notices else "")
         _write_samples(file, rows(), counts)
         file.write(f"\n{RULE}\nPERFORMANCE METRICS\n{RULE}\n")

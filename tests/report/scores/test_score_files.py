@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from deepfakebench_ext.common.errors import ConfigError
-from deepfakebench_ext.common.notices import Notice
+from deepfakebench_ext.common.notices import Notice, untrained_head
 from deepfakebench_ext.common.types import Prediction, Sample
 from deepfakebench_ext.report.run_files import write_report
 from deepfakebench_ext.report.scores.csv_reading import line_of
@@ -86,7 +86,25 @@ def test_an_untrained_head_and_the_notices_are_remembered(tmp_path):
     found = read_scores(
         run(tmp_path / "run", [Prediction("a.png", 0.5)], head="untrained", notices=[Notice("run", "noise")])
     )
-    assert (found.trained, found.notices) == (False, (Notice("run", "noise"),))
+    assert (found.trained, found.notices) == (False, (untrained_head(), Notice("run", "noise")))
+
+
+def test_notices_are_read_back_by_kind_and_those_of_scores_are_found_anew(tmp_path):
+    said = [Notice("faceless", "3 frames show no face"), Notice("few_samples", "only 1 frame is REAL: of older scores")]
+    folder = run(tmp_path / "run", [Prediction("a.png", 0.5)], notices=said)
+    assert read_scores(folder).notices == (said[0],)
+    older = json.loads((folder / "metrics.json").read_text())
+    del older["notice_records"]
+    (folder / "metrics.json").write_text(json.dumps(older))
+    assert read_scores(folder).notices == tuple(Notice("run", text) for text in older["notices"])
+
+
+@pytest.mark.parametrize("records", ["noise", [1], {"kind": "run"}, None])
+def test_notices_that_no_run_writes_are_refused(tmp_path, records):
+    folder = run(tmp_path / "run", [Prediction("a.png", 0.5)])
+    (folder / "metrics.json").write_text(json.dumps({"notice_records": records}))
+    with pytest.raises(ConfigError, match=r"metrics\.json is not what a run writes; remove it"):
+        read_scores(folder)
 
 
 def test_paths_are_read_for_the_rows_that_ask(tmp_path):

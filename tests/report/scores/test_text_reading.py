@@ -12,6 +12,7 @@ from deepfakebench_ext.common.notices import Notice, untrained_head
 from deepfakebench_ext.common.types import Prediction, Sample
 from deepfakebench_ext.metrics.summary import summarise
 from deepfakebench_ext.report.run_files import write_report
+from deepfakebench_ext.report.scores.score_files import read_scores
 from deepfakebench_ext.report.scores.text_reading import DIGITS_NOTICE, is_results_text, read_results_text
 
 RULE = "=" * 80
@@ -123,7 +124,7 @@ def test_our_own_text_comes_back_with_what_was_not_scored(tmp_path):
 def test_our_own_text_is_not_contradicted_by_its_own_older_figures(tmp_path):
     samples = [Sample(f"{n}.mp4", Path(f"in/{n}.mp4"), int(n > 29)) for n in range(60)]  # type: ignore[arg-type]
     predictions = [Prediction(s.key, 0.00001 * n) for n, s in enumerate(samples)]
-    notices = [untrained_head(), Notice("run", "3 frames show no face; 2 scores rest on such frames")]
+    notices = [untrained_head(), Notice("faceless", "3 frames show no face [sic]; 2 scores rest on such frames")]
     report = write_report(
         tmp_path, samples, lambda: predictions, unit="clip", by_video=True, aggregation="mean", title="t",
         head="untrained", notices=notices, plots=False,
@@ -173,3 +174,14 @@ def test_a_byte_order_mark_before_the_title_is_no_other_form(tmp_path):
     assert is_results_text(path)
     assert keys(read_results_text(path).table) == ["in/real/0001.png", "in/fake/0001.png", "in/x.png"]
     assert not is_results_text(written(tmp_path, ""))
+
+
+def test_a_warning_without_a_kind_is_kept_and_no_words_of_it_make_it_severe(tmp_path):
+    said = "the folder untrained_set has [odd] names"
+    text = FORM_B.replace("Weights: ckpt_best", f"[WARNING] {said}")
+    path = written(tmp_path, text)
+    assert read_results_text(path).notices == (DIGITS_NOTICE, Notice("run", said))
+    assert read_scores(path).trained is None
+    untrained = read_scores(written(tmp_path, text.replace(said, f"{said} [untrained]")))
+    assert untrained.trained is False
+    assert untrained.notices == (DIGITS_NOTICE, Notice("untrained", said, "severe"))

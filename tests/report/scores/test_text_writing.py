@@ -143,7 +143,7 @@ def test_the_level_is_told_and_what_images_stands_for(out, level, thing):
 
 def test_notices_are_the_first_lines_after_the_title(out):
     text = write(out, MIXED, notices=[Notice("run", "one"), Notice("run", "two\nlines")])
-    assert text.split("\n")[2:6] == ["", "[WARNING] one", r"[WARNING] two\nlines", ""]
+    assert text.split("\n")[2:6] == ["", "[WARNING] one [run]", r"[WARNING] two\nlines [run]", ""]
     assert text.split("\n")[6].startswith("[1/5]")
 
 
