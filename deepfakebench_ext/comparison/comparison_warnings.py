@@ -38,7 +38,9 @@ def comparison_warnings(
         if notice not in general
     ]
     severe = [notice for notice in named if notice.severity == "severe"]
-    groups = [each.notice for each in detectors[0].breakdowns if each.notice]  # all have the same groups
+    groups = [
+        notice for notice in _of_groups(detectors[0]) if notice.kind == "few_in_group"
+    ]  # all have the same groups
     together = _warnings_together(detectors, matched, level)
     return [*severe, *together, *general, *groups, *(notice for notice in named if notice.severity != "severe")]
 
@@ -46,7 +48,12 @@ def comparison_warnings(
 def _warnings_of(detector: Compared, labels: Integers, level: Level, clusters: Integers | None) -> list[Notice]:
     notices = detector.file.notices
     found = score_warnings(labels, detector.scores, detector.figures, level=level, clusters=clusters)
-    return [*untrained_unsaid(notices, detector.file.trained), *notices, *found]
+    turned = [notice for notice in _of_groups(detector) if notice.kind != "few_in_group"]
+    return [*untrained_unsaid(notices, detector.file.trained), *notices, *found, *turned]
+
+
+def _of_groups(detector: Compared) -> list[Notice]:
+    return [notice for breakdown in detector.breakdowns for notice in breakdown.notices]
 
 
 def _warnings_together(detectors: Sequence[Compared], matched: Matched, level: Level) -> list[Notice]:

@@ -6,14 +6,17 @@ the same resamples in whatever order they come.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import stdtrit
 
 from deepfakebench_ext.metrics.delong import TAIL, Interval
 from deepfakebench_ext.metrics.figure import Floats, Integers, check_arrays, check_clusters
+from deepfakebench_ext.metrics.logits import to_logits, to_scores
 from deepfakebench_ext.metrics.steps import Steps, Tally, count_steps, ladder
 
 CELLS = 1_000_000
@@ -102,6 +105,32 @@ def squared_interval(value: float, draws: Floats, method: str) -> Interval:
     low, high = 2 * value**2 - np.quantile(draws, [1 - TAIL, TAIL]) ** 2
     ends = min(float(np.sqrt(max(low, 0.0))), value), max(float(np.sqrt(max(high, 0.0))), value)
     return Interval(*ends, f"{method}, basic on the scale of squares")
+
+
+def logit_interval(value: float, draws: Floats, method: str, *, smaller: int, nearest: float) -> Interval:
+    """As `percentile_interval`, for a figure in [0, 1] whose draws lean to one side, such as AP.
+
+    As wide as the draws are on the scale of log(p / (1 - p)), on both sides of the figure itself, with Student's
+    quantile and the spread of as many samples as the smaller class has: of 60 and 60 samples the percentile interval
+    of AP or partial AUC holds the truth in 88 to 93 % of simulated draws, this one in 93 to 98 %
+    (`scripts/bench_intervals.py`).
+
+    Args:
+        value: The figure of the samples.
+        draws: float64 (B,): of the resamples, NaN where undefined.
+        method: What to call it.
+        smaller: Samples of the smaller class, or videos where they are drawn.
+        nearest: Figures nearer to 0 or 1 count as this near, in (0, 0.5): half of what one pair ranked wrongly costs.
+    """
+    if reason := _no_spread(draws):
+        return Interval(None, None, reason)
+    if smaller < 2:
+        return Interval(None, None, "none: a class has one sample or video only, which shows no spread")
+    logits = to_logits(np.clip(np.append(draws, value), nearest, 1 - nearest))
+    spread = float(np.std(logits[:-1], ddof=1)) * math.sqrt(smaller / (smaller - 1))
+    reach = float(stdtrit(smaller - 1, 1 - TAIL)) * spread
+    low, high = to_scores(logits[-1] + np.array([-reach, reach]))
+    return Interval(min(float(low), value), max(float(high), value), f"{method}, logit scale")
 
 
 @dataclass(frozen=True, slots=True)

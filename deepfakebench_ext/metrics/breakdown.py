@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import itemgetter
 
 import numpy as np
@@ -25,7 +25,7 @@ from deepfakebench_ext.metrics.figure import (
     class_size,
     one_class_reason,
 )
-from deepfakebench_ext.metrics.misleading import FEW, few_in_groups, size_in_words
+from deepfakebench_ext.metrics.misleading import FEW, few_in_groups, is_below_chance, size_in_words, turned_in_groups
 from deepfakebench_ext.metrics.score_table import UNKNOWN, Column
 from deepfakebench_ext.metrics.thresholds import Threshold
 
@@ -90,7 +90,7 @@ class Breakdown:
         worst: Name of the group with the lowest AUC; None where fewer than two groups have one.
         mean_auc: Mean of the groups' AUCs, each group counting the same.
         pooled_auc: AUC of all samples together. Lower than the mean where one group's scores lie above another's.
-        notice: Which groups rest on few samples, the worst among them perhaps; None for none.
+        notices: Which groups rest on few samples, the worst among them perhaps, and which are below chance.
     """
 
     column: str
@@ -98,7 +98,7 @@ class Breakdown:
     worst: str | None
     mean_auc: Figure
     pooled_auc: Figure
-    notice: Notice | None = None
+    notices: tuple[Notice, ...] = ()
 
 
 def by_column(
@@ -176,18 +176,24 @@ def _break_down(samples: Scored, places: _Groups, column: str, threshold: Thresh
         figures = detailed_figures(
             part.labels, part.scores, level=part.level, clusters=part.clusters, threshold=threshold
         )
+        auc = figures[f"{part.level}_auc"]
+        if is_below_chance(auc):
+            warning = "; ".join(filter(None, (auc.warning, "below chance: reals score above fakes")))
+            figures[f"{part.level}_auc"] = replace(auc, warning=warning)
         fake = int(part.labels.sum(dtype=np.int64))
         groups.append(Group(name, len(chosen) - fake, fake, figures, _few(part)))
     worst = _worst(groups, samples.level)
     units = "reals or fakes" if samples.clusters is None else "videos of reals or of fakes"
     few = [group.name for group in groups if group.warning]
+    aucs = {group.name: group.figures[f"{samples.level}_auc"] for group in groups}
+    found = (few_in_groups(column, few, units=units, of_worst=worst is not None), turned_in_groups(column, aucs))
     return Breakdown(
         column=column,
         groups=tuple(groups),
         worst=worst,
         mean_auc=_mean_auc(samples, places, column),
         pooled_auc=_pooled(samples),
-        notice=few_in_groups(column, few, units=units, of_worst=worst is not None),
+        notices=tuple(filter(None, found)),
     )
 
 
@@ -211,6 +217,7 @@ def _worst(groups: Sequence[Group], level: Level) -> str | None:
 def _mean_auc(samples: Scored, places: _Groups, column: str) -> Figure:
     """The mean over the groups that have both classes. What groups share, such as reals, is in its variance."""
     aucs, influence, alone = [], np.zeros(len(samples.labels)), False
+    is_used = np.zeros(len(samples.labels), bool)
     for _, chosen in places:
         part = samples.take(chosen)
         if one_class_reason(part.labels):
@@ -219,11 +226,13 @@ def _mean_auc(samples: Scored, places: _Groups, column: str) -> Figure:
         alone = alone or math.isnan(influence_variance(own.values, part.labels, part.clusters))
         aucs.append(own.auc)
         influence[chosen] += own.values
+        is_used[chosen] = True
     definition = f"mean of the AUCs of {len(aucs)} of {len(places)} groups by {column}, each counting the same"
     if not aucs:
         return Figure(None, definition, f"no group by {column} has both classes", higher_is_better=True)
     influence /= len(aucs)
-    variance = math.nan if alone else influence_variance(influence, samples.labels, samples.clusters)
+    used = samples.take(np.flatnonzero(is_used))  # a group that is left out would add to the numbers, not to the spread
+    variance = math.nan if alone else influence_variance(influence[is_used], used.labels, used.clusters)
     warning = "; ".join(_mean_warnings(aucs, len(places) - len(aucs), has_interval=variance > 0))
     return _with_normal_interval(math.fsum(aucs) / len(aucs), definition, variance, warning)
 

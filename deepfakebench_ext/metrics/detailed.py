@@ -7,10 +7,18 @@ them for independent makes intervals several times too narrow: with `clusters` n
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
+from deepfakebench_ext.common.types import FAKE, REAL
 from deepfakebench_ext.common.wording import counted
-from deepfakebench_ext.metrics.bootstrap import Bootstrap, percentile_interval, resampled, squared_interval
+from deepfakebench_ext.metrics.bootstrap import (
+    Bootstrap,
+    logit_interval,
+    percentile_interval,
+    resampled,
+    squared_interval,
+)
 from deepfakebench_ext.metrics.delong import Interval, auc_interval, proportion_interval
 from deepfakebench_ext.metrics.figure import (
     Figure,
@@ -54,6 +62,8 @@ PARTIAL_LIMIT = 0.1
 PARTIAL_AUC, FPR_AT_TPR = f"partial_auc_mcclish_fpr_{PARTIAL_LIMIT}", f"fpr_at_tpr_{TRUE_POSITIVE_RATE}"
 TPR_AT_FPR = {f"tpr_at_fpr_{rate}": rate for rate in FALSE_POSITIVE_RATES}
 GIVEN = "_at_threshold"
+NEAR = 0.1
+"""An AUC is near 0 or 1 where it is no farther from it."""
 
 OPERATING_DEFINITIONS: dict[str, str] = {
     "balanced_accuracy": "mean of the shares of fakes and of reals decided rightly, where a score > 0.5 is fake",
@@ -180,19 +190,31 @@ def _intervals(
         edges, both = bins(steps), "auc" in numbers
         rows = partial(_rows, edges=edges, both_classes=both, threshold=threshold)
         draws = resampled(labels, scores, clusters, settings=bootstrap, values=rows)
-        intervals |= _bootstrapped(numbers, draws, clusters, bootstrap)
+        intervals |= _bootstrapped(numbers, draws, labels, clusters, bootstrap)
     if "auc" in numbers:
         intervals["auc"] = auc_interval(labels, scores, clusters)
     return intervals if clusters is not None else intervals | _shares(numbers, steps, threshold)
 
 
 def _bootstrapped(
-    numbers: dict[str, float], draws: dict[str, Floats], clusters: Integers | None, settings: Bootstrap
+    numbers: dict[str, float],
+    draws: dict[str, Floats],
+    labels: Integers,
+    clusters: Integers | None,
+    settings: Bootstrap,
 ) -> dict[str, Interval]:
     by_video = ", clustered by video" if clusters is not None else ""
     method = f"bootstrap ({settings.resamples} resamples, seed {settings.seed}), stratified by class{by_video}"
+    sizes = [class_size(labels, label, clusters) for label in (REAL, FAKE)]
+    leaning = partial(logit_interval, smaller=min(videos for _, videos in sizes))
+    pairs, fakes = max(sizes[REAL][0] * sizes[FAKE][0], 1), sizes[FAKE][0]
+    kinds: dict[str, Callable[[float, Floats, str], Interval]] = {
+        "ap": partial(leaning, nearest=1 / (2 * fakes * (fakes + 1) + 1)),
+        PARTIAL_AUC: partial(leaning, nearest=min(1 / (4 * PARTIAL_LIMIT * pairs), 0.25)),
+        **dict.fromkeys(("ece_equal_width", "ece_equal_mass"), squared_interval),
+    }
     return {
-        name: (squared_interval if name.startswith("ece") else percentile_interval)(numbers[name], drawn, method)
+        name: kinds.get(name, percentile_interval)(numbers[name], drawn, method)
         for name, drawn in draws.items()
         if name in numbers
     }
@@ -222,8 +244,11 @@ def _few_samples(steps: Steps) -> dict[str, str]:
 def _narrow_interval(
     labels: Integers, clusters: Integers | None, auc: float | str, interval: Interval
 ) -> dict[str, str]:
-    """A warning for an AUC so near 0 or 1 that about one sample of the smaller class, or none, is ranked wrongly."""
-    if isinstance(auc, str) or auc in (0.0, 1.0) or interval.low is None:
+    """A warning for an AUC so near 0 or 1 that about one sample of the smaller class, or none, is ranked wrongly.
+
+    Of few samples an AUC between them has no such warning: that the samples are few is said for all figures.
+    """
+    if isinstance(auc, str) or auc in (0.0, 1.0) or interval.low is None or min(auc, 1 - auc) >= NEAR:
         return {}
     smaller = min(class_size(labels, label, clusters)[1] for label in (0, 1))
     if smaller * min(auc, 1 - auc) >= 1:

@@ -69,6 +69,34 @@ def few_in_groups(column: str, groups: Sequence[str], *, units: str, of_worst: b
     return Notice("few_in_group", text, subject=column)
 
 
+def is_below_chance(auc: Figure) -> bool:
+    """Whether the whole interval of an AUC lies under 0.5."""
+    return auc.high is not None and auc.high < 0.5
+
+
+def turned_in_groups(column: str, aucs: Mapping[str, Figure]) -> Notice | None:
+    """Say which groups of a breakdown have an AUC below chance; None for none.
+
+    Args:
+        column: What the groups differ in.
+        aucs: Their names to their AUCs.
+    """
+    found = [
+        f"{name} {auc.value:.4f} ({auc.low:.4f} to {auc.high:.4f})"
+        for name, auc in aucs.items()
+        if auc.value is not None and is_below_chance(auc)
+    ]
+    if not found:
+        return None
+    verb, whose = ("has", "its interval excludes") if len(found) == 1 else ("have", "their intervals exclude")
+    named = _some(found) + (", ..." if len(found) > SHOWN else "")
+    text = (
+        f"by {column}, {counted(len(found), 'group')} {verb} an AUC below chance, and {whose} 0.5: {named}; reals "
+        "score above these fakes"
+    )
+    return Notice("turned_round", text, subject=column)
+
+
 def seen_on_both_sides(fitted: Iterable[str], judged: Iterable[str], *, purpose: str, noun: str) -> list[Notice]:
     """Say which videos or other samples a threshold, a calibration or a training has seen and is judged on.
 
@@ -128,7 +156,7 @@ def _few(labels: Integers, clusters: Integers | None, level: Level) -> list[Noti
 
 def _turned(figures: Mapping[str, Figure], level: Level) -> list[Notice]:
     auc = figures[f"{level}_auc"]
-    if auc.value is None or auc.high is None or auc.high >= 0.5:
+    if auc.value is None or not is_below_chance(auc):
         return []
     text = (
         f"{level}_auc is {auc.value:.4f}, and its interval ({auc.low:.4f} to {auc.high:.4f}) excludes 0.5: reals score "

@@ -211,7 +211,7 @@ def _level(table: ScoreTable, units: ScoreTable, how: SummaryOptions) -> LevelSu
     )
     missing = np.flatnonzero(~table.is_scored() & (table.labels != UNKNOWN))
     breakdowns = _breakdowns(table, rows, Scored(labels, scores, level, clusters), units, how, threshold)
-    few = (breakdown.notice for breakdown in breakdowns if breakdown.notice)
+    of_groups = (notice for breakdown in breakdowns for notice in breakdown.notices)
     return LevelSummary(
         counts=table.counts(),
         statuses=_statuses(table.status),
@@ -220,7 +220,7 @@ def _level(table: ScoreTable, units: ScoreTable, how: SummaryOptions) -> LevelSu
         breakdowns=breakdowns,
         threshold=threshold,
         calibration=_calibrated(Scored(labels, scores, level, clusters), how),
-        warnings=(*score_warnings(labels, scores, figures, level=level, clusters=clusters), *few),
+        warnings=(*score_warnings(labels, scores, figures, level=level, clusters=clusters), *of_groups),
     )
 
 

@@ -1,9 +1,19 @@
+from functools import partial
+
 import numpy as np
 import pytest
+from scipy.stats import t
 
 from deepfakebench_ext.metrics import bootstrap
-from deepfakebench_ext.metrics.bootstrap import Bootstrap, percentile_interval, resampled, squared_interval
+from deepfakebench_ext.metrics.bootstrap import (
+    Bootstrap,
+    logit_interval,
+    percentile_interval,
+    resampled,
+    squared_interval,
+)
 from deepfakebench_ext.metrics.delong import auc_influence, influence_variance
+from deepfakebench_ext.metrics.logits import to_scores
 from deepfakebench_ext.metrics.steps import area
 
 LABELS = np.repeat([0, 1], [30, 20])
@@ -86,7 +96,30 @@ def test_the_squared_interval_takes_back_what_chance_adds():
     ("draws", "why"), [([0.5] * 200, "all bootstrap resamples give one value"), ([0.5, np.nan], "1 of 2 bootstrap")]
 )
 def test_draws_that_show_no_spread_give_no_interval(draws, why):
-    for interval in (percentile_interval, squared_interval):
+    leaning = partial(logit_interval, smaller=60, nearest=1e-4)
+    for interval in (percentile_interval, squared_interval, leaning):
         got = interval(0.5, np.array(draws), "drawn")
         assert (got.low, got.high) == (None, None)
         assert why in got.method
+
+
+def test_the_logit_interval_is_as_wide_as_the_draws_are_on_that_scale_on_both_sides_of_the_value():
+    logits = np.random.default_rng(0).normal(2.0, 0.5, 4000)
+    interval = logit_interval(to_scores(np.array(1.8)), to_scores(logits), "drawn", smaller=60, nearest=1e-6)
+    reach = t.ppf(0.975, 59) * logits.std(ddof=1) * np.sqrt(60 / 59)
+    assert (interval.low, interval.high) == pytest.approx(to_scores(1.8 + np.array([-reach, reach])), abs=1e-12)
+    assert interval.method == "drawn, logit scale"
+
+
+def test_draws_of_1_count_as_near_1_and_the_interval_holds_the_value():
+    draws = np.concatenate([np.full(100, 0.9), np.full(100, 1.0)])
+    near, nearer = (logit_interval(0.97, draws, "drawn", smaller=20, nearest=nearest) for nearest in (1e-2, 1e-4))
+    assert 0 < nearer.low < near.low < 0.97 < near.high < nearer.high < 1
+    beyond = logit_interval(0.9999, np.linspace(0.98, 0.981, 100), "drawn", smaller=20, nearest=1e-2)
+    assert beyond.high == 0.9999
+
+
+def test_one_video_of_a_class_gives_no_interval_on_the_logit_scale():
+    interval = logit_interval(0.7, np.linspace(0.5, 0.9, 100), "drawn", smaller=1, nearest=1e-3)
+    assert (interval.low, interval.high) == (None, None)
+    assert "shows no spread" in interval.method

@@ -92,7 +92,8 @@ def test_a_worst_group_of_one_sample_says_that_it_rests_on_one():
     breakdown = by_method(scored([*labels, 1], [*scores, 0.01]), ["DF"] * 120 + ["Rare"])
     assert breakdown.worst == "Rare"
     assert [group.warning for group in breakdown.groups] == ["", "only 1 fake"]
-    assert breakdown.notice.text == (
+    (said,) = breakdown.notices
+    assert said.text == (
         "by method, 1 group has fewer than 20 reals or fakes: Rare; what it says of the worst is little"
     )
 
@@ -101,7 +102,7 @@ def test_groups_of_enough_samples_and_of_one_class_have_no_such_warning():
     labels, scores = np.repeat([0, 1], 20), np.linspace(0, 1, 43)
     breakdown = by_column(scored([*labels, 0, 0, 0], scores), ["a"] * 40 + ["b"] * 3, column="dataset")
     assert [group.warning for group in breakdown.groups] == ["", ""]  # the AUC of b is undefined, and says why
-    assert breakdown.notice is None
+    assert breakdown.notices == ()
 
 
 def test_videos_and_not_frames_are_few():
@@ -109,7 +110,38 @@ def test_videos_and_not_frames_are_few():
     videos = np.where(labels == 1, np.arange(100) % 7, 100 + np.arange(100))
     breakdown = by_column(scored(labels, scores, clusters=videos), ["a"] * 100, column="dataset")
     assert breakdown.groups[0].warning == "only 50 fakes of 7 videos"
-    assert "fewer than 20 videos of reals or of fakes: a; what it says is little" in breakdown.notice.text
+    assert "fewer than 20 videos of reals or of fakes: a; what it says is little" in breakdown.notices[0].text
+
+
+# --- below chance ---------------------------------------------------------------------------------------------------
+
+
+def test_a_group_below_chance_is_said_though_all_together_are_above_it():
+    labels, scores = faces(400)
+    names = ["good"] * 300 + ["turned"] * 100
+    turned = np.concatenate([scores[:300], 1 - scores[300:]])
+    breakdown = by_column(scored(labels, turned), names, column="dataset")
+    assert breakdown.pooled_auc.value > 0.5
+    figure = breakdown.groups[1].figures["video_auc"]
+    (said,) = breakdown.notices
+    assert (said.kind, said.subject) == ("turned_round", "dataset")
+    assert said.text == (
+        "by dataset, 1 group has an AUC below chance, and its interval excludes 0.5: "
+        f"turned {figure.value:.4f} ({figure.low:.4f} to {figure.high:.4f}); reals score above these fakes"
+    )
+    assert figure.warning == "below chance: reals score above fakes"
+    assert breakdown.groups[0].figures["video_auc"].warning == ""
+
+
+def test_a_group_whose_interval_holds_a_half_is_not_called_below_chance():
+    labels = np.repeat([0, 1], 30)
+    scores = np.concatenate([np.linspace(0.1, 0.9, 30), np.linspace(0.05, 0.85, 30)])
+    breakdown = by_column(scored(labels, scores), ["a"] * 60, column="dataset")
+    assert breakdown.groups[0].figures["video_auc"].value < 0.5
+    assert breakdown.notices == ()
+
+
+# --- the mean -------------------------------------------------------------------------------------------------------
 
 
 def test_the_mean_of_separate_datasets_is_as_certain_as_their_parts():
@@ -162,3 +194,23 @@ def test_each_sample_has_a_value():
         by_column(scored([0, 1], [0.1, 0.2]), ["a"], column="dataset")
     with pytest.raises(ValueError, match="2 labels but 1 clusters"):
         scored([0, 1], [0.1, 0.2], clusters=np.array([1]))
+
+
+def test_groups_that_are_left_out_of_the_mean_add_nothing_to_its_variance():
+    labels, scores = faces(200)
+    alone = by_column(scored(labels, scores), ["a", "b"] * 100, column="dataset").mean_auc
+    more = scored([*labels, *[0] * 50], [*scores, *np.linspace(0.0, 0.9, 50)])
+    among = by_column(more, ["a", "b"] * 100 + ["reals"] * 50, column="dataset").mean_auc
+    assert among.value == pytest.approx(alone.value, abs=1e-15)
+    assert (among.low, among.high) == pytest.approx((alone.low, alone.high), abs=1e-12)
+
+
+def test_the_interval_of_the_mean_ends_at_1():
+    labels = np.tile(np.repeat([0, 1], 8), 2)
+    scores = np.tile(np.concatenate([np.linspace(0, 0.4, 8), np.linspace(0.35, 0.9, 8)]), 2)
+    mean = by_column(scored(labels, scores), ["a"] * 16 + ["b"] * 16, column="dataset").mean_auc
+    assert mean.value < 1
+    assert mean.high == 1.0  # the value and its reach alone pass it
+    assert mean.value - mean.low > 1 - mean.value
+    turned = by_column(scored(1 - labels, scores), ["a"] * 16 + ["b"] * 16, column="dataset").mean_auc
+    assert turned.low == 0.0

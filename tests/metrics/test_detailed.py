@@ -51,6 +51,11 @@ def test_an_auc_near_1_with_few_of_a_class_has_an_interval_that_is_too_narrow():
     assert detailed(labels, scores)["auc"].warning == ""
 
 
+def test_an_auc_between_them_is_not_called_near_1_however_few_the_samples_are():
+    assert detailed(np.array([0, 0, 1, 1]), np.array([0.1, 0.5, 0.5, 0.4]))["auc"].value == 0.625
+    assert detailed(np.array([0, 0, 1, 1]), np.array([0.1, 0.5, 0.5, 0.4]))["auc"].warning == ""
+
+
 def test_an_auc_of_1_has_an_interval_of_another_kind_and_no_such_warning():
     assert detailed(np.repeat([0, 1], 30), np.linspace(0, 1, 60))["auc"].warning == ""
 
@@ -98,7 +103,8 @@ def test_every_defined_figure_but_a_threshold_has_an_interval_that_holds_it():
     assert methods["auc"] == "DeLong, logit scale"
     assert methods["accuracy"] == methods["recall"] == methods["precision_at_threshold"] == "Wilson"
     assert methods["ap"] == methods["eer"] == methods["f1"] == methods["brier"] == "bootstrap"
-    assert figures["ap"].interval == "bootstrap (200 resamples, seed 0), stratified by class, percentile"
+    assert figures["ap"].interval == "bootstrap (200 resamples, seed 0), stratified by class, logit scale"
+    assert figures["eer"].interval == "bootstrap (200 resamples, seed 0), stratified by class, percentile"
 
 
 def test_without_a_bootstrap_only_closed_formulas_give_intervals():
