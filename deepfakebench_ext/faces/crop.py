@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -10,11 +11,16 @@ import numpy as np
 import numpy.typing as npt
 
 from deepfakebench_ext.faces.align import five_points, similarity, square_box, template, transform_points
-from deepfakebench_ext.faces.detect import WARP_LIMIT_PX, Face, FaceDetector, largest
+from deepfakebench_ext.faces.detect import WARP_LIMIT_PX, Face, FaceDetector, foremost
 from deepfakebench_ext.faces.settings import FaceSettings
+from deepfakebench_ext.faces.track import tracks_of
+from deepfakebench_ext.media import shots
 from deepfakebench_ext.media.frame import RGB
 
 NO_FACE = "no face found"
+
+# Of a clip's frames that the crop may miss the face in.
+_MAX_OFF = 0.5
 
 _Matrix = npt.NDArray[np.float64]
 _Region = tuple[int, int, int, int]
@@ -30,6 +36,9 @@ class FaceCrop:
         face_found: Whether a face was found in this very frame. A clip's frame without one is cut where the others are.
         is_full_frame: Whether this is the whole frame, for lack of a face.
         reason: Why it is the whole frame, else empty.
+        face: The face that the crop follows, as it is in this frame, without landmarks; None where it was not found.
+        num_faces: Faces that were found in this frame.
+        is_off: Whether this frame of a clip shows faces, and the crop not the one that it follows.
     """
 
     rgb: RGB
@@ -37,6 +46,9 @@ class FaceCrop:
     face_found: bool = True
     is_full_frame: bool = False
     reason: str = ""
+    face: Face | None = None
+    num_faces: int = 0
+    is_off: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +58,12 @@ class Miss:
     Attributes:
         reason: For people.
         is_unreadable: Whether there is no frame to look for a face in.
+        is_off: Whether it is of a clip whose crop would show another place than the face in too many frames.
     """
 
     reason: str
     is_unreadable: bool = False
+    is_off: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,7 +98,7 @@ class Shot:
 
 
 def crop_frame(rgb: RGB, detector: FaceDetector, settings: FaceSettings) -> FaceCrop | Miss:
-    """The largest face of a uint8 (H, W, 3) RGB frame, aligned by its landmarks, else cut around its box.
+    """The largest face (`foremost`) of a uint8 (H, W, 3) RGB frame, aligned by its landmarks, else cut around its box.
 
     With dlib's landmarks and a square size the pixels are those of DeepfakeBench's preprocessing under the same OpenCV.
     Unlike it, the crop's landmarks are the frame's, moved by the same matrix: it looks for the face in the crop anew,
@@ -111,10 +125,12 @@ def crop_frames(frames: Sequence[RGB], detector: FaceDetector, settings: FaceSet
 
 
 def crop_clip(frames: Sequence[RGB], detector: FaceDetector, settings: FaceSettings) -> list[FaceCrop | Miss]:
-    """Crops of uint8 (H, W, 3) RGB frames, all cut at one place: by the median of the landmarks, else of the boxes.
+    """Crops of uint8 (H, W, 3) RGB frames, all cut at one place: by the median of one person's landmarks, else boxes.
 
-    Frames without a face of their own have `face_found` False. A miss for one is a miss for all: none has a face, or
-    the frames differ in size.
+    The person is who is followed from frame to frame within a shot and is largest over all frames together, by the
+    rules of `foremost`. Frames in which that face was not found have `face_found` False; those that show other faces
+    instead, or this one outside the crop, are off. A miss for one is a miss for all: none has a face, more than half
+    are off, or the frames differ in size.
 
     Raises:
         ValueError: A frame is not RGB.
@@ -125,15 +141,44 @@ def crop_clip(frames: Sequence[RGB], detector: FaceDetector, settings: FaceSetti
     if len(sizes) > 1:
         listed = ", ".join(f"{width}x{height}" for height, width, _ in sorted(sizes))
         return [Miss(f"the frames of the clip differ in size: {listed}; use --crop frame")] * len(frames)
-    faces = [largest(detector.detect(rgb)) for rgb in frames]
-    found = [face for face in faces if face is not None]
-    if not found:
+    found = [_confident(detector.detect(rgb), settings) for rgb in frames]
+    person = _person(frames, found)
+    if person is None:
         return [_without_face(rgb, NO_FACE, settings) for rgb in frames]
     try:
-        place = _place(found, settings)
+        place = _place(list(person.values()), settings)
     except ValueError as error:
         return [_without_face(rgb, f"no usable face: {error}", settings) for rgb in frames]
-    return [_crop(rgb, face, place, settings) for rgb, face in zip(frames, faces, strict=True)]
+    off = {at for at, faces in enumerate(found) if faces and not (at in person and _shows(place, person[at], settings))}
+    if len(off) > _MAX_OFF * len(frames):
+        reason = f"the face that is followed lies off the crop or is another's in {len(off)} of {len(frames)} frames"
+        return [_without_face(rgb, reason, settings, is_off=True) for rgb in frames]
+    return [
+        replace(_crop(rgb, person.get(at), place, settings), num_faces=len(found[at]), is_off=at in off)
+        for at, rgb in enumerate(frames)
+    ]
+
+
+def _confident(faces: Sequence[Face], settings: FaceSettings) -> list[Face]:
+    least = -math.inf if settings.min_face_score is None else settings.min_face_score
+    return [face for face in faces if face.score >= least]
+
+
+def _person(frames: Sequence[RGB], found: Sequence[Sequence[Face]]) -> Mapping[int, Face] | None:
+    """One person's faces by the position of their frame; None where no frame has a face."""
+    cuts = shots.cuts(map(shots.reduced, frames)) if len(frames) > 1 else ()
+    tracks = [track.faces for track in tracks_of(found, cuts)]
+    return foremost([(tuple(faces.values()), faces) for faces in tracks], frames[0].shape[:2]) if tracks else None
+
+
+def _shows(place: _Matrix | _Region, face: Face, settings: FaceSettings) -> bool:
+    """Whether the middle of a face lies in the crop."""
+    if isinstance(place, tuple):
+        x0, y0, x1, y1 = place
+        return x0 <= face.centre[0] < x1 and y0 <= face.centre[1] < y1
+    points = np.array([face.centre]) if face.landmarks_px is None else five_points(face.landmarks_px)
+    x, y = transform_points(points, place).mean(axis=0).tolist()
+    return bool(0 <= x < settings.size_px[1] and 0 <= y < settings.size_px[0])
 
 
 def _place(faces: Sequence[Face], settings: FaceSettings) -> _Matrix | _Region:
@@ -147,16 +192,17 @@ def _place(faces: Sequence[Face], settings: FaceSettings) -> _Matrix | _Region:
 
 
 def _crop(rgb: RGB, face: Face | None, place: _Matrix | _Region, settings: FaceSettings) -> FaceCrop:
+    plain = None if face is None else replace(face, landmarks_px=None)
     if isinstance(place, tuple):
-        return FaceCrop(_resized(_cut(rgb, place), settings.size_px), None, face is not None)
+        return FaceCrop(_resized(_cut(rgb, place), settings.size_px), None, face is not None, face=plain)
     landmarks = None if face is None or face.landmarks_px is None else transform_points(face.landmarks_px, place)
-    return FaceCrop(_warped(rgb, place, settings.size_px), landmarks, face is not None)
+    return FaceCrop(_warped(rgb, place, settings.size_px), landmarks, face is not None, face=plain)
 
 
-def _without_face(rgb: RGB, reason: str, settings: FaceSettings) -> FaceCrop | Miss:
+def _without_face(rgb: RGB, reason: str, settings: FaceSettings, *, is_off: bool = False) -> FaceCrop | Miss:
     if settings.no_face == "skip":
-        return Miss(reason)
-    return FaceCrop(rgb, None, face_found=False, is_full_frame=True, reason=reason)
+        return Miss(reason, is_off=is_off)
+    return FaceCrop(rgb, None, face_found=False, is_full_frame=True, reason=reason, is_off=is_off)
 
 
 def _warped(rgb: RGB, matrix: _Matrix, size_px: tuple[int, int]) -> RGB:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,10 +15,14 @@ import numpy.typing as npt
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.media.frame import RGB
 
+T = TypeVar("T")
+Box = tuple[float, float, float, float]
 Search = Literal["full", "coarse"]
 
 WARP_LIMIT_PX = 32767
 """OpenCV 4 refuses to warp an image with a side of this length or more."""
+
+_TIED = 0.9  # of the largest area
 
 MODEL_FILES = {
     "--landmark_model": "dlib's shape_predictor_81_face_landmarks.dat or shape_predictor_68_face_landmarks.dat",
@@ -35,9 +40,15 @@ class Face:
         score: The detector's own confidence; comparable within one detector only.
     """
 
-    bbox_px: tuple[float, float, float, float]
+    bbox_px: Box
     landmarks_px: npt.NDArray[np.float64] | None
     score: float
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        """Of the box: x, y."""
+        x0, y0, x1, y1 = self.bbox_px
+        return (x0 + x1) / 2, (y0 + y1) / 2
 
 
 class FaceDetector(Protocol):
@@ -47,9 +58,29 @@ class FaceDetector(Protocol):
         """The faces in a uint8 (H, W, 3) RGB frame, in no promised order; empty where there are none."""
 
 
-def largest(faces: Sequence[Face]) -> Face | None:
-    """The face of the largest box, the first of equals, or None. Source: DeepfakeBench preprocess.py:188."""
-    return max(faces, key=_area, default=None)
+def foremost(candidates: Sequence[tuple[Sequence[Face], T]], size_px: tuple[int, int]) -> T | None:
+    """What stands beside the faces with the largest area together; None where there are none.
+
+    Of areas within 10 % of the largest, that of the highest score, and of equal scores the nearest to the middle of the
+    frame: dlib's boxes have few sizes, so that between two people its rounding would decide.
+
+    Args:
+        candidates: Each the faces of one person, at least one, and what is returned for them.
+        size_px: Height and width of the frame.
+
+    Source:
+        DeepfakeBench preprocess.py:188, which takes the first of the largest boxes.
+    """
+    middle = (size_px[1] / 2, size_px[0] / 2)
+    areas = [sum(map(_area, faces)) for faces, _ in candidates]
+    tied = [candidate for candidate, area in zip(candidates, areas, strict=True) if area >= _TIED * max(areas)]
+
+    def rank(candidate: tuple[Sequence[Face], T]) -> tuple[float, float]:
+        faces = candidate[0]
+        score, way = sum(face.score for face in faces), sum(math.dist(face.centre, middle) for face in faces)
+        return score / len(faces), -way / len(faces)
+
+    return max(tied, key=rank)[1] if tied else None
 
 
 def check_model_file(path: Path, option: str) -> None:

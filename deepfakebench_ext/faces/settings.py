@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -19,7 +20,7 @@ NoFace = Literal["skip", "full_frame"]
 Per = Literal["frame", "clip"]
 
 # To be raised by whoever changes what the same settings cut, so that caches and runs of before are not taken for it.
-_RULES = 2
+_RULES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class FaceSettings:
         face_model: YuNet's network.
         face_model_sha256: Of its bytes.
         search: How dlib looks for faces.
+        min_face_score: Faces of which the detector is less sure are none; None takes all that it finds.
         scale: How much more than the face a crop shows.
         no_face: What becomes of a frame without a face: a miss, or the whole frame, which says that it is one.
         per: `clip` cuts all frames of a clip at one place, so that alignment jitter does not become motion; `frame`
@@ -47,6 +49,7 @@ class FaceSettings:
     face_model: Path | None = None
     face_model_sha256: str | None = None
     search: Search = "full"
+    min_face_score: float | None = None
     scale: float = 1.3
     no_face: NoFace = "skip"
     per: Per = "frame"
@@ -63,6 +66,7 @@ class FaceSettings:
             "landmark_model_sha256": self.landmark_model_sha256,
             "face_model_sha256": self.face_model_sha256,
             "search": self.search,
+            "min_face_score": self.min_face_score,
             "scale": self.scale,
             "no_face": self.no_face,
             "per": self.per,
@@ -78,6 +82,7 @@ def face_settings(
     landmark_model: Path | None = None,
     face_model: Path | None = None,
     search: Search = "full",
+    min_face_score: float | None = None,
     scale: float = 1.3,
     no_face: NoFace = "skip",
     per: Per = "frame",
@@ -97,6 +102,8 @@ def face_settings(
         raise ConfigError(f"--landmark_model is read by --face_detector dlib, not by {detector}; leave one of them out")
     if search == "coarse" and detector != "dlib":
         raise ConfigError(f"--face_search coarse is for --face_detector dlib, not for {detector}; leave it out")
+    if min_face_score is not None and (detector == "none" or not math.isfinite(min_face_score)):
+        raise ConfigError(f"--min_face_score {min_face_score} needs a --face_detector, and must be a number")
     if detector == "yunet" and face_model is None:
         raise ConfigError("--face_detector yunet needs its network: --face_model FILE.onnx")
     if detector != "yunet" and face_model is not None:
@@ -109,6 +116,7 @@ def face_settings(
         face_model=face_model,
         face_model_sha256=_sha256(face_model, "--face_model"),
         search=search,
+        min_face_score=min_face_score,
         scale=scale,
         no_face=no_face,
         per=per,

@@ -16,9 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
-from deepfakebench_ext.faces.detect import Face
-
-Box = tuple[float, float, float, float]
+from deepfakebench_ext.faces.detect import Box, Face
 
 SEARCH_EVERY = 5
 """Of one speaker's boxes 5 frames apart 95 % overlap by an IoU of 0.64 and more, 25 frames apart by 0.45 only."""
@@ -221,7 +219,7 @@ class _Path:
         return Expected(moved, box, _REACH + _REACH_PER_FRAME * (gap - 1))
 
     def _centre_at(self, index: int) -> npt.NDArray[np.float64]:
-        """Where the straight line through the last places leads to; late ones count more, since nobody walks straight."""
+        """Where the line through the last places leads to; late ones count more, since nobody walks straight."""
         at = np.array([place for place, _ in self._places], dtype=np.float64)
         centres = np.array([_centre(box) for _, box in self._places])
         weights = _FADING ** np.arange(len(at) - 1, -1, -1)

@@ -38,6 +38,11 @@ def scene(
     return np.clip(frame * gain, 0, 255).astype(np.uint8)
 
 
+def largest(faces):
+    """The face of the largest box."""
+    return max(faces, key=lambda face: (face.bbox_px[2] - face.bbox_px[0]) * (face.bbox_px[3] - face.bbox_px[1]))
+
+
 def head(image: np.ndarray) -> np.ndarray:
     """The astronaut with all below her head grey: in her helmet, too, dlib sees a face."""
     alone = image.copy()

@@ -213,10 +213,10 @@ def test_all_frames_of_a_clip_are_cut_at_the_median_of_the_landmarks(astronaut):
 
 
 def test_boxes_of_a_clip_have_a_median_too(grid):
-    boxes = [(50, 40, 70, 60), (52, 42, 72, 62), (10, 10, 20, 20)]
+    boxes = [(50, 40, 70, 60), (52, 42, 72, 62), (54, 44, 74, 64)]
     crops = crop_clip([grid] * 3, Given(*([face(bbox=box)] for box in boxes)), replace(ALIGNED, size_px=(26, 26)))
     for crop in crops:
-        np.testing.assert_array_equal(crop.rgb, grid[37:63, 47:73])
+        np.testing.assert_array_equal(crop.rgb, grid[39:65, 49:75])
 
 
 def test_a_frame_of_a_clip_without_a_face_is_cut_where_the_others_are(astronaut):
@@ -251,6 +251,104 @@ def test_per_frame_each_has_its_own_place_and_per_clip_they_share_one(astronaut)
     shared = crop_frames([astronaut] * 3, Given(*faces), replace(ALIGNED, per="clip"))
     np.testing.assert_array_equal(shared[0].rgb, shared[1].rgb)
     np.testing.assert_array_equal(shared[0].rgb, shared[2].rgb)
+
+
+# Several people
+
+
+SQUARE = replace(ALIGNED, size_px=(26, 26))
+
+
+def shown(grid, bbox):
+    """What the crop around a 20-px box shows."""
+    x0, y0 = round(bbox[0] - 3), round(bbox[1] - 3)
+    return grid[y0 : y0 + 26, x0 : x0 + 26]
+
+
+LEFT, RIGHT = (20, 40, 40, 60), (100, 40, 120, 60)
+
+
+def test_a_clip_follows_one_person_though_the_other_is_larger_now_and_then(grid):
+    """In a mean or median over both there would be the wall between them."""
+    larger_right = (99, 39, 121, 61)
+    faces = [[face(bbox=LEFT), face(bbox=RIGHT if at % 2 else larger_right)] for at in range(6)]
+    crops = crop_clip([grid] * 6, Given(*(found if at % 3 else found[::-1] for at, found in enumerate(faces))), SQUARE)
+    for crop in crops:
+        np.testing.assert_array_equal(crop.rgb, crops[0].rgb)
+        assert crop.face_found
+        assert not crop.is_off
+        assert crop.num_faces == 2
+        assert crop.face.centre == (110, 50)
+
+
+def test_of_faces_of_one_size_the_surer_and_then_the_nearer_to_the_middle_is_cut(grid):
+    sure, unsure = replace(face(bbox=LEFT), score=1.5), replace(face(bbox=(99, 39, 120, 60)), score=0.4)
+    np.testing.assert_array_equal(crop_frame(grid, Given([unsure, sure]), SQUARE).rgb, shown(grid, LEFT))
+    far, near = face(bbox=(0, 40, 20, 60)), face(bbox=RIGHT)
+    for order in ([far, near], [near, far]):
+        np.testing.assert_array_equal(crop_frame(grid, Given(order), SQUARE).rgb, shown(grid, RIGHT))
+
+
+def test_a_face_that_is_a_tenth_larger_is_cut_though_it_is_less_sure(grid):
+    large, sure = replace(face(bbox=(98, 38, 122, 62)), score=0.2), replace(face(bbox=LEFT), score=2.0)
+    assert crop_frame(grid, Given([sure, large]), SQUARE).face.score == 0.2
+
+
+def test_faces_below_the_least_score_are_none(grid):
+    bystander, speaker = replace(face(bbox=(90, 30, 130, 70)), score=0.3), replace(face(bbox=LEFT), score=1.4)
+    crop = crop_frame(grid, Given([bystander, speaker]), replace(SQUARE, min_face_score=0.8))
+    np.testing.assert_array_equal(crop.rgb, shown(grid, LEFT))
+    assert crop.num_faces == 1
+    assert crop_frame(grid, Given([bystander]), replace(SQUARE, min_face_score=0.8)) == Miss(NO_FACE)
+
+
+def test_a_crop_says_which_face_it_shows(astronaut, grid):
+    crop = crop_frame(astronaut, Given([real_face()]), ALIGNED)
+    assert crop.face.bbox_px == (100, 100, 200, 200)
+    assert crop.face.landmarks_px is None
+    assert crop.face.score == 1
+    assert crop.num_faces == 1
+    missing = crop_clip([astronaut] * 2, Given([real_face()], []), ALIGNED)[1]
+    assert (missing.face, missing.num_faces, missing.is_off) == (None, 0, False)
+
+
+def two_shots(astronaut, first, second):
+    """Frames of two shots, so many of each."""
+    return [astronaut] * first + [np.ascontiguousarray(255 - astronaut[::-1])] * second
+
+
+def test_frames_of_another_shot_are_off_whoever_they_show(astronaut):
+    frames = two_shots(astronaut, 6, 3)
+    crops = crop_clip(frames, Given(*[[real_face()]] * 9), ALIGNED)
+    assert [crop.is_off for crop in crops] == [False] * 6 + [True] * 3
+    assert [crop.face_found for crop in crops] == [True] * 6 + [False] * 3
+    np.testing.assert_array_equal(crops[0].rgb, crop_frame(astronaut, Given([real_face()]), ALIGNED).rgb)
+
+
+def test_the_crop_is_of_the_shot_that_shows_most_of_a_face(astronaut):
+    frames = two_shots(astronaut, 3, 6)
+    crops = crop_clip(frames, Given(*[[real_face()]] * 3, *[[real_face((60, 90))]] * 6), ALIGNED)
+    assert [crop.is_off for crop in crops] == [True] * 3 + [False] * 6
+
+
+def test_a_clip_whose_crop_misses_the_face_in_most_frames_is_not_scored(astronaut):
+    frames = [*two_shots(astronaut, 4, 4), astronaut, astronaut, astronaut, astronaut]
+    found = Given(*[[real_face()]] * 12)
+    misses = crop_clip(frames, found, ALIGNED)
+    assert {miss.reason for miss in misses} == {
+        "the face that is followed lies off the crop or is another's in 8 of 12 frames"
+    }
+    assert all(miss.is_off for miss in misses)
+    whole = crop_clip(frames, Given(*[[real_face()]] * 12), replace(ALIGNED, no_face="full_frame"))
+    assert all(crop.is_full_frame and crop.is_off for crop in whole)
+
+
+def test_who_walks_out_of_the_crop_is_off_it(grid):
+    steps = [(10 + 10 * at, 40, 30 + 10 * at, 60) for at in range(11)]
+    crops = crop_clip(
+        [grid] * 11, Given(*([face(bbox=bbox)] for bbox in steps)), replace(ALIGNED, size_px=(60, 60), scale=3)
+    )
+    assert [crop.is_off for crop in crops] == [True] * 2 + [False] * 6 + [True] * 3
 
 
 # With dlib, end to end, and against DeepfakeBench itself

@@ -8,12 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 import cv2
 import numpy as np
 import pytest
-from scenes import FACE, head, scene, train_landmark_model
+from scenes import FACE, head, largest, scene, train_landmark_model
 
 from deepfakebench_ext.common.errors import ConfigError, MissingExtraError
 from deepfakebench_ext.faces import dlib_detector
 from deepfakebench_ext.faces.align import template
-from deepfakebench_ext.faces.detect import largest
 from deepfakebench_ext.faces.dlib_detector import DlibDetector, dlib_version, level_size, reduce_to_level, search_levels
 
 
@@ -122,15 +121,17 @@ def test_one_detector_serves_several_threads(full, astronaut):
 
 @pytest.mark.parametrize("height", [1, 48, 300, 768, 1080, 2160, 4320])
 @pytest.mark.parametrize("aspect", [0.3, 1.0, 16 / 9])
-def test_a_coarse_search_ends_with_the_full_one_and_each_step_before_costs_a_quarter(height, aspect):
+def test_a_coarse_search_costs_a_third_of_the_full_one_at_most_unless_the_frame_is_small(height, aspect):
     side = max(1, round(height * aspect))
-    full_level, levels = search_levels(height, side, "full"), search_levels(height, side, "coarse")
-    assert len(full_level) == 1
-    assert levels[-1:] == full_level
+    (full_level,), levels = search_levels(height, side, "full"), search_levels(height, side, "coarse")
     assert set(np.diff(levels)) <= {-4}
     first = 2 * max(height, side) * (5 / 6) ** levels[0]
-    assert first <= 512 or len(levels) == 1
-    assert first > 240 or len(levels) == 1
+    assert first <= 512
+    if levels != (full_level,):
+        assert first > 240
+        assert levels[-1] == full_level + 4
+        pixels = [(5 / 6) ** (2 * (level - full_level)) for level in levels]
+        assert sum(pixels) < 1 / 3
 
 
 def test_only_frames_of_more_than_16_million_pixels_are_reduced_in_a_full_search():
@@ -149,20 +150,27 @@ def test_a_large_face_is_found_in_the_first_reduced_image_and_at_the_very_place_
     np.testing.assert_array_equal(found.landmarks_px, expected.landmarks_px)
 
 
-def test_a_face_that_the_reduced_images_do_not_show_is_found_by_the_full_search(full, coarse, astronaut):
+def test_a_face_below_90_px_is_not_seen_by_a_coarse_search_of_a_large_frame(full, coarse, astronaut):
     frame = scene(head(astronaut), (400, 400), 60)
+    assert full.detect(frame)
+    assert coarse.detect(frame) == []
+    assert coarse.levels == [4]
+
+
+def test_a_small_frame_is_searched_in_full(full, coarse, astronaut):
+    frame = scene(head(astronaut), (240, 240), 60)
     found, expected = coarse.detect(frame), full.detect(frame)
-    assert coarse.levels == [4, 0]
+    assert coarse.levels == [0]
     assert [face.bbox_px for face in found] == [face.bbox_px for face in expected]
     assert found
 
 
 def test_a_face_of_the_smallest_size_of_an_image_is_looked_at_more_closely(full, coarse, astronaut):
     """dlib calls faces that are too small for an image as large as the smallest that it knows."""
-    frame = scene(head(astronaut), (512, 512), 80)
-    assert max(rect.width() for rect, _ in DlibDetector._search_at(coarse, frame, 4)) < 80
+    frame = scene(head(astronaut), (1024, 1024), 165)
+    assert max(rect.width() for rect, _ in DlibDetector._search_at(coarse, frame, 8)) < 80
     assert largest(coarse.detect(frame)).bbox_px == largest(full.detect(frame)).bbox_px
-    assert coarse.levels == [4, 0]
+    assert coarse.levels == [8, 4]
 
 
 def test_a_coarse_search_moves_the_face_by_less_than_2_percent_of_its_width(full, coarse, astronaut):
@@ -178,7 +186,7 @@ def test_a_coarse_search_moves_the_face_by_less_than_2_percent_of_its_width(full
         boxes = [np.array(face.bbox_px[:2]) + fixed * width(face) for face in (found, expected)]
         moves.append(np.linalg.norm(boxes[0] - boxes[1], axis=1).mean() / width(expected))
     assert np.mean(moves) < 0.02
-    assert coarse.levels.count(0) <= 3
+    assert 0 not in coarse.levels
 
 
 def test_a_frame_above_the_limit_is_searched_reduced_and_its_face_lies_where_it_is(dlib, full, astronaut, monkeypatch):
