@@ -26,24 +26,28 @@ class Frame:
     Attributes:
         rgb: uint8 `(H, W, 3)`, contiguous, owned by whoever receives the frame.
         index: Position in a sequential decode, from 0.
-        time_s: Presentation time in seconds after the first frame's; None for folders of images.
+        time_s: Presentation time in seconds, as players count it; None for folders of images.
+        end_s: When it is over, likewise.
     """
 
     rgb: RGB
     index: int
     time_s: float | None
+    end_s: float | None = None
 
 
 class Picture(NamedTuple):
     """A decoded frame that nobody has asked the pixels of yet.
 
     Attributes:
-        time_s: What the file says in seconds, from wherever it counts; None where it says nothing.
+        time_s: What the file says in seconds, as players count; None where it says nothing.
         rgb: Converts the pixels, see `Frame.rgb`. Only valid until the next picture is decoded.
+        length_s: How long it is shown, as the file says; None where it says nothing.
     """
 
     time_s: float | None
     rgb: Callable[[], RGB]
+    length_s: float | None = None
 
 
 class EndOfVideo(MediaError):
@@ -60,10 +64,11 @@ class EndOfVideo(MediaError):
 
 
 class Clock:
-    """Seconds since the first frame out of what a file says; never runs backwards.
+    """Seconds out of what a file says; never below 0, and never backwards.
 
     A time that is missing is the one before plus the last distance between two frames. So is a time that lies more than
-    half a second before its predecessor, as where two recordings were joined; the clock goes on from there.
+    half a second before its predecessor, as where two recordings were joined; the clock goes on from there. Where the
+    first frame lies before 0, all are moved up to 0.
     """
 
     def __init__(self) -> None:
@@ -71,6 +76,11 @@ class Clock:
         self._origin = 0.0
         self._step = _FIRST_STEP_S
         self._now: float | None = None
+
+    @property
+    def step_s(self) -> float:
+        """The distance between the last two frames, as far as it is known."""
+        return self._step
 
     def seconds(self, said_s: float | None) -> float:
         """Return the time of the next frame, given what the file says of it."""
@@ -81,8 +91,8 @@ class Clock:
 
     def _next(self, said_s: float | None) -> float:
         if self._now is None:
-            self._origin = said_s or 0.0
-            return 0.0
+            self._origin = min(0.0, said_s or 0.0)
+            return (said_s or 0.0) - self._origin
         if said_s is not None and said_s - self._origin < self._now - _RESTART_S:
             self._origin = said_s - self._now - self._step
         if said_s is None:

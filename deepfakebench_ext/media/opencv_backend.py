@@ -43,20 +43,22 @@ def packet_times(path: Path) -> tuple[list[float], bool]:
 
 
 def pictures(path: Path) -> Iterator[Picture]:
-    """Every frame that OpenCV can decode, in order of presentation.
+    """Every frame that OpenCV can decode, in order of presentation; times count from the first.
 
     Raises:
         MediaError: Not a video.
     """
     capture = _opened(path)
     try:
-        first, failures = True, 0
+        begin_s, failures = None, 0
         while failures < _FAILURES_AT_THE_END:
             if not capture.grab():
                 failures += 1
                 continue
-            yield Picture(_time_s(capture, first), partial(_rgb, capture, path))
-            first, failures = False, 0
+            said_s = _time_s(capture, begin_s is None)
+            begin_s = said_s if begin_s is None else begin_s
+            yield Picture(None if said_s is None else said_s - (begin_s or 0.0), partial(_rgb, capture, path))
+            failures = 0
     finally:
         capture.release()
 

@@ -25,6 +25,8 @@ from deepfakebench_ext.media.sniff import why_no_video
 
 # Playlists and pictures are not among them: a text file must not make FFmpeg open others.
 _FORMATS = "mov,avi,matroska,mpeg,mpegts,flv,asf,ogg,mpegvideo,m4v,h264,hevc"
+# Whose times count from 0, wherever the first frame lies; those of a broadcast begin anywhere.
+_FROM_ZERO = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm")
 _OPTIONS = {"format_whitelist": _FORMATS, "protocol_whitelist": "file"}
 # Faster than FFmpeg's own choice on two CPUs. A constant, since the frames just before the first sign of damage come
 # out otherwise with another number. Workers that read several videos at a time fill the other CPUs.
@@ -32,7 +34,9 @@ _THREADS = 2
 
 
 def packet_times(path: Path) -> tuple[list[float], bool]:
-    """Presentation times of the frames that ought to be decodable, in seconds, sorted. Nothing is decoded.
+    """Presentation times of the frames that ought to be decodable, in seconds, as players count, sorted.
+
+    Nothing is decoded.
 
     Left out are packets that an edit list discards, and those before the first keyframe, in the file or on screen. Also
     returns whether the file breaks off within a packet, or cannot be read on.
@@ -45,7 +49,9 @@ def packet_times(path: Path) -> tuple[list[float], bool]:
         for packet in _packets(container, stream, census):
             census.add(packet)
         times_s = [pts * float(stream.time_base or 0) for pts in sorted(census.decodable())]
-        return times_s, census.breaks_off
+        origin = _origin_s(container)
+        begin = times_s[0] if origin is None and times_s else origin or 0.0
+        return [time_s - begin for time_s in times_s], census.breaks_off
 
 
 def pictures(path: Path) -> Iterator[Picture]:
@@ -112,6 +118,7 @@ class _Decoding:
         self._path = path
         self._threads = threads
         self._reformatter = VideoReformatter()
+        self._begin_s: float | None = None
 
     def pictures(self) -> Iterator[Picture]:
         census, decoded = _Census(), 0
@@ -120,6 +127,7 @@ class _Decoding:
             stream.codec_context.thread_count = self._threads
             # AVI counts frames and has no presentation times; what FFmpeg makes up for them is not even ascending.
             by_dts = container.format.name == "avi"
+            self._begin_s = _origin_s(container)
             for packet in _packets(container, stream, census):
                 census.add(packet)
                 for frame in self._frames(stream, packet):
@@ -142,8 +150,14 @@ class _Decoding:
 
     def _picture(self, frame: VideoFrame, stream: VideoStream, by_dts: bool) -> Picture:
         timestamp = frame.dts if by_dts or frame.pts is None else frame.pts
-        time_s = None if timestamp is None or stream.time_base is None else float(timestamp * stream.time_base)
-        return Picture(time_s, partial(_rgb, frame, self._reformatter, self._path))
+        base = stream.time_base
+        picture = partial(_rgb, frame, self._reformatter, self._path)
+        if timestamp is None or base is None:
+            return Picture(None, picture)
+        said_s = float(timestamp * base)
+        if self._begin_s is None:
+            self._begin_s = said_s
+        return Picture(said_s - self._begin_s, picture, float(frame.duration * base) if frame.duration else None)
 
 
 @contextmanager
@@ -155,6 +169,15 @@ def _opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         raise MediaError(f"{path}: {why_no_video(path)}") from error
     with container:
         yield container, _video_stream(container, path)
+
+
+def _origin_s(container: InputContainer) -> float | None:
+    """What players call 0 of the file's times; None where that is the first frame."""
+    if container.format.name in _FROM_ZERO:
+        return 0.0
+    if container.format.name == "avi" or container.start_time is None:
+        return None
+    return float(container.start_time / av.time_base)
 
 
 def _video_stream(container: InputContainer, path: Path) -> VideoStream:

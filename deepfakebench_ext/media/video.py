@@ -1,8 +1,10 @@
 """Videos to frames: files, through PyAV or else OpenCV, and folders of images. Sequential decode only.
 
 Frame i is the i-th frame of a sequential decode. Nothing seeks by frame number and nothing believes a declared number
-of frames. Colours follow the file's own matrix and range tags, 601 and limited where it has none; both backends agree
-to the value, for 10 bits within 4 levels. Non-square pixels stay as they are stored; interlaced frames too.
+of frames. Times are the file's own, at which players show the frame: MP4, MOV, Matroska and WebM count from 0, and
+their first frame may come later; others count from where the file begins, and OpenCV always from the first frame.
+Colours follow the file's own matrix and range tags, 601 and limited where it has none; both backends agree to the
+value, for 10 bits within 4 levels. Non-square pixels stay as they are stored; interlaced frames too.
 """
 
 from __future__ import annotations
@@ -46,7 +48,7 @@ class Scan:
 
     Attributes:
         num_frames: Frames that ought to be decodable. Damage shows only in decoding.
-        times_s: Their presentation times in seconds after the first, ascending; None for folders of images.
+        times_s: Their presentation times in seconds, as players count, ascending; None for folders of images.
         breaks_off: Whether the file is seen to end in the middle of a frame, or cannot be read on.
     """
 
@@ -103,7 +105,8 @@ def scan(path: Path, *, backend: Backend | None = None) -> Scan:
     times_s, breaks_off = _backend(backend).packet_times(path)
     if not times_s:
         raise _no_frame(path)
-    return Scan(len(times_s), tuple(time_s - times_s[0] for time_s in times_s), breaks_off)
+    before = min(0.0, times_s[0])
+    return Scan(len(times_s), tuple(time_s - before for time_s in times_s), breaks_off)
 
 
 def read_frames(path: Path, indices: Sequence[int], *, backend: Backend | None = None) -> Iterator[Frame]:
@@ -121,9 +124,9 @@ def read_frames(path: Path, indices: Sequence[int], *, backend: Backend | None =
         return
     upcoming, decoded = 0, 0
     with closing(_timed(path, backend)) as pictures:
-        for time_s, picture in pictures:
+        for (time_s, end_s), picture in pictures:
             if decoded == wanted[upcoming]:
-                yield Frame(picture.rgb(), decoded, time_s)
+                yield Frame(picture.rgb(), decoded, time_s, end_s)
                 upcoming += 1
             decoded += 1
             if upcoming == len(wanted):
@@ -142,11 +145,11 @@ def frames_at_rate(path: Path, fps: float, *, backend: Backend | None = None) ->
     """
     gate = RateGate(fps)
     with closing(_timed(path, backend)) as pictures:
-        for index, (time_s, picture) in enumerate(pictures):
+        for index, ((time_s, end_s), picture) in enumerate(pictures):
             if time_s is None:
                 raise MediaError(f"{path}: a folder of images has no times; sample it by --sampling uniform or first")
             if gate.lets_pass(time_s):
-                yield Frame(picture.rgb(), index, time_s)
+                yield Frame(picture.rgb(), index, time_s, end_s)
 
 
 def sampled(
@@ -217,18 +220,23 @@ def _of_folder(
     return Sampled(indices, tuple(done[index] for index in indices), len(files), promised)
 
 
-def _timed(path: Path, backend: Backend | None) -> Generator[tuple[float | None, Picture], None, None]:
-    """Every picture of a video with its time after the first; at least one."""
+_Shown = tuple[float | None, float | None]
+"""From when to when a picture is shown, in seconds; nothing of a folder's images."""
+
+
+def _timed(path: Path, backend: Backend | None) -> Generator[tuple[_Shown, Picture], None, None]:
+    """Every picture of a video with its time; at least one."""
     if path.is_dir():
         for file in frame_files(path):
-            yield None, Picture(None, partial(read_rgb, file))
+            yield (None, None), Picture(None, partial(read_rgb, file))
         return
     check_file(path)
     clock, empty = Clock(), True
     with closing(_backend(backend).pictures(path)) as pictures:
         for picture in pictures:
             empty = False
-            yield clock.seconds(picture.time_s), picture
+            time_s = clock.seconds(picture.time_s)
+            yield (time_s, time_s + (picture.length_s or clock.step_s)), picture
     if empty:
         raise _no_frame(path)
 
