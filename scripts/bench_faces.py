@@ -30,12 +30,13 @@ import numpy as np
 import skimage.data
 
 from deepfakebench_ext.faces.align import five_points
-from deepfakebench_ext.faces.detect import RGB, Face, FaceDetector
+from deepfakebench_ext.faces.detect import Face, FaceDetector
 from deepfakebench_ext.faces.dlib_detector import DlibDetector
 from deepfakebench_ext.faces.follow import FaceFollower
 from deepfakebench_ext.faces.smooth import Smoother, TrackedFrame
 from deepfakebench_ext.faces.track import TrackedFace, tracks_of
 from deepfakebench_ext.faces.yunet_detector import YuNetDetector
+from deepfakebench_ext.media.frame import RGB
 from deepfakebench_ext.media.video import frames_at_rate
 
 SIZE = (720, 1280)

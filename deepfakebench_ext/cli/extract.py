@@ -54,8 +54,9 @@ _CROPS = (
     click.option("--face_detector", help="none, dlib or yunet. Default: dlib with --landmark_model, else none."),
     click.option("--face_model", help="YuNet's .onnx, for --face_detector yunet."),
     click.option(
-        "--face_search", default="full", show_default=True, help="full, or coarse: on a reduced image first, faster."
+        "--face_search", default="full", show_default=True, help="full, or coarse: faces from 90 px, 3 times as fast."
     ),
+    click.option("--min_face_score", type=float, help="Faces that the face detector is less sure of are none."),
     click.option("--size", type=int, help="Side of the square crops in pixels. Default: 256."),
     click.option("--no_face", help="skip (default) leaves a frame without a face out; full_frame takes it whole."),
     click.option("--workers", type=int, help="Videos at a time. Default: the CPUs, at most 8."),
@@ -73,7 +74,7 @@ def extract(**said: Any) -> None:
     from deepfakebench_ext.media.sampling import FrameSampling
 
     policy = said["sampling"] or ("uniform" if said["fps"] is None else "fps")
-    cropping = ("landmark_model", "face_detector", "face_model", "face_search", "size", "no_face")
+    cropping = ("landmark_model", "face_detector", "face_model", "face_search", "min_face_score", "size", "no_face")
     run_from = _run_from(said["run_from"])
     result = extraction.extract(
         said["input_dir"],

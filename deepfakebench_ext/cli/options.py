@@ -127,8 +127,9 @@ FACES = (
     click.option("--face_detector", help="none, dlib or yunet. Default: dlib with --landmark_model, else none."),
     click.option("--face_model", help="YuNet's .onnx, for --face_detector yunet."),
     click.option(
-        "--face_search", default="full", show_default=True, help="full, or coarse: on a reduced image first, faster."
+        "--face_search", default="full", show_default=True, help="full, or coarse: faces from 90 px, 3 times as fast."
     ),
+    click.option("--min_face_score", type=float, help="Faces that the face detector is less sure of are none."),
     click.option("--no_face", help="skip or full_frame. Default: full_frame for images, skip for videos."),
     click.option("--crop", help="clip: one place for all frames of a clip (default); frame: each at its own."),
     click.option("--crop_cache", help="Folder that keeps crops for the next detector on the same data."),

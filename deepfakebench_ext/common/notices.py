@@ -14,6 +14,8 @@ Kind = Literal[
     "json_order",
     "label_dict",
     "faceless",
+    "several_people",
+    "off_crop",
     "damaged",
     "split",
     "leak",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 REAL: Final = 0
 FAKE: Final = 1
@@ -39,7 +40,7 @@ class Sample:
     fault: str = ""
 
 
-Status = Literal["ok", "unreadable", "too_short", "no_face"]
+Status = Literal["ok", "unreadable", "too_short", "no_face", "off_crop"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +54,17 @@ class Prediction:
         reason: A sentence for people; empty when `ok`, unless the video it is of is damaged.
         index: Number of this frame or clip within its sample, from 0.
         start_s: Presentation time of the frame, or of the clip's first frame, in seconds; None for images.
-        end_s: Presentation time of the clip's last frame; None for images and frames.
+        end_s: When the clip's last frame is over; None for images and frames.
         planned: Frames that the sampling asked of the whole sample.
         decoded: Frames decoded for this frame or clip that no earlier clip of the sample has.
         faceless: Frames of this frame or clip in which no face was found.
         faceless_before: Those of them that an earlier clip of the sample has too.
+        frame: Number in the video, from 0, of the frame, or of the clip's first frame; None for images.
+        bbox_px: x0, y0, x1, y1 of the face in the frame; of a clip the median of those of the face that it follows.
+        face_score: The face detector's confidence in it, likewise.
+        num_faces: Faces found in the frame; of a clip, in the one with most.
+        several: Frames with more than one face, of those that no earlier clip of the sample has.
+        off_crop: Frames of the clip whose crop shows another place than the face, or another's face.
     """
 
     key: str
@@ -71,6 +78,18 @@ class Prediction:
     decoded: int = 1
     faceless: int = 0
     faceless_before: int = 0
+    frame: int | None = None
+    bbox_px: tuple[float, float, float, float] | None = None
+    face_score: float | None = None
+    num_faces: int = 0
+    several: int = 0
+    off_crop: int = 0
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Prediction:
+        """Return the prediction whose fields these are; those that are missing say nothing."""
+        box = values.get("bbox_px")
+        return cls(**{"score": None, **values, "bbox_px": None if box is None else tuple(box)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +105,8 @@ class VideoScore:
         frames_planned: Frames that the sampling asked for.
         frames_decoded: Frames that could be decoded.
         frames_faceless: Decoded frames without a face.
+        frames_several: Decoded frames with more than one face.
+        frames_off_crop: Frames of clips whose crop shows another place than the face, or another's face.
     """
 
     sample: Sample
@@ -96,6 +117,8 @@ class VideoScore:
     frames_planned: int
     frames_decoded: int
     frames_faceless: int
+    frames_several: int
+    frames_off_crop: int
 
 
 @dataclass(frozen=True, slots=True)

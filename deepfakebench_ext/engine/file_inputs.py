@@ -102,6 +102,7 @@ def make_face_reader(
     landmark_model: str | Path | None = None,
     face_model: str | Path | None = None,
     face_search: Search = "full",
+    min_face_score: float | None = None,
     no_face: NoFace | None = None,
     crop: Per | None = None,
     crop_cache: str | Path | None = None,
@@ -110,7 +111,8 @@ def make_face_reader(
 
     Args:
         detector: From `load_detector`.
-        face_detector, landmark_model, face_model, face_search, no_face, crop, crop_cache: As `FaceOptions`.
+        face_detector, landmark_model, face_model, face_search: As `FaceOptions`.
+        min_face_score, no_face, crop, crop_cache: As `FaceOptions`.
 
     Raises:
         ConfigError: Options that do not go together, or a model's file that is not what it should be.
@@ -121,6 +123,7 @@ def make_face_reader(
         landmark_model=landmark_model,
         face_model=face_model,
         face_search=face_search,
+        min_face_score=min_face_score,
         no_face=no_face,
         crop=crop,
         crop_cache=crop_cache,

@@ -85,7 +85,8 @@ class FaceOptions:
         face_detector: `none`, `dlib` or `yunet`; None is dlib where a landmark model is given, else none.
         landmark_model: dlib's shape predictor of 68 or 81 points; without it crops are cut around the box.
         face_model: YuNet's network (ONNX).
-        face_search: `full`, or `coarse`: on a reduced image first.
+        face_search: `full`, or `coarse`: faces from about 90 px, in a third of the time or less.
+        min_face_score: Faces that the face detector is less sure of are none; None takes all that it finds.
         no_face: `skip` or `full_frame`; None is `full_frame` for images and `skip` for videos.
         crop: `clip` cuts all frames of a clip at one place, `frame` each at its own; None is `clip`.
         crop_cache: Folder in which crops are kept for the next detector on the same data, up to 16 GiB.
@@ -95,6 +96,7 @@ class FaceOptions:
     landmark_model: str | Path | None = None
     face_model: str | Path | None = None
     face_search: Search = "full"
+    min_face_score: float | None = None
     no_face: NoFace | None = None
     crop: Per | None = None
     crop_cache: str | Path | None = None
@@ -142,6 +144,7 @@ class FaceOptions:
             landmark_model=None if self.landmark_model is None else Path(self.landmark_model),
             face_model=None if self.face_model is None else Path(self.face_model),
             search=self.face_search,
+            min_face_score=self.min_face_score,
             no_face=self.no_face or "skip",
             per=per,
         )

@@ -124,7 +124,7 @@ class RunDirectory(LockedFolder):
         for line in whole_lines(self._journal.path):
             values = json.loads(line)
             if values != _COMPLETE:
-                yield Prediction(**{"score": None, **values})
+                yield Prediction.from_json(values)
 
     def _ends(self) -> Iterator[tuple[int, str | None]]:
         """Yield for each whole line the offset of its end and its key, None for the mark of completion."""

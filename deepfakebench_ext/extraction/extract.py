@@ -81,6 +81,7 @@ def make_crop_reader(
     landmark_model: str | Path | None = None,
     face_model: str | Path | None = None,
     face_search: Search = "full",
+    min_face_score: float | None = None,
     no_face: NoFace | None = None,
     size: int | None = None,
 ) -> FaceReader | None:
@@ -90,7 +91,8 @@ def make_crop_reader(
         face_detector: `none`, `dlib` or `yunet`; None is dlib where a landmark model is given, else none.
         landmark_model: dlib's shape predictor of 68 or 81 points; without it crops are cut around the box.
         face_model: YuNet's network (ONNX).
-        face_search: `full`, or `coarse`: on a reduced image first.
+        face_search: `full`, or `coarse`: faces from about 90 px, in a third of the time or less.
+        min_face_score: Faces that the face detector is less sure of are none; None takes all that it finds.
         no_face: `skip` (default) leaves a frame without a face out, `full_frame` takes it whole.
         size: Side of the square crops in pixels; 256 by default, as in DeepfakeBench.
 
@@ -103,6 +105,7 @@ def make_crop_reader(
         landmark_model=landmark_model,
         face_model=face_model,
         face_search=face_search,
+        min_face_score=min_face_score,
         no_face=no_face,
     )
     side = DEFAULT_SIZE_PX if size is None else size

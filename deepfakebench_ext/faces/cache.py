@@ -29,10 +29,11 @@ from filelock import FileLock, Timeout
 from deepfakebench_ext.common.digests import sha256_of
 from deepfakebench_ext.common.errors import ConfigError, MediaError, OutputError
 from deepfakebench_ext.faces.crop import FaceCrop, Miss, Shot
+from deepfakebench_ext.faces.detect import Face
 
 logger = logging.getLogger(__name__)
 
-_MAGIC = b"deepfakebench_ext crops 1\n"
+_MAGIC = b"deepfakebench_ext crops 2\n"
 _SUFFIX = ".crops"
 _LOCK = ".eviction.lock"
 _UNFINISHED = ".tmp"
@@ -235,9 +236,9 @@ def _decoded(data: bytes, key: str) -> CachedCrops:
 
 def _shot_to_json(shot: Shot, arrays: io.BytesIO) -> dict[str, Any]:
     """All of a shot but its arrays, which are appended to `arrays`: pixels, then landmarks if there are any."""
-    values: dict[str, Any] = {"index": shot.index, "pts_s": shot.time_s}
+    values: dict[str, Any] = {"index": shot.index, "pts_s": shot.time_s, "end_s": shot.end_s}
     if isinstance(shot.result, Miss):
-        return values | {"miss": shot.result.reason}
+        return values | {"miss": shot.result.reason, "is_off": shot.result.is_off}
     crop = shot.result
     np.save(arrays, crop.rgb, allow_pickle=False)
     if crop.landmarks_px is not None:
@@ -246,18 +247,31 @@ def _shot_to_json(shot: Shot, arrays: io.BytesIO) -> dict[str, Any]:
         "face_found": crop.face_found,
         "is_full_frame": crop.is_full_frame,
         "reason": crop.reason,
+        "face": None if crop.face is None else [crop.face.bbox_px, crop.face.score],
+        "num_faces": crop.num_faces,
+        "is_off": crop.is_off,
         "has_landmarks": crop.landmarks_px is not None,
     }
 
 
 def _shot_from_json(values: Mapping[str, Any], arrays: io.BytesIO) -> Shot:
     if "miss" in values:
-        return Shot(values["index"], values["pts_s"], Miss(values["miss"]))
+        return Shot(values["index"], values["pts_s"], Miss(values["miss"], is_off=values["is_off"]), values["end_s"])
     crop = FaceCrop(
         rgb=np.load(arrays, allow_pickle=False),
         landmarks_px=np.load(arrays, allow_pickle=False) if values["has_landmarks"] else None,
         face_found=values["face_found"],
         is_full_frame=values["is_full_frame"],
         reason=values["reason"],
+        face=_face_from_json(values["face"]),
+        num_faces=values["num_faces"],
+        is_off=values["is_off"],
     )
-    return Shot(values["index"], values["pts_s"], crop)
+    return Shot(values["index"], values["pts_s"], crop, values["end_s"])
+
+
+def _face_from_json(values: tuple[list[float], float] | None) -> Face | None:
+    if values is None:
+        return None
+    (x0, y0, x1, y1), score = values
+    return Face((x0, y0, x1, y1), None, score)

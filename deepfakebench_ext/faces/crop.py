@@ -73,12 +73,14 @@ class Shot:
     Attributes:
         index: Of the frame in its video; 0 for an image.
         time_s: When it is shown, in seconds; None for an image.
+        end_s: When it is over, likewise.
         result: What goes to the network, or why there is nothing.
     """
 
     index: int
     time_s: float | None
     result: FaceCrop | Miss
+    end_s: float | None = None
 
     @property
     def face_found(self) -> bool:

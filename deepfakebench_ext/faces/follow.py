@@ -14,8 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from deepfakebench_ext.faces.align import similarity, transform_points
-from deepfakebench_ext.faces.detect import RGB, Box, Face, FaceDetector
+from deepfakebench_ext.faces.detect import Box, Face, FaceDetector
 from deepfakebench_ext.faces.track import SEARCH_EVERY, TrackedFace, Tracker
+from deepfakebench_ext.media.frame import RGB
 
 # Points are looked for in a picture of the face of this width or up to twice as wide, shrunk by whole numbers, which is
 # quicker; around it there is room for where it may go.

@@ -25,7 +25,7 @@ from deepfakebench_ext.report.pictures import Series
 from deepfakebench_ext.report.run_page import write_run_page
 from deepfakebench_ext.report.scores.csv_writing import Head, Row, write_scores_csv, write_videos_csv
 from deepfakebench_ext.report.scores.text_writing import write_results_text
-from deepfakebench_ext.report.scores.videos import damage_notices, face_notices, video_scores
+from deepfakebench_ext.report.scores.videos import crowd_notices, damage_notices, face_notices, video_scores
 from deepfakebench_ext.report.thumbnails import Paths
 
 logger = logging.getLogger(__name__)
@@ -70,6 +70,7 @@ def write_report(
 
     table = ScoreTable.from_predictions(samples, predictions(), level=unit, has_videos=by_video)
     paths = _paths(samples, table)
+    videos = video_scores(unit_rows(), table.video_codes().tolist(), aggregation_rule(aggregation)) if by_video else []
     summary = summarise(
         table,
         SummaryOptions(
@@ -80,13 +81,13 @@ def write_report(
         notices=[
             *notices,
             *face_notices(predictions()),
+            *crowd_notices(videos),
             *damage_notices(predictions()),
             *duplicate_files(table, paths),
         ],
     )
     rows = {unit: unit_rows}
     if by_video:
-        videos = video_scores(unit_rows(), table.video_codes().tolist(), aggregation_rule(aggregation))
         rows["video"] = lambda: _video_rows(videos)
         write_videos_csv(folder / VIDEOS_CSV, videos, head=head)
     write_scores_csv(folder / SCORES_CSV, unit_rows(), head=head)

@@ -219,4 +219,4 @@ def _packed(features: Features, name: str) -> dict[str, Any]:
 
 def _unpacked(held: Mapping[str, Any], name: str) -> Features:
     predictions = json.loads(str(held[f"{name}_predictions"]))
-    return Features(held[f"{name}_matrix"], tuple(Prediction(**values) for values in predictions))
+    return Features(held[f"{name}_matrix"], tuple(map(Prediction.from_json, predictions)))

@@ -208,4 +208,4 @@ class _Assembly:
         results: Sequence[FaceCrop | Miss] = [FaceCrop(rgb) for rgb in pixels]
         if frames and self._faces is not None and self._settings is not None:
             results = crop_frames(pixels, self._faces.detector, self._settings)
-        return [self._keep(Shot(f.index, f.time_s, result)) for f, result in zip(frames, results, strict=True)]
+        return [self._keep(Shot(f.index, f.time_s, result, f.end_s)) for f, result in zip(frames, results, strict=True)]

@@ -6,16 +6,18 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 
 from deepfakebench_ext.common.errors import ConfigError, MediaError
-from deepfakebench_ext.common.types import Prediction, Sample
+from deepfakebench_ext.common.types import Prediction, Sample, Status
 from deepfakebench_ext.common.wording import of_several
 from deepfakebench_ext.data.preprocess.transform import PreprocessSpec, resize_and_crop
 from deepfakebench_ext.data.readers.frames import FrameSource, Sampling, Taken
 from deepfakebench_ext.data.samples.kinds import is_video
 from deepfakebench_ext.data.stores.frame_stores import FrameStore
 from deepfakebench_ext.faces.crop import FaceCrop, Miss, Shot
+from deepfakebench_ext.faces.detect import Box, Face
 from deepfakebench_ext.faces.reader import FaceReader
 from deepfakebench_ext.media.host_sampling import DeepfakeBenchSampling
 from deepfakebench_ext.media.sampling import ClipSampling, FrameSampling
@@ -139,17 +141,41 @@ def _known(
     lost = [miss for miss in missed if miss.is_unreadable]
     there = {shot.index: shot.face_found for shot in shots if not shot.is_unreadable}
     faceless = [number for number, found in there.items() if not found]
+    crops = {shot.index: shot.result for shot in shots if isinstance(shot.result, FaceCrop)}
+    several = {number for number, crop in crops.items() if crop.num_faces > 1}
+    faces = [crop.face for crop in crops.values() if crop.face is not None]
     times_s = [shot.time_s for shot in shots if shot.time_s is not None]
     return Prediction(
         sample.key,
         None,
-        "unreadable" if lost else "no_face" if missed else "ok",
+        _status(missed),
         of_several([miss.reason for miss in lost or missed], len(shots), "frames") or damage,
         index=index,
         start_s=min(times_s, default=None),
-        end_s=max(times_s, default=None) if len(shots) > 1 else None,
+        end_s=max((shot.end_s for shot in shots if shot.end_s is not None), default=None) if len(shots) > 1 else None,
         planned=planned,
         decoded=sum(number not in seen for number in there),
         faceless=len(faceless),
         faceless_before=sum(number in seen for number in faceless),
+        frame=min(shot.index for shot in shots) if is_video(sample) else None,
+        bbox_px=_median_box(faces),
+        face_score=float(np.median([face.score for face in faces])) if faces else None,
+        num_faces=max((crop.num_faces for crop in crops.values()), default=0),
+        several=len(several.difference(seen)),
+        off_crop=len({shot.index for shot in shots if shot.result.is_off}),
     )
+
+
+def _status(missed: Sequence[Miss]) -> Status:
+    if any(miss.is_unreadable for miss in missed):
+        return "unreadable"
+    if not missed:
+        return "ok"
+    return "off_crop" if missed[0].is_off else "no_face"
+
+
+def _median_box(faces: Sequence[Face]) -> Box | None:
+    if not faces:
+        return None
+    x0, y0, x1, y1 = np.median([face.bbox_px for face in faces], axis=0).tolist()
+    return x0, y0, x1, y1

@@ -21,12 +21,15 @@ Row = tuple[int, Sample, Prediction]
 """Position in the input list (from 1), the sample, and what became of it."""
 
 SCORES_COLUMNS = (
-    *("key", "path", "label", "index", "start_s", "end_s", "score", "status", "reason", "frames_faceless"),
+    *("key", "path", "label", "index", "frame", "start_s", "end_s", "score", "status", "reason", "frames_faceless"),
+    *("frames_off_crop", "num_faces", "face_x0", "face_y0", "face_x1", "face_y1", "face_score"),
     *("video", "dataset", "method", "head"),
 )
+_EDGES = ("face_x0", "face_y0", "face_x1", "face_y1")
 VIDEOS_COLUMNS = (
     *("key", "path", "label", "score", "status", "reason", "units_scored"),
-    *("frames_planned", "frames_decoded", "frames_faceless", "video", "dataset", "method", "head"),
+    *("frames_planned", "frames_decoded", "frames_faceless", "frames_several_faces", "frames_off_crop"),
+    *("video", "dataset", "method", "head"),
 )
 
 
@@ -48,12 +51,17 @@ def _csv_row(sample: Sample, prediction: Prediction, head: Head) -> dict[str, st
     return {
         **_sample_columns(sample, head),
         "index": str(prediction.index),
+        "frame": "" if prediction.frame is None else str(prediction.frame),
         "start_s": _number(prediction.start_s),
         "end_s": _number(prediction.end_s),
         "score": _number(prediction.score),
         "status": prediction.status,
         "reason": prediction.reason,
         "frames_faceless": str(prediction.faceless),
+        "frames_off_crop": str(prediction.off_crop),
+        "num_faces": str(prediction.num_faces),
+        **{name: _number(edge) for name, edge in zip(_EDGES, prediction.bbox_px or (None,) * 4, strict=True)},
+        "face_score": _number(prediction.face_score),
     }
 
 
@@ -76,6 +84,8 @@ def _video_row(video: VideoScore, head: Head) -> dict[str, str]:
         "frames_planned": str(video.frames_planned),
         "frames_decoded": str(video.frames_decoded),
         "frames_faceless": str(video.frames_faceless),
+        "frames_several_faces": str(video.frames_several),
+        "frames_off_crop": str(video.frames_off_crop),
     }
 
 

@@ -13,6 +13,8 @@ from deepfakebench_ext.common.wording import counted
 from deepfakebench_ext.metrics.aggregation import Rule
 from deepfakebench_ext.report.scores.csv_writing import Row
 
+_CROWD = 0.1  # of a video's frames: a false face now and then is no second person
+
 
 def video_scores(rows: Iterable[Row], codes: Sequence[int], rule: Rule) -> list[VideoScore]:
     """Return one score a video, in the order in which their first predictions come.
@@ -36,12 +38,16 @@ class _Video:
     planned: int = 0
     decoded: int = 0
     faceless: int = 0
+    several: int = 0
+    off_crop: int = 0
     damage: str = ""
 
     def add(self, prediction: Prediction, *, planned_each: bool) -> None:
         self.planned = self.planned + prediction.planned if planned_each else prediction.planned
         self.decoded += prediction.decoded
         self.faceless += prediction.faceless - prediction.faceless_before
+        self.several += prediction.several
+        self.off_crop += prediction.off_crop
         if prediction.score is not None:
             self.scores.append(prediction.score)
         if _is_damage(prediction):
@@ -58,6 +64,8 @@ class _Video:
             frames_planned=self.planned or self.decoded,  # by time, a video is asked for what it has
             frames_decoded=self.decoded,
             frames_faceless=self.faceless,
+            frames_several=self.several,
+            frames_off_crop=self.off_crop,
         )
 
 
@@ -70,6 +78,24 @@ def face_notices(predictions: Iterable[Prediction]) -> list[Notice]:
     frames = sum(prediction.faceless - prediction.faceless_before for prediction in without)
     left_out = f", {len(without) - scored} frames or clips have no score for it" if scored < len(without) else ""
     return [Notice("faceless", f"{frames} frames show no face; {scored} scores rest on such frames{left_out}")]
+
+
+def crowd_notices(videos: Iterable[VideoScore]) -> list[Notice]:
+    """Say which videos show several people, and which crops have lost the face that they follow."""
+    videos, said = list(videos), []
+    crowded = [video for video in videos if video.frames_several > _CROWD * video.frames_decoded]
+    if crowded:
+        number = f"{counted(len(crowded), 'video')} {'shows' if len(crowded) == 1 else 'show'} several people"
+        such = (
+            f"such as {crowded[0].sample.key}; the largest face is scored, in a clip the one that is largest over all"
+        )
+        said.append(Notice("several_people", f"{number}, {such}"))
+    lost = [video for video in videos if video.frames_off_crop]
+    if lost:
+        frames = counted(sum(video.frames_off_crop for video in lost), "frame")
+        such = f"clips of {counted(len(lost), 'video')}, such as {lost[0].sample.key}"
+        said.append(Notice("off_crop", f"{frames} show the face of the clip elsewhere, or another's: in {such}"))
+    return said
 
 
 def damage_notices(predictions: Iterable[Prediction]) -> list[Notice]:

@@ -154,3 +154,49 @@ def test_a_frame_without_a_face_is_counted_once_however_many_clips_have_it(tmp_p
     film = write_film(tmp_path / "a.mp4", [EMPTY] * 3)
     found = units(film, faces(no_face="full_frame"), ClipSampling(2, num_clips=2))
     assert [(u.prediction.faceless, u.prediction.faceless_before) for u in found] == [(2, 0), (2, 1)]
+
+
+def two_people(left_px: int, right_px: int) -> np.ndarray:
+    """A frame of 512 x 256 with her face twice, so many pixels wide, on a wall."""
+    frame = np.full((256, 512, 3), 128, np.uint8)
+    for middle, width in ((128, left_px), (384, right_px)):
+        side = round(256 * width / 91)
+        photo = cv2.resize(PHOTO, (side, side), interpolation=cv2.INTER_AREA)
+        top = max(0, side // 2 - 128)
+        cut = photo[top : top + 240, max(0, side // 2 - 120) : side // 2 + 120]
+        frame[8 : 8 + cut.shape[0], middle - cut.shape[1] // 2 : middle - cut.shape[1] // 2 + cut.shape[1]] = cut
+    return frame
+
+
+def write_wide_film(path: Path, frames: list[np.ndarray]) -> Path:
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25, options={"crf": "4"})
+        stream.height, stream.width, stream.pix_fmt = *frames[0].shape[:2], "yuv420p"
+        for rgb in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(rgb, format="rgb24")))
+        container.mux(stream.encode())
+    return path
+
+
+def test_a_clip_of_two_people_shows_one_of_them_and_says_where(tmp_path: Path) -> None:
+    path = write_wide_film(tmp_path / "two.mp4", [two_people(91, 80)] * 8)
+    known = [units(path, faces(tmp_path / "cache"), ClipSampling(4, num_clips=2)) for _ in range(2)]
+    for first, second in known:
+        assert (first.prediction.num_faces, first.prediction.several, first.prediction.off_crop) == (2, 4, 0)
+        x0, _, x1, _ = first.prediction.bbox_px or (0, 0, 0, 0)
+        assert abs((x0 + x1) / 2 - 128) < 25
+        assert (first.prediction.frame, second.prediction.frame) == (0, 4)
+        assert first.prediction.face_score > 0.5
+    assert known[0][0].prediction == known[1][0].prediction  # out of the cache
+
+
+def test_a_clip_cut_in_its_middle_follows_one_shot_and_counts_the_other(tmp_path: Path) -> None:
+    other = np.ascontiguousarray(np.roll(PHOTO[:, ::-1], 60, axis=1)[..., ::-1])
+    path = write_film(tmp_path / "cut.mp4", [PHOTO] * 6 + [other] * 4)
+    (unit,) = units(path, faces(), ClipSampling(10))
+    assert unit.prediction.status == "ok"
+    assert unit.prediction.off_crop == 4
+    path = write_film(tmp_path / "cuts.mp4", [PHOTO] * 4 + [other] * 4 + [PHOTO] * 4)
+    (unit,) = units(path, faces(), ClipSampling(12))
+    assert (unit.prediction.status, unit.pixels) == ("off_crop", None)
+    assert "another's in 8 of 12 frames" in unit.prediction.reason

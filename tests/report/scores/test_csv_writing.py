@@ -57,11 +57,23 @@ def test_columns_are_named_and_absent_values_are_empty(tmp_path):
     assert list(line.values()) == [
         "a.png",
         str(Path("in/a.png")),
-        *("", "0", "", ""),
+        *("", "0", "", "", ""),
         *("", "unreadable", "cut off after 12 bytes", "0"),
+        *("0", "0", "", "", "", "", ""),
         *("", "", ""),
         "untrained",
     ]
+
+
+def test_where_a_face_is_and_in_which_frame_stands_beside_its_score(tmp_path):
+    sample = Sample("a.mp4", Path("a.mp4"))
+    known = {"frame": 75, "bbox_px": (10.5, 20.0, 110.5, 120.0), "face_score": 1.25, "num_faces": 3, "off_crop": 2}
+    write_scores_csv(tmp_path / "scores.csv", [(1, sample, Prediction("a.mp4", 0.5, **known))], head="trained")
+    (line,) = read(tmp_path / "scores.csv")
+    assert [line[name] for name in ("frame", "face_x0", "face_y0", "face_x1", "face_y1", "face_score")] == [
+        *("75", "10.5", "20.0", "110.5", "120.0", "1.25"),
+    ]
+    assert (line["num_faces"], line["frames_off_crop"]) == ("3", "2")
 
 
 @pytest.mark.parametrize(("label", "text"), [(0, "0"), (1, "1"), (None, "")])
