@@ -157,3 +157,20 @@ def test_a_video_of_which_frames_are_lost_says_so_beside_its_score(tmp_path: Pat
     assert "2 damaged videos scored by what can be read, such as v (cut short)" in [
         notice.text for notice in result.notices
     ]
+
+
+def crowded(key: str, several: int, off_crop: int = 0) -> tuple[Sample, list[Prediction]]:
+    return Sample(key, Path(key), 1), [
+        Prediction(key, 0.5, decoded=10, planned=10, several=several, num_faces=2, off_crop=off_crop)
+    ]
+
+
+def test_videos_of_several_people_and_crops_that_lose_the_face_are_said(tmp_path: Path) -> None:
+    result = report(tmp_path, [crowded("a.mp4", 6), crowded("b.mp4", 1), crowded("c.mp4", 3, 4)], unit="clip")
+    said = {notice.kind: notice.text for notice in result.notices}
+    assert said["several_people"].startswith("2 videos show several people, such as a.mp4; the largest face is scored")
+    assert "4 frames show the face of the clip elsewhere" in said["off_crop"]
+    assert "c.mp4" in said["off_crop"]
+    counts = [(row["frames_several_faces"], row["frames_off_crop"]) for row in rows(tmp_path / "videos.csv")]
+    assert counts == [("6", "0"), ("1", "0"), ("3", "4")]
+    assert not {"several_people", "off_crop"} & {notice.kind for notice in report(tmp_path, VIDEOS).notices}
