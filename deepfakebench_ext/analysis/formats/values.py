@@ -78,17 +78,26 @@ def stretch(start: Any, end: Any, where: str) -> Stretch:
         raise ConfigError(f"{where}: {error}") from error
 
 
+def scored(start: Any, end: Any, score: Any, where: str) -> ScoredStretch:
+    """The stretch between two numbers of seconds, with a score.
+
+    Raises:
+        ConfigError: One is no number, the stretch does not end after it starts, or the score is no P(fake).
+    """
+    ends = stretch(start, end, where)
+    try:
+        return ScoredStretch(ends.start_us, ends.end_us, number(score, f"the score of {where}"))
+    except ValueError as error:
+        raise ConfigError(f"{where}: {error}") from error
+
+
 def scored_stretch(row: Mapping[str, Any], where: str) -> ScoredStretch:
     """The stretch and score of an object with `start_s`, `end_s` and `score`.
 
     Raises:
         ConfigError: One is missing or not allowed.
     """
-    ends = stretch(got(row, "start_s", where), got(row, "end_s", where), where)
-    try:
-        return ScoredStretch(ends.start_us, ends.end_us, number(got(row, "score", where), f"the score of {where}"))
-    except ValueError as error:
-        raise ConfigError(f"{where}: {error}") from error
+    return scored(got(row, "start_s", where), got(row, "end_s", where), got(row, "score", where), where)
 
 
 def _short(value: Any) -> str:
