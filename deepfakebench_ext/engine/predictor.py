@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import Literal
@@ -41,10 +41,19 @@ def predict(
     """
     batches = compute(detector, reader, samples, "logits", batch_size=batch_size, workers=workers, skip=skip)
     for units, rows in batches:
-        scores = iter(fake_probability(rows).tolist())
-        yield [
-            unit.prediction if unit.pixels is None else replace(unit.prediction, score=next(scores)) for unit in units
-        ]
+        yield _scored(units, rows)
+
+
+def predict_units(
+    detector: Detector, preprocess: PreprocessSpec, units: Iterable[Unit], *, batch_size: int
+) -> Generator[list[Prediction], None, None]:
+    """Yield the predictions of units in their order, one list a batch.
+
+    Raises:
+        ModelError: As `compute`.
+    """
+    for batch, rows in _batches(detector, preprocess, units, "logits", batch_size):
+        yield _scored(batch, rows)
 
 
 def compute(
@@ -77,12 +86,23 @@ def compute(
     ahead, depth = reader.look_ahead(samples, batch_size, workers)
     waiting = read_units(samples, reader.units, workers=workers, ahead=ahead, depth=depth)
     try:
-        rest = islice(waiting, skip, None)
-        while units := list(islice(rest, batch_size)):
-            ready = [unit for unit in units if unit.pixels is not None]
-            yield units, _forward(detector, reader.preprocess, ready, output) if ready else torch.empty(0, 2)
+        yield from _batches(detector, reader.preprocess, islice(waiting, skip, None), output, batch_size)
     finally:
         waiting.close()  # type: ignore[attr-defined]  # a generator: its threads end with it
+
+
+def _batches(
+    detector: Detector, preprocess: PreprocessSpec, units: Iterable[Unit], output: Output, batch_size: int
+) -> Generator[tuple[list[Unit], torch.Tensor], None, None]:
+    rest = iter(units)
+    while batch := list(islice(rest, batch_size)):
+        ready = [unit for unit in batch if unit.pixels is not None]
+        yield batch, _forward(detector, preprocess, ready, output) if ready else torch.empty(0, 2)
+
+
+def _scored(units: Sequence[Unit], rows: torch.Tensor) -> list[Prediction]:
+    scores = iter(fake_probability(rows).tolist())
+    return [unit.prediction if unit.pixels is None else replace(unit.prediction, score=next(scores)) for unit in units]
 
 
 @torch.inference_mode()

@@ -147,6 +147,20 @@ def crop_clip(frames: Sequence[RGB], detector: FaceDetector, settings: FaceSetti
     person = _person(frames, found)
     if person is None:
         return [_without_face(rgb, NO_FACE, settings) for rgb in frames]
+    return crop_person(frames, person, found, settings)
+
+
+def crop_person(
+    frames: Sequence[RGB], person: Mapping[int, Face], found: Sequence[Sequence[Face]], settings: FaceSettings
+) -> list[FaceCrop | Miss]:
+    """Crops of frames of one size, all cut at one place: by the median of a known person's landmarks, else boxes.
+
+    Args:
+        frames: uint8 (H, W, 3) RGB.
+        person: Their face by the position of its frame, at least one.
+        found: All faces of each frame, theirs among them.
+        settings: How crops are cut.
+    """
     try:
         place = _place(list(person.values()), settings)
     except ValueError as error:

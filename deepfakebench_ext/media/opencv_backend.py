@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -40,6 +41,24 @@ def packet_times(path: Path) -> tuple[list[float], bool]:
     """
     clock = Clock()
     return [clock.seconds(picture.time_s) for picture in pictures(path)], False
+
+
+def streams(path: Path) -> list[dict[str, Any]]:
+    """The stream of pictures; OpenCV knows of no other.
+
+    Raises:
+        MediaError: Not a video.
+    """
+    capture = _opened(path)
+    try:
+        letters = int(capture.get(cv2.CAP_PROP_FOURCC)).to_bytes(4, "little", signed=True)
+        size = {"width_px": cv2.CAP_PROP_FRAME_WIDTH, "height_px": cv2.CAP_PROP_FRAME_HEIGHT}
+        about = {name: int(capture.get(number)) for name, number in size.items()}
+        fps = capture.get(cv2.CAP_PROP_FPS) or None
+        codec = letters.decode("ascii", "replace").strip("\0 ") or "unknown"
+        return [{"kind": "video", "codec": codec, **about, "fps": fps}]
+    finally:
+        capture.release()
 
 
 def pictures(path: Path) -> Iterator[Picture]:

@@ -11,9 +11,10 @@ from typing import Any
 import av
 import av.error
 import numpy as np
+from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.packet import Packet
-from av.stream import Disposition
+from av.stream import Disposition, Stream
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
@@ -52,6 +53,16 @@ def packet_times(path: Path) -> tuple[list[float], bool]:
         origin = _origin_s(container)
         begin = times_s[0] if origin is None and times_s else origin or 0.0
         return [time_s - begin for time_s in times_s], census.breaks_off
+
+
+def streams(path: Path) -> list[dict[str, Any]]:
+    """What the file holds, stream by stream: `kind`, `codec`, and of pictures and sound what the file says of them.
+
+    Raises:
+        MediaError: Not a video.
+    """
+    with _opened(path) as (container, _):
+        return [_about(stream) for stream in container.streams]
 
 
 def pictures(path: Path) -> Iterator[Picture]:
@@ -158,6 +169,17 @@ class _Decoding:
         if self._begin_s is None:
             self._begin_s = said_s
         return Picture(said_s - self._begin_s, picture, float(frame.duration * base) if frame.duration else None)
+
+
+def _about(stream: Stream) -> dict[str, Any]:
+    context = stream.codec_context
+    about: dict[str, Any] = {"kind": stream.type or "unknown", "codec": "unknown" if context is None else context.name}
+    if isinstance(stream, VideoStream) and context is not None:
+        rate = stream.average_rate
+        about |= {"width_px": stream.width, "height_px": stream.height, "fps": None if rate is None else float(rate)}
+    if isinstance(stream, AudioStream) and context is not None:
+        about |= {"sample_rate_hz": stream.sample_rate, "channels": stream.channels}
+    return about
 
 
 @contextmanager

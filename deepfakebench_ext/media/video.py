@@ -16,7 +16,7 @@ from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
-from typing import Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from deepfakebench_ext.common.errors import MediaError
 from deepfakebench_ext.media.frame import RGB, Clock, EndOfVideo, Frame, Picture
@@ -31,10 +31,12 @@ __all__ = [
     "Sampled",
     "Scan",
     "backend_name",
+    "every_frame",
     "frames_at_rate",
     "read_frames",
     "sampled",
     "scan",
+    "streams",
 ]
 
 
@@ -150,6 +152,30 @@ def frames_at_rate(path: Path, fps: float, *, backend: Backend | None = None) ->
                 raise MediaError(f"{path}: a folder of images has no times; sample it by --sampling uniform or first")
             if gate.lets_pass(time_s):
                 yield Frame(picture.rgb(), index, time_s, end_s)
+
+
+def every_frame(path: Path, *, backend: Backend | None = None) -> Iterator[Frame]:
+    """Yield all frames of a film in order, one in memory at a time.
+
+    Raises:
+        MediaError: Not a video, no frame of it can be decoded, or a folder of images, which has no times.
+    """
+    if path.is_dir():
+        raise MediaError(f"{path}: a folder of images has no times; give a video file")
+    with closing(_timed(path, backend)) as pictures:
+        for index, ((time_s, end_s), picture) in enumerate(pictures):
+            yield Frame(picture.rgb(), index, time_s, end_s)
+
+
+def streams(path: Path, *, backend: Backend | None = None) -> list[dict[str, Any]]:
+    """What a file holds, stream by stream, as it says itself: `kind`, `codec`, and what else is known of each.
+
+    Raises:
+        MediaError: Not a video.
+    """
+    check_file(path)
+    found: list[dict[str, Any]] = _backend(backend).streams(path)
+    return found
 
 
 def sampled(
