@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from deepfakebench_ext.common.version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from deepfakebench_ext.analysis.analyze import analyze
     from deepfakebench_ext.engine.file_inputs import gather_samples, make_face_reader, make_reader
     from deepfakebench_ext.evaluation.evaluate import Evaluation, evaluate
     from deepfakebench_ext.host.registry import DETECTOR, register
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DETECTOR",
     "Evaluation",
+    "analyze",
     "evaluate",
     "gather_samples",
     "load_detector",
@@ -30,6 +32,7 @@ __all__ = [
 _PUBLIC = {
     "DETECTOR": "deepfakebench_ext.host.registry",
     "Evaluation": "deepfakebench_ext.evaluation.evaluate",
+    "analyze": "deepfakebench_ext.analysis.analyze",
     "evaluate": "deepfakebench_ext.evaluation.evaluate",
     "gather_samples": "deepfakebench_ext.engine.file_inputs",
     "load_detector": "deepfakebench_ext.models.loading",

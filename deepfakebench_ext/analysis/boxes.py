@@ -25,7 +25,7 @@ from deepfakebench_ext.analysis.cut import Run, Segment, described, runs
 from deepfakebench_ext.analysis.spans import TrackScores
 from deepfakebench_ext.metrics.figure import Floats
 from deepfakebench_ext.metrics.segments.stretches import MICROSECONDS, Stretch, microseconds
-from deepfakebench_ext.metrics.steps import Counts
+from deepfakebench_ext.metrics.steps import Tally
 
 REACH_S = 1.0
 LEAST_STEP = 0.2
@@ -65,7 +65,7 @@ class _Density:
         scores: float64 (E - 1,) The score, 0 where there is none.
     """
 
-    edges: Counts
+    edges: Tally
     scored: Floats
     scores: Floats
 

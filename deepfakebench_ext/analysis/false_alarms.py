@@ -24,7 +24,7 @@ from deepfakebench_ext.metrics.figure import Figure
 from deepfakebench_ext.metrics.segments.drawing import divided
 from deepfakebench_ext.metrics.segments.marks import SECONDS_A_MINUTE
 from deepfakebench_ext.metrics.segments.stretches import MICROSECONDS, total, union
-from deepfakebench_ext.metrics.steps import Counts
+from deepfakebench_ext.metrics.steps import Tally
 
 DEFINITION = "seconds marked in a minute of known-real video"
 FEW_MINUTES = 20
@@ -111,11 +111,11 @@ class _Search:
     def __init__(self, videos: Sequence[RealVideo], policy: Policy, limit: float) -> None:
         self._policy, self._limit = policy, limit
         self._runs = [[run for track in video.tracks for run in smoothed_runs(track, policy)] for video in videos]
-        self._known: dict[int, Counts] = {}
+        self._known: dict[int, Tally] = {}
         self.durations = np.array([video.duration_us for video in videos], np.int64)
         self.onsets = _onsets(self._runs, policy)
 
-    def alarms(self, level: int) -> Counts:
+    def alarms(self, level: int) -> Tally:
         """(V,) Marked microseconds at an onset."""
         if level not in self._known:
             policy = with_onset(self._policy, self.onsets[level])
@@ -166,8 +166,8 @@ def _held_out(search: _Search, settings: Bootstrap) -> Figure:
 
 
 def _figure(
-    alarms: Counts,
-    durations: Counts,
+    alarms: Tally,
+    durations: Tally,
     definition: str,
     settings: Bootstrap,
 ) -> Figure:

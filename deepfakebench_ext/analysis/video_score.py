@@ -58,6 +58,15 @@ def video_score(tracks: Sequence[TrackScores], rule: str = TOP_FIFTH) -> VideoSc
     return VideoScore(score, rule, -number)
 
 
+def check_rule(name: str) -> None:
+    """Pass the name of a rule.
+
+    Raises:
+        ConfigError: There is none of that name.
+    """
+    _rule(name)
+
+
 def _rule(name: str) -> Callable[[TrackScores], float]:
     if name == TOP_FIFTH:
         return _top_fifth

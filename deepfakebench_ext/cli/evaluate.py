@@ -65,7 +65,7 @@ def evaluate(**given: Any) -> None:
         _say_input(each, request)
         inputs.append(each)
     detector = request.load(settings)
-    _say_detector(detector)
+    say_detector(detector)
     results = {each.source: request.score(each, detector) for each in inputs}
     _finish(results, by_name=bool(request.test_dataset), as_json=given["as_json"])
 
@@ -118,7 +118,8 @@ def _say_input(given: Input, request: EvaluationRequest) -> None:
     click.echo(f"{given.source}: {counted(number, 'video')}{labels}{lack}", err=True)
 
 
-def _say_detector(detector: Detector) -> None:
+def say_detector(detector: Detector) -> None:
+    """Print what was loaded, and in red where its head is untrained."""
     from deepfakebench_ext.common.notices import untrained_head
 
     report, parameter = detector.report, next(detector.backbone.parameters())

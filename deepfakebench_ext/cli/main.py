@@ -14,6 +14,7 @@ from deepfakebench_ext.common.errors import ExtError
 from deepfakebench_ext.common.version import __version__
 
 _VERBS = {
+    "analyze": "deepfakebench_ext.cli.analyze",
     "bench": "deepfakebench_ext.cli.bench",
     "compare": "deepfakebench_ext.cli.compare",
     "evaluate": "deepfakebench_ext.cli.evaluate",

@@ -120,7 +120,7 @@ VIDEO = (
         help="Scores to one a video: mean, median, max, topk:K, logit_mean.",
     ),
 )
-FACES = (
+FINDING_FACES = (
     click.option(
         "--landmark_model", help="dlib's .dat of 68 or 81 points: aligned crops, as DeepfakeBench makes them."
     ),
@@ -130,11 +130,14 @@ FACES = (
         "--face_search", default="full", show_default=True, help="full, or coarse: faces from 90 px, 3 times as fast."
     ),
     click.option("--min_face_score", type=float, help="Faces that the face detector is less sure of are none."),
+)
+FACES = (
+    *FINDING_FACES,
     click.option("--no_face", help="skip or full_frame. Default: full_frame for images, skip for videos."),
     click.option("--crop", help="clip: one place for all frames of a clip (default); frame: each at its own."),
     click.option("--crop_cache", help="Folder that keeps crops for the next detector on the same data."),
 )
-RUNNING = (
+COMPUTING = (
     click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, mps."),
     click.option(
         "--dtype",
@@ -144,10 +147,16 @@ RUNNING = (
         "bfloat16, float16.",
     ),
     click.option("--batch_size", type=int, help="Default: what suits the device."),
+)
+RUNNING = (
+    *COMPUTING,
     click.option("--workers", type=int, help="Reading threads. Default: the CPUs, at most 8."),
 )
-OUTPUT = (
+OUTPUT_DIR = (
     click.option("--output_dir", default="inference_results", show_default=True, help="Where run directories go."),
+)
+OUTPUT = (
+    *OUTPUT_DIR,
     click.option("--plots/--no_plots", default=True, show_default=True, help="Draw ROC and PR curves."),
     click.option("--json", "as_json", is_flag=True, help="Print metrics.json instead of the summary."),
 )

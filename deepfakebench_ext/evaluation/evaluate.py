@@ -20,6 +20,7 @@ from deepfakebench_ext.engine.file_inputs import make_reader
 from deepfakebench_ext.engine.predictor import default_batch_size, predict
 from deepfakebench_ext.engine.read_ahead import default_workers
 from deepfakebench_ext.engine.run_directory import RunDirectory, digest_samples, fingerprint
+from deepfakebench_ext.engine.run_name import run_name
 from deepfakebench_ext.media.video import backend_name
 from deepfakebench_ext.metrics.aggregation import aggregation_rule
 from deepfakebench_ext.metrics.counts import Counts
@@ -141,7 +142,7 @@ class Scoring:
             raise ConfigError("there is nothing to score: the list of samples is empty")
         self.detector, self.samples, self.reader = detector, samples, reader
         settings = _settings(detector, reader, samples, self._batch_size)
-        self.folder = Path(output_dir) / _run_name(detector, samples, settings["fingerprint"])
+        self.folder = Path(output_dir) / run_name(detector, _only_dataset(samples), settings["fingerprint"])
         self._run = RunDirectory(self.folder, {**settings, **(record or {})})
         self.done, self._units, self._notices = 0, 0, notices
 
@@ -247,15 +248,10 @@ def _settings(detector: Detector, reader: Reader, samples: Sequence[Sample], bat
     return {"fingerprint": fingerprint(settings), **settings}
 
 
-def _run_name(detector: Detector, samples: Sequence[Sample], digest: str) -> str:
-    """Return `<detector>-<weights>[-<dataset>]-<8 hex digits>`; the digits tell runs of other settings apart."""
-    source = detector.report.source.rstrip("/\\")
-    stem = Path(source).stem if detector.report.kind == "file" else "-".join(source.replace("\\", "/").split("/")[-2:])
+def _only_dataset(samples: Sequence[Sample]) -> str | None:
+    """The dataset of all samples, where they have the same."""
     datasets = {sample.dataset for sample in samples}
-    dataset = datasets.pop() if len(datasets) == 1 else None
-    words = f"{detector.settings.model_name}-{stem}" + (f"-{dataset}" if dataset else "")
-    safe = "".join(c if c.isalnum() or c in "._-" else "_" for c in words)
-    return f"{safe[:100]}-{digest[:8]}"
+    return datasets.pop() if len(datasets) == 1 else None
 
 
 def _at_least_one(name: str, value: int | None, default: int) -> int:

@@ -12,7 +12,6 @@ from deepfakebench_ext.analysis.timeline import FaceTrack, Keyframe, Timeline
 from deepfakebench_ext.analysis.video_score import video_score
 from deepfakebench_ext.common.version import __version__
 from deepfakebench_ext.metrics.segments.stretches import MICROSECONDS, Stretch, total
-from deepfakebench_ext.report.metrics_json import figure_json
 
 
 def timeline_document(timeline: Timeline) -> dict[str, Any]:
@@ -60,8 +59,8 @@ def _policy(timeline: Timeline) -> dict[str, Any]:
         if chosen is None
         else {
             "limit_s_per_min": chosen.limit,
-            "measured": figure_json(chosen.measured),
-            "held_out": figure_json(chosen.held_out),
+            "measured": asdict(chosen.measured),
+            "held_out": asdict(chosen.held_out),
             "videos": chosen.videos,
             "seconds": chosen.seconds,
         }

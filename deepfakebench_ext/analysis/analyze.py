@@ -1,0 +1,180 @@
+"""`analyze`: the timelines of films, each in a run directory of its own. The command line calls nothing else."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from deepfakebench_ext.analysis.assembling import Scores, Threshold, timeline_of
+from deepfakebench_ext.analysis.film import Film, film_json, film_of
+from deepfakebench_ext.analysis.outputs import Outputs, write_outputs
+from deepfakebench_ext.analysis.progress import Progress
+from deepfakebench_ext.analysis.taking import FilmReader, Taking
+from deepfakebench_ext.analysis.timeline import Timeline, VideoFacts
+from deepfakebench_ext.common.atomic_files import atomic_writer
+from deepfakebench_ext.common.digests import sha256_of
+from deepfakebench_ext.common.errors import ConfigError, MediaError
+from deepfakebench_ext.common.types import Sample
+from deepfakebench_ext.common.version import versions
+from deepfakebench_ext.data.samples.folders import collect_samples
+from deepfakebench_ext.engine.predictor import default_batch_size, predict_units
+from deepfakebench_ext.engine.read_ahead import read_units
+from deepfakebench_ext.engine.run_directory import RunDirectory, fingerprint
+from deepfakebench_ext.engine.run_name import run_name
+from deepfakebench_ext.faces.reader import FaceReader
+from deepfakebench_ext.media.video import backend_name, streams
+from deepfakebench_ext.models.base import Detector
+
+logger = logging.getLogger(__name__)
+
+FILM = "film.json"
+"""Of a run directory: what was seen of the film, beside the journal of its scores."""
+
+
+@dataclass(frozen=True, slots=True)
+class Analysed:
+    """What became of one film.
+
+    Attributes:
+        file: Path as it was given, with `/`.
+        folder: The run directory; None where the file was no video.
+        timeline: What was found; None where nothing could be read.
+        reason: Why there is no timeline, or what is amiss with the file; else empty.
+    """
+
+    file: str
+    folder: Path | None
+    timeline: Timeline | None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class How:
+    """How films are analysed.
+
+    Attributes:
+        taking: What is taken of them; its `clip_len` is the detector's.
+        faces: What cuts frames to the face; None leaves them whole.
+        threshold: How scores are cut into segments.
+        outputs: What is written beside the timeline.
+        output_dir: Run directories are created in it.
+        batch_size: Frames or clips of a batch; None takes what suits the device.
+        record: Further settings for `run.json`, such as the command line. They decide no score.
+    """
+
+    taking: Taking = field(default_factory=Taking)
+    faces: FaceReader | None = None
+    threshold: Threshold = field(default_factory=Threshold)
+    outputs: Outputs = field(default_factory=Outputs)
+    output_dir: str | Path = "inference_results"
+    batch_size: int | None = None
+    record: Mapping[str, Any] = field(default_factory=dict)
+
+
+def analyze(detector: Detector, videos: Sequence[str | Path], how: How | None = None) -> list[Analysed]:
+    """Make the timeline of each film. A run that was cut off goes on where it stopped, and ends with the same bytes.
+
+    Example:
+        >>> (found,) = analyze(load_detector(weights="demo.pth"), ["talk.mp4"])
+        >>> [(each.start_s, each.end_s) for each in found.timeline.segments]
+        [(12.4, 15.2)]
+
+    Args:
+        detector: From `load_detector`.
+        videos: Files, and folders that are searched in all depths.
+        how: None takes the defaults.
+
+    Raises:
+        ConfigError: Nothing there, or an option out of range.
+        ModelError: Scores that are not finite.
+        OutputError: Results that cannot be written; what was scored until then is kept.
+    """
+    how = how or How()
+    return [_analysed(detector, sample, how) for sample in films_of(videos)]
+
+
+def films_of(videos: Sequence[str | Path]) -> list[Sample]:
+    """The films that paths name, each once.
+
+    Raises:
+        ConfigError: None given, or nothing there.
+    """
+    if not videos:
+        raise ConfigError("give one or more videos, or folders of videos")
+    found = [sample for video in videos for sample in collect_samples(Path(video), kind="video")]
+    return list({sample.path: sample for sample in found}.values())
+
+
+def _analysed(detector: Detector, sample: Sample, how: How) -> Analysed:
+    file = sample.path.as_posix()
+    try:
+        sha256, size, held = sha256_of(sample.path), sample.path.stat().st_size, tuple(streams(sample.path))
+    except MediaError as error:
+        return Analysed(file, None, None, str(error))
+    except OSError as error:
+        return Analysed(file, None, None, f"{file}: {error.strerror or error}")
+    reader = FilmReader(detector.preprocess, _taking(detector, how), how.faces, tell=Progress(file))
+    settings = _settings(detector, reader, how, {"file": file, "sha256": sha256})
+    folder = Path(how.output_dir) / run_name(detector, sample.path.stem, settings["fingerprint"])
+    with RunDirectory(folder, {**settings, **how.record}) as run:
+        film, scores, reason = _scored(detector, sample, reader, run, settings["batch_size"])
+        if not film.frames:
+            return Analysed(file, folder, None, reason)
+        facts = VideoFacts(file, sha256, size, film.duration_us, film.start_us, held)
+        timeline, shown = timeline_of(facts, settings["weights"], settings, film, scores, how.threshold)
+        write_outputs(folder, sample.path, timeline, shown, how.outputs, damage=film.damage)
+    return Analysed(file, folder, timeline, film.damage)
+
+
+def _scored(
+    detector: Detector, sample: Sample, reader: FilmReader, run: RunDirectory, batch_size: int
+) -> tuple[Film, Scores, str]:
+    """What was seen of the film, the score of each unit, and why there is none: out of the run, as far as it got."""
+    done, units = run.resume([sample], batch_size)
+    path = run.folder / FILM
+    if not done:
+        if units:
+            logger.info("going on after %d scores that %s already holds", units, run.folder)
+        waiting = read_units([sample], reader.units, workers=1, ahead=1, depth=2 * batch_size)
+        with closing(waiting):  # type: ignore[type-var]  # a generator: its thread ends with it
+            rest = islice(waiting, units, None)
+            for predictions in predict_units(detector, reader.preprocess, rest, batch_size=batch_size):
+                run.append(predictions)
+        with atomic_writer(path) as stream:
+            json.dump(film_json(reader.film), stream)
+        run.complete()
+    film = film_of(json.loads(path.read_text(encoding="utf-8")))
+    predictions = list(run.predictions())
+    return film, [each.score for each in predictions], "".join(each.reason for each in predictions[:1])
+
+
+def _taking(detector: Detector, how: How) -> Taking:
+    clip_len = None if detector.takes == "image" else detector.clip_len
+    return Taking(**{**asdict(how.taking), "clip_len": clip_len})
+
+
+def _settings(detector: Detector, reader: FilmReader, how: How, video: Mapping[str, Any]) -> dict[str, Any]:
+    """What goes into `run.json`; all of it decides scores and so the fingerprint, which is added."""
+    parameter = next(detector.backbone.parameters())
+    batch_size = default_batch_size(detector) if how.batch_size is None else how.batch_size
+    if batch_size < 1:
+        raise ConfigError(f"--batch_size {batch_size} is not allowed: give 1 or more")
+    settings = {
+        "schema_version": 1,
+        "detector": detector.settings.model_dump(mode="json"),
+        "weights": asdict(detector.report),
+        **reader.to_dict(),
+        "device": parameter.device.type,
+        "dtype": str(parameter.dtype).removeprefix("torch."),
+        "batch_size": batch_size,
+        "video_backend": backend_name(),
+        "video": dict(video),
+        "versions": versions(("torch", "transformers", "numpy", "pillow")),
+    }
+    return {"fingerprint": fingerprint(settings), **settings}

@@ -1,0 +1,153 @@
+"""What an analysis is asked: one record, filled by whoever asks, and the steps from it to timelines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from deepfakebench_ext.analysis.analyze import Analysed, How, analyze, films_of
+from deepfakebench_ext.analysis.assembling import Threshold
+from deepfakebench_ext.analysis.outputs import Outputs
+from deepfakebench_ext.analysis.policy import Policy, with_onset
+from deepfakebench_ext.analysis.taking import DEFAULT_FPS, MIN_FACE_PX, Faces, Taking
+from deepfakebench_ext.analysis.video_score import TOP_FIFTH, check_rule
+from deepfakebench_ext.common.atomic_files import check_writable
+from deepfakebench_ext.common.errors import ConfigError
+from deepfakebench_ext.common.types import Sample
+from deepfakebench_ext.engine.input_options import FaceOptions
+from deepfakebench_ext.models.base import Detector
+from deepfakebench_ext.models.built_from import config_for
+from deepfakebench_ext.models.config import DetectorConfig, load_config
+from deepfakebench_ext.models.loading import detector_class, load_detector
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnalysisRequest:
+    """What an analysis is asked: a detector, and films.
+
+    Attributes:
+        videos: Files, and folders that are searched in all depths.
+        detector_config, weights, fake_index, require_trained_head, device, dtype: As `load_detector`.
+        fps: Moments a second at which an image detector scores; None is 5.
+        frame_interval: Distance between two frames of a clip of a video detector; None is 1.
+        faces: `all` or `largest`.
+        min_face_px: Faces less wide than this are not scored.
+        cutting: How frames are cut to the face.
+        threshold: Onset of a segment, typed by hand; None is 0.5.
+        aggregation: How the scores of a face come to one.
+        overlay, subtitles, report: What is written besides.
+        output_dir, batch_size: As `How`.
+        command: How this was asked, for the run's record.
+    """
+
+    videos: Sequence[str] = ()
+    detector_config: str | None = None
+    weights: str | None = None
+    fake_index: tuple[int, ...] | None = None
+    require_trained_head: bool = False
+    device: str = "auto"
+    dtype: str = "auto"
+    fps: float | None = None
+    frame_interval: int | None = None
+    faces: Faces = "all"
+    min_face_px: int = MIN_FACE_PX
+    cutting: FaceOptions = field(default_factory=FaceOptions)
+    threshold: float | None = None
+    aggregation: str = TOP_FIFTH
+    overlay: bool = False
+    subtitles: bool = False
+    report: bool = True
+    output_dir: str = "inference_results"
+    batch_size: int | None = None
+    command: str | None = None
+
+    def __post_init__(self) -> None:
+        """Pass options that are allowed.
+
+        Raises:
+            ConfigError: One is not.
+        """
+        check_rule(self.aggregation)
+        if self.threshold is not None and not 0 <= self.threshold <= 1:
+            raise ConfigError(f"--threshold {self.threshold} is not allowed: give a score from 0 to 1")
+
+    def settings(self) -> DetectorConfig:
+        """Return the detector's config.
+
+        Raises:
+            ConfigError: No such config, or an option for the other kind of detector.
+            WeightsError: The weights that it depends on cannot be had.
+        """
+        settings = load_config(self.detector_config or config_for(self.weights))
+        takes = detector_class(settings).takes
+        unused = {"image": ("--frame_interval", self.frame_interval), "video": ("--fps", self.fps)}[takes]
+        if unused[1] is not None:
+            raise ConfigError(f"{unused[0]} means nothing here: {settings.model_name} takes {takes}s")
+        return settings
+
+    def films(self) -> list[Sample]:
+        """Return what is analysed, once results can be written.
+
+        Raises:
+            ConfigError: Nothing there.
+            OutputError: Results cannot be written.
+        """
+        found = films_of(self.videos)
+        check_writable(Path(self.output_dir))
+        return found
+
+    def load(self, settings: DetectorConfig) -> Detector:
+        """Return the detector, ready to score.
+
+        Raises:
+            ConfigError, WeightsError, HostError, MissingExtraError: As `load_detector`.
+        """
+        return load_detector(
+            settings,
+            self.weights,
+            device=self.device,
+            dtype=self.dtype,
+            fake_index=self.fake_index,
+            require_trained_head=self.require_trained_head,
+        )
+
+    def how(self, detector: Detector) -> How:
+        """Return how films are analysed.
+
+        Raises:
+            ConfigError: Options that do not go together.
+            MissingExtraError: dlib is not installed.
+        """
+        taking = Taking(
+            fps=DEFAULT_FPS if self.fps is None else self.fps,
+            frame_interval=1 if self.frame_interval is None else self.frame_interval,
+            faces=self.faces,
+            min_face_px=self.min_face_px,
+        )
+        return How(
+            taking=taking,
+            faces=self.cutting.reader(detector),
+            threshold=self.cut_by(),
+            outputs=Outputs(report=self.report, overlay=self.overlay, subtitles=self.subtitles),
+            output_dir=self.output_dir,
+            batch_size=self.batch_size,
+            record={"command": self.command},
+        )
+
+    def cut_by(self) -> Threshold:
+        """Return how scores are cut into segments."""
+        if self.threshold is None:
+            return Threshold(rule=self.aggregation)
+        source = f"{self.threshold:g}, typed by hand, not calibrated"
+        return Threshold(with_onset(Policy(), self.threshold), source, rule=self.aggregation)
+
+    def analyses(self, films: Sequence[Sample], detector: Detector) -> Iterator[Analysed]:
+        """Yield what became of each film, as it is done.
+
+        Raises:
+            ConfigError, ModelError, OutputError: As `analyze`.
+        """
+        how = self.how(detector)
+        for film in films:
+            yield from analyze(detector, [film.path], how)

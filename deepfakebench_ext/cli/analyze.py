@@ -1,0 +1,122 @@
+"""`dfb-ext analyze`, and `scripts/analyze_video.py`: the timeline of a video."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from deepfakebench_ext.cli.evaluate import hush_transformers, say_detector
+from deepfakebench_ext.cli.options import (
+    COMPUTING,
+    CONTEXT,
+    DETECTOR,
+    FINDING_FACES,
+    OUTPUT_DIR,
+    SpacedCommand,
+    command_line,
+    options,
+    record_of,
+)
+from deepfakebench_ext.common.wording import counted
+
+if TYPE_CHECKING:
+    from deepfakebench_ext.analysis.analyze import Analysed
+    from deepfakebench_ext.analysis.request import AnalysisRequest
+
+_EXAMPLES = """
+\b
+Examples:
+  dfb-ext analyze talk.mp4 --weights org/deepfake-vit --landmark_model shape_predictor_81_face_landmarks.dat
+  dfb-ext analyze interviews/ --weights w.pth --fps 10 --subtitles
+
+\b
+Each video has a run directory with timeline.json, segments.csv, scores.csv, keyframes/ and report.html.
+Exit codes: 0 done, 1 failure, 2 usage, 3 done but some videos could not be read.
+"""
+ANALYSIS = (
+    click.option("--fps", type=float, help="Moments a second at which an image detector scores. Default: 5."),
+    click.option("--frame_interval", type=int, help="Distance between two frames of a clip. Default: 1."),
+    click.option("--faces", default="all", show_default=True, help="all, or in each frame the largest alone."),
+    click.option("--min_face_px", type=int, default=48, show_default=True, help="Narrower faces are not scored."),
+)
+_CUT = (
+    click.option("--threshold", type=float, help="Score from which a stretch is marked. Default: 0.5, not calibrated."),
+    click.option(
+        "--aggregation",
+        default="top_fifth",
+        show_default=True,
+        help="Scores of a face to one: top_fifth, mean, median, max, topk:K, logit_mean.",
+    ),
+)
+_BESIDES = (
+    click.option("--report/--no_report", default=True, show_default=True, help="Write report.html."),
+    click.option("--overlay", is_flag=True, help="Write a copy of the video with boxes coloured by score."),
+    click.option("--subtitles", is_flag=True, help="Write the marked stretches as segments.vtt and segments.srt."),
+    click.option("--json", "as_json", is_flag=True, help="Print JSON instead of lines."),
+)
+
+
+@click.command(cls=SpacedCommand, epilog=_EXAMPLES, context_settings=CONTEXT)
+@click.argument("videos", nargs=-1, required=True)
+@options(DETECTOR, ANALYSIS, FINDING_FACES, _CUT, COMPUTING, OUTPUT_DIR, _BESIDES)
+def analyze(**given: Any) -> None:
+    """Find the suspicious stretches of videos: when, whose face, how sure, and what that is worth."""
+    request = request_of(given)
+    hush_transformers()
+    settings = request.settings()
+    films = request.films()
+    detector = request.load(settings)
+    say_detector(detector)
+    done = []
+    for each in request.analyses(films, detector):
+        done.append(each)
+        if not given["as_json"]:
+            click.echo(_line(each))
+    if given["as_json"]:
+        click.echo(json.dumps([_json(each) for each in done], indent=2, ensure_ascii=False))
+    finish(done)
+
+
+def request_of(given: dict[str, Any]) -> AnalysisRequest:
+    """The request that the options make."""
+    from deepfakebench_ext.analysis.request import AnalysisRequest
+    from deepfakebench_ext.engine.input_options import FaceOptions
+
+    return record_of(AnalysisRequest, given, cutting=record_of(FaceOptions, given), command=command_line())
+
+
+def finish(done: Sequence[Analysed]) -> None:
+    """Exit with 3 where a video could not be read."""
+    unread = [each for each in done if each.timeline is None]
+    if unread:
+        click.echo(f"{counted(len(unread), 'video')} could not be read", err=True)
+        sys.exit(3)
+
+
+def _line(each: Analysed) -> str:
+    timeline = each.timeline
+    if timeline is None:
+        return f"{each.file}: not analysed: {each.reason}"
+    score = "none" if timeline.score.score is None else f"{timeline.score.score:.3f}"
+    marked = ", ".join(f"{each.start_s:.2f}-{each.end_s:.2f} s (face {each.track})" for each in timeline.segments)
+    said = f"{timeline.decision.word} ({timeline.decision.reason})"
+    lines = [f"{each.file}: {said}; score {score}; marked: {marked or 'nothing'}"]
+    if each.reason:
+        lines.append(f"  WARNING: {each.reason}")
+    from deepfakebench_ext.analysis.outputs import calibration_words
+
+    return "\n".join([*lines, f"  {calibration_words(timeline)}", f"  results in {each.folder}"])
+
+
+def _json(each: Analysed) -> dict[str, Any]:
+    timeline = each.timeline
+    known: dict[str, Any] = {"file": each.file, "folder": None if each.folder is None else each.folder.as_posix()}
+    if timeline is None:
+        return {**known, "status": "unreadable", "reason": each.reason}
+    segments = [{"start_s": s.start_s, "end_s": s.end_s, "track": s.track, "score": s.score} for s in timeline.segments]
+    said = {"decision": timeline.decision.word, "score": timeline.score.score, "segments": segments}
+    return {**known, "status": "ok", "reason": each.reason, **said, "calibrated": timeline.chosen is not None}
