@@ -22,7 +22,7 @@ SEARCH_EVERY = 5
 """Of one speaker's boxes 5 frames apart 95 % overlap by an IoU of 0.64 and more, 25 frames apart by 0.45 only."""
 
 PATIENCE = 10
-"""Frames that a track outlives its last sighting: two searches of every fifth frame may miss it."""
+"""Frames that a track outlives the last one in which its face was found or followed; each of them is searched."""
 
 # How far a face may be from where it is expected, in widths of the face: neighbours sit 1.3 and more apart.
 _REACH, _REACH_PER_FRAME = 0.75, 0.05
@@ -69,7 +69,7 @@ class Tracker:
 
         Args:
             search_every: Frames from one search for faces to the next, at most.
-            patience: Frames that a track outlives its last sighting by a search.
+            patience: Frames that a track outlives the last one in which its face was found or followed.
 
         Raises:
             ValueError: A number out of range.
@@ -203,11 +203,11 @@ class _Path:
         self.sight(index, face)
 
     def sight(self, index: int, face: Face) -> None:
-        self.seen_at, self.is_in_sight = index, True
+        self.is_in_sight = True
         self.place(index, face)
 
     def place(self, index: int, face: Face) -> None:
-        self.face = face
+        self.face, self.seen_at = face, index
         self._places.append((index, face.bbox_px))
 
     def expected(self, index: int) -> Expected:
