@@ -12,6 +12,7 @@ from deepfakebench_ext.analysis.formats.subtitles import subrip, webvtt
 from deepfakebench_ext.analysis.formats.timeline_document import timeline_document
 from deepfakebench_ext.analysis.formats.timeline_reading import TIMELINE
 from deepfakebench_ext.analysis.keyframes import keyframe_pictures
+from deepfakebench_ext.analysis.overlay import OVERLAY, write_overlay
 from deepfakebench_ext.analysis.page import timeline_page
 from deepfakebench_ext.analysis.timeline import Timeline
 from deepfakebench_ext.common.atomic_files import atomic_writer, making, write_bytes_atomic
@@ -72,6 +73,8 @@ def write_outputs(
     if outputs.subtitles:
         _text(folder / "segments.vtt", webvtt(timeline.segments, note=calibration_words(timeline)))
         _text(folder / "segments.srt", subrip(timeline.segments))
+    if outputs.overlay:
+        write_overlay(folder / OVERLAY, video, timeline)
     document = timeline_document(timeline)
     _text(folder / TIMELINE, json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 

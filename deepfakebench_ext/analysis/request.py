@@ -9,6 +9,7 @@ from pathlib import Path
 from deepfakebench_ext.analysis.analyze import Analysed, How, analyze, films_of
 from deepfakebench_ext.analysis.assembling import Threshold
 from deepfakebench_ext.analysis.outputs import Outputs
+from deepfakebench_ext.analysis.overlay import check_overlay
 from deepfakebench_ext.analysis.policy import Policy, with_onset
 from deepfakebench_ext.analysis.taking import DEFAULT_FPS, MIN_FACE_PX, Faces, Taking
 from deepfakebench_ext.analysis.video_score import TOP_FIFTH, check_rule
@@ -67,8 +68,11 @@ class AnalysisRequest:
 
         Raises:
             ConfigError: One is not.
+            MissingExtraError: An overlay is asked for, and PyAV is not installed.
         """
         check_rule(self.aggregation)
+        if self.overlay:
+            check_overlay()
         if self.threshold is not None and not 0 <= self.threshold <= 1:
             raise ConfigError(f"--threshold {self.threshold} is not allowed: give a score from 0 to 1")
 
