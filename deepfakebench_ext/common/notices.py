@@ -19,6 +19,7 @@ Kind = Literal[
     "damaged",
     "split",
     "leak",
+    "told_apart",
     "duplicates",
     "not_looked_at",
     "rounded",
@@ -37,7 +38,7 @@ Kind = Literal[
 ]
 """What a notice is about; `run` is what a file says of its run without a kind that we know."""
 FOUND_IN_SCORES: frozenset[Kind] = frozenset(
-    {"few_samples", "few_in_group", "all_alike", "turned_round", "other_threshold", "lopsided"}
+    {"told_apart", "few_samples", "few_in_group", "all_alike", "turned_round", "other_threshold", "lopsided"}
 )
 """Kinds that whoever has the scores finds anew, with the numbers of these scores."""
 Severity = Literal["warning", "severe"]

@@ -139,7 +139,7 @@ def _compared(
 ) -> Compared:
     scores, rows = matched.scores[number], matched.rows[number]
     made_here = file.table.level != table.level
-    firsts = np.unique(file.table.video_codes(), return_index=True)[1] if made_here else np.arange(len(table))
+    firsts = file.table.videos().first if made_here else np.arange(len(table))
     samples = Scored(matched.labels, scores, table.level, clusters)
     return Compared(
         name=name,

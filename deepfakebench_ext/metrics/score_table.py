@@ -17,9 +17,13 @@ from deepfakebench_ext.common.types import FAKE, REAL, Prediction, Sample
 from deepfakebench_ext.metrics.aggregation import aggregation_rule
 from deepfakebench_ext.metrics.counts import Counts
 from deepfakebench_ext.metrics.figure import Floats, Level
+from deepfakebench_ext.metrics.video_identity import Videos, tell_videos
 
 UNKNOWN = -1
 """Label of a sample whose class nobody said; and code of a row that has no name in a column."""
+
+COMPRESSION = "compression"
+"""Column of a table that is part of a video's identity where it is there: c23 and c40 of one video are two."""
 
 _LABEL_WORDS = {UNKNOWN: "", REAL: "real", FAKE: "fake"}
 
@@ -101,6 +105,7 @@ class ScoreTable:
     index: Numbers
     has_videos: bool = False
     columns: Mapping[str, Column] = field(default_factory=dict)
+    _videos: list[Videos] = field(init=False, default_factory=list, repr=False)  # found once, when first asked for
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -179,35 +184,44 @@ class ScoreTable:
             columns={name: column.take(rows) for name, column in self.columns.items()},
         )
 
-    def video_codes(self) -> NDArray[np.intp]:
-        """(N,) Number of the video of each row, from 0 in the order in which videos first come.
+    def videos(self) -> Videos:
+        """Return which rows are of one video.
 
-        A video is one key; or, for images that were taken from a named video, dataset, label, method and video
-        together. The name is never enough: manipulations of one source often bear the same.
+        A video is one key; or, for images that were taken from a named video, dataset, label, method, compression and
+        video together, and the folder where these are not enough (`tell_videos`).
         """
-        parts = ((column.codes + 1, len(column.names) + 1) for column in (self.dataset, self.method, self.video))
-        by_name = _combined([(self.labels + 1, len(_LABEL_WORDS)), *parts])
-        # Keys are below 0, where no name reaches.
-        identity = np.where(self.video.codes == UNKNOWN, -1 - self.key.codes.astype(np.int64), by_name)
-        _, first, inverse = np.unique(identity, return_index=True, return_inverse=True)
-        rank = np.empty(len(first), np.intp)
-        rank[np.argsort(first)] = np.arange(len(first))
-        return rank[inverse]
+        if not self._videos:
+            known = (self.dataset, self.method, self.columns.get(COMPRESSION), self.video)
+            parts = ((column.codes + 1, len(column.names) + 1) for column in known if column is not None)
+            by_name = _combined([(self.labels + 1, len(_LABEL_WORDS)), *parts])
+            told = tell_videos(by_name, self.video.codes != UNKNOWN, self.key.codes, self.key.names)
+            self._videos.append(told)
+        return self._videos[0]
+
+    def video_codes(self) -> NDArray[np.intp]:
+        """(N,) Number of the video of each row, from 0 in the order in which videos first come."""
+        return self.videos().codes
 
     def video_names(self) -> list[str]:
         """Return what each video is called, in the order of `video_codes`.
 
-        That is its key; or, for images of a named video, dataset, `real` or `fake`, method and video, as far as each is
-        known: `FF++/fake/DF/000_003`.
+        That is its key; or, for images of a named video, dataset, `real` or `fake`, method, compression and video, as
+        far as each is known, with the folder where that tells it apart: `FF++/fake/DF/c23/000_003`.
         """
-        _, first = np.unique(self.video_codes(), return_index=True)
-        return [self._video_name(int(row)) for row in first]
+        found = self.videos()
+        names = map(self.video_name, found.first.tolist())
+        return [
+            name if folder < 0 else f"{name} in {found.folder_names[folder]}"
+            for name, folder in zip(names, found.folders.tolist(), strict=True)
+        ]
 
-    def _video_name(self, row: int) -> str:
+    def video_name(self, row: int) -> str:
+        """Return what the columns call the video of a row."""
         if self.video.codes[row] == UNKNOWN:
             return self.key.text(row)
-        label = _LABEL_WORDS[int(self.labels[row])]
-        parts = (self.dataset.text(row), label, self.method.text(row), self.video.text(row))
+        label, compression = _LABEL_WORDS[int(self.labels[row])], self.columns.get(COMPRESSION)
+        pressed = "" if compression is None else compression.text(row)
+        parts = (self.dataset.text(row), label, self.method.text(row), pressed, self.video.text(row))
         return "/".join(filter(None, parts))
 
     def to_videos(self, aggregation: str) -> ScoreTable:
@@ -218,15 +232,26 @@ class ScoreTable:
         Raises:
             ConfigError: No such rule.
         """
-        rule, codes = aggregation_rule(aggregation), self.video_codes()
-        _, first = np.unique(codes, return_index=True)
-        scores = np.full(len(first), np.nan)
-        for videos, values in _groups(codes, self.scores):
+        rule, told = aggregation_rule(aggregation), self.videos()
+        scores = np.full(len(told.first), np.nan)
+        for videos, values in _groups(told.codes, self.scores):
             by_rows = _BY_ROWS.get(aggregation)
             scores[videos] = by_rows(values) if by_rows else [rule(row) for row in values]
-        videos_table = self.take(first)
+        videos_table = self.take(told.first)
         status = _status_of(videos_table.status, ~np.isnan(scores))
-        return replace(videos_table, level="video", scores=scores, status=status, has_videos=False)
+        video = _with_folders(videos_table.video, told)
+        return replace(videos_table, level="video", scores=scores, status=status, video=video, has_videos=False)
+
+
+def _with_folders(video: Column, told: Videos) -> Column:
+    """The names of videos, with the folder of those that it tells apart: in the table of videos no file does."""
+    if not (told.folders >= 0).any():
+        return video
+    texts = (
+        video.text(row) if folder < 0 else f"{video.text(row)} in {told.folder_names[folder]}"
+        for row, folder in enumerate(told.folders.tolist())
+    )
+    return Column.of(texts)
 
 
 def _combined(parts: Iterable[tuple[NDArray[np.integer[Any]], int]]) -> NDArray[np.int64]:

@@ -26,6 +26,7 @@ from deepfakebench_ext.metrics.missing_scores import auc_with_missing
 from deepfakebench_ext.metrics.score_table import UNKNOWN, Column, ScoreTable
 from deepfakebench_ext.metrics.table_leaks import table_leaks
 from deepfakebench_ext.metrics.thresholds import Threshold, equal_error_threshold
+from deepfakebench_ext.metrics.video_identity import identity_notices
 
 DEFAULT_BY = ("method", "dataset", "compression")
 """Columns that are broken down by unless told otherwise, where they have several values."""
@@ -184,6 +185,7 @@ def summarise(
     levels = {level: _level(each, table, how) for level, each in tables.items()}
     seen = [(how.threshold_from, "the threshold was chosen"), (how.calibrate_on, "the calibration was fitted")]
     leaks = table_leaks(table, [(other.table, purpose) for other, purpose in seen if other is not None])
+    told = identity_notices(table.videos(), table.video_names(), table.video_name) if table.has_videos else []
     found = (notice for level in levels.values() for notice in level.warnings)
     figures = {name: figure for level in levels.values() for name, figure in level.figures.items()}
     videos = levels["video"].counts if "video" in levels else None
@@ -193,7 +195,7 @@ def summarise(
         aggregation=how.aggregation if table.has_videos else None,
         levels=levels,
         notices=tuple({notice.text: notice for notice in notices}.values()),
-        warnings=(*untrained_unsaid(notices, trained), *leaks, *found),
+        warnings=(*untrained_unsaid(notices, trained), *told, *leaks, *found),
         host=None if table.level == "video" else host_summary(table, figures, videos, how.aggregation),
         bootstrap=how.bootstrap,
         tables=tables,

@@ -68,7 +68,7 @@ def _name(table: ScoreTable, row: int) -> str:
 
 def first_rows(table: ScoreTable) -> list[int]:
     """Return the first row of each video, in the order of `to_videos`."""
-    return [int(row) for row in np.unique(table.video_codes(), return_index=True)[1]]
+    return [int(row) for row in table.videos().first]
 
 
 def thumbnail(path: str) -> bytes | None:

@@ -122,7 +122,7 @@ def test_a_column_with_one_value_is_broken_down_only_where_asked_for():
 
 def test_any_column_of_the_table_makes_groups():
     sizes = Column.of(["big" if code % 4 < 2 else "" for code in TABLE.key.codes.tolist()])
-    table = ScoreTable(**{name: getattr(TABLE, name) for name in TABLE.__slots__} | {"columns": {"size": sizes}})
+    table = replace(TABLE, columns={"size": sizes})
     (found,) = summarise(table, SummaryOptions(by=("size",))).levels["video"].breakdowns
     assert [group.name for group in found.groups] == ["(none)", "big"]
 

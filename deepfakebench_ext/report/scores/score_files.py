@@ -14,13 +14,13 @@ from deepfakebench_ext.common.notices import FOUND_IN_SCORES, Notice, notice_fro
 from deepfakebench_ext.common.run_names import JOURNAL, METRICS_JSON, SCORES_CSV, SETTINGS, VIDEOS_CSV
 from deepfakebench_ext.common.suffixes import is_image_name
 from deepfakebench_ext.metrics.figure import LEVELS, Level
-from deepfakebench_ext.metrics.score_table import ScoreTable
+from deepfakebench_ext.metrics.score_table import COMPRESSION, ScoreTable
 from deepfakebench_ext.report.scores.csv_reading import ColumnNames, CsvScores, pick, read_csv
 from deepfakebench_ext.report.scores.text_reading import is_results_text, read_results_text
 
 __all__ = ["ColumnNames", "ScoreFile", "read_scores", "refuse_run_directory"]
 
-ALWAYS_KEPT = ("compression", "split", "sha256")
+ALWAYS_KEPT = (COMPRESSION, "split", "sha256")
 """Columns that are read where a file has them: a breakdown and warnings rest on them."""
 
 
