@@ -154,6 +154,12 @@ def _scored(
     return film, [each.score for each in predictions], "".join(each.reason for each in predictions[:1])
 
 
+def score_settings(detector: Detector, how: How) -> dict[str, Any]:
+    """What decides the scores of films, apart from the films themselves."""
+    reader = FilmReader(detector.preprocess, _taking(detector, how), how.faces)
+    return _settings(detector, reader, how, {})
+
+
 def _taking(detector: Detector, how: How) -> Taking:
     clip_len = None if detector.takes == "image" else detector.clip_len
     return Taking(**{**asdict(how.taking), "clip_len": clip_len})

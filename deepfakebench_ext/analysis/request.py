@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from deepfakebench_ext.analysis.analyze import Analysed, How, analyze, films_of
+from deepfakebench_ext.analysis.analyze import Analysed, How, analyze, films_of, score_settings
 from deepfakebench_ext.analysis.assembling import Threshold
+from deepfakebench_ext.analysis.calibrating import calibration_basis, read_calibration
 from deepfakebench_ext.analysis.outputs import Outputs
 from deepfakebench_ext.analysis.overlay import check_overlay
 from deepfakebench_ext.analysis.policy import Policy, with_onset
@@ -36,6 +37,7 @@ class AnalysisRequest:
         min_face_px: Faces less wide than this are not scored.
         cutting: How frames are cut to the face.
         threshold: Onset of a segment, typed by hand; None is 0.5.
+        threshold_from: A calibration that chooses it instead: its file or folder.
         aggregation: How the scores of a face come to one.
         overlay, subtitles, report: What is written besides.
         output_dir, batch_size: As `How`.
@@ -55,6 +57,7 @@ class AnalysisRequest:
     min_face_px: int = MIN_FACE_PX
     cutting: FaceOptions = field(default_factory=FaceOptions)
     threshold: float | None = None
+    threshold_from: str | None = None
     aggregation: str = TOP_FIFTH
     overlay: bool = False
     subtitles: bool = False
@@ -73,6 +76,8 @@ class AnalysisRequest:
         check_rule(self.aggregation)
         if self.overlay:
             check_overlay()
+        if self.threshold is not None and self.threshold_from is not None:
+            raise ConfigError("give --threshold, typed by hand, or --threshold_from, a calibration; not both")
         if self.threshold is not None and not 0 <= self.threshold <= 1:
             raise ConfigError(f"--threshold {self.threshold} is not allowed: give a score from 0 to 1")
 
@@ -129,18 +134,24 @@ class AnalysisRequest:
             faces=self.faces,
             min_face_px=self.min_face_px,
         )
-        return How(
+        how = How(
             taking=taking,
             faces=self.cutting.reader(detector),
-            threshold=self.cut_by(),
             outputs=Outputs(report=self.report, overlay=self.overlay, subtitles=self.subtitles),
             output_dir=self.output_dir,
             batch_size=self.batch_size,
             record={"command": self.command},
         )
+        return replace(how, threshold=self._cut_by(detector, how))
 
-    def cut_by(self) -> Threshold:
-        """Return how scores are cut into segments."""
+    def _cut_by(self, detector: Detector, how: How) -> Threshold:
+        if self.threshold_from is not None:
+            found = read_calibration(Path(self.threshold_from), calibration_basis(score_settings(detector, how)))
+            if found.rule != self.aggregation:
+                raise ConfigError(
+                    f"--threshold_from was made with --aggregation {found.rule}, and this is {self.aggregation}"
+                )
+            return found
         if self.threshold is None:
             return Threshold(rule=self.aggregation)
         source = f"{self.threshold:g}, typed by hand, not calibrated"

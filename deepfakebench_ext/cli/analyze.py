@@ -43,14 +43,17 @@ ANALYSIS = (
     click.option("--faces", default="all", show_default=True, help="all, or in each frame the largest alone."),
     click.option("--min_face_px", type=int, default=48, show_default=True, help="Narrower faces are not scored."),
 )
-_CUT = (
-    click.option("--threshold", type=float, help="Score from which a stretch is marked. Default: 0.5, not calibrated."),
+AGGREGATION = (
     click.option(
         "--aggregation",
         default="top_fifth",
         show_default=True,
         help="Scores of a face to one: top_fifth, mean, median, max, topk:K, logit_mean.",
     ),
+)
+_CUT = (
+    click.option("--threshold", type=float, help="Score from which a stretch is marked. Default: 0.5, not calibrated."),
+    click.option("--threshold_from", help="Folder or file of dfb-ext calibrate-timeline, which chooses it instead."),
 )
 _BESIDES = (
     click.option("--report/--no_report", default=True, show_default=True, help="Write report.html."),
@@ -62,7 +65,7 @@ _BESIDES = (
 
 @click.command(cls=SpacedCommand, epilog=_EXAMPLES, context_settings=CONTEXT)
 @click.argument("videos", nargs=-1, required=True)
-@options(DETECTOR, ANALYSIS, FINDING_FACES, _CUT, COMPUTING, OUTPUT_DIR, _BESIDES)
+@options(DETECTOR, ANALYSIS, FINDING_FACES, _CUT, AGGREGATION, COMPUTING, OUTPUT_DIR, _BESIDES)
 def analyze(**given: Any) -> None:
     """Find the suspicious stretches of videos: when, whose face, how sure, and what that is worth."""
     request = request_of(given)
@@ -75,7 +78,7 @@ def analyze(**given: Any) -> None:
     for each in request.analyses(films, detector):
         done.append(each)
         if not given["as_json"]:
-            click.echo(_line(each))
+            click.echo(analysed_line(each))
     if given["as_json"]:
         click.echo(json.dumps([_json(each) for each in done], indent=2, ensure_ascii=False))
     finish(done)
@@ -97,7 +100,10 @@ def finish(done: Sequence[Analysed]) -> None:
         sys.exit(3)
 
 
-def _line(each: Analysed) -> str:
+def analysed_line(each: Analysed) -> str:
+    """What became of a video, for people."""
+    from deepfakebench_ext.analysis.outputs import calibration_words
+
     timeline = each.timeline
     if timeline is None:
         return f"{each.file}: not analysed: {each.reason}"
@@ -107,8 +113,6 @@ def _line(each: Analysed) -> str:
     lines = [f"{each.file}: {said}; score {score}; marked: {marked or 'nothing'}"]
     if each.reason:
         lines.append(f"  WARNING: {each.reason}")
-    from deepfakebench_ext.analysis.outputs import calibration_words
-
     return "\n".join([*lines, f"  {calibration_words(timeline)}", f"  results in {each.folder}"])
 
 

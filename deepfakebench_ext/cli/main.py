@@ -16,6 +16,7 @@ from deepfakebench_ext.common.version import __version__
 _VERBS = {
     "analyze": "deepfakebench_ext.cli.analyze",
     "bench": "deepfakebench_ext.cli.bench",
+    "calibrate-timeline": "deepfakebench_ext.cli.calibrate_timeline",
     "compare": "deepfakebench_ext.cli.compare",
     "evaluate": "deepfakebench_ext.cli.evaluate",
     "extract": "deepfakebench_ext.cli.extract",

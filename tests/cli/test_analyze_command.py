@@ -13,6 +13,7 @@ import videos
 import yaml
 
 from deepfakebench_ext.cli.analyze import analyze
+from deepfakebench_ext.cli.calibrate_timeline import calibrate_timeline
 from deepfakebench_ext.cli.main import run
 
 
@@ -96,3 +97,21 @@ def test_an_untrained_head_says_nothing_of_a_video(command, tmp_path):
     assert "no decision (the detector's head is untrained: its scores are noise)" in out
     (page,) = (tmp_path / "inference_results").rglob("report.html")
     assert "every score here is noise" in page.read_text()
+
+
+def test_a_calibration_is_taken_from_its_folder(command, detector, tmp_path, capsys):
+    (tmp_path / "real").mkdir()
+    for number in range(3):
+        videos.stamped_video(tmp_path / f"real/{number}.mp4", 30 + number)
+    videos.stamped_video(tmp_path / "a.mp4", 30)
+    with pytest.raises(SystemExit) as exit_:
+        run(lambda: calibrate_timeline(["real", *detector, "--false_alarms", "2/min", "--risk", "0.3"]))
+    out, _ = capsys.readouterr()
+    assert exit_.value.code == 0
+    assert "false alarms on the videos that chose it: 0 s a minute" in out
+    (path,) = (tmp_path / "inference_results").rglob("calibration.json")
+    code, out, _ = command("a.mp4", *detector, "--threshold_from", path.parent)
+    assert code == 0
+    assert "measured on 3 real videos" in out
+    code, _, err = command("a.mp4", *detector, "--threshold_from", path, "--threshold", "0.5")
+    assert (code, "not both" in err) == (2, True)

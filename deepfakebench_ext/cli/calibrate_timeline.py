@@ -1,0 +1,102 @@
+"""`dfb-ext calibrate-timeline`: the threshold of timelines, chosen by what it marks in known-real videos."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from deepfakebench_ext.cli.analyze import AGGREGATION, ANALYSIS, finish, request_of
+from deepfakebench_ext.cli.evaluate import hush_transformers, say_detector
+from deepfakebench_ext.cli.options import (
+    COMPUTING,
+    CONTEXT,
+    DETECTOR,
+    FINDING_FACES,
+    OUTPUT_DIR,
+    SpacedCommand,
+    options,
+)
+
+_EXAMPLES = """
+\b
+Examples:
+  dfb-ext calibrate-timeline real/ --weights w.pth --false_alarms 1/min
+  dfb-ext analyze talk.mp4 --weights w.pth --threshold_from inference_results/huggingface_clip-w-calibration-1a2b3c4d
+
+\b
+Nothing of the videos may be manipulated. They should be of the kind that will be analysed; give an hour of them.
+Exit codes: 0 done, 1 failure, 2 usage, 3 done but some videos could not be read.
+"""
+
+
+def _per_minute(ctx: click.Context, param: click.Parameter, value: str) -> float:
+    try:
+        return float(value.removesuffix("/min"))
+    except ValueError as error:
+        raise click.BadParameter(f"{value!r} is not seconds a minute, such as 1/min") from error
+
+
+_RISK = (
+    click.option(
+        "--false_alarms",
+        callback=_per_minute,
+        default="1/min",
+        show_default=True,
+        help="Seconds that may be marked in a minute of real video.",
+    ),
+    click.option(
+        "--risk",
+        type=float,
+        default=0.05,
+        show_default=True,
+        help="Share of real videos that may be called fake, and of fakes that may be called real.",
+    ),
+    click.option("--fake", multiple=True, help="Videos known to be fakes, so that a video may be called real."),
+)
+
+
+@click.command("calibrate-timeline", cls=SpacedCommand, epilog=_EXAMPLES, context_settings=CONTEXT)
+@click.argument("videos", nargs=-1, required=True)
+@options(DETECTOR, ANALYSIS, FINDING_FACES, _RISK, AGGREGATION, COMPUTING, OUTPUT_DIR)
+def calibrate_timeline(**given: Any) -> None:
+    """Choose the threshold of timelines on videos that are known to be real, by the false alarms that it gives."""
+    from deepfakebench_ext.analysis.analyze import films_of, score_settings
+    from deepfakebench_ext.analysis.calibrating import Risk, calibrated, calibration_basis, write_calibration
+    from deepfakebench_ext.analysis.policy import Policy
+    from deepfakebench_ext.common.atomic_files import making
+    from deepfakebench_ext.engine.run_directory import fingerprint
+    from deepfakebench_ext.engine.run_name import run_name
+
+    risk = Risk(given["false_alarms"], given["risk"])
+    request = request_of({**given, "report": False})
+    hush_transformers()
+    settings = request.settings()
+    sides = [request.films(), films_of(given["fake"]) if given["fake"] else []]
+    detector = request.load(settings)
+    say_detector(detector)
+    done = [list(request.analyses(films, detector)) for films in sides]
+    real, fake = ([each.timeline for each in side if each.timeline is not None] for side in done)
+    threshold = calibrated(real, fake, policy=Policy(), rule=request.aggregation, risk=risk)
+    basis = calibration_basis(score_settings(detector, request.how(detector)))
+    folder = Path(request.output_dir) / run_name(detector, "calibration", fingerprint(basis))
+    with making(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    path = write_calibration(folder, threshold, basis)
+    _say(threshold, path)
+    finish([each for side in done for each in side])
+
+
+def _say(threshold: Any, path: Path) -> None:
+    chosen, bands = threshold.chosen, threshold.bands
+    click.echo(f"threshold {threshold.policy.onset:.6g}, {threshold.source}, {chosen.seconds / 60:.1f} minutes of them")
+    for name, figure in (("on the videos that chose it", chosen.measured), ("each by the others'", chosen.held_out)):
+        value = f"undefined ({figure.reason})" if figure.value is None else f"{figure.value:.3g} s a minute"
+        ends = "" if figure.low is None else f", 95 % {figure.low:.3g} to {figure.high:.3g}"
+        warning = f"  ! {figure.warning}" if figure.warning else ""
+        click.echo(f"false alarms {name}: {value}{ends}{warning}")
+    for word, score in (("fake above", bands.fake_above), ("real below", bands.real_below)):
+        said = f"{score:.4g}" if score is not None else f"never: too few videos for a risk of {bands.misses:.1%}"
+        click.echo(f"called {word}: {said}")
+    click.echo(f"calibration in {path}")
