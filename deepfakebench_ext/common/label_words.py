@@ -80,6 +80,12 @@ def folder_claims(name: str) -> frozenset[Label]:
     return found
 
 
+def is_bare_claim(name: str) -> bool:
+    """Whether the name of a directory is nothing but a label, numbers aside: `ai`, `0_real`, `DeepFakes`."""
+    found = [word for word in _units(name, _FOLDER_WORDS) if not word.isdigit()]
+    return bool(found) and all(word in _FOLDER_WORDS for word in found)
+
+
 def _claims(text: str, vocabulary: Mapping[str, Label]) -> frozenset[Label]:
     found: set[Label] = set()
     negating, turned = False, None

@@ -11,6 +11,7 @@ Kind = Literal[
     "unlabelled",
     "limited",
     "protocol",
+    "labels_above",
     "json_order",
     "label_dict",
     "faceless",

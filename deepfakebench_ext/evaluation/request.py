@@ -19,7 +19,7 @@ from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.common.types import Sample
 from deepfakebench_ext.data.readers.reader import Reader
 from deepfakebench_ext.data.samples.datasets import json_order_notices
-from deepfakebench_ext.data.samples.folders import limit_notices, limit_samples
+from deepfakebench_ext.data.samples.folders import labels_above_notices, limit_notices, limit_samples
 from deepfakebench_ext.data.stores.coverage import Coverage, coverage
 from deepfakebench_ext.data.stores.frame_stores import FrameStore
 from deepfakebench_ext.engine.dataset_inputs import (
@@ -155,7 +155,9 @@ class EvaluationRequest:
             seed=self.seed,
         )
         check_writable(Path(self.output_dir))
-        yield Input(str(self.image or self.video or self.manifest), samples)
+        source = str(self.image or self.video or self.manifest)
+        above = [] if self.manifest else labels_above_notices(Path(source), samples)
+        yield Input(source, samples, notices=tuple(above))
 
     def located(self) -> HostData:
         """Return where the datasets lie, once results can be written.

@@ -18,7 +18,7 @@ from deepfakebench_ext.common.paths import plain_path
 from deepfakebench_ext.common.suffixes import is_video_name
 from deepfakebench_ext.common.types import Sample
 from deepfakebench_ext.common.wording import counted, of_several
-from deepfakebench_ext.data.samples.folders import collect_samples
+from deepfakebench_ext.data.samples.folders import collect_samples, labels_above_notices
 from deepfakebench_ext.engine.input_options import FaceOptions
 from deepfakebench_ext.engine.read_ahead import default_workers
 from deepfakebench_ext.engine.run_directory import fingerprint
@@ -153,6 +153,8 @@ def extract(
         raise ConfigError(f"--workers {workers} is not allowed: give 1 or more")
     _check_apart(Path(input_dir), folder, listing)
     samples = tuple(collect_samples(Path(input_dir), kind="video"))
+    for notice in labels_above_notices(Path(input_dir), samples):
+        logger.warning("%s", notice.text)
     with CropFolder(folder) as store:
         extractor = _Extractor(store, sampling or FrameSampling.from_options(), faces)
         videos = extractor.run(samples, places(samples, name), workers or default_workers())

@@ -28,6 +28,14 @@ MODEL_FILES = {
     "--landmark_model": "dlib's shape_predictor_81_face_landmarks.dat or shape_predictor_68_face_landmarks.dat",
     "--face_model": "YuNet's face_detection_yunet_2023mar.onnx of OpenCV's model zoo",
 }
+_PACKED = {
+    "bzip2": b"BZh",
+    "gzip": b"\x1f\x8b",
+    "xz": b"\xfd7zXZ",
+    "zip": b"PK\x03\x04",
+    "7-Zip": b"7z\xbc\xaf\x27\x1c",
+    "zstd": b"\x28\xb5\x2f\xfd",
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,11 +99,23 @@ def check_model_file(path: Path, option: str) -> None:
         option: Under which it was named: `--landmark_model` or `--face_model`.
 
     Raises:
-        ConfigError: There is none; says what to give.
+        ConfigError: There is none, or it is still packed as it was downloaded; says what to give or to do.
     """
     if not os.path.isfile(path):  # noqa: PTH113 - Path.is_file raises for a name too long to exist
         state = "is not a file" if os.path.exists(path) else "does not exist"  # noqa: PTH110
         raise ConfigError(f"{option} {path} {state}; give the path of {MODEL_FILES[option]}")
+    if packed := _packed(path):
+        raise ConfigError(
+            f"{option} {path} is still compressed by {packed}, as it was downloaded; unpack it, and give the file that "
+            f"comes out"
+        )
+
+
+def _packed(path: Path) -> str:
+    """By which program a file is compressed, by its first bytes; empty where by none."""
+    with path.open("rb") as file:
+        head = file.read(6)
+    return next((name for name, magic in _PACKED.items() if head.startswith(magic)), "")
 
 
 def _area(face: Face) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.notices import Notice
@@ -12,6 +13,7 @@ from deepfakebench_ext.common.types import Sample
 from deepfakebench_ext.common.wording import counted
 from deepfakebench_ext.data.readers.reader import Reader
 from deepfakebench_ext.data.samples.datasets import json_order_notices
+from deepfakebench_ext.data.samples.folders import labels_above_notices
 from deepfakebench_ext.data.stores.frame_stores import FrameStore
 from deepfakebench_ext.engine.dataset_inputs import HostData, make_stored_reader
 from deepfakebench_ext.engine.file_inputs import file_reader, gather_samples
@@ -100,13 +102,17 @@ def gather_side(path: str, *, takes: str, option: str, kind: str | None = None) 
         raise ConfigError(f"--kind {kind!r} is not known; allowed are image and video")
     kind = "video" if takes == "video" else kind
     try:
-        if path.lower().endswith(".csv"):
+        if path.lower().endswith((".csv", ".json")):
             return gather_samples(manifest=path, takes=kind or "image")
-        if kind is not None:
-            return gather_samples(video=path) if kind == "video" else gather_samples(image=path)
-        return _images_or_videos(path)
+        if kind is None:
+            samples = _images_or_videos(path)
+        else:
+            samples = gather_samples(video=path) if kind == "video" else gather_samples(image=path)
     except ConfigError as error:
         raise ConfigError(f"{option} {path}: {error}") from error
+    for notice in labels_above_notices(Path(path), samples):
+        logger.warning("%s %s: %s", option, path, notice.text)
+    return samples
 
 
 def _images_or_videos(path: str) -> list[Sample]:

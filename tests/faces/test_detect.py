@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import lzma
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 
 from deepfakebench_ext.common.errors import ConfigError
@@ -21,3 +27,24 @@ def test_of_faces_of_one_size_the_first_wins_and_of_none_none():
 def test_a_model_that_is_not_there_is_an_error_that_says_what_to_give(tmp_path, option, what, name, state):
     with pytest.raises(ConfigError, match=rf"{option} .* {state}; give the path of .*{what}"):
         check_model_file(tmp_path / name, option)
+
+
+@pytest.mark.parametrize(
+    ("pack", "by"), [(bz2.compress, "bzip2"), (gzip.compress, "gzip"), (lzma.compress, "xz")], ids=["bz2", "gz", "xz"]
+)
+@pytest.mark.parametrize("option", ["--landmark_model", "--face_model"])
+def test_a_model_that_is_still_compressed_is_named_as_that_whatever_its_name(
+    pack: Callable[[bytes], bytes], by: str, option: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "shape_predictor_68_face_landmarks.dat"
+    path.write_bytes(pack(b"x" * 5000))
+    with pytest.raises(ConfigError, match=f"{option} .*landmarks.dat is still compressed by {by}, .* unpack it"):
+        check_model_file(path, option)
+    path.write_bytes(b"x" * 5000)
+    check_model_file(path, option)
+
+
+@pytest.mark.parametrize("size", [0, 1])
+def test_a_model_of_no_bytes_is_none_that_is_compressed(size: int, tmp_path: Path) -> None:
+    (tmp_path / "m.dat").write_bytes(b"B" * size)
+    check_model_file(tmp_path / "m.dat", "--landmark_model")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import tiny
+import torch
 from made_host import REPOSITORY, make_host, run, write_dataset, write_yaml
 
 LIBRARIES = """
@@ -51,6 +52,24 @@ except patches.HostError as error:
     assert "--lmdb_dir names the folder that holds X_lmdb" in str(error)
 else:
     raise AssertionError("an absent LMDB was opened")
+"""
+
+DEVICE_IDS = """
+import torch
+from torch.nn.parallel import DistributedDataParallel
+
+received = []
+DistributedDataParallel.__init__ = lambda self, *args, **options: received.append((args[1:], options))
+from deepfakebench_ext.host import patches
+
+patches.run_without_cuda()
+module = torch.nn.Linear(2, 2)
+DistributedDataParallel(module, device_ids=[0], output_device=0, find_unused_parameters=True)
+DistributedDataParallel(module, [0], 0, 1)
+DistributedDataParallel(module, [0], find_unused_parameters=True)
+DistributedDataParallel(module)
+named = {"find_unused_parameters": True}
+assert received == [((None, None), named), ((None, None, 1), {}), ((None, None), named), ((None, None), {})], received
 """
 
 NAMES = """
@@ -114,6 +133,11 @@ def albumentations(tmp_path: Path) -> Path:
 def test_cuda_calls_old_transforms_and_a_shared_lmdb_work_on_todays_libraries(albumentations: Path) -> None:
     pytest.importorskip("lmdb", reason="lmdb is not installed: pip install lmdb")
     python(LIBRARIES, albumentations)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="with CUDA, devices stay as they are given")
+def test_without_cuda_no_device_reaches_ddp_by_position_or_by_name_and_all_else_does() -> None:
+    python(DEVICE_IDS)
 
 
 def test_names_of_the_dataset_package_import_nothing_before_they_are_used(tmp_path: Path) -> None:

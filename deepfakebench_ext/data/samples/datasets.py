@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from deepfakebench_ext.common.errors import ConfigError
+from deepfakebench_ext.common.json_text import DoubledKeyError, parse_json
 from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.common.regular_files import regular
 from deepfakebench_ext.common.types import Sample
-from deepfakebench_ext.common.wording import counted, printable
+from deepfakebench_ext.common.wording import counted
 from deepfakebench_ext.data.stores.frame_stores import FrameStore
 from deepfakebench_ext.host.checkout import DATASET_JSONS
 from deepfakebench_ext.host.dataset_json_reading import dataset_videos, is_numbered, near_names
@@ -99,24 +97,15 @@ def _strange(sample: Sample) -> Iterator[str]:
 def _document(name: str, folder: Path) -> object:
     path = folder / f"{name}{_SUFFIX}"
     try:
-        return json.loads(regular(path).read_bytes(), object_pairs_hook=_once)
-    except ConfigError as error:
-        raise ConfigError(f"{path}: {error}") from error
+        return parse_json(regular(path).read_bytes())
     except FileNotFoundError as error:
         raise ConfigError(_no_json(name, folder)) from error
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror or error}") from error
-    except (ValueError, RecursionError) as error:
+    except DoubledKeyError as error:
+        raise ConfigError(f"{path}: {error}") from error
+    except ValueError as error:
         raise ConfigError(f"{path} is not JSON: {error}; was it copied whole?") from error
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object of a JSON; the first of two videos of one name would be lost, unsaid."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        (key, times), *_ = Counter(key for key, _ in pairs).most_common(1)
-        raise ConfigError(f"the key {printable(key[:80])!r} stands {times} times in one object; rename or join them")
-    return found
 
 
 def _no_json(name: str, folder: Path) -> str:

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from deepfakebench_ext.common.errors import ConfigError
-from deepfakebench_ext.common.label_words import folder_claims
+from deepfakebench_ext.common.label_words import folder_claims, is_bare_claim
 from deepfakebench_ext.common.paths import plain_path
-from deepfakebench_ext.common.types import Label
+from deepfakebench_ext.common.types import FAKE, Label
 
-_LEVELS_ABOVE = 5
+_LEVELS_ABOVE: Final = 5
+# What FaceForensics++ and DeepfakeBench call methods for short. Exactly so, and only where no other directory says
+# anything, since these letters mean other things elsewhere.
+_SHORT: Final = re.compile(r"((FF-)?(DF|F2F|FS|NT)|FF-(SH|FH)|FSh)(_(raw|c23|c40))?")
+# FakeAVCeleb's classes of which sound and picture differ: neither real nor fake as a whole.
+_MIXED: Final = re.compile(r"(Real|Fake)Video-(?!\1)(Real|Fake)Audio")
 
 
 def label_of(relative_dirs: Sequence[str], *, root: Path | None = None) -> Label | None:
-    """What the directories of a sample say it is: 0 real, 1 fake, None where none says anything.
+    """What the directories of a sample say it is: 0 real, 1 fake, None where none says anything, or says either.
 
-    A directory that claims both (`real_vs_fake`) holds both kinds and leaves it to a deeper one.
+    A directory that claims both (`real_vs_fake`) holds both kinds and leaves it to a deeper one. One that is nothing
+    but a label outweighs words within the names above it (GenImage's `imagenet_ai_0419_sdv4/val/nature` is real).
 
     Args:
         relative_dirs: Directories from the given folder down to the sample, outermost first.
@@ -28,15 +36,18 @@ def label_of(relative_dirs: Sequence[str], *, root: Path | None = None) -> Label
     said = [(name, folder_claims(name)) for name in relative_dirs]
     speaking = [(name, claim) for name, claim in said if claim]
     if not speaking:
-        return None
+        return FAKE if any(map(_is_short, relative_dirs)) else None
     deepest, decided = speaking[-1]
+    if _MIXED.fullmatch(deepest):
+        return None
     where = "/".join([*([str(root)] if root else []), *relative_dirs])
     if len(decided) > 1:
         raise ConfigError(
             f"{where}: the directory {deepest!r} claims both real and fake, and none in it decides; "
             "sort its files into real/ and fake/, or label them with --manifest"
         )
-    against = next((name for name, claim in speaking if len(claim) == 1 and claim != decided), None)
+    heard = [(name, claim) for name, claim in speaking if is_bare_claim(name) or not is_bare_claim(deepest)]
+    against = next((name for name, claim in heard if len(claim) == 1 and claim != decided), None)
     if against is not None:
         raise ConfigError(
             f"{where}: the directories {against!r} and {deepest!r} contradict each other, one real and one fake; "
@@ -45,10 +56,23 @@ def label_of(relative_dirs: Sequence[str], *, root: Path | None = None) -> Label
     return next(iter(decided))
 
 
-def label_above(folder: Path) -> Label | None:
-    """What the innermost of a folder and the four above it says that says anything; None where that claims both."""
-    for name in reversed(plain_path(folder).parts[-_LEVELS_ABOVE:]):
-        claim = folder_claims(name)
-        if claim:
-            return next(iter(claim)) if len(claim) == 1 else None
-    return None
+def says_nothing(relative_dirs: Sequence[str]) -> bool:
+    """Whether none of these directories says real, fake or both."""
+    return not any(folder_claims(name) or _is_short(name) for name in relative_dirs)
+
+
+def label_above(folder: Path) -> tuple[str, Label] | None:
+    """What a folder and the four above it say: the innermost that says anything, and its label.
+
+    None where none does, or that one claims both.
+    """
+    names = plain_path(folder).parts[-_LEVELS_ABOVE:][::-1]
+    for name in names:
+        if claim := folder_claims(name):
+            return (name, next(iter(claim))) if len(claim) == 1 else None
+    short = next(filter(_is_short, names), None)
+    return None if short is None else (short, FAKE)
+
+
+def _is_short(name: str) -> bool:
+    return _SHORT.fullmatch(name) is not None

@@ -16,14 +16,15 @@ from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.common.paths import missing_path, plain_path
 from deepfakebench_ext.common.suffixes import IMAGE_SUFFIXES, VIDEO_SUFFIXES, is_image_name, is_video_name
-from deepfakebench_ext.common.types import Label, Sample
+from deepfakebench_ext.common.types import LABEL_NAMES, Label, Sample
 from deepfakebench_ext.common.wording import counted
-from deepfakebench_ext.data.samples.folder_labels import label_above, label_of
+from deepfakebench_ext.data.samples.folder_labels import label_above, label_of, says_nothing
 
 Kind = Literal["image", "video"]
 
 logger = logging.getLogger(__name__)
 
+_OF_DFDC = "metadata.json"
 # Pictures and films; whoever gives a folder may think that they are scored.
 _LEFT_ASIDE = VIDEO_SUFFIXES | {
     *(".avif", ".gif", ".heic", ".heif", ".j2k", ".jfif", ".jp2", ".jpe", ".jxl", ".ppm", ".pgm", ".tga"),
@@ -53,8 +54,10 @@ def collect_samples(path: Path, *, kind: Kind) -> list[Sample]:
     if aside := {suffix: count for suffix, count in others.items() if suffix in _LEFT_ASIDE}:
         logger.warning("%s: left aside, as no %s: %s", path, _wanted(kind), _counted(aside))
     labels = [label_of(parts, root=path) for parts, _ in found]
-    if all(label is None for label in labels):
-        labels = [label_above(path)] * len(found)
+    if all(says_nothing(parts) for parts, _ in found):
+        labels = [_above(path)] * len(found)
+    if all(label is None for label in labels) and (path / _OF_DFDC).is_file():
+        logger.warning("%s holds a %s: if it has the labels, give it to --manifest", path, _OF_DFDC)
     samples = [
         sample
         for (parts, names), label in zip(found, labels, strict=True)
@@ -95,9 +98,35 @@ def unlabelled_notices(samples: Sequence[Sample]) -> list[Notice]:
         return []
     text = (
         f"{len(without)} of {len(samples)} samples have no label and are in no figure, such as {without[0]}: no "
-        "directory of theirs says real or fake; --manifest can"
+        "directory of theirs says real or fake alone; --manifest can"
     )
     return [Notice("unlabelled", text)]
+
+
+def labels_above_notices(path: Path, samples: Sequence[Sample]) -> list[Notice]:
+    """Return the warning that no directory within `path` labels these samples, and one above does; names it.
+
+    Args:
+        path: What was given.
+        samples: All that `collect_samples` found there.
+    """
+    folder = path if path.is_dir() else path.parent
+    places = {s.path.parent if is_image_name(s.path.name) or is_video_name(s.path.name) else s.path for s in samples}
+    found = label_above(folder)
+    if found is None or not all(says_nothing(place.relative_to(folder).parts) for place in places):
+        return []
+    name, label = found
+    count = "1 sample counts" if len(samples) == 1 else f"{len(samples)} samples count"
+    text = (
+        f"no directory within {path} says real or fake, so {count} as {LABEL_NAMES[label]} by the name of the directory "
+        f"{name!r} in its path; --manifest says otherwise"
+    )
+    return [Notice("labels_above", text)]
+
+
+def _above(folder: Path) -> Label | None:
+    found = label_above(folder)
+    return None if found is None else found[1]
 
 
 def _walk(
@@ -157,7 +186,7 @@ def _single_file(path: Path, kind: Kind) -> Sample:
     allowed = is_image_name if kind == "image" else is_video_name
     if not allowed(path.name):
         raise ConfigError(f"{path} is no {_wanted(kind)}.{_other_kind([path.suffix.lower()], kind)}")
-    return Sample(key=_printable(path.name), path=path, label=label_above(path.parent))
+    return Sample(key=_printable(path.name), path=path, label=_above(path.parent))
 
 
 def _even_shares(sizes: Sequence[int], n: int) -> list[int]:

@@ -1,7 +1,8 @@
-"""What is to be scored, as a CSV manifest lists it."""
+"""What is to be scored, as a CSV manifest lists it, or DFDC's metadata.json."""
 
 from __future__ import annotations
 
+import codecs
 import csv
 import difflib
 import stat
@@ -10,11 +11,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from deepfakebench_ext.common.errors import ConfigError
+from deepfakebench_ext.common.json_text import parse_json
 from deepfakebench_ext.common.label_words import claims
 from deepfakebench_ext.common.paths import manifest_entry, missing_path, plain_path
 from deepfakebench_ext.common.regular_files import regular
 from deepfakebench_ext.common.suffixes import is_image_name
 from deepfakebench_ext.common.types import Label, Sample
+from deepfakebench_ext.common.wording import printable
 from deepfakebench_ext.data.samples.folders import Kind
 
 _COLUMNS = ("path", "label", "video", "dataset", "method")
@@ -23,7 +26,7 @@ _LABELS: dict[str, Label | None] = {"": None, "0": 0, "0.0": 0, "1": 1, "1.0": 1
 
 
 def read_manifest(csv_path: Path, *, kind: Kind) -> list[Sample]:
-    """The samples that a CSV file lists, in its order.
+    """The samples that a CSV file lists, in its order; or the metadata.json that DFDC has beside its videos.
 
     Columns: `path` (required; relative ones start at the manifest's folder, `\\` is read as `/`), `label` (0, 1, real,
     fake or a synonym, or empty), `video`, `dataset`, `method`; others are ignored. Files that do not exist are listed
@@ -35,17 +38,46 @@ def read_manifest(csv_path: Path, *, kind: Kind) -> list[Sample]:
     """
     if not csv_path.exists():
         raise missing_path(csv_path)
+    is_json = _begins(csv_path, b"{", b"[")
+    place, rows = ("entry", _json_rows(csv_path)) if is_json else ("line", _rows(csv_path))
     samples: list[Sample] = []
     lines: dict[Path, int] = {}
-    for line, row in _rows(csv_path):
-        sample = _sample(row, csv_path.parent, f"{csv_path}, line {line}", kind)
+    for line, row in rows:
+        sample = _sample(row, csv_path.parent, f"{csv_path}, {place} {line}", kind)
         first = lines.setdefault(plain_path(sample.path), line)
         if first != line:
-            raise ConfigError(f"{csv_path}, line {line}: {row['path']} was already listed in line {first}")
+            raise ConfigError(f"{csv_path}, {place} {line}: {row['path']} was already listed in {place} {first}")
         samples.append(sample)
     if not samples:
         raise ConfigError(f"{csv_path} lists no samples; it needs a row for each under the header path,label")
     return samples
+
+
+def _begins(path: Path, *beginnings: bytes) -> bool:
+    """Whether a file's content begins so, white space and a byte order mark aside."""
+    try:
+        with regular(path).open("rb") as file:
+            return file.read(64).removeprefix(codecs.BOM_UTF8).lstrip().startswith(beginnings)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error}") from error
+
+
+def _json_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    """Numbers of entries, and rows as `_rows` gives them, of `{"a.mp4": {"label": "FAKE", ...}, ...}`."""
+    wanted = (
+        f'{path} is JSON, and is read only in the form of DFDC, {{"a.mp4": {{"label": "FAKE"}}}}; write a CSV with the '
+        f"header path,label"
+    )
+    try:
+        entries = parse_json(path.read_bytes().removeprefix(codecs.BOM_UTF8))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path} begins as JSON and cannot be read: {error}") from error
+    if not isinstance(entries, dict):
+        raise ConfigError(wanted)
+    for number, (name, entry) in enumerate(entries.items(), start=1):
+        if not isinstance(entry, dict) or not isinstance(entry.get("label"), str):
+            raise ConfigError(f"{wanted}; {printable(name[:80])!r} holds no label")
+        yield number, {**dict.fromkeys(_COLUMNS, ""), "path": name, "label": entry["label"]}
 
 
 def _rows(csv_path: Path) -> Iterator[tuple[int, dict[str, str]]]:

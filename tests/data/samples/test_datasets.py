@@ -83,7 +83,7 @@ PLACE = {"label": "DF_real", "frames": ["X/a/000.png"]}
 def test_a_key_that_stands_twice_in_one_object_is_an_error_that_names_it(text: str, tmp_path: Path) -> None:
     place = json.dumps(PLACE)
     (tmp_path / "X.json").write_text(text % (place, place))
-    with pytest.raises(ConfigError, match=r"X\.json: the key '(X|DF_real|test|a|label)' stands 2 times in one object"):
+    with pytest.raises(ConfigError, match=r"X\.json: the key '(X|DF_real|test|a|label)' stands twice in one object"):
         gather_dataset("X", json_folder=tmp_path, store=RgbStore(None, tmp_path))
 
 

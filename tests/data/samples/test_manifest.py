@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -117,3 +118,37 @@ def test_a_manifest_may_name_videos_for_any_detector_but_no_single_image_for_a_v
         assert read_manifest(path, kind=kind) == [Sample("v", folder / "v"), Sample("w.mp4", folder / "w.mp4")]
     with pytest.raises(ConfigError, match=r"line 2: .* is one image; a video detector takes videos"):
         read_manifest(manifest(folder, "path\nv/0.png\n"), kind="video")
+
+
+DFDC = {
+    "a.mp4": {"label": "FAKE", "split": "train", "original": "b.mp4"},
+    "b.mp4": {"label": "REAL", "split": "train", "original": None},
+}
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff", "\n  "])
+def test_the_json_beside_the_videos_of_dfdc_is_a_manifest(mark: str, tmp_path: Path) -> None:
+    (tmp_path / "metadata.json").write_text(mark + json.dumps(DFDC), encoding="utf-8")
+    samples = read_manifest(tmp_path / "metadata.json", kind="video")
+    assert [(s.key, s.path, s.label) for s in samples] == [
+        ("a.mp4", tmp_path / "a.mp4", 1),
+        ("b.mp4", tmp_path / "b.mp4", 0),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[]", "is JSON, and is read only in the form of DFDC, .* write a CSV with the header path,label"),
+        ('{"a.mp4": "FAKE"}', "'a.mp4' holds no label"),
+        ('{"a.mp4": {"split": "test"}}', "'a.mp4' holds no label"),
+        ('{"a.mp4": {"label": "FAKE"}', "begins as JSON and cannot be read"),
+        ('{"a.mp4": {"label": "FAKE"}, "a.mp4": {"label": "REAL"}}', "the key 'a.mp4' stands twice"),
+        ('{"a.mp4": {"label": "maybe"}}', "entry 1: unknown label 'maybe'"),
+        ("{}", "lists no samples"),
+    ],
+)
+def test_json_of_another_form_says_what_it_is(text: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "metadata.json").write_text(text)
+    with pytest.raises(ConfigError, match=message):
+        read_manifest(tmp_path / "metadata.json", kind="video")
