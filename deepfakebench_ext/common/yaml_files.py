@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,23 +11,26 @@ import yaml
 
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.regular_files import regular
+from deepfakebench_ext.common.wording import printable
 
 # The largest YAML of DeepfakeBench's and ours has some 200.
 _MOST_VALUES = 100_000
+_MERGE = "tag:yaml.org,2002:merge"
 
 
-def read_mapping(path: Path, what: str = "a YAML") -> dict[str, Any]:
+def read_mapping(path: Path, what: str = "a YAML", *, unread: Collection[str] = ()) -> dict[str, Any]:
     """Return the mapping that a YAML file holds.
 
     Args:
         path: The file.
         what: What it is to be, for messages.
+        unread: Keys that nobody here reads, so that they may stand twice.
 
     Raises:
-        ConfigError: It cannot be read, is not YAML, or holds something else.
+        ConfigError: It cannot be read, is not YAML, says a key twice with two values, or holds something else.
     """
     try:
-        values = _parsed(regular(path).read_text(encoding="utf-8"))
+        values = _parsed(regular(path).read_text(encoding="utf-8"), unread)
     except (yaml.YAMLError, ValueError, OSError) as error:  # ValueError: bytes that are no text, a 13th month
         raise ConfigError(f"{path}: not a readable YAML file: {error}") from error
     if not isinstance(values, dict):
@@ -84,18 +87,19 @@ def _value(text: str, value: str) -> Any:
         raise ConfigError(f"--set {text!r}: the value is not YAML: {error}") from error
 
 
-def _parsed(text: str) -> Any:
+def _parsed(text: str, unread: Collection[str] = ()) -> Any:
     """Return what a YAML document holds.
 
     Raises:
-        yaml.YAMLError: It is not YAML, is nested too deep, or comes to more than it shows: a name for itself, or names
-            for names for names, which whoever goes through it would never end with.
+        yaml.YAMLError: It is not YAML, says a key twice with two values, is nested too deep, or comes to more than it
+            shows: a name for itself, or names for names for names, which whoever goes through it would never end with.
         ValueError: A value that is none, such as a 13th month.
     """
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         if node is not None:
             _count(node, {})
+            _check_keys(node, unread, set())
         return yaml.safe_load(text)
     except RecursionError as error:
         raise yaml.YAMLError("it is nested too deep") from error
@@ -114,3 +118,27 @@ def _count(node: yaml.Node, known: dict[int, int | None]) -> int:
     if number > _MOST_VALUES:
         raise yaml.YAMLError(f"its names for values come to more than {_MOST_VALUES:,} values")
     return number
+
+
+def _check_keys(node: yaml.Node, unread: Collection[str], seen: set[int]) -> None:
+    """Pass mappings that say each key once, or the same of it again; of two values the first would be lost."""
+    if id(node) in seen or not isinstance(node, yaml.CollectionNode):
+        return
+    seen.add(id(node))
+    said: dict[tuple[str, str], yaml.Node] = {}
+    for part in node.value:
+        key, value = part if isinstance(part, tuple) else (None, part)
+        _check_keys(value, (), seen)
+        if not isinstance(key, yaml.ScalarNode) or key.value in unread or key.tag == _MERGE:
+            continue
+        first = said.setdefault((key.tag, key.value), value)
+        if first is not value and _content(first) != _content(value):
+            raise yaml.YAMLError(
+                f"the key {printable(key.value[:80])!r} stands twice, with two values, in lines "
+                f"{first.start_mark.line + 1} and {value.start_mark.line + 1}; take one of them out"
+            )
+
+
+def _content(node: yaml.Node) -> Any:
+    """What a node says, without its place; a node that is no single value is like no other."""
+    return (node.tag, node.value) if isinstance(node, yaml.ScalarNode) else id(node)

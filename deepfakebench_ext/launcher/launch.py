@@ -86,7 +86,7 @@ def prepare(script: str, arguments: Sequence[str], *, root: Path, settings: Scri
     detector = _detector_yaml(said.detector_path, root, settings.user_dir)
     if not (root / OWN_YAMLS[file.name]).is_file():
         raise HostError(f"{root} has no {OWN_YAMLS[file.name]}, which {file.name} reads; the checkout is not whole")
-    values, own = read_mapping(detector), read_mapping(root / OWN_YAMLS[file.name])
+    values, own = (read_mapping(path, unread=HOST_KEYS) for path in (detector, root / OWN_YAMLS[file.name]))
     settings.check({*values, *own, *HOST_KEYS, *DetectorConfig.model_fields})
     settings.check_folders()
     _check_keys(detector, settings.merged(values, own), file.name, arguments)

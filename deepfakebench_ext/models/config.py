@@ -194,7 +194,7 @@ def load_config(source: str | Path | Mapping[str, Any] | DetectorConfig) -> Dete
     if isinstance(source, Mapping):
         return DetectorConfig.from_mapping(source)
     path = find_config(source)
-    values = read_mapping(path, "a detector config")
+    values = read_mapping(path, "a detector config", unread=HOST_KEYS)
     try:
         return DetectorConfig.from_mapping(values, _checkout_around(path))
     except ConfigError as error:

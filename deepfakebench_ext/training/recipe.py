@@ -9,7 +9,7 @@ from typing import Any
 
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.yaml_files import assignments, overridden, read_mapping
-from deepfakebench_ext.models.config import DetectorConfig, find_config
+from deepfakebench_ext.models.config import HOST_KEYS, DetectorConfig, find_config
 from deepfakebench_ext.training.config import TrainingConfig, TuningConfig
 
 
@@ -65,7 +65,7 @@ def read_values(name_or_path: str, changes: Iterable[str] = ()) -> dict[str, Any
     Raises:
         ConfigError: No such config, not YAML, or a change that is not `name=value`.
     """
-    values = read_mapping(find_config(name_or_path), "a detector config")
+    values = read_mapping(find_config(name_or_path), "a detector config", unread=HOST_KEYS)
     said = assignments(changes, "training.epochs=3 or tuning.mode=head")
     for key in said:
         if "." not in key and key not in {*DetectorConfig.model_fields, *values}:

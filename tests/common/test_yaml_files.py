@@ -80,3 +80,31 @@ def test_a_yaml_that_never_ends_is_refused(content: str, message: str, tmp_path:
 def test_a_name_for_a_value_may_stand_often(tmp_path: Path) -> None:
     (tmp_path / "x.yaml").write_text("a: &a {b: 1}\nc: *a\nd: [*a, *a]")
     assert read_mapping(tmp_path / "x.yaml") == {"a": {"b": 1}, "c": {"b": 1}, "d": [{"b": 1}, {"b": 1}]}
+
+
+@pytest.mark.parametrize(
+    ("content", "key", "lines"),
+    [
+        ("a: 1\nb: 2\na: 3", "a", "1 and 3"),
+        ("x:\n  label_dict: {r: 0}\n  label_dict: {r: 0}", "label_dict", "2 and 3"),
+        ("- 1\n- {k: 1, j: 2,\n   k: '1'}", "k", "2 and 3"),
+    ],
+)
+def test_a_key_that_stands_twice_with_two_values_is_named_with_its_lines(
+    content: str, key: str, lines: str, tmp_path: Path
+) -> None:
+    (tmp_path / "x.yaml").write_text(content)
+    with pytest.raises(ConfigError, match=rf"the key '{key}' stands twice, with two values, in lines {lines}"):
+        read_mapping(tmp_path / "x.yaml")
+
+
+def test_the_same_said_again_and_keys_that_nobody_reads_pass(tmp_path: Path) -> None:
+    """DeepfakeBench's core.yaml says save_ckpt: true, and further down false; train.py reads neither."""
+    (tmp_path / "x.yaml").write_text("a: 1\na: 1\nb: &b {c: 1}\nb: *b\nsave_ckpt: true\nsave_ckpt: false")
+    values = read_mapping(tmp_path / "x.yaml", unread=("save_ckpt",))
+    assert values == {"a": 1, "b": {"c": 1}, "save_ckpt": False}
+    (tmp_path / "x.yaml").write_text("a: {save_ckpt: true, save_ckpt: false}")
+    with pytest.raises(ConfigError, match="'save_ckpt' stands twice"):
+        read_mapping(tmp_path / "x.yaml", unread=("save_ckpt",))
+    (tmp_path / "x.yaml").write_text("a: &a {k: 1}\nb: {<<: *a, k: 2}")
+    assert read_mapping(tmp_path / "x.yaml")["b"] == {"k": 2}

@@ -118,8 +118,8 @@ def labels_above_notices(path: Path, samples: Sequence[Sample]) -> list[Notice]:
     name, label = found
     count = "1 sample counts" if len(samples) == 1 else f"{len(samples)} samples count"
     text = (
-        f"no directory within {path} says real or fake, so {count} as {LABEL_NAMES[label]} by the name of the directory "
-        f"{name!r} in its path; --manifest says otherwise"
+        f"no directory within {path} says real or fake, so {count} as {LABEL_NAMES[label]} by the name of the "
+        f"directory {name!r} in its path; --manifest says otherwise"
     )
     return [Notice("labels_above", text)]
 
