@@ -11,13 +11,32 @@ from pathlib import Path
 import pytest
 
 from deepfakebench_ext.common.errors import ConfigError
-from deepfakebench_ext.faces.detect import Face, check_model_file, largest
+from deepfakebench_ext.faces.detect import Face, check_model_file, foremost
 
 
-def test_of_faces_of_one_size_the_first_wins_and_of_none_none():
-    first, second = Face((0, 0, 9, 9), None, 0.1), Face((9, 9, 18, 18), None, 0.9)
-    assert largest([Face((0, 0, 8, 9), None, 1.0), first, second]) is first
-    assert largest([]) is None
+def square(left: float, side: float, score: float) -> Face:
+    return Face((left, 0, left + side, side), None, score)
+
+
+@pytest.mark.parametrize(
+    ("faces", "taken"),
+    [
+        ([square(0, 50, 1.0), square(100, 60, 0.1)], 1),  # a third more area
+        ([square(0, 50, 0.9), square(100, 51, 0.1)], 0),  # within 10 %: the score
+        ([square(0, 50, 0.5), square(60, 50, 0.5)], 1),  # as well scored: nearer to the middle
+        ([square(0, 50, 0.5)], 0),
+    ],
+)
+def test_the_largest_is_taken_and_of_about_equal_ones_the_better_scored_then_the_nearer(
+    faces: list[Face], taken: int
+) -> None:
+    assert foremost([([face], number) for number, face in enumerate(faces)], (100, 200)) == taken
+
+
+def test_of_two_people_the_one_with_the_larger_faces_together_is_taken_and_of_none_none() -> None:
+    often, once = [square(0, 40, 0.5)] * 3, [square(50, 60, 0.5)]
+    assert foremost([(once, "once"), (often, "often")], (100, 200)) == "often"
+    assert foremost([], (100, 200)) is None
 
 
 @pytest.mark.parametrize(("option", "what"), [("--landmark_model", "81_face"), ("--face_model", "yunet")])
