@@ -142,14 +142,15 @@ def _finish(results: Mapping[str, Evaluation], *, by_name: bool, as_json: bool) 
     """Print the figures of the files, or of each dataset by its name."""
     import json
 
-    from deepfakebench_ext.common.atomic_files import write_bytes_atomic
+    from deepfakebench_ext.common.atomic_files import remove_abandoned, write_bytes_atomic
     from deepfakebench_ext.common.run_names import METRICS_JSON, RESULTS_TEXT
 
     # The older tool wrote this one name into the working directory, and scripts look for it there.
     texts = [(result.folder / RESULTS_TEXT).read_bytes() for result in results.values()]
     try:
+        remove_abandoned(Path(), RESULTS_TEXT)
         write_bytes_atomic(Path(RESULTS_TEXT), b"\n".join(texts))
-    except OutputError as error:
+    except (OutputError, OSError) as error:
         click.secho(f"WARNING: {error}. Each stands in its run's folder", err=True, fg="red", bold=True)
     if as_json:
         figures = {name: (result.folder / METRICS_JSON).read_text(encoding="utf-8") for name, result in results.items()}

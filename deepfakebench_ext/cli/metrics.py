@@ -146,13 +146,12 @@ def _names(paths: Sequence[str]) -> list[str]:
 
 
 def _write(folder: Path, file: ScoreFile, summary: Summary, *, plots: bool) -> None:
-    from deepfakebench_ext.common.atomic_files import atomic_writer, making
+    from deepfakebench_ext.common.atomic_files import atomic_writer, check_writable
     from deepfakebench_ext.common.run_names import METRICS_JSON
     from deepfakebench_ext.report.metrics_json import summary_text
     from deepfakebench_ext.report.run_page import write_run_page
 
-    with making(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+    check_writable(folder)
     with atomic_writer(folder / METRICS_JSON) as stream:
         stream.write(summary_text(summary))
     write_run_page(folder, summary, run=file.run, paths=file.paths, plots=plots)

@@ -6,12 +6,16 @@ import contextlib
 import glob
 import os
 import secrets
+import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
 from deepfakebench_ext.common.errors import OutputError
+
+_STARTED_S = time.time()
 
 
 @contextmanager
@@ -59,15 +63,31 @@ def write_bytes_atomic(path: Path, data: bytes) -> None:
         file.write(data)
 
 
-def remove_unfinished(folder: Path, name: str) -> None:
-    """Remove what an atomic writer of these files left behind when it was killed.
+def remove_unfinished(folder: Path, name: str = "*", *, deep: bool = False) -> None:
+    """Remove what an atomic writer left behind when it was killed.
 
     Args:
         folder: Where the files lie; nobody else writes them.
         name: Of the file; `*` for all.
+        deep: In all folders below as well.
     """
-    for path in folder.glob(f".{name if name == '*' else glob.escape(name)}.*.tmp"):
+    pattern = f".{name if name == '*' else glob.escape(name)}.*.tmp"
+    for path in folder.rglob(pattern) if deep else folder.glob(pattern):
         path.unlink()
+
+
+def remove_abandoned(folder: Path, name: str = "*") -> None:
+    """Remove what killed writers left in a folder that others may be writing: what is older than this process.
+
+    Args:
+        folder: Where the files lie.
+        name: Of the file; `*` for all, and the probes of older versions of this program.
+    """
+    wanted = name if name == "*" else glob.escape(name)
+    for path in (*folder.glob(f".{wanted}.????????.tmp"), *(folder.glob(".probe-*") if name == "*" else ())):
+        with contextlib.suppress(FileNotFoundError):  # another process removed it
+            if path.stat().st_mtime < _STARTED_S:
+                path.unlink()
 
 
 @contextmanager
@@ -86,14 +106,16 @@ def making(folder: Path) -> Iterator[None]:
 def check_writable(folder: Path) -> None:
     """Create a folder for results and write into it: to fail before a model is loaded, not after an hour of scoring.
 
+    What killed writers left there is removed.
+
     Raises:
         OutputError: It cannot be written.
     """
     with making(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / f".probe-{os.getpid()}"
-        probe.touch()
-        probe.unlink()
+        remove_abandoned(folder)
+        with tempfile.TemporaryFile(dir=folder):  # without a name, so that a kill leaves nothing
+            pass
 
 
 @contextmanager

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 
 class ExtError(Exception):
     """Base of every error this package raises on purpose.
@@ -33,6 +35,11 @@ class ModelError(ExtError):
 
 class OutputError(ExtError):
     """Results that cannot be written, or a run directory that is not this run's."""
+
+
+def damaged(path: Path, why: object) -> OutputError:
+    """Return the error for a file of a run that is not as it was written, such as after a crash of the machine."""
+    return OutputError(f"{path} is damaged: {why}; move {path.parent} away, and run the same command again")
 
 
 class HostError(ExtError):

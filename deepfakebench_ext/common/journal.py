@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from deepfakebench_ext.common.errors import OutputError
+from deepfakebench_ext.common.errors import OutputError, damaged
+from deepfakebench_ext.common.regular_files import regular
 
 
 class Journal:
@@ -35,6 +37,8 @@ class Journal:
             OutputError: It cannot be written.
         """
         try:
+            if self.path.exists():
+                regular(self.path)
             self._stream = self.path.open("ab")
             self._stream.truncate(min(size_bytes, self.size_bytes))
         except OSError as error:
@@ -50,6 +54,18 @@ class Journal:
         try:
             self._stream.write("".join(json.dumps(line) + "\n" for line in lines).encode())
             self._stream.flush()
+        except OSError as error:
+            raise self._refused(error) from error
+
+    def sync(self) -> None:
+        """Return when all lines have reached the disk, so that what is said of them later cannot survive them.
+
+        Raises:
+            OutputError: They cannot be written.
+        """
+        assert self._stream is not None
+        try:
+            os.fsync(self._stream.fileno())
         except OSError as error:
             raise self._refused(error) from error
 
@@ -71,8 +87,30 @@ class Journal:
         )
 
 
-def whole_lines(path: Path) -> Iterator[bytes]:
-    """Yield the lines of a journal, without one that was cut off; none where there is no journal yet."""
-    if path.is_file():
-        with path.open("rb") as stream:
-            yield from (line for line in stream if line.endswith(b"\n"))
+def read_lines(path: Path) -> Iterator[tuple[dict[str, Any], int]]:
+    """Yield what each whole line of a journal says, and how many bytes end with it; nothing where there is none yet.
+
+    Raises:
+        OutputError: The journal, or a line of it, is damaged.
+    """
+    try:
+        if not os.path.lexists(path):
+            return
+        end = 0
+        with regular(path).open("rb") as stream:
+            for number, line in enumerate(stream, start=1):
+                if line.endswith(b"\n"):  # else it was cut off
+                    end += len(line)
+                    yield _object(line, path, number), end
+    except OSError as error:
+        raise damaged(path, error) from error
+
+
+def _object(line: bytes, path: Path, number: int) -> dict[str, Any]:
+    try:
+        values = json.loads(line)
+    except (ValueError, RecursionError):
+        values = None
+    if not isinstance(values, dict):
+        raise damaged(path, f"line {number} is {line[:40]!r}")
+    return values

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from filelock import FileLock, Timeout
 
 from deepfakebench_ext.common.atomic_files import making, remove_unfinished
-from deepfakebench_ext.common.errors import OutputError
+from deepfakebench_ext.common.errors import OutputError, damaged
+from deepfakebench_ext.common.regular_files import regular
+from deepfakebench_ext.common.run_names import SETTINGS
 
 F = TypeVar("F", bound="LockedFolder")
 
@@ -21,7 +24,7 @@ class LockedFolder:
     """
 
     def __init__(self, folder: Path, *, lock: str = ".lock", use: str = "writing") -> None:
-        """Create `folder` if need be, and remove what a writer that was killed left beside the lock.
+        """Create `folder` if need be, and remove what a writer that was killed left in it, in all depths.
 
         Args:
             folder: Where it lies.
@@ -42,7 +45,7 @@ class LockedFolder:
                 raise OutputError(
                     f"another process is {use} {folder}; wait for it, or give another --output_dir"
                 ) from error
-            remove_unfinished(file.parent, "*")
+            remove_unfinished(file.parent, deep=True)
 
     def __enter__(self: F) -> F:
         """Return the folder itself."""
@@ -55,3 +58,21 @@ class LockedFolder:
     def close(self) -> None:
         """Give the lock back."""
         self._lock.release()
+
+
+def read_settings(folder: Path) -> dict[str, Any] | None:
+    """Return what `run.json` of a folder holds; None where there is none yet.
+
+    Raises:
+        OutputError: It is damaged, so that nobody knows what the rest of the folder is of.
+    """
+    path = folder / SETTINGS
+    try:
+        values = json.loads(regular(path).read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, RecursionError) as error:
+        raise damaged(path, error) from error
+    if not isinstance(values, dict):
+        raise damaged(path, f"it holds {type(values).__name__}, and not an object")
+    return values

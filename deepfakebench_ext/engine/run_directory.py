@@ -9,19 +9,21 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 from deepfakebench_ext.common.atomic_files import atomic_writer
-from deepfakebench_ext.common.errors import OutputError
-from deepfakebench_ext.common.journal import Journal, whole_lines
-from deepfakebench_ext.common.locked_folder import LockedFolder
+from deepfakebench_ext.common.errors import OutputError, damaged
+from deepfakebench_ext.common.journal import Journal, read_lines
+from deepfakebench_ext.common.locked_folder import LockedFolder, read_settings
 from deepfakebench_ext.common.run_names import JOURNAL, SETTINGS
-from deepfakebench_ext.common.types import Prediction, Sample
+from deepfakebench_ext.common.types import Prediction, Sample, Status
 
-_COMPLETE = {"complete": True}
+_COMPLETE, _LINES = "complete", "lines"
+_TYPES = {field.name: str(field.type) for field in fields(Prediction)}
 
 
 class Resumed(NamedTuple):
@@ -43,7 +45,7 @@ def digest_samples(samples: Iterable[Sample]) -> str:
         try:
             stat = sample.path.stat()
             state = f"{stat.st_size} {stat.st_mtime_ns}"
-        except OSError:
+        except (OSError, ValueError):  # ValueError: a NUL, which no path can have
             state = "absent"
         listed = "\0".join(sample.frames)
         digest.update(f"{sample.key}\0{sample.label}\0{state}\0{listed}\n".encode("utf-8", "surrogateescape"))
@@ -65,17 +67,19 @@ class RunDirectory(LockedFolder):
         """
         super().__init__(folder)
         self._journal = Journal(folder / JOURNAL, kept="What was scored is kept")
-        self._take_up(settings)
+        try:
+            self._take_up(settings)
+        except BaseException:
+            self.close()
+            raise
 
     def _take_up(self, settings: Mapping[str, Any]) -> None:
-        path = self.folder / SETTINGS
-        if path.is_file():
-            known = json.loads(path.read_text(encoding="utf-8"))
-            if known.get("fingerprint") != settings["fingerprint"]:
-                raise OutputError(f"{self.folder} holds another run; remove it or give another --output_dir")
-            return
-        with atomic_writer(path) as stream:
-            stream.write(json.dumps(settings, indent=2, ensure_ascii=False) + "\n")
+        known = read_settings(self.folder)
+        if known is None:
+            with atomic_writer(self.folder / SETTINGS) as stream:
+                stream.write(json.dumps(settings, indent=2, ensure_ascii=False) + "\n")
+        elif known.get("fingerprint") != settings["fingerprint"]:
+            raise OutputError(f"{self.folder} holds another run; remove it or give another --output_dir")
 
     def close(self) -> None:
         """Close the journal and give the lock back."""
@@ -86,20 +90,53 @@ class RunDirectory(LockedFolder):
         """Return where scoring goes on, and open the journal there.
 
         Only whole batches count: the batch that was being written is scored again, so that every batch of the run has
-        the composition it would have had undisturbed.
+        the composition it would have had undisturbed. A journal that says that it is complete is one that holds every
+        line it had then.
 
         Raises:
-            OutputError: The journal's keys are not these samples'.
+            OutputError: The journal is damaged, or its keys are not these samples'.
         """
-        lines = list(self._ends())
-        complete = bool(lines) and lines[-1][1] is None
-        units = lines[:-1] if complete else lines[: len(lines) - len(lines) % batch_size]
-        numbers = self._numbers_of([str(key) for _, key in units], samples)
-        if complete:
+        numbers, ends, said = self._read(samples)
+        if said is not None:
+            lacks = len(numbers) != said if said >= 0 else numbers[-1:] != [len(samples) - 1]
+            if lacks:
+                raise damaged(self._journal.path, f"it says that it is complete, and holds {len(numbers)} scores only")
             self._journal.open(self._journal.size_bytes)
             return Resumed(len(samples), 0)
-        self._journal.open(units[-1][0] if units else 0)
-        return Resumed(numbers[-1], numbers.count(numbers[-1])) if numbers else Resumed(0, 0)
+        whole = len(numbers) - len(numbers) % batch_size
+        self._journal.open(ends[whole - 1] if whole else 0)
+        last = numbers[whole - 1] if whole else 0
+        return Resumed(last, numbers[:whole].count(last))
+
+    def _read(self, samples: Sequence[Sample]) -> tuple[list[int], list[int], int | None]:
+        """Return of each line the number of its sample and where it ends, and what the mark of completion says.
+
+        That is how many lines there are; -1 for the mark of older versions, which does not say; None without a mark.
+        """
+        numbers: list[int] = []
+        ends: list[int] = []
+        current, index, said = -1, 0, None
+        for values, end in read_lines(self._journal.path):
+            line = len(numbers) + 1
+            if said is not None:
+                raise damaged(self._journal.path, f"line {line} is followed by more than its end")
+            if values.get(_COMPLETE) is True:
+                said = values.get(_LINES, -1)
+                if type(said) is not int:
+                    raise damaged(self._journal.path, f"it says that it holds {said!r} lines")
+                continue
+            prediction = _prediction(values, self._journal.path, line)
+            if current < 0 or prediction.key != samples[current].key:
+                current, index = current + 1, 0
+            if current >= len(samples) or prediction.key != samples[current].key or prediction.index != index:
+                raise damaged(
+                    self._journal.path,
+                    f"line {line} does not belong to these samples: {prediction.key!r} is not in its place",
+                )
+            index += 1
+            numbers.append(current)
+            ends.append(end)
+        return numbers, ends, said
 
     def append(self, predictions: Sequence[Prediction]) -> None:
         """Add the predictions of one batch to the journal, at once and through to the system.
@@ -115,44 +152,44 @@ class RunDirectory(LockedFolder):
         Raises:
             OutputError: As `append`.
         """
-        *_, last = (b"", *whole_lines(self._journal.path))
-        if last != json.dumps(_COMPLETE).encode() + b"\n":
-            self._journal.add([_COMPLETE])
+        lines, is_marked = 0, False
+        for values, _ in read_lines(self._journal.path):
+            is_marked = values.get(_COMPLETE) is True
+            lines += not is_marked
+        if not is_marked:
+            self._journal.sync()
+            self._journal.add([{_COMPLETE: True, _LINES: lines}])
 
     def predictions(self) -> Iterator[Prediction]:
         """Yield what the journal holds, in the order of the samples and of their frames or clips."""
-        for line in whole_lines(self._journal.path):
-            values = json.loads(line)
-            if values != _COMPLETE:
+        for values, _ in read_lines(self._journal.path):
+            if values.get(_COMPLETE) is not True:
                 yield Prediction.from_json(values)
 
-    def _ends(self) -> Iterator[tuple[int, str | None]]:
-        """Yield for each whole line the offset of its end and its key, None for the mark of completion."""
-        end = 0
-        for number, line in enumerate(whole_lines(self._journal.path), start=1):
-            end += len(line)
-            try:
-                values = json.loads(line)
-                yield end, None if values == _COMPLETE else str(values["key"])
-            except (ValueError, KeyError, TypeError) as error:
-                raise OutputError(
-                    f"{self._journal.path}: line {number} is damaged ({line[:40]!r}); move {self.folder} away to score "
-                    "everything anew"
-                ) from error
 
-    def _numbers_of(self, keys: Sequence[str], samples: Sequence[Sample]) -> list[int]:
-        """Return the number of the sample that each line belongs to; the lines keep the order of the samples."""
-        numbers: list[int] = []
-        current = -1
-        for key in keys:
-            if current < 0 or key != samples[current].key:
-                current += 1
-                if current >= len(samples) or key != samples[current].key:
-                    raise OutputError(
-                        f"{self._journal.path} does not belong to these samples: {key!r} is not in its place"
-                    )
-            numbers.append(current)
-        return numbers
+def _prediction(values: Mapping[str, Any], path: Path, line: int) -> Prediction:
+    """Return what a line of a journal says, checked as a stranger's would be."""
+    for name, value in values.items():
+        if not (name in _TYPES and _is_of(_TYPES[name], value)):
+            raise damaged(path, f"line {line} says {name!r}: {value!r}")
+    prediction = Prediction.from_json({"key": "", **values})
+    is_scored = prediction.score is not None and 0 <= prediction.score <= 1
+    if not prediction.key or prediction.status not in get_args(Status) or is_scored != (prediction.status == "ok"):
+        raise damaged(path, f"line {line} has the score {prediction.score} and the status {prediction.status!r}")
+    return prediction
+
+
+def _is_of(kind: str, value: Any) -> bool:
+    """Whether a value of a JSON line is of the kind that the field of a `Prediction` is declared as."""
+    if kind.endswith(" | None") and value is None:
+        return True
+    if kind.startswith("tuple"):
+        return isinstance(value, list) and len(value) == kind.count("float") and all(map(_is_number, value))
+    return _is_number(value) if kind.startswith("float") else type(value) is (int if kind.startswith("int") else str)
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float) and math.isfinite(value)
 
 
 def _without_defaults(prediction: Prediction) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,7 @@ import torch
 
 from deepfakebench_ext.common.atomic_files import atomic_binary_writer
 from deepfakebench_ext.common.errors import ConfigError
+from deepfakebench_ext.common.regular_files import regular
 from deepfakebench_ext.common.run_names import BEST
 from deepfakebench_ext.common.types import Prediction, Sample
 from deepfakebench_ext.engine.predictor import compute, default_batch_size
@@ -179,10 +181,14 @@ def _set_head(detector: Detector, line: Line) -> None:
 
 def _cached(tuning: FineTuning, path: Path) -> tuple[Features, Features]:
     identity = fingerprint(tuning.identity())
-    if path.is_file():
-        with np.load(path, allow_pickle=False) as held:
+    try:
+        with regular(path).open("rb") as stream, np.load(stream, allow_pickle=False) as held:
             if str(held["identity"]) == identity:
                 return _unpacked(held, "train"), _unpacked(held, "val")
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
+        logger.warning("%s is damaged (%s): features are computed anew", path, error)
     sides = {name: _extracted(tuning, samples) for name, samples in _sides(tuning)}
     if tuning.processes.is_main:
         packed = {key: value for name, side in sides.items() for key, value in _packed(side, name).items()}

@@ -11,7 +11,7 @@ from typing import Any
 
 from deepfakebench_ext.common.atomic_files import atomic_writer
 from deepfakebench_ext.common.errors import MissingExtraError
-from deepfakebench_ext.common.journal import whole_lines
+from deepfakebench_ext.common.journal import read_lines
 from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.common.run_names import CARD, CURVES_PNG, FIGURES_JSON, TRAINING_LOG
 from deepfakebench_ext.metrics.bootstrap import Bootstrap
@@ -123,7 +123,7 @@ def _draw(result: FineTuned, tuning: FineTuning) -> None:
     try:
         write_training_curves(
             result.folder / CURVES_PNG,
-            map(json.loads, whole_lines(result.folder / TRAINING_LOG)),
+            (values for values, _ in read_lines(result.folder / TRAINING_LOG)),
             monitor=tuning.validator.monitor,
             title=result.folder.name,
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -78,9 +80,91 @@ def test_a_damaged_journal_is_refused_and_kept(tmp_path: Path) -> None:
     journal = tmp_path / "scores.jsonl"
     damaged = b"\0" * 10 + b"\n" + journal.read_bytes()
     journal.write_bytes(damaged)
-    with RunDirectory(tmp_path, SETTINGS) as run, pytest.raises(OutputError, match=r"line 1 is damaged"):
+    with (
+        RunDirectory(tmp_path, SETTINGS) as run,
+        pytest.raises(OutputError, match=r"scores\.jsonl is damaged: line 1 is"),
+    ):
         run.resume(SAMPLES, 2)
     assert journal.read_bytes() == damaged
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"score": "0.5"},
+        {"score": float("nan")},
+        {"score": 1.5},
+        {"score": -0.1},
+        {"score": True},
+        {"score": None},
+        {"status": "fine"},
+        {"status": "no_face"},
+        {"index": 1},
+        {"index": 0.0},
+        {"start_s": float("inf")},
+        {"key": None},
+        {"key": ""},
+        {"colour": 1},
+    ],
+)
+def test_a_line_that_no_run_writes_is_refused(change: dict[str, Any], tmp_path: Path) -> None:
+    write(tmp_path, 5)
+    journal = tmp_path / "scores.jsonl"
+    lines = [json.loads(line) for line in journal.read_text().splitlines()]
+    lines[2] = {**lines[2], **change}
+    journal.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    with RunDirectory(tmp_path, SETTINGS) as run, pytest.raises(OutputError, match=r"damaged: line 3 .*move .* away"):
+        run.resume(SAMPLES, 2)
+
+
+@pytest.mark.parametrize("kept", [[], [0], [0, 1, 2, 3], [1, 2, 3, 4], [0, 1, 3, 4], [0, 0, 1, 2, 3, 4]])
+@pytest.mark.parametrize("mark", [{"complete": True, "lines": 5}, {"complete": True}])
+def test_a_journal_is_complete_only_with_every_line(kept: list[int], mark: dict[str, Any], tmp_path: Path) -> None:
+    write(tmp_path, 5)
+    journal = tmp_path / "scores.jsonl"
+    lines = journal.read_text().splitlines(keepends=True)
+    assert json.loads(lines[-1]) == {"complete": True, "lines": 5}
+    journal.write_text("".join(lines[number] for number in kept) + json.dumps(mark) + "\n")
+    with (
+        RunDirectory(tmp_path, SETTINGS) as run,
+        pytest.raises(OutputError, match=r"scores\.jsonl is damaged: .* away"),
+    ):
+        run.resume(SAMPLES, 2)
+
+
+def test_frames_that_a_complete_journal_lacks_at_the_end_of_a_video_are_missed(tmp_path: Path) -> None:
+    frames = [Prediction(sample.key, 0.5, index=i) for sample in SAMPLES[:2] for i in range(3)]
+    with RunDirectory(tmp_path, SETTINGS) as run:
+        run.resume(SAMPLES[:2], 3)
+        run.append(frames)
+        run.complete()
+    journal = tmp_path / "scores.jsonl"
+    lines = journal.read_text().splitlines(keepends=True)
+    for lost in (2, 5):
+        journal.write_text("".join(line for number, line in enumerate(lines) if number != lost))
+        with RunDirectory(tmp_path, SETTINGS) as run, pytest.raises(OutputError, match="holds 5 scores only"):
+            run.resume(SAMPLES[:2], 3)
+
+
+@pytest.mark.parametrize("marks", ['{"complete": true, "lines": "5"}\n', '{"complete": true, "lines": 5}\n' * 2])
+def test_a_mark_of_completion_that_is_none_is_refused(marks: str, tmp_path: Path) -> None:
+    write(tmp_path, 5)
+    journal = tmp_path / "scores.jsonl"
+    journal.write_text("".join(journal.read_text().splitlines(keepends=True)[:-1]) + marks)
+    with RunDirectory(tmp_path, SETTINGS) as run, pytest.raises(OutputError, match="damaged"):
+        run.resume(SAMPLES, 2)
+
+
+@pytest.mark.parametrize("content", [b"", b'{"fingerprint"', b"[]", b"\0" * 9, b"\xff", b"[" * 100_000, None])
+def test_damaged_settings_are_refused_and_the_lock_is_given_back(content: bytes | None, tmp_path: Path) -> None:
+    path = tmp_path / "run.json"
+    if content is None:
+        path.mkdir()
+    else:
+        path.write_bytes(content)
+    for _ in range(2):
+        with pytest.raises(OutputError, match=r"run\.json is damaged: .*; move .* away, and run the same"):
+            RunDirectory(tmp_path, SETTINGS)
 
 
 def test_other_settings_never_go_into_an_old_run(tmp_path: Path) -> None:
@@ -130,6 +214,11 @@ def test_the_digest_of_samples_changes_with_key_label_order_and_content(tmp_path
     assert digest_samples([sample("a"), sample("b")]) == base
     assert digest_samples([sample("b"), sample("a")]) != base
     assert digest_samples([sample("a"), sample("b", 1)]) != base
+    os.utime(tmp_path / "b", ns=(1, 1))
+    touched = digest_samples([sample("a"), sample("b")])
+    assert touched != base
+    os.utime(tmp_path / "b", ns=(1, 2))
+    assert digest_samples([sample("a"), sample("b")]) != touched
     (tmp_path / "b").write_text("longer")
     assert digest_samples([sample("a"), sample("b")]) != base
     assert digest_samples([sample("a"), sample("absent")]) != base

@@ -51,6 +51,21 @@ def test_features_are_computed_once(folder, tmp_path, monkeypatch):
     assert torch.equal(weights(tmp_path / "run/best")["head.weight"], first)
 
 
+@pytest.mark.parametrize("damage", [b"", b"PK\x03\x04", b"{}"])
+def test_damaged_features_are_computed_anew(folder, tmp_path, damage, caplog):
+    probe(tuning(folder, values()), tmp_path / "run")
+    path = tmp_path / "run/features.npz"
+    whole, first = path.read_bytes(), weights(tmp_path / "run/best")["head.weight"]
+    path.write_bytes(damage or whole[: len(whole) // 2])
+    probe(tuning(folder, values()), tmp_path / "run")
+    assert "features.npz is damaged" in caplog.text
+    assert torch.equal(weights(tmp_path / "run/best")["head.weight"], first)
+    with np.load(path) as held:
+        assert set(held) == {f"{side}_{what}" for side in ("train", "val") for what in ("matrix", "predictions")} | {
+            "identity"
+        }
+
+
 def test_a_line_says_what_scikit_learn_says():
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline

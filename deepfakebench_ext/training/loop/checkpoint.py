@@ -9,14 +9,17 @@ from __future__ import annotations
 import json
 import pickle
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile, ZipFile
 
 import torch
 
 from deepfakebench_ext.common.atomic_files import atomic_binary_writer, atomic_writer
-from deepfakebench_ext.common.errors import ConfigError, OutputError
-from deepfakebench_ext.common.locked_folder import LockedFolder
+from deepfakebench_ext.common.errors import ConfigError, OutputError, damaged
+from deepfakebench_ext.common.locked_folder import LockedFolder, read_settings
+from deepfakebench_ext.common.regular_files import regular
 from deepfakebench_ext.common.run_names import CHECKPOINT, SETTINGS
 from deepfakebench_ext.common.version import versions
 
@@ -47,23 +50,28 @@ class TrainingRun:
         """
         self.folder, self._identity, self._writes = folder, _as_json(identity), writes
         self._lock = LockedFolder(folder, use="training in") if writes else None
-        self._take_up(record)
+        try:
+            self._take_up(record)
+        except BaseException:
+            self.close()
+            raise
 
     def _take_up(self, record: Mapping[str, Any]) -> None:
-        path = self.folder / SETTINGS
-        if path.is_file():
-            known = json.loads(path.read_text(encoding="utf-8")).get("identity", {})
-            different = differences(known, self._identity)
-            if different:
-                self.close()
-                raise ConfigError(
-                    f"{self.folder} holds a run under other settings: {_in_words(different)}. Undo these to go on with "
-                    f"it, or give another --output_dir to begin anew"
-                )
-        elif self._writes:
+        known = read_settings(self.folder)
+        if known is None and self._writes:
             settings = {"identity": self._identity, "versions": versions(RESTS_ON), **_as_json(record)}
-            with atomic_writer(path) as stream:
+            with atomic_writer(self.folder / SETTINGS) as stream:
                 stream.write(json.dumps(settings, indent=2) + "\n")
+        if known is None:
+            return
+        identity = known.get("identity")
+        if not isinstance(identity, dict):
+            raise damaged(self.folder / SETTINGS, "it does not say what it is of")
+        if different := differences(identity, self._identity):
+            raise ConfigError(
+                f"{self.folder} holds a run under other settings: {_in_words(different)}. Undo these to go on with it, "
+                f"or give another --output_dir to begin anew"
+            )
 
     def __enter__(self) -> TrainingRun:
         """Return the run itself."""
@@ -102,17 +110,36 @@ class TrainingRun:
             OutputError: It is damaged, or of another version of this program.
         """
         path = self.folder / CHECKPOINT
-        if not path.is_file():
-            return None
         try:
-            state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
-        except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
-            raise OutputError(
-                f"{path} cannot be read ({str(error).splitlines()[0]}); remove {self.folder} to begin anew"
-            ) from error
+            with regular(path).open("rb") as stream:
+                if (part := ZipFile(stream).testzip()) is not None:  # torch itself compares no checksums
+                    raise self._unreadable(f"{part} is not as it was written")
+                stream.seek(0)
+                state = torch.load(stream, map_location=device, weights_only=True)
+        except FileNotFoundError:
+            return None
+        except (OSError, RuntimeError, EOFError, ValueError, KeyError, BadZipFile, pickle.UnpicklingError) as error:
+            raise self._unreadable((str(error) or type(error).__name__).splitlines()[0]) from error
+        if not isinstance(state, dict):
+            raise self._unreadable(f"it holds {type(state).__name__}")
         if state.get("format") != _FORMAT:
             raise OutputError(f"{path} is of another version of this program; remove {self.folder} to begin anew")
         return state
+
+    @contextmanager
+    def taking_up(self) -> Iterator[None]:
+        """Take what does not fit into a training for damage of the checkpoint that it came from.
+
+        Raises:
+            OutputError: The block raised what a wrong value raises.
+        """
+        try:
+            yield
+        except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+            raise self._unreadable(f"it does not hold what was trained here: {error!r:.200}") from error
+
+    def _unreadable(self, why: str) -> OutputError:
+        return OutputError(f"{self.folder / CHECKPOINT} cannot be read ({why}); remove {self.folder} to begin anew")
 
 
 def differences(known: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:

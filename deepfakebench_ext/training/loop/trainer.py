@@ -9,9 +9,11 @@ from dataclasses import asdict, dataclass, field
 from itertools import islice
 from typing import Any, Protocol
 
+from pydantic import TypeAdapter
 from torch import Tensor
 
-from deepfakebench_ext.common.journal import Journal
+from deepfakebench_ext.common.errors import damaged
+from deepfakebench_ext.common.journal import Journal, read_lines
 from deepfakebench_ext.common.run_names import TRAINING_LOG
 from deepfakebench_ext.engine.processes import Processes
 from deepfakebench_ext.training.config import TrainingConfig
@@ -56,6 +58,9 @@ class Position:
     best_figures: dict[str, float | None] = field(default_factory=dict)
     stopped: bool = False
     log_bytes: int = 0
+
+
+_POSITION = TypeAdapter(Position)
 
 
 class Watcher(Protocol):
@@ -131,7 +136,7 @@ class Trainer:
         """
         self.resume()
         if self.processes.is_main:
-            self.log.open(self.position.log_bytes)
+            self._open_log()
         try:
             while not self.is_done:
                 self._epoch()
@@ -142,17 +147,30 @@ class Trainer:
     def resume(self) -> None:
         """Go back to the last checkpoint; without one, to the start."""
         state = self.store.load(self.processes.device)
-        self.position = Position(**state["position"]) if state else Position()
-        self.stepper.tuned.start_epoch(self.position.phase_epoch)
-        self.stepper.rebuild()
-        if state:
-            load_trained(self.stepper, state["model"])
-            self.stepper.optimizer.load_state_dict(state["optimizer"])
-            if self.average is not None:
-                self.average.load_state_dict(state["average"])
-            if self.processes.scaler is not None:
-                self.processes.scaler.load_state_dict(state["scaler"])
+        with self.store.taking_up():
+            found = Position(**state["position"]) if state else Position()
+            self.position = _POSITION.validate_python(asdict(found))
+            self.stepper.tuned.start_epoch(self.position.phase_epoch)
+            self.stepper.rebuild()
+            if state:
+                load_trained(self.stepper, state["model"])
+                self.stepper.optimizer.load_state_dict(state["optimizer"])
+                if self.average is not None:
+                    self.average.load_state_dict(state["average"])
+                if self.processes.scaler is not None:
+                    self.processes.scaler.load_state_dict(state["scaler"])
         self.processes.wait()
+
+    def _open_log(self) -> None:
+        """Open the journal where the checkpoint left it; what came after is taken back.
+
+        Raises:
+            OutputError: It is damaged, or shorter than the checkpoint says.
+        """
+        ends = {0, *(end for _, end in read_lines(self.log.path))}
+        if self.position.log_bytes not in ends:
+            raise damaged(self.log.path, f"the checkpoint was made after {self.position.log_bytes} bytes of it")
+        self.log.open(self.position.log_bytes)
 
     def _epoch(self) -> None:
         position = self.position
@@ -243,6 +261,7 @@ class Trainer:
         self._saved_at = time.monotonic()
         if not self.processes.is_main:
             return
+        self.log.sync()
         position.log_bytes = self.log.size_bytes
         self.store.save(
             {
@@ -265,5 +284,8 @@ def trained_state(stepper: Stepper) -> dict[str, Tensor]:
 def load_trained(stepper: Stepper, state: Mapping[str, Tensor]) -> None:
     """Put the tensors of `trained_state` back into their places; all others are as the pretrained weights have them."""
     own = dict(stepper.detector.named_parameters()) | dict(stepper.detector.named_buffers())
+    there, here = ({name: tensor.shape for name, tensor in each.items()} for each in (state, trained_state(stepper)))
+    if there != here:
+        raise ValueError("other parameters are trained")
     for name, tensor in state.items():
         own[name].data.copy_(tensor)

@@ -73,6 +73,39 @@ def test_a_damaged_checkpoint_is_said_to_be_one(tmp_path):
             run.load(CPU)
 
 
+@pytest.mark.parametrize("content", [b"", b"\0" * 99, None, [1], 3, {}])
+def test_what_is_no_checkpoint_is_refused(tmp_path, content):
+    with opened(tmp_path) as run:
+        path = tmp_path / CHECKPOINT
+        if content is None:
+            path.mkdir()
+        elif isinstance(content, bytes):
+            path.write_bytes(content)
+        else:
+            torch.save(content, path)
+        with pytest.raises(OutputError, match=r"checkpoint\.pt (cannot be read|is of another version).*to begin anew"):
+            run.load(CPU)
+
+
+def test_a_cut_checkpoint_is_refused(tmp_path):
+    with opened(tmp_path) as run:
+        run.save({"model": {"w": torch.arange(300.0)}})
+        whole = (tmp_path / CHECKPOINT).read_bytes()
+        for part in (whole[:1], whole[: len(whole) // 2], whole[:-1], whole.replace(b"\0\0\x80?", b"\0\0\x80@")):
+            assert part != whole
+            (tmp_path / CHECKPOINT).write_bytes(part)
+            with pytest.raises(OutputError, match=r"checkpoint\.pt cannot be read"):
+                run.load(CPU)
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"identity": 3}', "{"])
+def test_damaged_settings_are_refused_and_the_lock_is_given_back(tmp_path, content):
+    (tmp_path / "run.json").write_text(content)
+    for _ in range(2):
+        with pytest.raises(OutputError, match=r"run\.json is damaged: .*; move .* away"):
+            opened(tmp_path)
+
+
 def test_a_checkpoint_of_another_version_is_refused(tmp_path):
     with opened(tmp_path) as run:
         torch.save({"format": 0}, tmp_path / CHECKPOINT)

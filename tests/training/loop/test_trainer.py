@@ -216,6 +216,35 @@ def test_another_error_of_torch_is_not_taken_for_a_lack_of_memory(folder, tmp_pa
         made.run(tmp_path / "run")
 
 
+def test_a_checkpoint_of_another_training_and_a_damaged_journal_are_refused(folder, tmp_path):
+    run = tmp_path / "run"
+    tuning(folder, values(epochs=1, ema=0.9)).run(run)
+    checkpoint, journal = run / "checkpoint.pt", run / "metrics.jsonl"
+    state, lines = torch.load(checkpoint, weights_only=True), journal.read_bytes()
+    head = dict(state["model"])
+    for change in (
+        {"position": None},
+        {"position": {**state["position"], "epoch": "first"}},
+        {"position": {"unknown": 1}},
+        {"model": {name: head[name] for name in list(head)[1:]}},
+        {"model": {name: tensor[:1] for name, tensor in head.items()}},
+        {"optimizer": {}},
+        {"average": None},
+    ):
+        torch.save({**state, **change}, checkpoint)
+        with pytest.raises(OutputError, match=r"checkpoint\.pt cannot be read \(it does not hold what was trained"):
+            tuning(folder, values(epochs=1, ema=0.9)).run(run)
+    torch.save(state, checkpoint)
+    for damage in (b"", lines[:-1], lines[:30], b"\0" * len(lines), lines.replace(b"{", b"[", 1)):
+        journal.write_bytes(damage)
+        with pytest.raises(OutputError, match=r"metrics\.jsonl is damaged: "):
+            tuning(folder, values(epochs=1, ema=0.9)).run(run)
+        assert journal.read_bytes() == damage
+    journal.write_bytes(lines)
+    tuning(folder, values(epochs=1, ema=0.9)).run(run)
+    assert journal.read_bytes() == lines
+
+
 def test_a_journal_that_cannot_be_written_stops_the_run(folder, tmp_path, monkeypatch):
     made = tuning(folder, values())
     real = Journal.open
