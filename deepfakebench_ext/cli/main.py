@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import logging
+import os
 import sys
 from collections.abc import Callable
 from importlib import import_module
@@ -26,6 +29,8 @@ _VERBS = {
     "train": "deepfakebench_ext.cli.train",
 }
 
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
+
 
 class _LazyGroup(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -45,17 +50,41 @@ def cli() -> None:
 
 
 def run(command: Callable[..., Any]) -> None:
-    """Run a click command as the program: errors of ours as one message, their exit code, no traceback."""
+    """Run a click command as the program: errors of ours as one message, their exit code, no traceback.
+
+    What cannot be printed is a failure like any other: a script that reads it would take half a result for a whole.
+    """
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
     # Requests are reported by our own hub module; the client's line for each would drown them.
     for noisy in ("httpx", "httpx2", "httpcore", "urllib3", "filelock"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     logging.getLogger("huggingface_hub").propagate = False  # it has a handler of its own, and would say all twice
     try:
-        command()
+        _printed(command)
     except ExtError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)
+    except OSError as error:
+        # Every file of ours is written by something that says which; click and print write without a name.
+        if error.filename is not None or error.errno not in _FULL:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or the interpreter would fail once more on its way out
+        with contextlib.suppress(OSError):
+            click.echo(
+                f"error: standard output cannot be written: {error.strerror}; make room, or send it elsewhere. Files "
+                "that were written are kept",
+                err=True,
+            )
+        sys.exit(1)
+
+
+def _printed(command: Callable[..., Any]) -> None:
+    """Run a command, and let what it printed arrive."""
+    try:
+        command()
+    finally:
+        if sys.stdout is not None:  # as it is where the caller closed it
+            sys.stdout.flush()
 
 
 def main() -> None:

@@ -13,6 +13,7 @@ import click
 
 Option = Callable[[Any], Any]
 R = TypeVar("R")
+_MOST_DIGITS = 10
 
 CONTEXT: dict[str, Any] = {
     "help_option_names": ["-h", "--help"],
@@ -46,25 +47,25 @@ def record_of(record: type[R], said: dict[str, Any], **more: Any) -> R:
     return record(**{**{name: value for name, value in said.items() if name in names}, **more})
 
 
+def _is_count(text: str) -> bool:
+    return text.strip().isdecimal() and len(text) < _MOST_DIGITS
+
+
 def _fake_index(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int, ...] | None:
     if value is None:
         return None
-    try:
-        return tuple(int(part) for part in value.split(","))
-    except ValueError as error:
-        raise click.BadParameter(f"{value!r} is not an index such as 1, nor several such as 0,1") from error
+    parts = value.split(",")
+    if not all(_is_count(part) for part in parts):
+        raise click.BadParameter(f"{value!r} is not an index such as 1, nor several such as 0,1")
+    return tuple(map(int, parts))
 
 
 def _frame_interval(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
     if value is None or value == "spread":
         return None if value is None else 0  # media.sampling.SPREAD, which is not imported here
-    try:
-        number = int(value)
-    except ValueError as error:
-        raise click.BadParameter(f"{value!r} is neither a whole number nor spread") from error
-    if number < 1:
-        raise click.BadParameter(f"{value} must be at least 1, or spread")
-    return number
+    if not _is_count(value) or int(value) < 1:
+        raise click.BadParameter(f"{value!r} is neither 1 or more nor spread")
+    return int(value)
 
 
 FRAME_INTERVAL = click.option(

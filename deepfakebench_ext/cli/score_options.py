@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from deepfakebench_ext.metrics.bootstrap import Bootstrap
     from deepfakebench_ext.report.scores.score_files import ColumnNames
 
+_MOST_RESAMPLES = 1_000_000
 _ROLES = ("label", "score", "key", "video", "dataset", "method", "status", "index")
 
 
@@ -47,11 +48,12 @@ def bootstrap_of(said: dict[str, Any]) -> Bootstrap | None:
         ConfigError: A number that no bootstrap takes.
     """
     from deepfakebench_ext.common.errors import ConfigError
+    from deepfakebench_ext.common.numbers import check_count, check_seed
     from deepfakebench_ext.metrics.bootstrap import Bootstrap
 
     resamples, seed = said["bootstrap"], said["seed"]
-    if seed < 0:
-        raise ConfigError(f"--seed {seed} is not allowed; allowed is 0 and more")
+    check_seed("--seed", seed)
+    check_count("--bootstrap", resamples, least=0, most=_MOST_RESAMPLES)
     try:
         return Bootstrap(resamples, seed) if resamples and not said["no_bootstrap"] else None
     except ValueError as error:

@@ -37,7 +37,7 @@ Examples:
 
 \b
 The same command goes on where it was cut off. What comes out is scored by
-  perf_huggingface.py --weights <output_dir>/best
+  perf_huggingface.py --weights <output_dir>/best --image photos/
 Exit codes: 0 done, 1 failure, 2 usage, 3 done but some samples could not be read.
 """
 _MIB, _GIB = 2**20, 2**30
@@ -201,7 +201,7 @@ def _memory(plan: Plan) -> str:
 
 
 def _say_result(tuning: FineTuning, result: FineTuned, summary: Summary) -> None:
-    from deepfakebench_ext.training.results import scoring_options
+    from deepfakebench_ext.training.results import scoring_command
 
     position, monitor, figures = result.position, tuning.validator.monitor, summary.figures
     for notice in [each for each in summary.said if each not in tuning.notices]:
@@ -217,4 +217,4 @@ def _say_result(tuning: FineTuning, result: FineTuned, summary: Summary) -> None
         value = f"{figure.value:.4f}" if figure.value is not None else f"undefined ({figure.reason})"
         between = f"  95 % {figure.low:.4f} to {figure.high:.4f}" if figure.low is not None else ""
         click.echo(f"{name:<16} {value}{between}")
-    click.echo(f"score with: perf_huggingface.py --weights {result.best} {scoring_options(tuning)}")
+    click.echo(f"score with: {scoring_command(tuning, result)}")

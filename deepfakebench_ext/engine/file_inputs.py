@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from deepfakebench_ext.common.errors import ConfigError
+from deepfakebench_ext.common.numbers import check_count, check_seed
 from deepfakebench_ext.common.types import Sample
 from deepfakebench_ext.data.readers.reader import Reader
 from deepfakebench_ext.data.samples.folders import collect_samples, limit_samples
@@ -49,8 +50,8 @@ def gather_samples(
     samples = read_manifest(path, kind=kind) if manifest is not None else collect_samples(path, kind=kind)
     if limit is None:
         return samples
-    if limit < 1:
-        raise ConfigError(f"--limit {limit} is not allowed: give 1 or more, or leave it out to score everything")
+    check_count("--limit", limit)
+    check_seed("--seed", seed)
     return limit_samples(samples, limit, seed)
 
 

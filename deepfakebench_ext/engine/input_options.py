@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from deepfakebench_ext.common.errors import ConfigError
+from deepfakebench_ext.common.numbers import check_above, check_count
 from deepfakebench_ext.data.preprocess.transform import output_size
 from deepfakebench_ext.faces.cache import CropCache
 from deepfakebench_ext.faces.detect import Search
 from deepfakebench_ext.faces.reader import FaceReader, face_reader
 from deepfakebench_ext.faces.settings import DetectorName, NoFace, Per, face_settings
-from deepfakebench_ext.media.sampling import ClipSampling, FrameSampling, ShortVideo
+from deepfakebench_ext.media.sampling import SPREAD, ClipSampling, FrameSampling, ShortVideo
 from deepfakebench_ext.models.base import Detector
 
 DEFAULT_NUM_CLIPS = 4
@@ -39,6 +40,17 @@ class SamplingOptions:
     num_clips: int | None = None
     frame_interval: int | None = None
     short_video: ShortVideo | None = None
+
+    def __post_init__(self) -> None:
+        """Pass numbers that some sampling takes.
+
+        Raises:
+            ConfigError: Another.
+        """
+        check_count("--num_frames", self.num_frames)
+        check_above("--fps", self.fps, 0)
+        check_count("--num_clips", self.num_clips)
+        check_count("--frame_interval", self.frame_interval, least=SPREAD)
 
     @property
     def given(self) -> list[str]:

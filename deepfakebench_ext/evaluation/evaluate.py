@@ -11,6 +11,7 @@ from typing import Any
 
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.notices import Notice, untrained_head
+from deepfakebench_ext.common.numbers import MOST_WORKERS, check_count
 from deepfakebench_ext.common.types import Sample
 from deepfakebench_ext.common.version import versions
 from deepfakebench_ext.data.readers.reader import Reader
@@ -136,8 +137,10 @@ class Scoring:
             ConfigError: No samples, or an option out of range.
             OutputError: The run directory cannot be had.
         """
-        self._batch_size = _at_least_one("batch_size", batch_size, default_batch_size(detector))
-        self._workers = _at_least_one("workers", workers, default_workers())
+        check_count("--batch_size", batch_size)
+        check_count("--workers", workers, most=MOST_WORKERS)
+        self._batch_size = batch_size or default_batch_size(detector)
+        self._workers = workers or default_workers()
         if not samples:
             raise ConfigError("there is nothing to score: the list of samples is empty")
         self.detector, self.samples, self.reader = detector, samples, reader
@@ -252,11 +255,3 @@ def _only_dataset(samples: Sequence[Sample]) -> str | None:
     """The dataset of all samples, where they have the same."""
     datasets = {sample.dataset for sample in samples}
     return datasets.pop() if len(datasets) == 1 else None
-
-
-def _at_least_one(name: str, value: int | None, default: int) -> int:
-    if value is None:
-        return default
-    if value < 1:
-        raise ConfigError(f"--{name} {value} is not allowed: give 1 or more, or leave it out for {default}")
-    return value

@@ -16,6 +16,7 @@ from pathlib import Path
 from deepfakebench_ext.common.atomic_files import check_writable
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.notices import Notice
+from deepfakebench_ext.common.numbers import MOST_WORKERS, check_count, check_seed
 from deepfakebench_ext.common.types import Sample
 from deepfakebench_ext.data.readers.reader import Reader
 from deepfakebench_ext.data.samples.datasets import json_order_notices
@@ -106,9 +107,13 @@ class EvaluationRequest:
         """Pass options that go together.
 
         Raises:
-            ConfigError: Options of datasets without one, those of files with one, or an unknown aggregation.
+            ConfigError: Options of datasets without one, those of files with one, or a value that is not allowed.
         """
         aggregation_rule(self.aggregation)
+        check_count("--limit", self.limit)
+        check_count("--batch_size", self.batch_size)
+        check_count("--workers", self.workers, most=MOST_WORKERS)
+        check_seed("--seed", self.seed)
         files = {"image": self.image, "video": self.video, "manifest": self.manifest, **self.faces.choices}
         datasets = {**asdict(self.datasets), "protocol": self.protocol}
         wrong = files if self.test_dataset else datasets

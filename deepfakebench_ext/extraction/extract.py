@@ -14,6 +14,7 @@ from typing import Any
 from deepfakebench_ext.common.atomic_files import atomic_writer, remove_unfinished
 from deepfakebench_ext.common.csv_files import write_csv
 from deepfakebench_ext.common.errors import ConfigError, MediaError
+from deepfakebench_ext.common.numbers import MOST_WORKERS, check_count
 from deepfakebench_ext.common.paths import plain_path
 from deepfakebench_ext.common.suffixes import is_video_name
 from deepfakebench_ext.common.types import Sample
@@ -47,6 +48,7 @@ REPORT_COLUMNS = (
     *("replanned", "folder"),
 )
 DEFAULT_SIZE_PX = 256
+_MOST_SIZE_PX = 8192
 # To be raised by whoever changes what the same settings write, so that files of before are not taken for it.
 _RULES = 1
 
@@ -108,6 +110,7 @@ def make_crop_reader(
         min_face_score=min_face_score,
         no_face=no_face,
     )
+    check_count("--size", size, most=_MOST_SIZE_PX)
     side = DEFAULT_SIZE_PX if size is None else size
     return options.cutting_to((side, side), "frame", {"--size": size, "--no_face": no_face})
 
@@ -149,8 +152,7 @@ def extract(
     check_dataset_name(name)
     check_splits(splits)
     spelled = frames_root(folder, Path(run_from or "."), has_landmarks=_finds_landmarks(faces))
-    if workers is not None and workers < 1:
-        raise ConfigError(f"--workers {workers} is not allowed: give 1 or more")
+    check_count("--workers", workers, most=MOST_WORKERS)
     _check_apart(Path(input_dir), folder, listing)
     samples = tuple(collect_samples(Path(input_dir), kind="video"))
     for notice in labels_above_notices(Path(input_dir), samples):

@@ -39,6 +39,8 @@ class TrainingInputs:
         frame_interval: Distance between two frames of a clip; `SPREAD` for a clip that spans its video.
         short_video: What becomes of a video shorter than a clip.
         notices: What a reader of the results must know of them.
+        given_as: Options by which the evaluator takes what is like the validation samples, a place left where those
+            are no path of their own; empty where nobody said.
     """
 
     train: Sequence[Sample]
@@ -48,6 +50,7 @@ class TrainingInputs:
     frame_interval: int | None = None
     short_video: ShortVideo | None = None
     notices: tuple[Notice, ...] = ()
+    given_as: tuple[str, ...] = ()
 
     def training_set(self, detector: Detector, training: TrainingConfig) -> TrainingSet:
         """Return what a detector is trained on.

@@ -192,8 +192,8 @@ def _cached(tuning: FineTuning, path: Path) -> tuple[Features, Features]:
     sides = {name: _extracted(tuning, samples) for name, samples in _sides(tuning)}
     if tuning.processes.is_main:
         packed = {key: value for name, side in sides.items() for key, value in _packed(side, name).items()}
-        with atomic_binary_writer(path) as stream:
-            np.savez(stream, identity=np.array(identity), **packed)
+        with atomic_binary_writer(path) as file:
+            np.savez(file, identity=np.array(identity), **packed)
     return sides["train"], sides["val"]
 
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.notices import Notice
+from deepfakebench_ext.common.numbers import MOST_WORKERS, check_count
 from deepfakebench_ext.common.types import Sample
+from deepfakebench_ext.data.samples.kinds import is_video
 from deepfakebench_ext.data.stores.frame_stores import FrameStore
 from deepfakebench_ext.engine.dataset_inputs import DatasetOptions
 from deepfakebench_ext.engine.input_options import FaceOptions
 from deepfakebench_ext.engine.processes import Processes
 from deepfakebench_ext.engine.read_ahead import default_workers
-from deepfakebench_ext.media.sampling import ShortVideo
+from deepfakebench_ext.media.sampling import SPREAD, ShortVideo
 from deepfakebench_ext.models.built_from import config_for
 from deepfakebench_ext.models.loading import detector_class
 from deepfakebench_ext.training.data.splits import split_by_source
@@ -22,6 +25,8 @@ from deepfakebench_ext.training.fine_tuning import FineTuning
 from deepfakebench_ext.training.inputs import TrainingInputs, gather_datasets, gather_side
 from deepfakebench_ext.training.recipe import Recipe, read_values
 
+# Where a command that is printed leaves the user a path to fill in.
+_PLACE = "PATH"
 _OF_PROBE = ("tuning.mode=head", "training.augmentation=null")
 
 
@@ -45,6 +50,7 @@ class TrainingRequest:
         output_dir: The run's folder; None is `training_runs/<config>-<mode>`.
         device: `auto`, `cpu` or `cuda`.
         workers: Reading threads of each process; None takes the CPUs, at most 8.
+        checkpoint_minutes: Between two checkpoints within an epoch.
         track: One of accelerate's trackers.
     """
 
@@ -66,7 +72,19 @@ class TrainingRequest:
     output_dir: str | None = None
     device: str = "auto"
     workers: int | None = None
+    checkpoint_minutes: float = 10.0
     track: str | None = None
+
+    def __post_init__(self) -> None:
+        """Pass numbers that a training takes.
+
+        Raises:
+            ConfigError: Another.
+        """
+        check_count("--workers", self.workers, most=MOST_WORKERS)
+        check_count("--frame_interval", self.frame_interval, least=SPREAD)
+        if not 0 <= self.checkpoint_minutes < math.inf:
+            raise ConfigError(f"--checkpoint_minutes {self.checkpoint_minutes} is not allowed: give 0 or more")
 
     def prepare(self) -> tuple[FineTuning, Path]:
         """Return the training made ready and the folder that it is for; nothing is written.
@@ -102,7 +120,18 @@ class TrainingRequest:
         else:
             split = split_by_source(train, self.val_share, recipe.training.seed)
             train, val, notices = split.train, split.val, [Notice("split", split.note)] if split.note else []
-        return TrainingInputs(train, val, stores, self.faces, self.frame_interval, self.short_video, tuple(notices))
+        clips = (self.frame_interval, self.short_video)
+        return TrainingInputs(train, val, stores, self.faces, *clips, tuple(notices), self._given_as(val))
+
+    def _given_as(self, val: Sequence[Sample]) -> tuple[str, ...]:
+        """Return the options by which the evaluator is given what was validated on, or what is like it."""
+        if self.val_dataset or (self.val_share is not None and self.train_dataset):
+            said = {name: value for name, value in asdict(self.datasets).items() if value is not None}
+            places = [word for name, value in said.items() for word in (f"--{name}", value)]
+            return ("--test_dataset", *(self.val_dataset or self.train_dataset), *places)
+        is_list = (self.val or self.train or "").lower().endswith(".csv")
+        option = "--manifest" if is_list else "--video" if any(map(is_video, val)) else "--image"
+        return option, self.val or _PLACE
 
     def _side(
         self, side: str, path: str | None, names: Sequence[str], recipe: Recipe, stores: dict[str, FrameStore]

@@ -86,6 +86,12 @@ def _card(tuning: FineTuning, result: FineTuned, summary: Summary, facts: Mappin
     )
 
 
+def scoring_command(tuning: FineTuning, result: FineTuned) -> str:
+    """Return the command that scores with what came out, as it can be typed."""
+    given = shlex.join(["perf_huggingface.py", "--weights", str(result.best), *tuning.inputs.given_as])
+    return f"{given} {scoring_options(tuning)}"
+
+
 def scoring_options(tuning: FineTuning) -> str:
     """Return the options with which the evaluator scores as the validation did."""
     training, image = tuning.recipe.training, tuning.detector.takes == "image"

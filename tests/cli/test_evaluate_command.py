@@ -172,6 +172,143 @@ def test_a_mistake_is_one_message_and_its_exit_code(
     assert "Traceback" not in err
 
 
+@pytest.fixture
+def _no_loading(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "deepfakebench_ext.evaluation.request.load_detector", lambda *_, **__: pytest.fail("was loaded")
+    )
+
+
+@pytest.mark.usefixtures("_no_loading")
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--limit", "-1"),
+        ("--limit", "1000000001"),
+        ("--seed", "-1"),
+        ("--seed", "9223372036854775808"),
+        ("--batch_size", "-1"),
+        ("--batch_size", "99999999999999999999"),
+        ("--workers", "0"),
+        ("--workers", "1025"),
+        ("--num_frames", "-3"),
+        ("--num_clips", "0"),
+        ("--fps", "0"),
+        ("--fps", "nan"),
+        ("--fps", "inf"),
+        ("--frame_interval", "0"),
+        ("--frame_interval", "9" * 5000),
+        ("--fake_index", "-1"),
+        ("--fake_index", "9" * 5000),
+    ],
+)
+def test_a_number_out_of_range_is_one_message_before_anything_is_loaded(
+    option: str, value: str, perf: Command, detector: list[str], tmp_path: Path
+) -> None:
+    tiny.photos(tmp_path / "photos", 1)
+    code, _, err = perf(*detector, "--image", "photos", option, value)
+    assert code == 2
+    assert "Traceback" not in err
+    assert option in err.strip().splitlines()[-1].replace("'", "")
+
+
+@pytest.mark.usefixtures("_no_loading")
+@pytest.mark.parametrize("inside", ["", "/runs"])
+def test_a_place_that_cannot_be_written_is_said_before_anything_is_loaded(
+    inside: str, perf: Command, detector: list[str], tmp_path: Path
+) -> None:
+    tiny.photos(tmp_path / "photos", 1)
+    code, _, err = perf(*detector, "--image", "photos", "--output_dir", f"clip.yaml{inside}")
+    assert code == 1
+    assert f"results cannot be written to clip.yaml{inside}: " in err
+
+
+def test_what_killed_runs_left_is_removed_by_the_next_run(perf: Command, detector: list[str], tmp_path: Path) -> None:
+    tiny.photos(tmp_path / "photos", 2)
+    perf(*detector, "--image", "photos", "--no_plots")
+    folder = only_run(tmp_path / "inference_results")
+    (folder / "report_pictures").mkdir()
+    left = (
+        folder / ".scores.csv.0a1b2c3d.tmp",
+        folder / "report_pictures/.roc.png.0a1b2c3d.tmp",
+        tmp_path / "inference_results/.probe-2140",
+        tmp_path / "inference_results/.bench.md.0a1b2c3d.tmp",
+        tmp_path / ".inference_results_huggingface.txt.0a1b2c3d.tmp",
+    )
+    others = (tmp_path / ".mine.txt.0a1b2c3d.tmp", tmp_path / "inference_results/.mine", folder / ".mine")
+    for path in (*left, *others):
+        path.touch()
+        os.utime(path, (1, 1))
+    young = tmp_path / ".inference_results_huggingface.txt.11111111.tmp"  # of a run beside this one
+    young.touch()
+    assert perf(*detector, "--image", "photos", "--no_plots")[0] == 0
+    assert [path for path in left if path.exists()] == []
+    assert [path for path in (*others, young) if not path.exists()] == []
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (["/bin/perf_huggingface.py", "--image", "my photos/$x"], "perf_huggingface.py --image 'my photos/$x'"),
+        (["/lib/deepfakebench_ext/__main__.py", "evaluate", "it's"], """dfb-ext evaluate 'it'"'"'s'"""),
+    ],
+)
+def test_the_record_holds_the_command_as_it_can_be_typed_again(
+    argv: list[str], said: str, perf: Command, detector: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny.photos(tmp_path / "photos", 1)
+    monkeypatch.setattr(sys, "argv", argv)
+    perf(*detector, "--image", "photos", "--no_plots")
+    assert json.loads((only_run(tmp_path / "inference_results") / "run.json").read_text())["command"] == said
+
+
+def test_messages_of_others_come_once_and_their_requests_not_at_all() -> None:
+    code = (
+        "import logging; from deepfakebench_ext.cli.main import run\n"
+        "from huggingface_hub.utils.logging import get_logger\n"
+        "run(lambda: (get_logger('huggingface_hub.x').warning('one'), logging.getLogger('httpx').info('two'),\n"
+        "    logging.getLogger('deepfakebench_ext.x').info('three')))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], env=ENVIRONMENT, capture_output=True, text=True, check=True)
+    assert [done.stderr.count(word) for word in ("one", "two", "three")] == [1, 0, 1]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+@pytest.mark.parametrize("verb", ["evaluate", "help"])
+def test_what_cannot_be_printed_is_a_failure_and_one_line(verb: str, detector: list[str], tmp_path: Path) -> None:
+    tiny.photos(tmp_path / "photos", 1)
+    arguments = ["--help"] if verb == "help" else [*detector, "--image", "photos", "--no_plots", "--json"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*SCRIPT, *arguments], env=ENVIRONMENT, stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr and "Exception ignored" not in done.stderr
+    assert (
+        done.stderr.strip()
+        .splitlines()[-1]
+        .startswith("error: standard output cannot be written: No space left on device")
+    )
+    if verb == "evaluate":
+        assert (only_run(tmp_path / "inference_results") / "metrics.json").is_file()
+
+
+@pytest.mark.parametrize("name", ["run.json", "scores.jsonl"])
+def test_a_damaged_file_of_a_run_is_one_line_that_says_what_to_do(
+    name: str, perf: Command, detector: list[str], tmp_path: Path
+) -> None:
+    tiny.photos(tmp_path / "photos", 2)
+    perf(*detector, "--image", "photos", "--no_plots")
+    path = only_run(tmp_path / "inference_results") / name
+    for content in (b"\0" * 40 + b"\n", b'{"complete": true}\n'):
+        path.write_bytes(content)
+        code, _, err = perf(*detector, "--image", "photos", "--no_plots")
+        assert code == 1
+        said = err.strip().splitlines()[-1]
+        assert (said.startswith("error: ") and name in said) or "holds another run; remove it" in said
+        assert path.read_bytes() == content
+
+
 def test_dashes_are_taken_for_underscores(perf: Command, detector: list[str], tmp_path: Path) -> None:
     tiny.photos(tmp_path / "photos", 1)
     assert perf(*detector, "--image", "photos", "--batch-size", "2", "--no-plots")[0] == 0
@@ -285,7 +422,7 @@ def test_a_video_detector_scores_the_clips_of_videos(perf: Command, tmp_path: Pa
         ("--num_clips", "2", "--num_clips means nothing here: huggingface_clip takes single frames"),
         ("--sampling", "random", "one of uniform, fps, first"),
         ("--fps", "2", "means nothing with --sampling uniform"),
-        ("--num_frames", "0", "must be at least 1"),
+        ("--num_frames", "0", "--num_frames 0 is not allowed: give 1 to"),
         ("--aggregation", "best", "mean, median, max"),
         ("--no_face", "skip", "--no_face means nothing here: without --face_detector"),
         ("--face_detector", "haar", "none, dlib, yunet"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -83,6 +84,14 @@ def test_a_video_that_gives_nothing_is_exit_code_three(command: Command, tmp_pat
     assert "1 video gave no frame; out/d/extract_report.csv says why" in err
 
 
+def test_videos_are_listed_under_each_split_that_is_named(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "in/real").mkdir(parents=True)
+    videos.stamped_video(tmp_path / "in/real/a.mp4", 2)
+    assert command(extract, "--input_dir", "in", "--output_dir", "out", "--split", "train,test")[0] == 0
+    (content,) = json.loads(Path("out/in.json").read_text())["in"].values()
+    assert {split: list(videos) for split, videos in content.items() if videos} == {"train": ["a"], "test": ["a"]}
+
+
 def test_nothing_to_list_is_said(command: Command, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     videos.stamped_video(tmp_path / "in/a.mp4", 2)
@@ -100,7 +109,11 @@ def test_nothing_to_list_is_said(command: Command, tmp_path: Path) -> None:
         (["--face_detector", "mtcnn"], "--face_detector 'mtcnn' is not allowed"),
         (["--no_face", "black", "--face_detector", "dlib"], "--no_face 'black' is not allowed"),
         (["--run_from", "nowhere"], "--run_from nowhere is no folder"),
-        (["--size", "0", "--face_detector", "dlib"], "a crop of (0, 0) px"),
+        (["--size", "0", "--face_detector", "dlib"], "--size 0 is not allowed: give 1 to 8,192"),
+        (["--size", "8193", "--face_detector", "dlib"], "--size 8193 is not allowed"),
+        (["--workers", "0"], "--workers 0 is not allowed"),
+        (["--num_frames", "-1"], "--num_frames is -1"),
+        (["--fps", "nan"], "--fps is nan"),
     ],
 )
 def test_a_mistake_is_said_before_anything_is_written(

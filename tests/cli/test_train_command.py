@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 
@@ -10,8 +11,9 @@ import pytest
 from click.testing import CliRunner, Result
 from made_training import environment, values, write_yaml
 
+from deepfakebench_ext.cli.evaluate import evaluate
 from deepfakebench_ext.cli.train import train
-from deepfakebench_ext.common.errors import ConfigError, WeightsError
+from deepfakebench_ext.common.errors import ConfigError, OutputError, WeightsError
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +32,8 @@ def test_a_training_ends_with_figures_and_the_command_that_scores_its_weights(tm
     result = call("--output_dir", "run")
     assert result.exit_code == 0, result.output
     assert "2 epochs, 8 steps; epoch" in result.stdout
-    assert "score with: perf_huggingface.py --weights run/best --num_frames 8 --dtype float32" in result.stdout
+    command = "perf_huggingface.py --weights run/best --image val --num_frames 8 --dtype float32"
+    assert f"score with: {command}\n" in result.stdout
     assert "trained 66 of" in result.stderr
     names = {path.name for path in (tmp_path / "run").iterdir()}
     assert names == {".lock", "best", "last", "checkpoint.pt", "curves.png", "metrics.jsonl", "run.json"}
@@ -119,13 +122,55 @@ def test_the_card_says_the_whole_recipe_and_every_figure_with_its_interval(tmp_p
     assert figures["frame_brier"]["low"] < figures["frame_brier"]["value"] < figures["frame_brier"]["high"]
 
 
+@pytest.mark.parametrize("side", [("--val", "my val"), ("--val", "val.csv"), ("--val_share", "0.5")])
+def test_the_printed_command_runs(side, tmp_path, monkeypatch):
+    (tmp_path / "my val").symlink_to("val")
+    rows = [f"{path.relative_to(tmp_path)},{path.parent.name}\n" for path in (tmp_path / "val").rglob("*.png")]
+    (tmp_path / "val.csv").write_text("path,label\n" + "".join(rows))
+    result = call("--train", "train", *side, "--output_dir", "the run", data=False)
+    assert result.exit_code == 0, result.output
+    (line,) = [line for line in result.stdout.splitlines() if line.startswith("score with: ")]
+    program, *given = shlex.split(line.removeprefix("score with: "))
+    assert program == "perf_huggingface.py"
+    given = ["train" if each == "PATH" else each for each in given]
+    scored = CliRunner().invoke(evaluate, [*given, "--device", "cpu", "--no_plots"], catch_exceptions=True)
+    assert scored.exit_code == 0, scored.output
+    if side[0] == "--val":
+        (figure,) = [line for line in result.stdout.splitlines() if line.startswith("frame_auc")]
+        assert figure.split()[1] == next(x for x in scored.stdout.splitlines() if x.startswith("frame_auc")).split()[1]
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--workers", "0", "--workers 0 is not allowed"),
+        ("--checkpoint_minutes", "-1", "--checkpoint_minutes -1.0 is not allowed"),
+        ("--checkpoint_minutes", "nan", "--checkpoint_minutes nan is not allowed"),
+        ("--val_share", "nan", "--val_share nan is not allowed"),
+        ("--val_share", "1", "--val_share 1.0 is not allowed"),
+    ],
+)
+def test_a_number_out_of_range_is_named(option, value, message):
+    result = call("--train", "train", option, value, *(() if option == "--val_share" else ("--val", "val")), data=False)
+    assert isinstance(result.exception, ConfigError)
+    assert message in str(result.exception)
+
+
+@pytest.mark.parametrize("name", ["run.json", "checkpoint.pt", "metrics.jsonl"])
+def test_a_damaged_file_of_a_run_is_named_with_what_to_do(name, tmp_path):
+    assert call("--output_dir", "run").exit_code == 0
+    (tmp_path / "run" / name).write_bytes(b"")
+    result = call("--output_dir", "run")
+    assert isinstance(result.exception, OutputError)
+    assert re.search(rf"run/{name} .*(move|remove) run ", str(result.exception))
+
+
 def test_the_printed_command_cuts_faces_as_the_training_did_and_frames_without_one_are_counted(tmp_path):
     result = call("--output_dir", "run", "--face_detector", "dlib", "--no_face", "full_frame")
     assert result.exit_code == 0, result.output
     options = "--face_detector dlib --face_search full --no_face full_frame"
-    assert (
-        f"score with: perf_huggingface.py --weights run/best --num_frames 8 {options} --dtype float32" in result.stdout
-    )
+    command = f"perf_huggingface.py --weights run/best --image val --num_frames 8 {options} --dtype float32"
+    assert f"score with: {command}\n" in result.stdout
     assert "16 training samples have frames without a face" in result.stderr
     assert "in validation 8 frames show no face; 8 scores rest on such frames" in result.stderr
     card = (tmp_path / "run/best/README.md").read_text()

@@ -81,9 +81,13 @@ def test_order_is_kept_and_a_bad_file_is_no_other_samples_score(detector: Detect
             assert prediction.score == pytest.approx(clean[prediction.key], abs=1e-5)
 
 
-def test_logits_that_are_not_finite_are_an_error_that_names_the_sample(detector: Detector, tmp_path: Path) -> None:
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
+@pytest.mark.parametrize("logit", [0, 1])
+def test_logits_that_are_not_finite_are_an_error_that_names_the_sample(
+    value: str, logit: int, detector: Detector, tmp_path: Path
+) -> None:
     with torch.no_grad():
-        detector.head.bias.fill_(float("nan"))
+        detector.head.bias[logit] = float(value)
     samples = gather_samples(tiny.photos(tmp_path / "photos", 1))
     with pytest.raises(ModelError, match=r"not finite for fake/000\.png"):
         scored(detector, samples)
