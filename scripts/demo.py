@@ -2,7 +2,7 @@
 """The demo behind `make demo`: real pixels in, a results file out, no network, a minute or so on two cores.
 
 One public-domain photograph (scikit-image's astronaut, NASA) gives some thousand augmented views. Each view is a real
-image and, self-blended (`deepfakebench_ext.training.data.self_blend`), a fake one. A small CLIP is trained from
+image and, self-blended (`deepfakebench_ext.faces.self_blend`), a fake one. A small CLIP is trained from
 scratch on the real images of one part by `train.py`, which makes fakes of its own of them; on a second part its best
 epoch is chosen, and the rest is scored by the evaluator. It checks the pipeline, not detectors: one face, one kind of
 fake, views that differ less than photographs do.
@@ -27,7 +27,7 @@ import numpy as np
 import numpy.typing as npt
 import skimage.data
 
-from deepfakebench_ext.training.data.self_blend import self_blend
+from deepfakebench_ext.faces.self_blend import self_blend
 
 # The data: faces aligned to within a few degrees and pixels, as the face crops of a benchmark are.
 SIDE_PX = 64

@@ -10,7 +10,6 @@ from deepfakebench_ext.analysis.analyze import Analysed, How, analyze, films_of,
 from deepfakebench_ext.analysis.assembling import Threshold
 from deepfakebench_ext.analysis.calibrating import calibration_basis, read_calibration
 from deepfakebench_ext.analysis.outputs import Outputs
-from deepfakebench_ext.analysis.overlay import check_overlay
 from deepfakebench_ext.analysis.policy import Policy, with_onset
 from deepfakebench_ext.analysis.taking import DEFAULT_FPS, MIN_FACE_PX, Faces, Taking
 from deepfakebench_ext.analysis.video_score import TOP_FIFTH, check_rule
@@ -18,6 +17,7 @@ from deepfakebench_ext.common.atomic_files import check_writable
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.types import Sample
 from deepfakebench_ext.engine.input_options import FaceOptions
+from deepfakebench_ext.media.film_writer import check_films_can_be_written
 from deepfakebench_ext.models.base import Detector
 from deepfakebench_ext.models.built_from import config_for
 from deepfakebench_ext.models.config import DetectorConfig, load_config
@@ -75,7 +75,7 @@ class AnalysisRequest:
         """
         check_rule(self.aggregation)
         if self.overlay:
-            check_overlay()
+            check_films_can_be_written("--overlay")
         if self.threshold is not None and self.threshold_from is not None:
             raise ConfigError("give --threshold, typed by hand, or --threshold_from, a calibration; not both")
         if self.threshold is not None and not 0 <= self.threshold <= 1:

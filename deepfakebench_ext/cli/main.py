@@ -25,6 +25,7 @@ _VERBS = {
     "extract": "deepfakebench_ext.cli.extract",
     "metrics": "deepfakebench_ext.cli.metrics",
     "host": "deepfakebench_ext.cli.host",
+    "splice": "deepfakebench_ext.cli.splice",
     "timeline-metrics": "deepfakebench_ext.cli.timeline_metrics",
     "train": "deepfakebench_ext.cli.train",
 }

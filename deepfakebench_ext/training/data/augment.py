@@ -21,8 +21,8 @@ import numpy as np
 import numpy.typing as npt
 
 from deepfakebench_ext.common.errors import ConfigError
+from deepfakebench_ext.faces.self_blend import jpeg
 from deepfakebench_ext.training.config import AugmentationConfig
-from deepfakebench_ext.training.data.self_blend import jpeg
 
 Frames: TypeAlias = npt.NDArray[np.uint8]
 _Table: TypeAlias = npt.NDArray[np.uint8]

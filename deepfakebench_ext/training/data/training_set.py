@@ -17,6 +17,7 @@ from deepfakebench_ext.data.samples.kinds import is_video
 from deepfakebench_ext.data.stores.frame_stores import FrameStore
 from deepfakebench_ext.faces.crop import FaceCrop
 from deepfakebench_ext.faces.reader import FaceReader
+from deepfakebench_ext.faces.self_blend import self_blend
 from deepfakebench_ext.media.frame import RGB
 from deepfakebench_ext.media.sampling import ClipSampling
 from deepfakebench_ext.training.config import TrainingConfig
@@ -33,7 +34,6 @@ from deepfakebench_ext.training.data.plan import (
     pick,
     slices,
 )
-from deepfakebench_ext.training.data.self_blend import self_blend
 from deepfakebench_ext.training.data.trainable import check_videos, digest_of_labels, fixed_size, trainable
 
 _Row: TypeAlias = tuple[str, torch.Tensor, torch.Tensor]

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from deepfakebench_ext.training.data.self_blend import PAPER_RATIOS, jpeg, self_blend
+from deepfakebench_ext.faces.self_blend import PAPER_RATIOS, jpeg, self_blend
 
 HULL_PX = np.array([(40, 24), (58, 30), (62, 52), (50, 72), (34, 72), (22, 50), (26, 30)], np.float32)
 

@@ -1,0 +1,58 @@
+"""`dfb-ext splice`: films with manipulated stretches whose start and end are known, and the truth of them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from deepfakebench_ext.cli.options import CONTEXT, FINDING_FACES, SpacedCommand, options, record_of
+from deepfakebench_ext.common.wording import counted
+
+_EXAMPLES = """
+\b
+Examples:
+  dfb-ext splice real/ --face_detector dlib --output_dir spliced
+  dfb-ext analyze spliced/ --weights w.pth --face_detector dlib
+  dfb-ext timeline-metrics inference_results/ --truth spliced/segments.json
+
+\b
+Exit codes: 0 done, 1 failure, 2 usage, 3 done but some videos could not be used.
+"""
+
+
+@click.command(cls=SpacedCommand, epilog=_EXAMPLES, context_settings=CONTEXT)
+@click.argument("videos", nargs=-1, required=True)
+@options(FINDING_FACES)
+@click.option("--per_video", default=2, show_default=True, help="Manipulated stretches of each video, at most.")
+@click.option("--seed", default=0, show_default=True, help="Of where they lie and how they are blended.")
+@click.option("--crf", default=20, show_default=True, help="Quality of both copies: 0 loses nothing, 51 all.")
+@click.option("--output_dir", default="spliced", show_default=True, help="Where real/, fake/ and segments.json go.")
+def splice(**given: Any) -> None:
+    """Make a labelled set out of real videos: copies with self-blended stretches of known start and end."""
+    from deepfakebench_ext.analysis import splicing
+    from deepfakebench_ext.analysis.analyze import films_of
+    from deepfakebench_ext.common.errors import ConfigError
+    from deepfakebench_ext.engine.input_options import FaceOptions
+    from deepfakebench_ext.media.film_writer import check_films_can_be_written
+
+    check_films_can_be_written("dfb-ext splice")
+    reader = record_of(FaceOptions, given).cutting_to((224, 224), "frame", {})
+    if reader is None:
+        raise ConfigError("a face is what is blended: give --face_detector dlib, or --landmark_model")
+    truth, refused = splicing.splice(
+        films_of(given["videos"]),
+        Path(given["output_dir"]),
+        reader.detector,
+        per_film=given["per_video"],
+        seed=given["seed"],
+        crf=given["crf"],
+    )
+    click.echo(f"truth in {truth}")
+    for reason in refused:
+        click.echo(f"left out: {reason}", err=True)
+    if refused:
+        click.echo(f"{counted(len(refused), 'video')} could not be used", err=True)
+        sys.exit(3)
