@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from deepfakebench_ext.cli.options import CONTEXT, SpacedCommand
-from deepfakebench_ext.cli.score_options import bootstrap_of, bootstrap_options, column_names, column_options
+from deepfakebench_ext.cli.score_options import (
+    bootstrap_of,
+    bootstrap_options,
+    column_names,
+    column_options,
+    given_columns,
+)
 
 if TYPE_CHECKING:
     from deepfakebench_ext.comparison.records import CompareOptions
@@ -55,6 +61,7 @@ def compare(run_or_csv: tuple[str, ...], **said: Any) -> None:
 
     folder, how = Path(said["output_dir"]), _how(said)
     refuse_run_directory(folder)
+    _check_columns(run_or_csv, said)
     comparison = compared([_read(path, said, how.by or ()) for path in run_or_csv], how)
     write_comparison(folder, comparison, plots=said["plots"])
     click.echo(comparison_text(comparison) if said["as_json"] else comparison_markdown(comparison), nl=False)
@@ -77,17 +84,25 @@ def _list(text: str) -> tuple[str, ...]:
     return tuple(filter(None, map(str.strip, text.split(","))))
 
 
+def _check_columns(paths: Sequence[str], said: dict[str, Any]) -> None:
+    """Refuse a name that no file has a column of."""
+    from deepfakebench_ext.common.errors import ConfigError
+    from deepfakebench_ext.report.scores.score_files import columns_of
+
+    known = {name for path in paths for name in columns_of(path)}
+    for option, name in given_columns(said).items():
+        if name not in known:
+            raise ConfigError(f"--{option} {name!r}: none of the files has a column of that name")
+
+
 def _read(path: str, said: dict[str, Any], by: Sequence[str]) -> ScoreFile:
     """Read a file: with the columns of `by` that it has, and its rows as `--row_level` says where it does not."""
-    from deepfakebench_ext.common.csv_files import open_csv
-    from deepfakebench_ext.report.scores.score_files import read_scores
+    from deepfakebench_ext.report.scores.score_files import columns_of, read_scores
 
-    columns = column_names(said)
+    header = columns_of(path)
+    columns = column_names(said, header)
     file = read_scores(path, columns=columns)
-    keep: tuple[str, ...] = ()
-    if file.path.suffix.lower() != ".txt":
-        with open_csv(file.path) as (header, _):
-            keep = tuple(name for name in by if name in header and file.table.column(name) is None)
+    keep = tuple(name for name in by if name in header and file.table.column(name) is None)
     is_silent = file.trained is None  # our own files name the head of each row, and say what rows are
     level = said["row_level"] if is_silent else None
     return file if not keep and level is None else read_scores(path, columns=columns, keep=keep, level=level)

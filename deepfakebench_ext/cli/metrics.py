@@ -89,8 +89,7 @@ class _Others:
         self._said = said
         self._by = None if said["by"] is None else tuple(filter(None, map(str.strip, said["by"].split(","))))
         self._columns = column_names(said)
-        self._threshold_from = self._other(said["threshold_from"])
-        self._calibrate_on = self._other(said["calibrate_on"])
+        self._threshold_from, self._calibrate_on = map(self._read_other, (said["threshold_from"], said["calibrate_on"]))
 
     def read(self, path: str) -> ScoreFile:
         from dataclasses import replace
@@ -111,18 +110,25 @@ class _Others:
             aggregation=said["aggregation"] or file.aggregation or "mean",
             by=self._by,
             bootstrap=bootstrap_of(said),
-            threshold_from=self._threshold_from,
+            threshold_from=_other(file, self._threshold_from),
             calibrate=said["calibrate"],
-            calibrate_on=self._calibrate_on,
+            calibrate_on=_other(file, self._calibrate_on),
         )
 
-    def _other(self, path: str | None) -> Other | None:
-        from deepfakebench_ext.metrics.summary import Other
+    def _read_other(self, path: str | None) -> tuple[ScoreFile, str] | None:
         from deepfakebench_ext.report.scores.score_files import read_scores
 
         if path is None:
             return None
-        return Other(read_scores(path, columns=self._columns, level=self._said["level"]).table, path)
+        return read_scores(path, columns=self._columns, level=self._said["level"]), path
+
+
+def _other(judged: ScoreFile, read: tuple[ScoreFile, str] | None) -> Other | None:
+    """Other samples, and which of the judged ones are among them."""
+    from deepfakebench_ext.metrics.summary import Other
+    from deepfakebench_ext.report.scores.same_samples import shared_videos
+
+    return None if read is None else Other(read[0].table, read[1], tuple(shared_videos(judged, read[0])))
 
 
 def _folders(paths: Sequence[str], output_dir: str | None) -> list[Path | None]:

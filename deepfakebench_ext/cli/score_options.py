@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -23,11 +24,18 @@ def column_options(command: Any) -> Any:
     return command
 
 
-def column_names(said: dict[str, Any]) -> ColumnNames:
-    """Return what these options say."""
+def given_columns(said: dict[str, Any]) -> dict[str, str]:
+    """Return those of these options that were given: `label_column` and so on to the name."""
+    return {f"{role}_column": name for role in _ROLES if (name := said[f"{role}_column"]) is not None}
+
+
+def column_names(said: dict[str, Any], header: Sequence[str] | None = None) -> ColumnNames:
+    """Return what these options say; of one of several files, which has the columns `header`, as far as it has them."""
     from deepfakebench_ext.report.scores.score_files import ColumnNames
 
-    return ColumnNames(**{role: said[f"{role}_column"] for role in _ROLES})
+    given = given_columns(said)
+    names = {role: given.get(f"{role}_column") for role in _ROLES}
+    return ColumnNames(**{role: name for role, name in names.items() if header is None or name in header})
 
 
 def bootstrap_options(command: Any) -> Any:

@@ -35,6 +35,7 @@ Kind = Literal[
     "few_compared",
     "other_rules",
     "by_number",
+    "other_files",
     "same_scores",
 ]
 """What a notice is about; `run` is what a file says of its run without a kind that we know."""

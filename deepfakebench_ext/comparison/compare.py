@@ -12,7 +12,7 @@ import numpy as np
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.types import FAKE
 from deepfakebench_ext.comparison.comparison_warnings import comparison_warnings
-from deepfakebench_ext.comparison.matched_samples import Matched, common_level, match_samples, refuse_contrary_labels
+from deepfakebench_ext.comparison.matched_samples import Matched, common_level, match_samples
 from deepfakebench_ext.comparison.records import Compared, CompareOptions, Comparison
 from deepfakebench_ext.metrics.breakdown import Breakdown, Scored, by_column, by_method
 from deepfakebench_ext.metrics.detailed import detailed_figures
@@ -20,6 +20,7 @@ from deepfakebench_ext.metrics.figure import Integers, Level, one_class_reason
 from deepfakebench_ext.metrics.pairs import compare_pairs
 from deepfakebench_ext.metrics.score_table import UNKNOWN, ScoreTable
 from deepfakebench_ext.metrics.summary import DEFAULT_BY
+from deepfakebench_ext.report.scores.same_samples import align
 from deepfakebench_ext.report.scores.score_files import ScoreFile
 
 
@@ -37,7 +38,7 @@ def compare(files: Sequence[ScoreFile], how: CompareOptions | None = None) -> Co
     how = how or CompareOptions()
     _check_files(files)
     names = distinct_names(files, how.names)
-    refuse_contrary_labels(names, files)
+    files, told = align(names, files)
     level = common_level(names, files, how.level)
     tables = [_at_level(file, level, how.aggregation) for file in files]
     matched = match_samples(names, files, tables)
@@ -58,7 +59,7 @@ def compare(files: Sequence[ScoreFile], how: CompareOptions | None = None) -> Co
         pairs=() if no_pairs else compare_pairs(matched.labels, scores, clusters=clusters),
         no_pairs=no_pairs,
         clustered=clusters is not None,
-        warnings=tuple(comparison_warnings(detectors, matched, level, clusters)),
+        warnings=(*told, *comparison_warnings(detectors, matched, level, clusters)),
         bootstrap=how.bootstrap,
     )
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deepfakebench_ext.common.errors import ConfigError
-from deepfakebench_ext.common.types import LABEL_NAMES
 from deepfakebench_ext.metrics.figure import LEVELS, Floats, Integers, Level
-from deepfakebench_ext.metrics.score_table import UNKNOWN, ScoreTable
+from deepfakebench_ext.metrics.score_table import ScoreTable
 from deepfakebench_ext.report.scores.csv_reading import pick
 from deepfakebench_ext.report.scores.score_files import ScoreFile
 
@@ -65,28 +64,6 @@ def common_level(names: Sequence[str], files: Sequence[ScoreFile], asked: Level 
 
 def _levels_of(table: ScoreTable) -> tuple[Level, ...]:
     return (table.level, "video") if table.has_videos else (table.level,)
-
-
-def refuse_contrary_labels(names: Sequence[str], files: Sequence[ScoreFile]) -> None:
-    """Pass files that agree about the label of every sample that two of them have a label for.
-
-    Raises:
-        ConfigError: Two disagree; names the sample and both.
-    """
-    known: dict[str, tuple[int, str]] = {}
-    for name, file in zip(names, files, strict=True):
-        for key, label in _labels_by_key(file.table):
-            if label != UNKNOWN and (first := known.setdefault(key, (label, name)))[0] != label:
-                raise ConfigError(
-                    f"{key!r} is {LABEL_NAMES[first[0]]} in {first[1]} and {LABEL_NAMES[label]} in {name}; compare "
-                    "runs over the same labels"
-                )
-
-
-def _labels_by_key(table: ScoreTable) -> Iterable[tuple[str, int]]:
-    found = np.full(len(table.key.names), UNKNOWN, np.int8)
-    found[table.key.codes] = table.labels
-    return zip(table.key.names, found.tolist(), strict=True)
 
 
 def match_samples(names: Sequence[str], files: Sequence[ScoreFile], tables: Sequence[ScoreTable]) -> Matched:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -97,16 +97,14 @@ def turned_in_groups(column: str, aucs: Mapping[str, Figure]) -> Notice | None:
     return Notice("turned_round", text, subject=column)
 
 
-def seen_on_both_sides(fitted: Iterable[str], judged: Iterable[str], *, purpose: str, noun: str) -> list[Notice]:
-    """Say which videos or other samples a threshold, a calibration or a training has seen and is judged on.
+def seen_on_both_sides(both: Sequence[str], *, purpose: str, noun: str) -> list[Notice]:
+    """Say which videos or other samples a threshold or a calibration has seen and is judged on.
 
     Args:
-        fitted: Identities of those on the one side.
-        judged: Identities of those on the other side.
+        both: What those are called that are on both sides.
         purpose: What the first side was for: `the threshold was chosen`.
         noun: What one of them is.
     """
-    both = sorted(set(fitted) & set(judged))
     if not both:
         return []
     verb = "is" if len(both) == 1 else "are"

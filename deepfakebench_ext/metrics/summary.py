@@ -39,10 +39,12 @@ class Other:
     Attributes:
         table: The scores.
         name: What to call them, such as the file's name.
+        seen: What the judged samples are called that are among them; None to go by the names of both tables.
     """
 
     table: ScoreTable
     name: str
+    seen: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +186,8 @@ def summarise(
         tables["video"] = table.to_videos(how.aggregation)
     levels = {level: _level(each, table, how) for level, each in tables.items()}
     seen = [(how.threshold_from, "the threshold was chosen"), (how.calibrate_on, "the calibration was fitted")]
-    leaks = table_leaks(table, [(other.table, purpose) for other, purpose in seen if other is not None])
+    used = [(other, purpose) for other, purpose in seen if other is not None]
+    leaks = table_leaks(table, [(_seen(table, other), purpose) for other, purpose in used])
     told = identity_notices(table.videos(), table.video_names(), table.video_name) if table.has_videos else []
     found = (notice for level in levels.values() for notice in level.warnings)
     figures = {name: figure for level in levels.values() for name, figure in level.figures.items()}
@@ -200,6 +203,12 @@ def summarise(
         bootstrap=how.bootstrap,
         tables=tables,
     )
+
+
+def _seen(table: ScoreTable, other: Other) -> Sequence[str]:
+    if other.seen is not None:
+        return other.seen
+    return sorted(set(table.video_names()) & set(other.table.video_names()))
 
 
 def _level(table: ScoreTable, units: ScoreTable, how: SummaryOptions) -> LevelSummary:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import combinations
 
 import numpy as np
@@ -18,18 +18,19 @@ SPLIT, DIGEST = "split", "sha256"
 _SHOWN = 3
 
 
-def table_leaks(table: ScoreTable, fitted: Iterable[tuple[ScoreTable, str]] = ()) -> list[Notice]:
+def table_leaks(table: ScoreTable, fitted: Iterable[tuple[Sequence[str], str]] = ()) -> list[Notice]:
     """Return what to say of each leak.
 
     Args:
         table: The samples that are judged; its columns `split` and `sha256` are looked at where it has them.
-        fitted: Tables of other samples, and what was done on them: `the threshold was chosen`.
+        fitted: Names of those of its videos or samples on which something was done, and what: `the threshold was
+            chosen`.
     """
     split, digest = table.columns.get(SPLIT), table.columns.get(DIGEST)
     found = [] if split is None else _split_leaks(table, split)
     found += [] if digest is None else _duplicates(table, digest)
-    for other, purpose in fitted:
-        found += seen_on_both_sides(other.video_names(), table.video_names(), purpose=purpose, noun=_noun(table))
+    for names, purpose in fitted:
+        found += seen_on_both_sides(names, purpose=purpose, noun=_noun(table))
     return found
 
 

@@ -80,7 +80,7 @@ def test_the_order_of_rows_changes_nothing_but_the_order_of_samples(tmp_path):
 
 def test_samples_without_a_label_are_left_out(tmp_path):
     one = csv(tmp_path, "key,label,score\nr,0,0.1\nf,1,0.9\nu,,0.5")
-    other = csv(tmp_path, "key,label,score\nr,0,0.2\nf,1,0.8\nu,1,0.5")
+    other = csv(tmp_path, "key,label,score\nr,0,0.2\nf,1,0.8\nu,,0.5")
     found = compare([one, other])
     assert found.keys == ("r", "f")
     assert [(each.left_out, each.unscored) for each in found.detectors] == [(1, 0), (1, 0)]
@@ -120,7 +120,7 @@ def test_manipulations_of_one_source_are_compared_one_by_one(tmp_path):
 
 def test_files_that_name_the_methods_of_videos_otherwise_say_what_must_be_the_same(tmp_path):
     one = csv(tmp_path, "key,label,score,video,method\na.png,1,0.1,000,DF", "one")
-    other = csv(tmp_path, "key,label,score,video\na.png,1,0.1,000", "other")
+    other = csv(tmp_path, "key,label,score,video\nb.png,1,0.1,000", "other")
     with pytest.raises(ConfigError, match=r"'fake/DF/000'.*'fake/000'.*method and video must be the same in all files"):
         compare([one, other])
 

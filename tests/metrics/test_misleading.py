@@ -78,13 +78,13 @@ def test_one_class_or_none_is_no_reason_to_fail(labels, scores):
 
 def test_videos_on_both_sides_are_named():
     purpose = "the threshold was chosen"
-    (said,) = seen_on_both_sides(["b", "a", "a", "d"], ["c", "a", "b"], purpose=purpose, noun="video")
+    (said,) = seen_on_both_sides(["a", "b"], purpose=purpose, noun="video")
     assert said.text == "2 videos, such as a, b, are judged and also among those on which the threshold was chosen"
-    assert seen_on_both_sides(["a"], ["b"], purpose=purpose, noun="video") == []
+    assert seen_on_both_sides([], purpose=purpose, noun="video") == []
 
 
 def test_what_is_on_both_sides_is_called_what_it_is():
-    (said,) = seen_on_both_sides(["k0"], ["k0"], purpose="the calibration was fitted", noun="sample")
+    (said,) = seen_on_both_sides(["k0"], purpose="the calibration was fitted", noun="sample")
     assert said.text == "1 sample, such as k0, is judged and also among those on which the calibration was fitted"
 
 

@@ -37,14 +37,14 @@ def test_one_name_under_both_labels_is_two_videos():
 
 
 def test_a_threshold_chosen_on_the_same_videos_is_said():
-    (warning,) = table_leaks(table("ab"), [(table("bc"), "the threshold was chosen")])
+    (warning,) = table_leaks(table("ab"), [(["fake/b"], "the threshold was chosen")])
     assert warning.text.startswith("1 video, such as fake/b, is judged")
     assert "on which the threshold was chosen" in warning.text
 
 
 def test_images_of_no_known_video_are_not_called_videos():
     images = replace(table("ab"), video=Column.of(["", ""]), has_videos=False)
-    (warning,) = table_leaks(images, [(images, "the threshold was chosen")])
+    (warning,) = table_leaks(images, [(["0.png", "1.png"], "the threshold was chosen")])
     assert warning.text.startswith("2 samples, such as 0.png, 1.png, are judged")
     split = replace(images, key=Column.of(["a", "a"]), columns={"split": Column.of(["x", "y"])})
     assert table_leaks(split)[0].text.startswith("1 sample, such as a, is in split 'x' and in 'y'")

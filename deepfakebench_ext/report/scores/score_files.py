@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from deepfakebench_ext.common.csv_files import open_csv
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.notices import FOUND_IN_SCORES, Notice, notice_from_json
 from deepfakebench_ext.common.run_names import JOURNAL, METRICS_JSON, SCORES_CSV, SETTINGS, VIDEOS_CSV
@@ -18,7 +19,7 @@ from deepfakebench_ext.metrics.score_table import COMPRESSION, ScoreTable
 from deepfakebench_ext.report.scores.csv_reading import ColumnNames, CsvScores, pick, read_csv
 from deepfakebench_ext.report.scores.text_reading import is_results_text, read_results_text
 
-__all__ = ["ColumnNames", "ScoreFile", "read_scores", "refuse_run_directory"]
+__all__ = ["ColumnNames", "ScoreFile", "columns_of", "read_scores", "refuse_run_directory"]
 
 ALWAYS_KEPT = (COMPRESSION, "split", "sha256")
 """Columns that are read where a file has them: a breakdown and warnings rest on them."""
@@ -88,6 +89,19 @@ def read_scores(
         if name not in found.columns and name not in ("method", "dataset", "video", "status"):
             raise ConfigError(f"{file} has no column {name!r}; it has {', '.join(found.columns)}")
     return _from_csv(file, found, level)
+
+
+def columns_of(path: str | Path) -> tuple[str, ...]:
+    """Return the names of the columns in the file that `read_scores` reads; none of a text.
+
+    Raises:
+        ConfigError: Nothing there, or no scores in it.
+    """
+    file = _file_of(Path(path))
+    if is_results_text(file) or file.suffix.lower() in (".json", ".jsonl"):
+        return ()
+    with open_csv(file) as (header, _):
+        return tuple(header)
 
 
 def refuse_run_directory(folder: Path) -> None:
