@@ -291,5 +291,6 @@ def _write_report(path: Path, samples: Sequence[Sample], videos: Sequence[VideoF
 
 def _row(sample: Sample, video: VideoFrames) -> tuple[str, ...]:
     label, folder = "" if sample.label is None else str(sample.label), video.place.frames if video.frames else ""
-    counts = (video.planned, video.decoded, len(video.frames), video.faceless, int(video.replanned))
-    return video.key, label, video.status, video.reason, *map(str, counts), folder
+    planned = "" if video.planned is None else str(video.planned)
+    counts = (video.decoded, len(video.frames), video.faceless, int(video.replanned))
+    return video.key, label, video.status, video.reason, planned, *map(str, counts), folder
