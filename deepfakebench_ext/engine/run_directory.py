@@ -45,10 +45,10 @@ def digest_samples(samples: Iterable[Sample]) -> str:
         try:
             stat = sample.path.stat()
             state = f"{stat.st_size} {stat.st_mtime_ns}"
-        except (OSError, ValueError):  # ValueError: a NUL, which no path can have
+        except (OSError, ValueError):  # ValueError: characters that no path can have
             state = "absent"
         listed = "\0".join(sample.frames)
-        digest.update(f"{sample.key}\0{sample.label}\0{state}\0{listed}\n".encode("utf-8", "surrogateescape"))
+        digest.update(f"{sample.key}\0{sample.label}\0{state}\0{listed}\n".encode("utf-8", "surrogatepass"))
     return digest.hexdigest()
 
 

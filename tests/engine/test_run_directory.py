@@ -222,3 +222,5 @@ def test_the_digest_of_samples_changes_with_key_label_order_and_content(tmp_path
     (tmp_path / "b").write_text("longer")
     assert digest_samples([sample("a"), sample("b")]) != base
     assert digest_samples([sample("a"), sample("absent")]) != base
+    odd = [[sample(name)] for name in ("a\0b", "a\ud800b", "a\udc80b", "a\udcffb")]
+    assert len({digest_samples(samples) for samples in odd}) == len(odd)

@@ -88,6 +88,8 @@ class RgbStore:
         path = self._rules.of(frame).path(frame)
         try:
             encoded = path.read_bytes()
+        except ValueError as error:
+            raise MediaError(f"frame {frame!r}: no path can have these characters") from error
         except OSError as error:
             reason = "no such file" if isinstance(error, FileNotFoundError) else error.strerror or error
             raise MediaError(f"frame {frame}: {path}: {reason}") from error
@@ -210,7 +212,7 @@ def _split(frame: str) -> tuple[str, str]:
 def _listing(folder: Path) -> frozenset[str]:
     try:
         return frozenset(os.listdir(folder))  # noqa: PTH208 (thousands of folders)
-    except OSError:
+    except (OSError, ValueError):  # ValueError: characters that no path can have
         return frozenset()
 
 

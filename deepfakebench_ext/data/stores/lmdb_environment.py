@@ -69,7 +69,7 @@ def open_once(folder: Path) -> Any:
 
 def value_of(transaction: Any, key: str) -> bytes | None:
     """Return what a key holds; None where it holds nothing."""
-    encoded = key.encode("utf-8", "surrogateescape")
+    encoded = _encoded(key)
     if not 0 < len(encoded) <= _MAX_KEY_BYTES:
         return None
     value: bytes | None = transaction.get(encoded)
@@ -78,8 +78,16 @@ def value_of(transaction: Any, key: str) -> bytes | None:
 
 def holds(transaction: Any, key: str) -> bool:
     """Return whether there is a key, without reading what it holds."""
-    encoded = key.encode("utf-8", "surrogateescape")
+    encoded = _encoded(key)
     return 0 < len(encoded) <= _MAX_KEY_BYTES and bool(transaction.cursor().set_key(encoded))
+
+
+def _encoded(key: str) -> bytes:
+    """A key as it stands in the database; empty, which none is, for characters that none can have."""
+    try:
+        return key.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return b""
 
 
 def _check_whole(environment: Any, folder: Path) -> None:

@@ -150,6 +150,22 @@ def test_a_missing_key_is_an_error_that_names_it(tmp_path: Path) -> None:
             store.read(frame)
 
 
+@pytest.mark.parametrize("lmdb", [False, True])
+@pytest.mark.parametrize("odd", ["\0", "\ud800", "a\udc80\0"])
+def test_a_frame_whose_name_no_file_can_have_is_missing_and_no_end_of_the_run(
+    odd: str, lmdb: bool, images: Path, tmp_path: Path
+) -> None:
+    if lmdb:
+        stored.images_in_lmdb(tmp_path / f"{stored.DATASET}_lmdb", images, "")
+    store: FrameStore = LmdbStore(tmp_path, stored.DATASET) if lmdb else RgbStore(images, tmp_path)
+    frames = [*names("").values(), f"{stored.DATASET}/real/frames/{odd}/000.png"]
+    store.settle(frames)
+    assert store.missing(frames) == frames[-1:]
+    with pytest.raises(MediaError):
+        store.read(frames[-1])
+    np.testing.assert_array_equal(store.read(frames[0]), stored.picture(*next(iter(names("")))))
+
+
 def test_grey_and_alpha_become_three_channels_as_opencv_makes_them(tmp_path: Path) -> None:
     (tmp_path / "DS").mkdir()
     cv2.imwrite(str(tmp_path / "DS/0.png"), np.full((3, 2), 9, np.uint8))
