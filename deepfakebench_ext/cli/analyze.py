@@ -21,6 +21,7 @@ from deepfakebench_ext.cli.options import (
     options,
     record_of,
 )
+from deepfakebench_ext.cli.terminal import say, say_json
 from deepfakebench_ext.common.wording import counted
 
 if TYPE_CHECKING:
@@ -78,9 +79,9 @@ def analyze(**given: Any) -> None:
     for each in request.analyses(films, detector):
         done.append(each)
         if not given["as_json"]:
-            click.echo(analysed_line(each))
+            say(analysed_line(each))
     if given["as_json"]:
-        click.echo(json.dumps([_json(each) for each in done], indent=2, ensure_ascii=False))
+        say_json(json.dumps([_json(each) for each in done], indent=2, ensure_ascii=False))
     finish(done)
 
 
@@ -96,7 +97,7 @@ def finish(done: Sequence[Analysed]) -> None:
     """Exit with 3 where a video could not be read."""
     unread = [each for each in done if each.timeline is None]
     if unread:
-        click.echo(f"{counted(len(unread), 'video')} could not be read", err=True)
+        say(f"{counted(len(unread), 'video')} could not be read", err=True)
         sys.exit(3)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from deepfakebench_ext.cli.options import CONTEXT, DATASET, RUNNING, SpacedCommand, command_line, options, record_of
+from deepfakebench_ext.cli.terminal import say
 
 _EXAMPLES = """
 \b
@@ -48,7 +49,7 @@ def bench(detectors: tuple[str, ...], **given: Any) -> None:
     request = record_of(EvaluationRequest, given, datasets=record_of(DatasetOptions, given), command=command_line())
     cells = table.bench(entries, request)
     written = Path(request.output_dir) / table.TABLE
-    click.echo(written.read_text(encoding="utf-8"), nl=False)
-    click.echo(f"table in {written} and {table.CSV}", err=True)
+    say(written.read_text(encoding="utf-8"), nl=False)
+    say(f"table in {written} and {table.CSV}", err=True)
     if any(cell.reason or any(counts.not_scored for counts in cell.counts.values()) for cell in cells):
         sys.exit(3)

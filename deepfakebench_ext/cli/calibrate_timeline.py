@@ -18,6 +18,7 @@ from deepfakebench_ext.cli.options import (
     SpacedCommand,
     options,
 )
+from deepfakebench_ext.cli.terminal import say
 
 _EXAMPLES = """
 \b
@@ -90,13 +91,13 @@ def calibrate_timeline(**given: Any) -> None:
 
 def _say(threshold: Any, path: Path) -> None:
     chosen, bands = threshold.chosen, threshold.bands
-    click.echo(f"threshold {threshold.policy.onset:.6g}, {threshold.source}, {chosen.seconds / 60:.1f} minutes of them")
+    say(f"threshold {threshold.policy.onset:.6g}, {threshold.source}, {chosen.seconds / 60:.1f} minutes of them")
     for name, figure in (("on the videos that chose it", chosen.measured), ("each by the others'", chosen.held_out)):
         value = f"undefined ({figure.reason})" if figure.value is None else f"{figure.value:.3g} s a minute"
         ends = "" if figure.low is None else f", 95 % {figure.low:.3g} to {figure.high:.3g}"
         warning = f"  ! {figure.warning}" if figure.warning else ""
-        click.echo(f"false alarms {name}: {value}{ends}{warning}")
+        say(f"false alarms {name}: {value}{ends}{warning}")
     for word, score in (("fake above", bands.fake_above), ("real below", bands.real_below)):
         said = f"{score:.4g}" if score is not None else f"never: too few videos for a risk of {bands.misses:.1%}"
-        click.echo(f"called {word}: {said}")
-    click.echo(f"calibration in {path}")
+        say(f"called {word}: {said}")
+    say(f"calibration in {path}")

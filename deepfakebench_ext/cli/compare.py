@@ -16,6 +16,7 @@ from deepfakebench_ext.cli.score_options import (
     column_options,
     given_columns,
 )
+from deepfakebench_ext.cli.terminal import say, say_json
 
 if TYPE_CHECKING:
     from deepfakebench_ext.comparison.records import CompareOptions
@@ -64,8 +65,11 @@ def compare(run_or_csv: tuple[str, ...], **said: Any) -> None:
     _check_columns(run_or_csv, said)
     comparison = compared([_read(path, said, how.by or ()) for path in run_or_csv], how)
     write_comparison(folder, comparison, plots=said["plots"])
-    click.echo(comparison_text(comparison) if said["as_json"] else comparison_markdown(comparison), nl=False)
-    click.echo(f"report in {folder}", err=True)
+    if said["as_json"]:
+        say_json(comparison_text(comparison), nl=False)
+    else:
+        say(comparison_markdown(comparison), nl=False)
+    say(f"report in {folder}", err=True)
 
 
 def _how(said: dict[str, Any]) -> CompareOptions:

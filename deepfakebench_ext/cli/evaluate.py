@@ -24,9 +24,10 @@ from deepfakebench_ext.cli.options import (
     options,
     record_of,
 )
+from deepfakebench_ext.cli.terminal import say, say_json, warn
 from deepfakebench_ext.common.errors import ConfigError, OutputError
 from deepfakebench_ext.common.types import FAKE, REAL
-from deepfakebench_ext.common.wording import counted
+from deepfakebench_ext.common.wording import counted, printable
 
 if TYPE_CHECKING:
     from deepfakebench_ext.data.stores.coverage import Coverage
@@ -100,7 +101,7 @@ def _say_coverage(coverages: Iterable[Coverage]) -> None:
     missing = 0
     for found in coverages:
         missing += found.missing
-        click.echo("\n".join(found.lines()))
+        say("\n".join(found.lines()))
     if missing:
         sys.exit(3)
 
@@ -112,10 +113,10 @@ def _say_input(given: Input, request: EvaluationRequest) -> None:
     chosen = f" (--limit {request.limit}, balanced, seed {request.seed})" if is_chosen else ""
     labels = f"{chosen}: {real} real, {fake} fake"
     if found is None:
-        click.echo(f"{counted(number, 'sample')}{labels}, {number - real - fake} without a label", err=True)
+        say(f"{counted(number, 'sample')}{labels}, {number - real - fake} without a label", err=True)
         return
     lack = f"; {found.missing} of {found.frames} frames are missing, --coverage lists them" if found.missing else ""
-    click.echo(f"{given.source}: {counted(number, 'video')}{labels}{lack}", err=True)
+    say(f"{given.source}: {counted(number, 'video')}{labels}{lack}", err=True)
 
 
 def say_detector(detector: Detector) -> None:
@@ -126,7 +127,7 @@ def say_detector(detector: Detector) -> None:
     order = report.label_order
     names = f" ({', '.join(order.names)})" if order.names else ""
     dtype = str(parameter.dtype).removeprefix("torch.")
-    click.echo(
+    say(
         f"{detector.settings.model_name} from {report.source}"
         f"{f' at {report.revision}' if report.revision else ''}: {report.matched} tensors matched, "
         f"{len(report.renamed)} renamed, {len(report.missing)} missing; {parameter.device.type}, "
@@ -135,7 +136,7 @@ def say_detector(detector: Detector) -> None:
     )
     if not report.head_trained:
         notice = untrained_head(report.source, detector.settings.seed)
-        click.secho(f"WARNING: {notice}", err=True, fg="red", bold=True)
+        warn(notice)
 
 
 def _finish(results: Mapping[str, Evaluation], *, by_name: bool, as_json: bool) -> None:
@@ -151,23 +152,23 @@ def _finish(results: Mapping[str, Evaluation], *, by_name: bool, as_json: bool) 
         remove_abandoned(Path(), RESULTS_TEXT)
         write_bytes_atomic(Path(RESULTS_TEXT), b"\n".join(texts))
     except (OutputError, OSError) as error:
-        click.secho(f"WARNING: {error}. Each stands in its run's folder", err=True, fg="red", bold=True)
+        warn(f"{error}. Each stands in its run's folder")
     if as_json:
         figures = {name: (result.folder / METRICS_JSON).read_text(encoding="utf-8") for name, result in results.items()}
         parsed = {name: json.loads(text) for name, text in figures.items()}
-        click.echo(json.dumps(parsed, indent=2) + "\n" if by_name else "".join(figures.values()), nl=False)
+        say_json(json.dumps(parsed, indent=2) + "\n" if by_name else "".join(figures.values()), nl=False)
     else:
         for name, result in results.items():
-            click.echo(f"dataset: {name}\n{_summary(result, host=True)}" if by_name else _summary(result))
+            say(f"dataset: {name}\n{_summary(result, host=True)}" if by_name else _summary(result))
     unscored = sum(result.counts[result.level].not_scored for result in results.values())
     if unscored:
-        click.echo(f"{counted(unscored, 'input')} could not be scored; {RESULTS_TEXT} says why", err=True)
+        say(f"{counted(unscored, 'input')} could not be scored; {RESULTS_TEXT} says why", err=True)
         sys.exit(3)
 
 
 def _summary(result: Evaluation, *, host: bool = False) -> str:
     """The figures as lines; of a dataset of DeepfakeBench's with its own video AUC, where that is another."""
-    lines = [f"WARNING: {notice}" for notice in result.notices]
+    lines = [f"WARNING: {printable(notice.text)}" for notice in result.notices]
     for level, counts in result.counts.items():
         lines.append(
             f"{counts.scored} of {counted(counts.total, level)} scored: {counts.real} real, {counts.fake} fake"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from deepfakebench_ext.cli.options import CONTEXT, options
+from deepfakebench_ext.cli.terminal import say
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.types import FAKE, REAL
 from deepfakebench_ext.common.wording import counted
@@ -86,9 +87,9 @@ def extract(**said: Any) -> None:
         run_from=run_from,
         workers=said["workers"],
     )
-    click.echo(_summary(result, run_from))
+    say(_summary(result, run_from))
     if result.failed:
-        click.echo(f"{counted(len(result.failed), 'video')} gave no frame; {result.report} says why", err=True)
+        say(f"{counted(len(result.failed), 'video')} gave no frame; {result.report} says why", err=True)
         sys.exit(3)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from deepfakebench_ext.cli.options import CONTEXT
+from deepfakebench_ext.cli.terminal import say, say_json
 from deepfakebench_ext.common.errors import HostError
 
 _RUN_EXAMPLES = """
@@ -36,7 +37,7 @@ def status(root: str | None, as_json: bool) -> None:
     from deepfakebench_ext.launcher.status import take_status
 
     found = take_status(_path(root))
-    click.echo(json.dumps(found.as_dict(), indent=2) if as_json else found.text())
+    (say_json if as_json else say)(json.dumps(found.as_dict(), indent=2) if as_json else found.text())
 
 
 @host.command(context_settings=CONTEXT)
@@ -55,7 +56,7 @@ def install(path: str | None, url: str | None, commit: str | None) -> None:
         made = installing.link_local(Path(path).expanduser(), place)
     else:
         made = installing.clone(place, url=url or installing.URL, commit=commit or TESTED_COMMIT)
-    click.echo(made)
+    say(made)
 
 
 @host.command(
@@ -89,7 +90,7 @@ def link(root: str | None) -> None:
     """Let a checkout's own scripts know our detectors: one import line, and our YAMLs."""
     from deepfakebench_ext.launcher.link import link as linking
 
-    click.echo("\n".join(linking(_found(root))))
+    say("\n".join(linking(_found(root))))
 
 
 @host.command(context_settings=CONTEXT)
@@ -98,7 +99,7 @@ def unlink(root: str | None) -> None:
     """Take back what link did."""
     from deepfakebench_ext.launcher.link import unlink as unlinking
 
-    click.echo("\n".join(unlinking(_found(root))))
+    say("\n".join(unlinking(_found(root))))
 
 
 def _path(root: str | None) -> Path | None:

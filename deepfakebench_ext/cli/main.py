@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from deepfakebench_ext.cli.terminal import SafeFormatter, say
 from deepfakebench_ext.common.errors import ExtError
 from deepfakebench_ext.common.version import __version__
 
@@ -55,7 +56,9 @@ def run(command: Callable[..., Any]) -> None:
 
     What cannot be printed is a failure like any other: a script that reads it would take half a result for a whole.
     """
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(SafeFormatter("%(levelname)s %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
     # Requests are reported by our own hub module; the client's line for each would drown them.
     for noisy in ("httpx", "httpx2", "httpcore", "urllib3", "filelock"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
@@ -63,7 +66,7 @@ def run(command: Callable[..., Any]) -> None:
     try:
         _printed(command)
     except ExtError as error:
-        click.echo(f"error: {error}", err=True)
+        say(f"error: {error}", err=True)
         sys.exit(error.exit_code)
     except OSError as error:
         # Every file of ours is written by something that says which; click and print write without a name.
@@ -71,7 +74,7 @@ def run(command: Callable[..., Any]) -> None:
             raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or the interpreter would fail once more on its way out
         with contextlib.suppress(OSError):
-            click.echo(
+            say(
                 f"error: standard output cannot be written: {error.strerror}; make room, or send it elsewhere. Files "
                 "that were written are kept",
                 err=True,

@@ -10,6 +10,7 @@ import click
 
 from deepfakebench_ext.cli.options import CONTEXT, SpacedCommand
 from deepfakebench_ext.cli.score_options import bootstrap_of, bootstrap_options, column_names, column_options
+from deepfakebench_ext.cli.terminal import say, say_json
 
 if TYPE_CHECKING:
     from deepfakebench_ext.metrics.summary import Other, Summary, SummaryOptions
@@ -64,10 +65,10 @@ def metrics(run_or_csv: tuple[str, ...], **said: Any) -> None:
         if said["as_json"]:
             texts[str(file.path)] = summary_text(summary)
         else:
-            click.echo(f"{summary.title} ({file.path})" if several else summary.title)
-            click.echo("\n".join(summary_lines(summary)) + ("\n" if several else ""))
+            say(f"{summary.title} ({file.path})" if several else summary.title)
+            say("\n".join(summary_lines(summary)) + ("\n" if several else ""))
     if texts:
-        click.echo(_joined(texts), nl=False)
+        say_json(_joined(texts), nl=False)
 
 
 def _summaries(paths: Sequence[str], said: dict[str, Any]) -> Iterator[tuple[ScoreFile, Summary]]:
@@ -161,7 +162,7 @@ def _write(folder: Path, file: ScoreFile, summary: Summary, *, plots: bool) -> N
     with atomic_writer(folder / METRICS_JSON) as stream:
         stream.write(summary_text(summary))
     write_run_page(folder, summary, run=file.run, paths=file.paths, plots=plots)
-    click.echo(f"report in {folder}", err=True)
+    say(f"report in {folder}", err=True)
 
 
 def _joined(texts: dict[str, str]) -> str:

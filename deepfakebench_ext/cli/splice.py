@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from deepfakebench_ext.cli.options import CONTEXT, FINDING_FACES, SpacedCommand, options, record_of
+from deepfakebench_ext.cli.terminal import say
 from deepfakebench_ext.common.wording import counted
 
 _EXAMPLES = """
@@ -50,9 +51,9 @@ def splice(**given: Any) -> None:
         seed=given["seed"],
         crf=given["crf"],
     )
-    click.echo(f"truth in {truth}")
+    say(f"truth in {truth}")
     for reason in refused:
-        click.echo(f"left out: {reason}", err=True)
+        say(f"left out: {reason}", err=True)
     if refused:
-        click.echo(f"{counted(len(refused), 'video')} could not be used", err=True)
+        say(f"{counted(len(refused), 'video')} could not be used", err=True)
         sys.exit(3)

@@ -9,6 +9,7 @@ import click
 
 from deepfakebench_ext.cli.options import CONTEXT, SpacedCommand
 from deepfakebench_ext.cli.score_options import bootstrap_of, bootstrap_options
+from deepfakebench_ext.cli.terminal import say, say_json
 
 _EXAMPLES = """
 \b
@@ -38,6 +39,6 @@ def timeline_metrics(timelines: tuple[str, ...], **said: Any) -> None:
     paths = dict.fromkeys(path for given in timelines for path in timeline_paths(Path(given)))
     judged = judge([read_timeline(path) for path in paths], truth, bootstrap_of(said))
     if said["as_json"]:
-        click.echo(figures_text(judged), nl=False)
+        say_json(figures_text(judged), nl=False)
     else:
-        click.echo("\n".join(figure_lines(judged)))
+        say("\n".join(figure_lines(judged)))

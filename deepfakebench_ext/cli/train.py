@@ -18,6 +18,7 @@ from deepfakebench_ext.cli.options import (
     options,
     record_of,
 )
+from deepfakebench_ext.cli.terminal import say, warn
 from deepfakebench_ext.common.types import FAKE, REAL
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ def _train(tuning: FineTuning, folder: Path, said: Mapping[str, Any]) -> bool:
     _say_result(tuning, result, write_results(tuning, result, facts))
     lost = _lost(result)
     if said["push_to_hub"]:
-        click.echo(f"pushed to {hub.push_folder(result.best, said['push_to_hub'])}")
+        say(f"pushed to {hub.push_folder(result.best, said['push_to_hub'])}")
     return lost
 
 
@@ -135,9 +136,9 @@ def _lost(result: FineTuned) -> bool:
     reasons = {p.key: p.reason for p in result.validated.predictions if p.score is None}
     without = [(name, reasons[name]) for code, name in enumerate(table.key.names) if code not in scored]
     for name, reason in without[:_SHOWN]:
-        click.echo(f"{name} has no score in validation: {reason}", err=True)
+        say(f"{name} has no score in validation: {reason}", err=True)
     if result.unreadable or without:
-        click.echo(
+        say(
             f"not usable: {len(result.unreadable)} training samples, as said above, and {len(without)} of validation",
             err=True,
         )
@@ -180,9 +181,9 @@ def _say_plan(tuning: FineTuning, *, probe: bool) -> None:
             _memory(plan),
         ]
     for line in lines:
-        click.echo(line, err=True)
+        say(line, err=True)
     for notice in tuning.notices:
-        click.secho(f"WARNING: {notice}", err=True, fg="red", bold=True)
+        warn(notice)
 
 
 def _trained(plan: Plan, tuning: FineTuning) -> str:
@@ -205,16 +206,16 @@ def _say_result(tuning: FineTuning, result: FineTuned, summary: Summary) -> None
 
     position, monitor, figures = result.position, tuning.validator.monitor, summary.figures
     for notice in [each for each in summary.said if each not in tuning.notices]:
-        click.secho(f"WARNING: {notice}", err=True, fg="red", bold=True)
+        warn(notice)
     if position.step:
         early = ", stopped early" if position.stopped else ""
-        click.echo(f"{position.epoch} epochs, {position.step} steps{early}; epoch {position.best_epoch + 1} was best")
+        say(f"{position.epoch} epochs, {position.step} steps{early}; epoch {position.best_epoch + 1} was best")
     else:
-        click.echo("linear probe, the baseline row:")
+        say("linear probe, the baseline row:")
     level = monitor.partition("_")[0]
     for name in dict.fromkeys((monitor, *(f"{level}_{short}" for short in ("auc", "ap", "eer", "accuracy")))):
         figure = figures[name]
         value = f"{figure.value:.4f}" if figure.value is not None else f"undefined ({figure.reason})"
         between = f"  95 % {figure.low:.4f} to {figure.high:.4f}" if figure.low is not None else ""
-        click.echo(f"{name:<16} {value}{between}")
-    click.echo(f"score with: {scoring_command(tuning, result)}")
+        say(f"{name:<16} {value}{between}")
+    say(f"score with: {scoring_command(tuning, result)}")

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
+from deepfakebench_ext.common.wording import cut
+
 Kind = Literal[
     "untrained",
     "unlabelled",
@@ -44,6 +46,8 @@ FOUND_IN_SCORES: frozenset[Kind] = frozenset(
 )
 """Kinds that whoever has the scores finds anew, with the numbers of these scores."""
 Severity = Literal["warning", "severe"]
+LONGEST = 2000
+"""Characters of a notice; what is longer loses its middle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,10 @@ class Notice:
     text: str
     severity: Severity = "warning"
     subject: str = ""
+
+    def __post_init__(self) -> None:
+        """Cut a sentence that a key of a megabyte has made one of a megabyte."""
+        object.__setattr__(self, "text", cut(self.text, LONGEST))
 
     def __str__(self) -> str:
         """Return the sentence."""

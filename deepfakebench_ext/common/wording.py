@@ -22,6 +22,13 @@ def of_several(reasons: Sequence[str], total: int, noun: str) -> str:
     return f"{reasons[0]} in {len(reasons)} of {total} {noun}"
 
 
+def cut(text: str, most: int) -> str:
+    """The text, without its middle where it is longer than `most` characters."""
+    if len(text) <= most:
+        return text
+    return f"{text[: most // 2]} ... ({len(text)} characters) ... {text[-most // 4 :]}"
+
+
 def printable(text: str) -> str:
     r"""The text with line breaks and other unprintable characters as backslash escapes, such as `\n` and `\udcff`.
 

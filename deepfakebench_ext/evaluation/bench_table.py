@@ -8,6 +8,7 @@ from pathlib import Path
 
 from deepfakebench_ext.common.csv_files import write_csv
 from deepfakebench_ext.common.notices import Notice
+from deepfakebench_ext.common.wording import printable
 from deepfakebench_ext.metrics.counts import Counts
 from deepfakebench_ext.metrics.figure import Figure, Level
 from deepfakebench_ext.report.scores.csv_writing import head_of
@@ -104,7 +105,7 @@ def bench_markdown(cells: Sequence[Cell]) -> str:
 
 
 def _line(texts: Sequence[str]) -> str:
-    return "| " + " | ".join(text.replace("|", "\\|").replace("\n", " ") for text in texts) + " |"
+    return "| " + " | ".join(printable(text).replace("|", "\\|") for text in texts) + " |"
 
 
 def _marked(name: str, row: Sequence[Cell]) -> str:
@@ -166,4 +167,4 @@ def _not_scored(cell: Cell, level: Level) -> str:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    return printable(" ".join(text.split()))

@@ -17,3 +17,11 @@ def test_an_untrained_head_is_told_by_kind_and_not_by_words():
     assert untrained_unsaid([words], trained=False) == [untrained_head()]
     assert untrained_unsaid([words, untrained_head("w.pth", 1)], trained=False) == []
     assert untrained_unsaid([words], trained=True) == untrained_unsaid([], trained=None) == []
+
+
+def test_a_key_of_a_megabyte_is_cut_out_of_a_notice():
+    said = Notice("duplicates", f"2 files, such as {'k' * 2**20}, have the same content")
+    assert len(said.text) < 2100
+    assert said.text.startswith("2 files, such as kkk")
+    assert said.text.endswith("kkk, have the same content")
+    assert said.of("detector").text.startswith("detector: 2 files")
