@@ -162,6 +162,7 @@ def extract(
         videos = extractor.run(samples, places(samples, name), workers or default_workers())
         _write_report(folder / REPORT, samples, videos)
         listed = list(_listed(samples, videos, spelled))
+        _say_left_out(samples, videos, listing)
         with writing(listing):
             for path in (folder / REPORT, listing):
                 remove_unfinished(path.parent, path.name)
@@ -282,6 +283,15 @@ def _listed(samples: Sequence[Sample], videos: Sequence[VideoFrames], root: str)
         if sample.label is not None and video.frames:
             frames = tuple(f"{root}/{video.place.frames}/{name}" for name in video.frames)
             yield ListedVideo(video.place.video, sample.label, frames)
+
+
+def _say_left_out(samples: Sequence[Sample], videos: Sequence[VideoFrames], listing: Path) -> None:
+    unknown = [s.key for s, video in zip(samples, videos, strict=True) if s.label is None and video.frames]
+    if unknown:
+        logger.warning(
+            "%s of %d left out of %s, such as %s: no directory of theirs says real or fake alone",
+            *(counted(len(unknown), "video"), len(samples), listing, unknown[0]),
+        )
 
 
 def _write_report(path: Path, samples: Sequence[Sample], videos: Sequence[VideoFrames]) -> None:

@@ -191,10 +191,13 @@ def test_a_video_that_breaks_off_gives_the_frames_it_has_and_says_so(tmp_path: P
     assert [videos.stamp_of(read_rgb(path)) for path in found[:3]] == [int(path.stem) for path in found[:3]]
 
 
-def test_videos_without_a_label_are_extracted_and_not_listed(tmp_path: Path) -> None:
+def test_videos_without_a_label_are_extracted_and_not_listed_and_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     (tmp_path / "in").mkdir()
     videos.stamped_video(tmp_path / "in/x.mp4", 3)
     result = extract("in", "out")
+    assert "1 video of 1 left out of out/in.json, such as x.mp4: no directory of theirs says real" in caplog.text
     assert result.dataset_json is None
     assert not Path("out/in.json").exists()
     assert len(list(Path("out/in/unlabelled/frames/x").iterdir())) == 3
