@@ -12,9 +12,34 @@ from deepfakebench_ext.common.atomic_files import atomic_writer
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.regular_files import regular
 
+OURS = frozenset({"key", "path", "label", "score", "status", "head"})
+"""Columns that a file of scores of ours has; one that has them all was written by `write_csv`."""
+_SIGNS = tuple("=+-@\t\r\n'")
+
+
+def defused(cell: str) -> str:
+    """Return a cell that no spreadsheet takes for a formula: with an apostrophe before `=`, `+`, `-`, `@` or a break.
+
+    Numbers stay as they are. What begins with an apostrophe gets another, so that `restored` gives back every cell.
+    """
+    return f"'{cell}" if cell.startswith(_SIGNS) and not _is_number(cell) else cell
+
+
+def restored(cell: str) -> str:
+    """Return the cell that `defused` was given."""
+    return cell[1:] if cell.startswith("'") and cell[1:].startswith(_SIGNS) else cell
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
 
 def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> None:
-    r"""Write a CSV whose first line names its columns: UTF-8, commas, lines that end in `\n`.
+    r"""Write a CSV whose first line names its columns: UTF-8, commas, lines that end in `\n`, no formulas (`defused`).
 
     Args:
         path: File to create or replace.
@@ -31,7 +56,8 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, st
             for quoting in (csv.QUOTE_MINIMAL, csv.QUOTE_ALL)
         )
         plain.writeheader()
-        for row in rows:
+        for given in rows:
+            row = {column: defused(cell) for column, cell in given.items()}
             # QUOTE_MINIMAL of some Pythons (3.11.7) leaves a carriage return bare, which readers take for a line end.
             has_return = any("\r" in cell for cell in row.values())
             (quoted if has_return else plain).writerow(row)
@@ -40,13 +66,14 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, st
 class Rows:
     """The rows of an open CSV that are not blank."""
 
-    def __init__(self, reader: Any) -> None:
-        """Take a `csv.reader` that has given its header."""
-        self._reader = reader
+    def __init__(self, reader: Any, *, is_ours: bool) -> None:
+        """Take a `csv.reader` that has given its header; the cells of a file of ours were `defused`."""
+        self._reader, self._is_ours = reader, is_ours
 
     def __iter__(self) -> Iterator[list[str]]:
         """Yield the cells of each row."""
-        return filter(None, self._reader)
+        rows = filter(None, self._reader)
+        return (list(map(restored, row)) for row in rows) if self._is_ours else rows
 
     def lines(self) -> Iterator[int]:
         """Yield the line on which each row ends."""
@@ -71,6 +98,6 @@ def open_csv(path: Path) -> Iterator[tuple[list[str], Rows]]:
             doubled = next((name for name in header if name and header.count(name) > 1), None)
             if doubled:
                 raise ConfigError(f"{path} has the column {doubled!r} twice")
-            yield header, Rows(reader)
+            yield header, Rows(reader, is_ours=set(header) >= OURS)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ConfigError(f"{path} cannot be read as UTF-8 CSV: {error}") from error

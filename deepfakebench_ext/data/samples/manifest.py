@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from deepfakebench_ext.common.csv_files import OURS, restored
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.json_text import parse_json
 from deepfakebench_ext.common.label_words import claims
@@ -93,7 +94,8 @@ def _rows(csv_path: Path) -> Iterator[tuple[int, dict[str, str]]]:
                         f"{csv_path}, line {reader.line_num}: {len(cells)} cells under a header of {len(header)}; "
                         "put a path with a comma in quotes"
                     )
-                row = dict.fromkeys(_COLUMNS, "") | dict(zip(header, map(str.strip, cells), strict=False))
+                own = map(restored, cells) if set(header) >= OURS else cells  # scores.csv of a run, listed anew
+                row = dict.fromkeys(_COLUMNS, "") | dict(zip(header, map(str.strip, own), strict=False))
                 yield reader.line_num, row
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ConfigError(f"{csv_path} cannot be read as UTF-8 CSV: {error}") from error

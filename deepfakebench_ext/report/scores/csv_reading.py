@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deepfakebench_ext.common.csv_files import Rows, open_csv
+from deepfakebench_ext.common.csv_files import OURS, Rows, open_csv
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.metrics.figure import Floats, Level
 from deepfakebench_ext.metrics.score_table import UNKNOWN, Coder, Column, Numbers, ScoreTable
@@ -27,7 +27,6 @@ from deepfakebench_ext.report.scores.csv_cells import (
 )
 
 _CHUNK = 256  # larger pieces outlive the garbage collector's young generation, and take twice as long
-_OURS = {"key", "path", "label", "score", "status", "head"}
 _HEAD, _EXTRA = "\0head", "\0extra "
 """What columns are held under that have no role; no role is called so."""
 
@@ -107,7 +106,7 @@ def read_csv(path: Path, names: ColumnNames, *, keep: Iterable[str] = ()) -> Csv
             line, *earlier = (line_of(path, row) for row in error.rows)
             before = f" (first in line {earlier[0]})" if earlier else ""
             raise ConfigError(f"{path}, line {line}: {error}{before}") from error
-    is_ours = set(header) >= _OURS
+    is_ours = set(header) >= OURS
     level: Level | None = "video" if is_ours and "units_scored" in header else "clip" if found.is_timed else None
     return CsvScores(table, tuple(header), is_ours, level, heads, "key" in places)
 

@@ -4,11 +4,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from deepfakebench_ext.common.csv_files import restored
 from deepfakebench_ext.common.errors import OutputError
-from deepfakebench_ext.common.types import Prediction, Sample
+from deepfakebench_ext.common.types import Prediction, Sample, VideoScore
 from deepfakebench_ext.metrics.counts import Counts
 from deepfakebench_ext.metrics.ranking import binary_figures
-from deepfakebench_ext.report.scores.csv_writing import SCORES_COLUMNS, write_scores_csv
+from deepfakebench_ext.report.scores.csv_writing import SCORES_COLUMNS, write_scores_csv, write_videos_csv
+from deepfakebench_ext.report.scores.score_files import read_scores
 
 NASTY = [
     "a,b.png",
@@ -18,6 +20,11 @@ NASTY = [
     "換臉/è ü.png",
     " lead and trail ",
     "'=1+1",
+    "=1+1",
+    "-x.png",
+    "''=",
+    "'",
+    "-1",
     "semi;colon\t.png",
     "100%",
 ]
@@ -39,7 +46,25 @@ def test_names_with_separators_quotes_breaks_and_other_scripts_come_back(tmp_pat
     rows = [row(name, label=1, video=name, dataset=name, method=name) for name in NASTY]
     write_scores_csv(tmp_path / "scores.csv", rows, head="trained")
     for name, line in zip(NASTY, read(tmp_path / "scores.csv"), strict=True):
-        assert [line[column] for column in ("key", "path", "video", "dataset", "method")] == [name] * 5
+        assert [restored(line[column]) for column in ("key", "path", "video", "dataset", "method")] == [name] * 5
+    table = read_scores(tmp_path / "scores.csv").table
+    assert [table.key.text(row) for row in range(len(NASTY))] == NASTY
+
+
+def test_videos_of_any_name_read_back(tmp_path):
+    videos = [VideoScore(Sample(name, Path(name), 1, dataset=name), 0.5, "ok", "", 1, 1, 1, 0, 0, 0) for name in NASTY]
+    write_videos_csv(tmp_path / "videos.csv", videos, head="trained")
+    table = read_scores(tmp_path / "videos.csv").table
+    assert [table.key.text(row) for row in range(len(NASTY))] == NASTY
+    assert [table.dataset.text(row) for row in range(len(NASTY))] == NASTY
+
+
+def test_no_cell_is_a_formula(tmp_path):
+    names = ["=cmd|' /C calc'!A0", "+1+2", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "'=1"]
+    write_scores_csv(tmp_path / "scores.csv", [row(name) for name in names], head="trained")
+    for line in read(tmp_path / "scores.csv"):
+        assert all(cell.startswith("'") for cell in (line["key"], line["path"]))
+        assert line["score"] == "0.5"
 
 
 def test_every_score_comes_back_to_the_last_bit(tmp_path):
