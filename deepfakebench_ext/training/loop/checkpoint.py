@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -96,7 +97,7 @@ class TrainingRun:
             return
         try:
             with atomic_binary_writer(self.folder / CHECKPOINT) as stream:
-                torch.save({"format": _FORMAT, **state}, stream)
+                torch.save(_same_words({"format": _FORMAT, **state}), stream)
         except RuntimeError as error:  # how torch's own writer reports a full disk
             raise OutputError(
                 f"{self.folder / CHECKPOINT} cannot be written: {error}. The last good checkpoint is intact; make room "
@@ -140,6 +141,15 @@ class TrainingRun:
 
     def _unreadable(self, why: str) -> OutputError:
         return OutputError(f"{self.folder / CHECKPOINT} cannot be read ({why}); remove {self.folder} to begin anew")
+
+
+def _same_words(value: Any) -> Any:
+    """Return the value with equal words as one object: a pickle tells them apart, and a resumed run has read some."""
+    if isinstance(value, str):
+        return sys.intern(value)
+    if isinstance(value, dict):
+        return {_same_words(key): _same_words(each) for key, each in value.items()}
+    return type(value)(map(_same_words, value)) if type(value) in (list, tuple) else value
 
 
 def differences(known: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:

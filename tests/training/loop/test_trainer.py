@@ -83,7 +83,8 @@ def test_a_run_that_was_cut_off_ends_as_an_undisturbed_one(folder, tmp_path, und
     tuning(folder, values(GRADUAL, **EVERYTHING)).run(run, checkpoint_minutes=0)
     for part in ("best", "last"):
         assert same(weights(run / part), weights(undisturbed / part))
-    assert (run / "metrics.jsonl").read_bytes() == (undisturbed / "metrics.jsonl").read_bytes()
+    for name in ("metrics.jsonl", "checkpoint.pt"):
+        assert (run / name).read_bytes() == (undisturbed / name).read_bytes()
 
 
 def test_a_run_that_is_done_is_not_trained_again(folder, undisturbed):
