@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from deepfakebench_ext.metrics.detailed import detailed_figures
+from deepfakebench_ext.metrics.figure import Figure
 from deepfakebench_ext.metrics.misleading import (
     duplicates_across_classes,
     few_in_groups,
@@ -113,3 +114,40 @@ def test_of_same_files_all_are_counted_each_once_and_three_pairs_named():
     )  # f0 twice: a video's two frames
     assert line.startswith("10 files, such as r0 (REAL) and f0 (FAKE), r1 (REAL)")
     assert line.count(" and ") == 3
+
+
+# --- edges ----------------------------------------------------------------------------------------------------------
+
+
+def figures_of(auc, balanced=None, high=1.0):
+    found = {"video_auc": Figure(auc, "d", low=0.0, high=high)}
+    return found | {"video_balanced_accuracy": Figure(balanced, "d", "" if balanced is not None else "none")}
+
+
+def kinds(labels, scores, figures):
+    return [notice.kind for notice in score_warnings(labels, scores, figures, level="video")]
+
+
+@pytest.mark.parametrize(("count", "said"), [(20, []), (19, ["few_samples"])])
+def test_twenty_of_a_class_are_enough_and_nineteen_are_not(count, said):
+    labels = np.repeat([0, 1], [count, 20])
+    assert kinds(labels, np.linspace(0, 1, len(labels)), figures_of(0.5, 0.5)) == said
+
+
+@pytest.mark.parametrize(("auc", "said"), [(0.45, ["other_threshold"]), (np.nextafter(0.45, 0), [])])
+def test_the_threshold_is_said_from_a_gap_of_a_fifth_on(auc, said):
+    labels = np.repeat([0, 1], 20)
+    assert 0.45 - 0.25 == 0.2
+    assert kinds(labels, np.linspace(0, 1, 40), figures_of(auc, 0.25)) == said
+
+
+@pytest.mark.parametrize(("high", "said"), [(0.5, []), (np.nextafter(0.5, 0), ["turned_round"])])
+def test_an_interval_that_reaches_a_half_is_not_below_chance(high, said):
+    labels = np.repeat([0, 1], 20)
+    assert kinds(labels, np.linspace(0, 1, 40), figures_of(0.3, 0.5, high)) == said
+
+
+@pytest.mark.parametrize(("fakes", "said"), [(80, ["lopsided"]), (79, [])])
+def test_classes_are_lopsided_from_four_fifths_on(fakes, said):
+    labels = np.repeat([0, 1], [20 if fakes == 80 else 21, fakes])
+    assert kinds(labels, np.linspace(0, 1, len(labels)), figures_of(0.5, 0.5)) == said

@@ -261,6 +261,12 @@ def test_roc_runs_from_corner_to_corner_with_one_point_a_distinct_score():
     assert false_positive.tolist() == [0, 0, 1]
     assert true_positive.tolist() == [0, 0.5, 1]
     assert thresholds.tolist() == [np.inf, 1, 0]
+    # Points on one straight line are points all the same: a threshold that was left out could not be read off.
+    labels, scores = arrays([0, 0, 0, 1, 1, 1], [0.1, 0.2, 0.3, 0.7, 0.8, 0.9])
+    false_positive, true_positive, thresholds = roc_points(labels, scores)
+    assert thresholds.tolist() == [np.inf, 0.9, 0.8, 0.7, 0.3, 0.2, 0.1]
+    assert true_positive.tolist() == pytest.approx([0, 1 / 3, 2 / 3, 1, 1, 1, 1])
+    assert false_positive.tolist() == pytest.approx([0, 0, 0, 0, 1 / 3, 2 / 3, 1])
 
 
 def test_steps_under_the_precision_recall_curve_add_up_to_ap():

@@ -102,3 +102,17 @@ def test_what_is_undefined_is_null_with_its_reason():
     assert figure["value"] is None
     assert figure["reason"]
     assert (empty["calibration"], empty["thresholds"], empty["bootstrap"]) == ({}, {}, None)
+
+
+def test_the_keys_of_every_object_are_sorted():
+    def is_sorted(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        assert [name for name, _ in pairs] == sorted(name for name, _ in pairs)
+        return dict(pairs)
+
+    json.loads(summary_text(summary()), object_pairs_hook=is_sorted)
+
+
+def test_notices_and_warnings_are_there_as_records_too(document):
+    records = document["notice_records"]
+    assert {(each["kind"], each["severity"]) for each in records} >= {("run", "warning"), ("few_samples", "warning")}
+    assert sorted(each["text"] for each in records) == sorted([*document["notices"], *document["warnings"]])

@@ -10,6 +10,7 @@ from deepfakebench_ext.common.types import Prediction, Sample
 from deepfakebench_ext.metrics.counts import Counts
 from deepfakebench_ext.metrics.ranking import binary_figures
 from deepfakebench_ext.metrics.score_table import ScoreTable
+from deepfakebench_ext.report.scores.text_reading import read_results_text
 from deepfakebench_ext.report.scores.text_writing import write_results_text
 
 RULE = "=" * 80
@@ -237,3 +238,13 @@ def test_rows_that_are_not_those_counted_are_an_error_and_write_nothing(out, sho
 def test_a_file_that_cannot_be_written_is_an_output_error(tmp_path):
     with pytest.raises(OutputError, match="cannot write"):
         write(tmp_path / "none" / "a.txt", MIXED)
+
+
+def test_line_breaks_and_control_characters_in_a_name_or_reason_make_no_lines(out):
+    evil = "cut\noff\r\x1b[2J\u2028 | Path: elsewhere"
+    text = write(out, [row(1, "a\nb\x07.png", 0, None, "unreadable", evil), row(2, "b.png", 1, 0.9)])
+    (line,) = [line for line in text.splitlines() if "Status: unreadable" in line]
+    assert r"Reason: cut\noff\r\x1b[2J\u2028 | Path: elsewhere | Path: a\nb\x07.png" in line
+    assert all(c.isprintable() or c == "\n" for c in text)
+    table = read_results_text(out).table
+    assert [table.key.text(place) for place in (0, 1)] == [r"a\nb\x07.png", "b.png"]

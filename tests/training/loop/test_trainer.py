@@ -167,7 +167,10 @@ def test_the_watched_figure_says_which_epoch_is_best_and_when_to_stop(
     result = made.run(tmp_path / "run")
     assert (result.position.epoch, result.position.best_epoch) == (epochs, best)
     assert result.position.stopped == (epochs < 5)
-    assert [line["is_best"] for line in lines(tmp_path / "run") if "is_best" in line].count(True) >= 1
+    is_best = [line["is_best"] for line in lines(tmp_path / "run") if "is_best" in line]
+    assert len(is_best) == epochs
+    assert is_best[0]
+    assert max(epoch for epoch, each in enumerate(is_best) if each) == best
 
 
 def test_files_that_do_not_score_as_was_validated_are_an_error(folder, tmp_path, monkeypatch):
