@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import struct
@@ -10,7 +11,6 @@ import zlib
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from PIL import (
     BmpImagePlugin,
     GifImagePlugin,
@@ -23,6 +23,8 @@ from PIL import (
 
 from deepfakebench_ext.common.errors import MediaError
 from deepfakebench_ext.common.suffixes import IMAGE_SUFFIXES, is_image_name
+from deepfakebench_ext.media.frame import RGB
+from deepfakebench_ext.media.mending import MENDED, pixels_without_end, without_metadata
 from deepfakebench_ext.media.sniff import check_file
 
 # A photograph of 134 million pixels takes 400 MB as RGB. Pillow refuses more than 179 million by itself.
@@ -51,7 +53,7 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 # What Pillow's parsers raise on files that break their rules.
-_PARSER_ERRORS = (
+PARSER_ERRORS = (
     *(OSError, ValueError, SyntaxError, TypeError, KeyError, IndexError, AttributeError, EOFError, OverflowError),
     *(MemoryError, RuntimeError, struct.error, zlib.error, Image.DecompressionBombError),
 )
@@ -59,7 +61,7 @@ _BITS_PER_SAMPLE_TAG = 258
 _QUIET = ("ignore", None, Warning, re.compile(r"PIL\."), 0)
 
 
-def read_rgb(path: Path) -> npt.NDArray[np.uint8]:
+def read_rgb(path: Path) -> RGB:
     """The pixels of an image file as uint8 `(H, W, 3)` RGB, upright, writable, owned by the caller.
 
     The EXIF orientation is applied. Grey becomes three equal channels. Alpha is dropped, not blended: the colour under
@@ -67,22 +69,45 @@ def read_rgb(path: Path) -> npt.NDArray[np.uint8]:
     transformers' `convert("RGB")`. 16 bits keep their high byte, as in OpenCV's IMREAD_COLOR. CMYK is converted without
     a colour profile. An animation gives its first frame, a multi-page file its first page. Safe in several threads.
 
+    No text, colour profile or checksum of them keeps pixels from being read, nor does a missing end marker of a JPEG.
+
     Raises:
         MediaError: Missing, empty, cut off, not an image, of more than MAX_PIXELS, or without a scale to 8 bits.
     """
-    _hush_pillow()
+    hush_pillow()
     try:
         check_file(path)
-        with Image.open(path, formats=_FORMATS) as image:
-            _check_size(path, image.size)
-            image.load()
-            rgb = _to_rgb(image)
-            turn = _TURNS.get(_orientation(image))
-            return np.array(rgb if turn is None else rgb.transpose(turn))
-    except Image.UnidentifiedImageError as error:
-        raise MediaError(f"{path}: {_what_it_is(path)}") from error
-    except _PARSER_ERRORS as error:
-        raise MediaError(f"{path}: {_reason(error)}") from error
+        return _decoded(path, path)
+    except PARSER_ERRORS as error:
+        pixels = _mended(path)
+        if pixels is not None:
+            return pixels
+        reason = _what_it_is(path) if isinstance(error, Image.UnidentifiedImageError) else _reason(error)
+        raise MediaError(f"{path}: {reason}") from error
+
+
+def _decoded(source: Path | io.BytesIO, path: Path) -> RGB:
+    with Image.open(source, formats=_FORMATS) as image:
+        _check_size(path, image.size)
+        image.load()
+        rgb = _to_rgb(image)
+        turn = _TURNS.get(_orientation(image))
+        return np.array(rgb if turn is None else rgb.transpose(turn))
+
+
+def _mended(path: Path) -> RGB | None:
+    """The pixels of a file that stopped the decoder, where all of them are there."""
+    try:
+        with path.open("rb") as file:
+            if not file.read(8).startswith(MENDED):
+                return None
+        encoded = path.read_bytes()
+        png = without_metadata(encoded)
+        if png is not None:
+            return _decoded(io.BytesIO(png), path)
+        return pixels_without_end(encoded, lambda jpeg: _decoded(io.BytesIO(jpeg), path))
+    except PARSER_ERRORS:
+        return None
 
 
 def frame_files(folder: Path) -> list[Path]:
@@ -108,7 +133,7 @@ def _natural(name: str) -> tuple[list[str | int], str]:
     return [int(part) if at % 2 else part for at, part in enumerate(parts)], name
 
 
-def _hush_pillow() -> None:
+def hush_pillow() -> None:
     """Put the rule "ignore what PIL warns of" in front, unless it is there.
 
     Pillow warns of odd EXIF, palettes with transparency and large images, none of which concerns the pixels. The rule
@@ -145,7 +170,7 @@ def _orientation(image: Image.Image) -> int:
     """EXIF orientation, 1 where there is none or the EXIF block is broken. After `load`, which turns TIFF itself."""
     try:
         value = image.getexif().get(_ORIENTATION_TAG, 1)
-    except _PARSER_ERRORS:
+    except PARSER_ERRORS:
         return 1
     return value if isinstance(value, int) else 1
 

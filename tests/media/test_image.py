@@ -14,6 +14,7 @@ from deepfakebench_ext.common.errors import MediaError
 from deepfakebench_ext.common.suffixes import is_image_name
 from deepfakebench_ext.media import image as image_module
 from deepfakebench_ext.media.image import frame_files, read_rgb
+from deepfakebench_ext.media.mending import has_end
 
 H, W = 12, 16
 
@@ -403,3 +404,111 @@ def test_a_tiff_of_floats_is_not_said_to_be_none(tmp_path):
     cv2.imwrite(str(path), np.zeros((4, 4, 3), np.float32))
     with pytest.raises(MediaError, match=r"a TIFF of a kind that is not read, such as one of floats"):
         read_rgb(path)
+
+
+def chunk(kind, data, checksum=None):
+    checksum = zlib.crc32(kind + data) if checksum is None else checksum
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", checksum)
+
+
+LONG = zlib.compress(b"a" * 2_000_000)
+METADATA = {
+    "compressed text": chunk(b"zTXt", b"k\0\0" + LONG),
+    "XMP": chunk(b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0" + LONG),
+    "much text": b"".join(chunk(b"tEXt", b"k\0" + b"a" * 1_000_000) for _ in range(70)),
+    "colour profile": chunk(b"iCCP", b"p\0\0" + zlib.compress(np.random.default_rng(0).bytes(1_200_000))),
+    "checksum of text": chunk(b"tEXt", b"k\0v", 1),
+    "checksum of EXIF": chunk(b"eXIf", b"MM", 1),
+    "checksum of a profile": chunk(b"iCCP", b"p\0\0" + zlib.compress(b"abc"), 1),
+    "short size of a pixel": chunk(b"pHYs", b"ab"),
+    "unknown": chunk(b"abCd", b"ab", 1),
+}
+
+
+@pytest.mark.parametrize("kind", METADATA)
+@pytest.mark.parametrize("place", ["before", "after"])
+def test_no_metadata_of_a_png_decides_whether_its_pixels_are_read(tmp_path, pixels, kind, place):
+    png = encoded(Image.fromarray(pixels), format="PNG")
+    at = png.index(b"IDAT" if place == "before" else b"IEND") - 4
+    (tmp_path / "x.png").write_bytes(png[:at] + METADATA[kind] + png[at:])
+    np.testing.assert_array_equal(read_rgb(tmp_path / "x.png"), pixels)
+
+
+def test_a_png_of_long_text_is_still_turned_as_its_exif_says(tmp_path, pixels):
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    png = encoded(Image.fromarray(pixels), format="PNG", exif=exif)
+    at = png.index(b"IDAT") - 4
+    (tmp_path / "x.png").write_bytes(png[:at] + METADATA["compressed text"] + png[at:])
+    np.testing.assert_array_equal(read_rgb(tmp_path / "x.png"), pixels[::-1, ::-1])
+
+
+def test_a_png_cut_short_stays_unreadable_whatever_its_metadata(tmp_path):
+    png = encoded(Image.fromarray(noise(40, 40, 3)), format="PNG")
+    at = png.index(b"IDAT") - 4
+    (tmp_path / "x.png").write_bytes((png[:at] + METADATA["compressed text"] + png[at:])[:-200])
+    with pytest.raises(MediaError, match=r"x\.png: Decompressed data too large"):
+        read_rgb(tmp_path / "x.png")
+
+
+JPEGS = {
+    "baseline": {},
+    "progressive": {"progressive": True},
+    "restart markers": {"restart_marker_blocks": 3},
+    "progressive with restart markers": {"progressive": True, "restart_marker_blocks": 3},
+    "halved colours": {"subsampling": 2},
+}
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+@pytest.mark.parametrize("kind", JPEGS)
+def test_a_jpeg_that_lacks_only_its_end_marker_gives_the_pixels_of_the_whole(tmp_path, kind, mode):
+    image = Image.fromarray(noise(6, 7, 3)).resize((75, 58)).convert(mode)
+    whole = encoded(image, format="JPEG", quality=80, **JPEGS[kind])
+    path = tmp_path / "x.jpg"
+    path.write_bytes(whole)
+    pixels, refused = read_rgb(path), 0
+    for missing in (1, 2):
+        path.write_bytes(whole[:-missing])
+        np.testing.assert_array_equal(read_rgb(path), pixels)
+    for missing in (6, 8, 12, 20, 30, 50, 80, 120):  # whatever is read is whole, never partly grey
+        path.write_bytes(whole[:-missing])
+        try:
+            np.testing.assert_array_equal(read_rgb(path), pixels)
+        except MediaError:
+            refused += 1
+    assert refused >= 7
+
+
+def test_a_progressive_jpeg_that_lacks_its_last_scan_is_cut_short(tmp_path):
+    whole = encoded(Image.fromarray(noise(6, 7, 3)).resize((75, 58)), format="JPEG", progressive=True)
+    (tmp_path / "x.jpg").write_bytes(whole[: whole.rindex(b"\xff\xda")])
+    with pytest.raises(MediaError, match="truncated"):
+        read_rgb(tmp_path / "x.jpg")
+
+
+def test_the_end_marker_of_a_thumbnail_is_not_that_of_the_picture():
+    thumbnail = encoded(Image.fromarray(noise(6, 7, 3)), format="JPEG")
+    exif = b"\xff\xe1" + struct.pack(">H", len(thumbnail) + 2) + thumbnail
+    whole = encoded(Image.fromarray(noise(40, 50, 3)), format="JPEG")
+    whole = whole[:2] + exif + whole[2:]
+    assert has_end(whole) and not has_end(whole[:-2])
+
+
+@pytest.mark.parametrize("folders", [("01", "1"), ("1", "01")])
+def test_frames_of_equal_numbers_have_one_order_however_the_disk_lists_them(tmp_path, folders):
+    for name in folders:
+        (tmp_path / f"{name}.png").touch()
+    assert [path.name for path in frame_files(tmp_path)] == ["01.png", "1.png"]
+
+
+def test_numbers_go_before_the_names_that_carry_them(tmp_path):
+    for name in ("1.png", "01.png", "001.png", "2.png"):
+        (tmp_path / name).touch()
+    assert [path.name for path in frame_files(tmp_path)] == ["001.png", "01.png", "1.png", "2.png"]
+
+
+@pytest.mark.parametrize("name", ["a\0b.png", "a\ud800b.png", "a" * 5000 + ".png"])
+def test_a_name_that_no_file_can_have_is_no_file(tmp_path, name):
+    with pytest.raises(MediaError, match="no such file"):
+        read_rgb(tmp_path / name)
