@@ -11,6 +11,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,13 +21,17 @@ import numpy as np
 
 from deepfakebench_ext.common.errors import MediaError
 from deepfakebench_ext.media.frame import RGB, Clock, Picture
+from deepfakebench_ext.media.hdr import TRANSFERS
 from deepfakebench_ext.media.image import MAX_PIXELS
-from deepfakebench_ext.media.sniff import why_no_video
+from deepfakebench_ext.media.sniff import ALLOWED, declared_transfer, why_no_video
 
+_REMEDY = "pip install 'deepfakebench-ext[video]'"
 # `grab` fails at every packet that cannot be decoded and goes on behind it when called again; it also fails at the end.
 _FAILURES_AT_THE_END = 64
 # What comes out of a damaged stream depends on the number of threads.
 _ONE_THREAD = [cv2.CAP_PROP_N_THREADS, 1]
+
+_LEVEL, _OPTIONS = "OPENCV_FFMPEG_LOGLEVEL", "OPENCV_FFMPEG_CAPTURE_OPTIONS"
 
 _opening = threading.Lock()
 
@@ -61,12 +66,30 @@ def streams(path: Path) -> list[dict[str, Any]]:
         capture.release()
 
 
-def pictures(path: Path) -> Iterator[Picture]:
-    """Every frame that OpenCV can decode, in order of presentation; times count from the first.
+def looks(path: Path) -> tuple[int, Fraction]:
+    """Return the number of the video's transfer function, 0 where none is told, and its pixels' width over height.
 
     Raises:
         MediaError: Not a video.
     """
+    capture = _opened(path)
+    try:
+        across, down = (int(capture.get(name)) for name in (cv2.CAP_PROP_SAR_NUM, cv2.CAP_PROP_SAR_DEN))
+    finally:
+        capture.release()
+    return declared_transfer(path), Fraction(across, down) if across > 0 and down > 0 else Fraction(1)
+
+
+def pictures(path: Path) -> Iterator[Picture]:
+    """Every frame that OpenCV can decode, in order of presentation; times count from the first.
+
+    Raises:
+        MediaError: Not a video, or one of high dynamic range, which OpenCV would give too dark.
+    """
+    if (transfer := declared_transfer(path)) in TRANSFERS:
+        raise MediaError(
+            f"{path}: an HDR film ({TRANSFERS[transfer]}), for which OpenCV has no tone mapping; {_REMEDY}"
+        )
     capture = _opened(path)
     try:
         begin_s, failures = None, 0
@@ -95,20 +118,27 @@ def _opened(path: Path) -> cv2.VideoCapture:
 def _silent() -> Iterator[None]:
     """Keep OpenCV, and for the life of the process its FFmpeg, from writing to stderr what we raise or step over.
 
-    Both settings belong to the process. FFmpeg's is read from the environment when the first file is opened.
+    And let it open no other file than the one that was given: a playlist would.
+
+    All settings belong to the process. FFmpeg's level is read from the environment when the first file is opened, its
+    options whenever one is.
     """
-    name = "OPENCV_FFMPEG_LOGLEVEL"
-    unset = name not in os.environ
+    allowed = "|".join(f"{key};{value}" for key, value in ALLOWED.items())
+    given = {name: os.environ.get(name) for name in (_LEVEL, _OPTIONS)}
     logging = getattr(cv2.utils, "logging", cv2)  # where OpenCV 4 and 5 keep the two functions
     level = logging.getLogLevel()
     logging.setLogLevel(0)
-    os.environ.setdefault(name, "-8")
+    os.environ.setdefault(_LEVEL, "-8")
+    os.environ[_OPTIONS] = allowed
     try:
         yield
     finally:
         logging.setLogLevel(level)
-        if unset:
-            del os.environ[name]
+        for name, value in given.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _time_s(capture: cv2.VideoCapture, first: bool) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,14 +22,12 @@ from av.video.stream import VideoStream
 
 from deepfakebench_ext.common.errors import MediaError
 from deepfakebench_ext.media.frame import RGB, Picture
+from deepfakebench_ext.media.hdr import TRANSFERS, tone_mapped
 from deepfakebench_ext.media.image import MAX_PIXELS
-from deepfakebench_ext.media.sniff import why_no_video
+from deepfakebench_ext.media.sniff import ALLOWED, why_no_video
 
-# Playlists and pictures are not among them: a text file must not make FFmpeg open others.
-_FORMATS = "mov,avi,matroska,mpeg,mpegts,flv,asf,ogg,mpegvideo,m4v,h264,hevc"
 # Whose times count from 0, wherever the first frame lies; those of a broadcast begin anywhere.
 _FROM_ZERO = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm")
-_OPTIONS = {"format_whitelist": _FORMATS, "protocol_whitelist": "file"}
 # Faster than FFmpeg's own choice on two CPUs. A constant, since the frames just before the first sign of damage come
 # out otherwise with another number. Workers that read several videos at a time fill the other CPUs.
 _THREADS = 2
@@ -63,6 +62,16 @@ def streams(path: Path) -> list[dict[str, Any]]:
     """
     with _opened(path) as (container, _):
         return [_about(stream) for stream in container.streams]
+
+
+def looks(path: Path) -> tuple[int, Fraction]:
+    """Return the number of the video's transfer function, and how wide its pixels are over their height.
+
+    Raises:
+        MediaError: Not a video.
+    """
+    with _opened(path) as (_, stream):
+        return int(stream.codec_context.color_trc), Fraction(stream.sample_aspect_ratio or 1)
 
 
 def pictures(path: Path) -> Iterator[Picture]:
@@ -186,7 +195,7 @@ def _about(stream: Stream) -> dict[str, Any]:
 def _opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     try:
         # Absolute, so that no name reads as a protocol; titles in another alphabet than UTF-8 are none of our business.
-        container = av.open(str(path.absolute()), "r", container_options=_OPTIONS, metadata_errors="replace")
+        container = av.open(str(path.absolute()), "r", container_options=ALLOWED, metadata_errors="replace")
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise MediaError(f"{path}: {why_no_video(path)}") from error
     with container:
@@ -233,6 +242,10 @@ def _rgb(frame: VideoFrame, reformatter: VideoReformatter, path: Path) -> RGB:
     if frame.width * frame.height > MAX_PIXELS:
         raise MediaError(f"{path}: frames of {frame.width}x{frame.height} are more than {MAX_PIXELS:,} pixels")
     # Bicubic only concerns colour planes that are smaller than the picture, and is what OpenCV takes.
+    transfer = int(frame.color_trc)
+    if transfer in TRANSFERS:
+        deep = reformatter.reformat(frame, format="rgb48le", interpolation="BICUBIC").to_ndarray()
+        return _upright(tone_mapped(np.asarray(deep, np.uint16), transfer), frame)
     converted = reformatter.reformat(frame, format="rgb24", interpolation="BICUBIC").to_ndarray()
     return _upright(np.asarray(converted, np.uint8), frame)
 

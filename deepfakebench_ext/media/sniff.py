@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import Final
 
 from deepfakebench_ext.common.errors import MediaError
 
 _HEAD = 24
 # Boxes an MP4 or QuickTime file can begin with.
+_COLOURS, _INDEX_BYTES = b"colrnclx", 1 << 22
 _MP4_BOXES = (b"ftyp", b"mdat", b"moov", b"free", b"skip", b"wide")
+
+
+ALLOWED: Final = {
+    "format_whitelist": "mov,avi,matroska,mpeg,mpegts,flv,asf,ogg,mpegvideo,m4v,h264,hevc",
+    "protocol_whitelist": "file",
+}
+"""What FFmpeg may open. Playlists and pictures are not among it: a text file must not make it open others."""
+
+
+def is_folder(path: Path) -> bool:
+    """Return whether a folder is there; False too for a name that none can have, for which `Path.is_dir` raises."""
+    return os.path.isdir(path)  # noqa: PTH112
 
 
 def check_file(path: Path) -> None:
@@ -17,8 +32,9 @@ def check_file(path: Path) -> None:
     Raises:
         MediaError: Missing, not a regular file, not permitted, or empty.
     """
-    if not path.is_file():
-        raise MediaError(f"{path}: {'not a regular file' if path.exists() else 'no such file'}")
+    if not os.path.isfile(path):  # noqa: PTH113
+        state = "not a regular file" if os.path.exists(path) else "no such file"  # noqa: PTH110
+        raise MediaError(f"{path}: {state}")
     if not _head(path):
         raise MediaError(f"{path}: the file is empty")
 
@@ -29,6 +45,20 @@ def why_no_video(path: Path) -> str:
     if head[4:8] in _MP4_BOXES:
         return "an MP4 or QuickTime file without video, or without the index (moov) that a file cut short lacks"
     return f"not a video, or damaged from its first bytes on; it begins with {head!r}"
+
+
+def declared_transfer(path: Path) -> int:
+    """Return the number of the transfer function (ITU-T H.273) that an MP4 or QuickTime file declares, 0 without one.
+
+    Only the beginning and the end of the file are looked at, where such files have their index.
+    """
+    with path.open("rb") as file:
+        index = file.read(_INDEX_BYTES)
+        if file.seek(0, os.SEEK_END) > _INDEX_BYTES:
+            file.seek(-min(_INDEX_BYTES, file.tell() - _INDEX_BYTES), os.SEEK_END)
+            index += file.read()
+    found = index.find(_COLOURS)
+    return int.from_bytes(index[found + len(_COLOURS) + 2 :][:2], "big") if found >= 0 else 0
 
 
 def _head(path: Path) -> bytes:

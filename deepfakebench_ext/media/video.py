@@ -20,9 +20,10 @@ from typing import Any, Generic, Literal, TypeVar
 
 from deepfakebench_ext.common.errors import MediaError
 from deepfakebench_ext.media.frame import RGB, Clock, EndOfVideo, Frame, Picture
+from deepfakebench_ext.media.hdr import RULE, TRANSFERS
 from deepfakebench_ext.media.image import frame_files, read_rgb
 from deepfakebench_ext.media.sampling import RateGate
-from deepfakebench_ext.media.sniff import check_file
+from deepfakebench_ext.media.sniff import check_file, is_folder
 
 __all__ = [
     "RGB",
@@ -34,6 +35,7 @@ __all__ = [
     "every_frame",
     "frames_at_rate",
     "read_frames",
+    "remark",
     "sampled",
     "scan",
     "streams",
@@ -83,9 +85,7 @@ class Sampled(Generic[T]):
     @property
     def damage(self) -> str:
         """What is amiss with the file, as far as it was seen; empty where nothing is."""
-        if not (self.replanned or self.scan.breaks_off):
-            return ""
-        return f"cut short or damaged: frames were taken of the first {self.num_frames}, which can be decoded"
+        return _damage(self.scan, self.num_frames)
 
 
 def backend_name() -> Backend:
@@ -101,7 +101,7 @@ def scan(path: Path, *, backend: Backend | None = None) -> Scan:
     Raises:
         MediaError: Not a video, or one without frames.
     """
-    if path.is_dir():
+    if is_folder(path):
         return Scan(len(frame_files(path)), None)
     check_file(path)
     times_s, breaks_off = _backend(backend).packet_times(path)
@@ -136,22 +136,24 @@ def read_frames(path: Path, indices: Sequence[int], *, backend: Backend | None =
     raise EndOfVideo(f"{path}: frame {wanted[upcoming]} was asked for, and only {decoded} can be decoded", decoded)
 
 
-def frames_at_rate(path: Path, fps: float, *, backend: Backend | None = None) -> Iterator[Frame]:
+def frames_at_rate(path: Path, fps: float, *, backend: Backend | None = None) -> Generator[Frame, None, str]:
     """Yield the first frame at or after each multiple of 1/fps seconds, see `RateGate`, to the end of the video.
 
-    One frame is in memory at a time, however long the video.
+    One frame is in memory at a time, however long the video. Returns, at the end, what is amiss with the file, as far
+    as it was seen; OpenCV sees nothing.
 
     Raises:
         MediaError: Not a video, no frame of it can be decoded, or a folder of images, which has no times.
         ValueError: `fps` is not a positive number.
     """
-    gate = RateGate(fps)
+    gate, index = RateGate(fps), 0
     with closing(_timed(path, backend)) as pictures:
         for index, ((time_s, end_s), picture) in enumerate(pictures):
             if time_s is None:
                 raise MediaError(f"{path}: a folder of images has no times; sample it by --sampling uniform or first")
             if gate.lets_pass(time_s):
                 yield Frame(picture.rgb(), index, time_s, end_s)
+    return _damage(scan(path, backend=backend), index + 1) if (backend or backend_name()) == "pyav" else ""
 
 
 def every_frame(path: Path, *, backend: Backend | None = None) -> Iterator[Frame]:
@@ -160,7 +162,7 @@ def every_frame(path: Path, *, backend: Backend | None = None) -> Iterator[Frame
     Raises:
         MediaError: Not a video, no frame of it can be decoded, or a folder of images, which has no times.
     """
-    if path.is_dir():
+    if is_folder(path):
         raise MediaError(f"{path}: a folder of images has no times; give a video file")
     with closing(_timed(path, backend)) as pictures:
         for index, ((time_s, end_s), picture) in enumerate(pictures):
@@ -202,12 +204,34 @@ def sampled(
         MediaError: Not a video, or no frame of it can be decoded.
     """
     promised = scan(path, backend=backend)
-    if lost is not None and path.is_dir():
+    if lost is not None and is_folder(path):
         return _of_folder(path, tuple(plan(promised.num_frames)), transform, lost, promised)
     try:
         return _carried_out(path, plan, promised.num_frames, promised, transform, backend)
     except EndOfVideo as end:
         return _carried_out(path, plan, end.decoded, promised, transform, backend)
+
+
+def remark(path: Path, *, backend: Backend | None = None) -> str:
+    """Return what of a video's pictures is not as a player shows them, or was converted; empty for all others.
+
+    Raises:
+        MediaError: Not a video.
+    """
+    if is_folder(path):
+        return ""
+    check_file(path)
+    transfer, width = _backend(backend).looks(path)
+    found = [f"HDR ({TRANSFERS[transfer]}), {RULE}"] if transfer in TRANSFERS else []
+    if width != 1:
+        found.append(f"pixels {width.numerator}:{width.denominator} wide, scored as they are stored")
+    return "; ".join(found)
+
+
+def _damage(promised: Scan, num_frames: int) -> str:
+    if num_frames == promised.num_frames and not promised.breaks_off:
+        return ""
+    return f"cut short or damaged: frames were taken of the first {num_frames}, which can be decoded"
 
 
 def _carried_out(
@@ -252,7 +276,7 @@ _Shown = tuple[float | None, float | None]
 
 def _timed(path: Path, backend: Backend | None) -> Generator[tuple[_Shown, Picture], None, None]:
     """Every picture of a video with its time; at least one."""
-    if path.is_dir():
+    if is_folder(path):
         for file in frame_files(path):
             yield (None, None), Picture(None, partial(read_rgb, file))
         return

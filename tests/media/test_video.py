@@ -18,7 +18,7 @@ from deepfakebench_ext.common.errors import MediaError
 from deepfakebench_ext.common.suffixes import is_video_name
 from deepfakebench_ext.media import opencv_backend, pyav_backend, video
 from deepfakebench_ext.media.sampling import clips, uniform_indices
-from deepfakebench_ext.media.video import EndOfVideo, frames_at_rate, read_frames, sampled, scan
+from deepfakebench_ext.media.video import EndOfVideo, frames_at_rate, read_frames, remark, sampled, scan
 
 NUM_FRAMES = 40
 BACKENDS = ("pyav", "opencv")
@@ -546,3 +546,114 @@ def test_a_picture_that_begins_after_the_sound_has_the_time_at_which_players_sho
     assert scan(path, backend="pyav").times_s == pytest.approx([frame.time_s for frame in frames], abs=ROUNDED)
     sampled_at = [frame.index for frame in frames_at_rate(path, 5.0, backend="pyav")]
     assert sampled_at == [0, 5] if name != "late.ts" else sampled_at
+
+
+PLAYLISTS = {
+    "concat": "ffconcat version 1.0\nfile film.ts\n",
+    "hls": "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nfilm.ts\n#EXT-X-ENDLIST\n",
+}
+
+
+@backends
+@pytest.mark.parametrize("kind", PLAYLISTS)
+def test_a_text_that_names_another_film_is_no_video_with_any_decoder(made, tmp_path, kind, backend):
+    (tmp_path / "film.ts").write_bytes(made("h264.ts")[0].read_bytes())
+    (tmp_path / "v.mp4").write_text(PLAYLISTS[kind])
+    for read in (everything, lambda path, backend: scan(path, backend=backend)):
+        with pytest.raises(MediaError, match=r"v\.mp4: not a video"):
+            read(tmp_path / "v.mp4", backend)
+
+
+def test_the_users_own_options_of_opencv_are_there_again_afterwards(made, monkeypatch):
+    monkeypatch.setenv("OPENCV_FFMPEG_CAPTURE_OPTIONS", "rtsp_transport;udp")
+    monkeypatch.delenv("OPENCV_FFMPEG_LOGLEVEL", raising=False)
+    assert len(everything(made("h264.mp4")[0], "opencv")) == NUM_FRAMES
+    assert os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"] == "rtsp_transport;udp"
+    assert "OPENCV_FFMPEG_LOGLEVEL" not in os.environ
+
+
+def at_rate(path, fps=1000.0, backend=None):
+    """The frames, and what is said of the file at their end."""
+    frames, found = frames_at_rate(path, fps, backend=backend), []
+    while True:
+        try:
+            found.append(next(frames))
+        except StopIteration as end:
+            return found, end.value
+
+
+def test_frames_by_time_end_with_what_is_amiss_with_the_file(made, tmp_path):
+    assert at_rate(made("h264.mp4")[0])[1] == ""
+    piece(made("fragments.mp4")[0], tmp_path / "cut.mp4", 0.0, 0.6)
+    for fps in (1000.0, 2.0):  # also where the frames that were asked for lie before the damage
+        frames, damage = at_rate(tmp_path / "cut.mp4", fps)
+        assert frames and damage.startswith("cut short or damaged: frames were taken of the first ")
+    assert at_rate(tmp_path / "cut.mp4", backend="opencv")[1] == ""  # it cannot tell the end from damage
+
+
+def test_damage_that_costs_no_frame_but_breaks_the_file_off_is_said(made, tmp_path):
+    whole = made("mjpeg.avi")[0].read_bytes()
+    found = []
+    for stop in range(len(whole) // 2, len(whole) // 2 + 4000, 500):
+        (tmp_path / "cut.avi").write_bytes(whole[:stop])
+        result = sampled(tmp_path / "cut.avi", lambda n: uniform_indices(n, 2), lambda f: f.index)
+        if result.scan.breaks_off and not result.replanned:
+            found.append(result.damage)
+    assert found and all(found)
+
+
+def hdr_film(path, signal, transfer, number):
+    """A film of one coded picture (H, W, 3) in [0, 1], with BT.2020's colours and a transfer function."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx265", rate=25)
+        stream.height, stream.width = signal.shape[:2]
+        stream.pix_fmt = "yuv420p10le"
+        x265 = f"log-level=none:colorprim=bt2020:transfer={transfer}:colormatrix=bt2020nc"
+        stream.options = {"crf": "2", "x265-params": x265}
+        context = stream.codec_context
+        context.color_trc, context.color_primaries, context.colorspace, context.color_range = number, 9, 9, 1
+        frame = av.VideoFrame.from_ndarray((signal * 65535).astype(np.uint16), format="rgb48le")
+        for index in range(3):
+            each = frame.reformat(format="yuv420p10le", dst_colorspace=9, dst_color_range=1)
+            each.pts, each.time_base = index, Fraction(1, 25)
+            container.mux(stream.encode(each))
+        container.mux(stream.encode(None))
+
+
+def pq(nits):
+    power = (nits / 10000) ** 0.1593017578125
+    return ((0.8359375 + 18.8515625 * power) / (1 + 18.6875 * power)) ** 78.84375
+
+
+def hlg(light):
+    bright = 0.17883277 * np.log(np.maximum(12 * light - 0.28466892, 1e-9)) + 0.55991073
+    return np.where(light <= 1 / 12, np.sqrt(3 * light), bright)
+
+
+def srgb(light):
+    return 255 * np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+
+
+@pytest.mark.parametrize("kind", ["PQ", "HLG"])
+def test_a_film_of_high_dynamic_range_looks_as_its_standard_one_would(tmp_path, kind):
+    light = np.tile(np.linspace(0, 1.5, 128)[None, :, None], (96, 1, 3))  # 1 is the reference white
+    nits = 203 * light
+    signal = pq(nits) if kind == "PQ" else hlg((nits / 1000) ** (1 / 1.2))
+    hdr_film(tmp_path / "v.mp4", signal, *{"PQ": ("smpte2084", 16), "HLG": ("arib-std-b67", 18)}[kind])
+    frame = everything(tmp_path / "v.mp4", "pyav")[1]
+    expected = srgb(np.minimum(light, 1))
+    assert np.abs(frame.rgb - expected)[:, 4:].max() < 4
+    assert (
+        remark(tmp_path / "v.mp4", backend="pyav")
+        == f"HDR ({kind}), tone-mapped to SDR, white at 203 cd/m2 (ITU-R BT.2408)"
+    )
+    with pytest.raises(MediaError, match=rf"v\.mp4: an HDR film \({kind}\), for which OpenCV has no tone mapping; pip"):
+        everything(tmp_path / "v.mp4", "opencv")
+
+
+@backends
+def test_pixels_that_are_not_square_are_remarked_and_others_are_not(made, tmp_path, backend):
+    assert remark(made("h264.mp4")[0], backend=backend) == ""
+    stamped_video(tmp_path / "v.mp4", 3, codec_options={"aspect": "2:1"})
+    said = remark(tmp_path / "v.mp4", backend=backend)
+    assert said == "pixels 2:1 wide, scored as they are stored"
