@@ -181,6 +181,6 @@ def _settings(detector: Detector, reader: FilmReader, how: How, video: Mapping[s
         "batch_size": batch_size,
         "video_backend": backend_name(),
         "video": dict(video),
-        "versions": versions(("torch", "transformers", "numpy", "pillow")),
+        "versions": versions(),
     }
     return {"fingerprint": fingerprint(settings), **settings}

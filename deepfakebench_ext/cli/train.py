@@ -113,7 +113,6 @@ def _train(tuning: FineTuning, folder: Path, said: Mapping[str, Any]) -> bool:
     """Train and write what comes out; return whether some samples gave nothing, as the main process knows."""
     from deepfakebench_ext.common.version import versions
     from deepfakebench_ext.models.weights import hub
-    from deepfakebench_ext.training.loop.checkpoint import RESTS_ON
     from deepfakebench_ext.training.probing import probe
     from deepfakebench_ext.training.results import write_results
 
@@ -121,7 +120,7 @@ def _train(tuning: FineTuning, folder: Path, said: Mapping[str, Any]) -> bool:
     result = probe(tuning, folder, record=record) if said["probe"] else _with_watchers(tuning, folder, said, record)
     if not tuning.processes.is_main:
         return False
-    facts = {**record, "seed": tuning.recipe.training.seed, **versions(RESTS_ON)}
+    facts = {**record, "seed": tuning.recipe.training.seed, **versions("accelerate")}
     _say_result(tuning, result, write_results(tuning, result, facts))
     lost = _lost(result)
     if said["push_to_hub"]:

@@ -81,9 +81,9 @@ def folder_claims(name: str) -> frozenset[Label]:
 
 
 def is_bare_claim(name: str) -> bool:
-    """Whether the name of a directory is nothing but a label, numbers aside: `ai`, `0_real`, `DeepFakes`."""
+    """Whether the name of a directory is nothing but a label, numbers aside: `ai`, `0_real`, `not_fake`."""
     found = [word for word in _units(name, _FOLDER_WORDS) if not word.isdigit()]
-    return bool(found) and all(word in _FOLDER_WORDS for word in found)
+    return bool(folder_claims(name)) and {*found} <= {*_FOLDER_WORDS, *_NEGATIONS, *_FILLERS}
 
 
 def _claims(text: str, vocabulary: Mapping[str, Label]) -> frozenset[Label]:

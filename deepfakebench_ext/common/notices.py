@@ -20,6 +20,7 @@ Kind = Literal[
     "several_people",
     "off_crop",
     "damaged",
+    "pictures",
     "split",
     "leak",
     "told_apart",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from pathlib import Path
 
 from deepfakebench_ext.common.errors import ConfigError
@@ -20,6 +21,27 @@ def manifest_entry(text: str, folder: Path) -> tuple[str, Path]:
     inside, root = plain_path(folder / given), plain_path(folder)
     key = inside.relative_to(root) if inside.is_relative_to(root) else given
     return key.as_posix(), folder / given
+
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+# As a byte that is no text is written in a key.
+_LOOKS_ESCAPED = re.compile(r"\\(x[89a-f][0-9a-f]|ud[89a-f][0-9a-f]{2})")
+
+
+def path_key(name: str) -> str:
+    r"""Return a relative path, as the system spells it, as a key that can be written as UTF-8; no two share one.
+
+    Bytes that are no text become `\xff`. In such names, and in those with such words of their own, each backslash
+    becomes two.
+    """
+    if _SURROGATE.search(name) or _LOOKS_ESCAPED.search(name):
+        name = name.replace("\\", "\\\\")
+    return _SURROGATE.sub(_escaped, name)
+
+
+def _escaped(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else f"\\u{code:04x}"
 
 
 def missing_path(path: Path) -> ConfigError:

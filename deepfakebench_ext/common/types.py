@@ -65,6 +65,8 @@ class Prediction:
         num_faces: Faces found in the frame; of a clip, in the one with most.
         several: Frames with more than one face, of those that no earlier clip of the sample has.
         off_crop: Frames of the clip whose crop shows another place than the face, or another's face.
+        frame_file: Name of the file of that frame, in its folder or dataset; empty for images and films.
+        remark: What of its video's pictures was converted, or is not as a player shows it; empty for all others.
     """
 
     key: str
@@ -84,6 +86,8 @@ class Prediction:
     num_faces: int = 0
     several: int = 0
     off_crop: int = 0
+    frame_file: str = ""
+    remark: str = ""
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Prediction:

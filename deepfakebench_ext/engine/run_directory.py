@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
@@ -38,18 +38,30 @@ def fingerprint(settings: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(settings, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
 
 
-def digest_samples(samples: Iterable[Sample]) -> str:
-    """Return the SHA-256 (hex) over keys, labels and the files' sizes and times, so that changed data is a new run."""
-    digest = hashlib.sha256()
+def digest_samples(samples: Iterable[Sample], files: Callable[[Sample], Iterable[Path]]) -> str:
+    """Return the SHA-256 (hex) over keys, labels and the files' sizes and times, so that changed data is a new run.
+
+    Args:
+        samples: In their order.
+        files: All that are read of a sample, such as each frame of a folder.
+    """
+    digest, known = hashlib.sha256(), dict[Path, str]()
     for sample in samples:
-        try:
-            stat = sample.path.stat()
-            state = f"{stat.st_size} {stat.st_mtime_ns}"
-        except (OSError, ValueError):  # ValueError: characters that no path can have
-            state = "absent"
-        listed = "\0".join(sample.frames)
-        digest.update(f"{sample.key}\0{sample.label}\0{state}\0{listed}\n".encode("utf-8", "surrogatepass"))
+        parts = [sample.key, str(sample.label), *sample.frames]
+        for path in files(sample):
+            if path not in known:
+                known[path] = _state(path)
+            parts += [path.name, known[path]]
+        digest.update(("\0".join(parts) + "\n").encode("utf-8", "surrogatepass"))
     return digest.hexdigest()
+
+
+def _state(path: Path) -> str:
+    try:
+        status = path.stat()
+    except (OSError, ValueError):  # ValueError: characters that no path has
+        return "absent"
+    return f"{status.st_size} {status.st_mtime_ns}"
 
 
 class RunDirectory(LockedFolder):

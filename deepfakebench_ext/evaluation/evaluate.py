@@ -245,8 +245,8 @@ def _settings(detector: Detector, reader: Reader, samples: Sequence[Sample], bat
         "dtype": str(parameter.dtype).removeprefix("torch."),
         "batch_size": batch_size,
         "video_backend": backend_name() if any(map(is_video, samples)) else None,
-        "samples": {"count": len(samples), "sha256": digest_samples(samples)},
-        "versions": versions(("torch", "transformers", "numpy", "pillow")),
+        "samples": {"count": len(samples), "sha256": digest_samples(samples, reader.files)},
+        "versions": versions(),
     }
     return {"fingerprint": fingerprint(settings), **settings}
 

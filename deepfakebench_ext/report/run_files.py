@@ -25,7 +25,13 @@ from deepfakebench_ext.report.pictures import Series
 from deepfakebench_ext.report.run_page import write_run_page
 from deepfakebench_ext.report.scores.csv_writing import Head, Row, write_scores_csv, write_videos_csv
 from deepfakebench_ext.report.scores.text_writing import write_results_text
-from deepfakebench_ext.report.scores.videos import crowd_notices, damage_notices, face_notices, video_scores
+from deepfakebench_ext.report.scores.videos import (
+    crowd_notices,
+    damage_notices,
+    face_notices,
+    picture_notices,
+    video_scores,
+)
 from deepfakebench_ext.report.thumbnails import Paths
 
 logger = logging.getLogger(__name__)
@@ -83,6 +89,7 @@ def write_report(
             *face_notices(predictions()),
             *crowd_notices(videos),
             *damage_notices(predictions()),
+            *picture_notices(predictions()),
             *duplicate_files(table, paths),
         ],
     )

@@ -261,8 +261,11 @@ class FineTuning:
             "weights": {"source": self.detector.report.source, "sha256": self.detector.report.sha256},
             "tuning": self.recipe.tuning.model_dump(mode="json"),
             "training": self.recipe.training.model_dump(mode="json"),
-            "train": {"count": len(self.inputs.train), "sha256": digest_samples(self.inputs.train)},
-            "val": {"count": len(self.inputs.val), "sha256": digest_samples(self.inputs.val)},
+            "train": {"count": len(self.inputs.train), "sha256": digest_samples(self.inputs.train, self.inputs.files)},
+            "val": {
+                "count": len(self.inputs.val),
+                "sha256": digest_samples(self.inputs.val, self.validator.reader.files),
+            },
             "reading": self.validator.reader.to_dict(),
         }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.common.types import Sample
 from deepfakebench_ext.common.wording import counted
+from deepfakebench_ext.data.readers.frames import files_of
 from deepfakebench_ext.data.readers.reader import Reader
 from deepfakebench_ext.data.samples.datasets import json_order_notices
 from deepfakebench_ext.data.samples.folders import labels_above_notices
@@ -82,6 +83,10 @@ class TrainingInputs:
         if any(sample.frames for sample in self.val):
             return make_stored_reader(detector, self.stores, protocol="uniform", options=options)
         return file_reader(detector, options, self.faces.reader(detector))
+
+    def files(self, sample: Sample) -> Iterator[Path]:
+        """Yield the files that a draw of a training sample may be read from."""
+        return files_of(sample, self.stores)
 
     @property
     def _sampling(self) -> SamplingOptions:

@@ -165,3 +165,27 @@ def test_two_class_logits_keep_the_probabilities_of_any_head(fake: tuple[int, ..
 def test_confident_scores_stay_apart() -> None:
     margins = torch.tensor([[0.0, 20.0], [0.0, 21.0], [0.0, 30.0]])
     assert len(set(fake_probability(margins).tolist())) == 3
+
+
+def test_a_reader_that_would_go_on_for_ever_ends_with_those_who_read(tmp_path: Path) -> None:
+    made: list[int] = []
+
+    def endless(sample: Sample) -> Iterator[Unit]:
+        while True:
+            made.append(0)
+            yield Unit(Prediction(sample.key, None), None)
+
+    before = threading.active_count()
+    units = read_units([Sample("a", tmp_path), Sample("b", tmp_path)], endless, workers=2, ahead=2, depth=1)
+    next(units)
+    units.close()  # type: ignore[attr-defined]
+    assert threading.active_count() == before
+    assert len(made) < 20
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("-inf")])
+def test_infinite_logits_are_an_error_as_well(detector: Detector, tmp_path: Path, value: float) -> None:
+    with torch.no_grad():
+        detector.head.bias[0] = value
+    with pytest.raises(ModelError, match=r"gave logits that are not finite for fake/000\.png"):
+        scored(detector, gather_samples(tiny.photos(tmp_path / "photos", 1)))

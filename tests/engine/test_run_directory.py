@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ import pytest
 
 from deepfakebench_ext.common.errors import OutputError
 from deepfakebench_ext.common.types import Prediction, Sample
+from deepfakebench_ext.data.readers.frames import files_of
 from deepfakebench_ext.engine.run_directory import RunDirectory, digest_samples, fingerprint
+from deepfakebench_ext.media.sampling import FrameSampling
 
 SETTINGS: dict[str, Any] = {"fingerprint": "a" * 64, "batch_size": 2}
 SAMPLES = [Sample(f"real/{i}.png", Path(f"real/{i}.png"), 0) for i in range(5)]
@@ -210,17 +213,38 @@ def test_the_digest_of_samples_changes_with_key_label_order_and_content(tmp_path
 
     for name in ("a", "b"):
         (tmp_path / name).write_text(name)
-    base = digest_samples([sample("a"), sample("b")])
-    assert digest_samples([sample("a"), sample("b")]) == base
-    assert digest_samples([sample("b"), sample("a")]) != base
-    assert digest_samples([sample("a"), sample("b", 1)]) != base
+    base = digest_samples([sample("a"), sample("b")], files_of)
+    assert digest_samples([sample("a"), sample("b")], files_of) == base
+    assert digest_samples([sample("b"), sample("a")], files_of) != base
+    assert digest_samples([sample("a"), sample("b", 1)], files_of) != base
     os.utime(tmp_path / "b", ns=(1, 1))
-    touched = digest_samples([sample("a"), sample("b")])
+    touched = digest_samples([sample("a"), sample("b")], files_of)
     assert touched != base
     os.utime(tmp_path / "b", ns=(1, 2))
-    assert digest_samples([sample("a"), sample("b")]) != touched
+    assert digest_samples([sample("a"), sample("b")], files_of) != touched
     (tmp_path / "b").write_text("longer")
-    assert digest_samples([sample("a"), sample("b")]) != base
-    assert digest_samples([sample("a"), sample("absent")]) != base
+    assert digest_samples([sample("a"), sample("b")], files_of) != base
+    assert digest_samples([sample("a"), sample("absent")], files_of) != base
     odd = [[sample(name)] for name in ("a\0b", "a\ud800b", "a\udc80b", "a\udcffb")]
-    assert len({digest_samples(samples) for samples in odd}) == len(odd)
+    assert len({digest_samples(samples, files_of) for samples in odd}) == len(odd)
+
+
+def test_the_digest_knows_every_frame_of_a_folder_by_size_and_time(tmp_path: Path) -> None:
+    video = Sample("v", tmp_path / "v", 0)
+    video.path.mkdir()
+    for number in range(3):
+        (video.path / f"{number}.png").write_text("pixels")
+        os.utime(video.path / f"{number}.png", ns=(0, 1))
+    base = digest_samples([video], files_of)
+    before = video.path.stat().st_mtime_ns
+    os.utime(video.path / "1.png", ns=(0, 2))
+    assert video.path.stat().st_mtime_ns == before
+    changed = digest_samples([video], files_of)
+    assert changed != base
+    first = partial(files_of, sampling=FrameSampling("first", 1))
+    assert digest_samples([video], first) == digest_samples([video], first)
+    base = digest_samples([video], first)
+    os.utime(video.path / "1.png", ns=(0, 3))
+    assert digest_samples([video], first) == base  # of the others, only that they are there
+    (video.path / "3.png").write_text("pixels")
+    assert digest_samples([video], first) != base

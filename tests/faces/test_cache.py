@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from deepfakebench_ext.common.errors import ConfigError, MediaError, OutputError
 from deepfakebench_ext.faces import cache as cache_module
@@ -329,3 +330,15 @@ def test_threads_and_processes_share_a_folder_and_see_only_whole_entries(tmp_pat
     assert "not a whole entry" not in caplog.text
     assert size_of(folder) <= limit * 1.25
     assert [path for path in folder.rglob("*.tmp")] == []
+
+
+def test_one_process_at_a_time_evicts_and_a_hanging_one_is_not_waited_for(tmp_path, monkeypatch):
+    evicted = []
+    monkeypatch.setattr(cache_module, "_evict", lambda *arguments: evicted.append(arguments))
+    monkeypatch.setattr(cache_module, "_PATIENCE_S", 0.05)
+    cache = CropCache(tmp_path / "crops", LARGE)
+    with FileLock(tmp_path / "crops" / cache_module._LOCK):
+        cache.put(key_of(1), crops_of(1))
+    assert evicted == [] and cache.get(key_of(1)) is not None
+    CropCache(tmp_path / "crops", LARGE).put(key_of(2), crops_of(2))
+    assert len(evicted) == 1

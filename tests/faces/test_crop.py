@@ -17,7 +17,7 @@ from scenes import FIVE, head, scene
 
 from deepfakebench_ext.faces.align import similarity, template, transform_points
 from deepfakebench_ext.faces.crop import NO_FACE, FaceCrop, Miss, crop_clip, crop_frame, crop_frames
-from deepfakebench_ext.faces.detect import Face
+from deepfakebench_ext.faces.detect import WARP_LIMIT_PX, Face
 from deepfakebench_ext.faces.settings import FaceSettings, face_settings, open_detector
 from deepfakebench_ext.host.checkout import find_checkout
 
@@ -399,3 +399,19 @@ def test_the_crop_is_that_of_deepfakebench_to_the_pixel(host_crop, astronaut, la
             np.testing.assert_array_equal(crop_frame(frame, detector, settings).rgb, theirs[..., ::-1])
             compared += 1
     assert compared >= 3
+
+
+@pytest.mark.parametrize("side", [WARP_LIMIT_PX - 1, WARP_LIMIT_PX, WARP_LIMIT_PX + 1])
+@pytest.mark.parametrize("turned", [False, True])
+def test_of_a_frame_as_long_as_opencv_does_not_warp_only_a_part_is_warped(side, turned, monkeypatch):
+    lengths, warp = [], cv2.warpAffine
+    monkeypatch.setattr(cv2, "warpAffine", lambda rgb, *how: lengths.append(max(rgb.shape)) or warp(rgb, *how))
+    rgb = np.zeros((40, side, 3), np.uint8)
+    rgb[:, side - 60 :] = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
+    points = np.array([(side - 40, 10), (side - 20, 10), (side - 30, 20), (side - 38, 30), (side - 22, 30)], np.float64)
+    if turned:
+        rgb, points = np.ascontiguousarray(rgb.transpose(1, 0, 2)), points[:, ::-1]
+    seen = Face((0.0, 0.0, 40.0, 40.0), points, 1.0)
+    crop = crop_frame(rgb, Given([seen]), replace(ALIGNED, size_px=(32, 32)))
+    assert crop.rgb.std() > 10
+    assert max(lengths) < WARP_LIMIT_PX

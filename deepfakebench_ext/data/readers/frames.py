@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
-from typing import TypeAlias
+from pathlib import Path
+from typing import TypeAlias, TypeVar
 
 from deepfakebench_ext.common.errors import MediaError
 from deepfakebench_ext.common.types import Sample
@@ -22,9 +24,10 @@ from deepfakebench_ext.faces.reader import FaceReader
 from deepfakebench_ext.faces.settings import FaceSettings
 from deepfakebench_ext.media.frame import Frame
 from deepfakebench_ext.media.host_sampling import DeepfakeBenchSampling
-from deepfakebench_ext.media.image import read_rgb
+from deepfakebench_ext.media.image import frame_files, read_rgb
 from deepfakebench_ext.media.sampling import ClipSampling, FrameSampling
-from deepfakebench_ext.media.video import frames_at_rate, sampled
+from deepfakebench_ext.media.sniff import is_folder
+from deepfakebench_ext.media.video import frames_at_rate, remark, sampled
 
 Keep: TypeAlias = Callable[[Shot], Shot]
 """What is made of a shot as soon as it is there, so that no whole frame is held for long."""
@@ -32,9 +35,10 @@ Pick: TypeAlias = Callable[[int], int]
 """From a number of frames or clips to the one that is taken."""
 Sampling: TypeAlias = FrameSampling | ClipSampling | DeepfakeBenchSampling
 _Groups: TypeAlias = Sequence[Sequence[int]]
+T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Taken:
     """What was taken of a sample.
 
@@ -42,13 +46,15 @@ class Taken:
         groups: The frames or clips, in the order of their starts; to be gone through once.
         num_frames: Frames of the sample that the sampling was planned on; 0 where it goes by time.
         promised: As many as there are by what the file says.
-        damage: What is amiss with the file, as far as it was seen; empty where nothing is.
+        damage: What is amiss with the file, as far as it was seen; empty where nothing is. By time, known at the end.
+        remark: What of a video's pictures was converted, or is not as a player shows it; empty for all others.
     """
 
     groups: Iterable[Sequence[Shot]]
     num_frames: int = 1
     promised: int = 1
     damage: str = ""
+    remark: str = ""
 
 
 class FrameSource:
@@ -92,7 +98,7 @@ class FrameSource:
         if not is_video(sample):
             return self._image(sample)
         if isinstance(sampling, FrameSampling) and sampling.fps is not None:
-            return Taken(self._by_time(sample, sampling.fps), 0, 0)
+            return self._by_time(sample, sampling.fps)
         if self._faces is not None and self._faces.cache is not None:
             return self._cached(sample, sampling, pick, self._faces)
         return self._film(sample, plan, self._keep)
@@ -133,21 +139,38 @@ class FrameSource:
         )
         return Taken([[self._keep(shot) for shot in crops.shots]])
 
-    def _by_time(self, sample: Sample, fps: float) -> Iterator[Sequence[Shot]]:
-        assembly = self._for_video(self._keep)
-        return map(assembly.alone, frames_at_rate(sample.path, fps))
+    def _by_time(self, sample: Sample, fps: float) -> Taken:
+        """The last frame is held back until it is known what is amiss with the file."""
+        assembly, taken = self._for_video(self._keep), Taken((), 0, 0, remark=remark(sample.path))
+
+        def read() -> Iterator[Sequence[Shot]]:
+            frames, held = frames_at_rate(sample.path, fps), list[Sequence[Shot]]()
+            while True:
+                try:
+                    held.append(assembly.alone(next(frames)))
+                except StopIteration as end:
+                    taken.damage = end.value
+                    yield from held
+                    return
+                if len(held) > 1:
+                    yield held.pop(0)
+
+        taken.groups = read()
+        return taken
 
     def _film(self, sample: Sample, plan: Callable[[int], _Groups], keep: Keep) -> Taken:
         assembly = self._for_video(keep)
         done = sampled(sample.path, lambda count: assembly.begin(plan(count)), assembly.add, lost=assembly.lose)
-        return Taken(assembly.finished(), done.num_frames, done.scan.num_frames, done.damage)
+        return Taken(
+            assembly.finished(), done.num_frames, done.scan.num_frames, done.damage, remark=remark(sample.path)
+        )
 
     def _cached(self, sample: Sample, sampling: Sampling, pick: Pick | None, faces: FaceReader) -> Taken:
         def make() -> CachedCrops:
             taken = self._film(sample, sampling.groups, lambda shot: shot)
             shots = tuple(shot for group in taken.groups for shot in group)
             about = {"num_frames": taken.num_frames, "scanned": taken.promised, "damage": taken.damage}
-            return CachedCrops(shots, about)
+            return CachedCrops(shots, {**about, "remark": taken.remark})
 
         crops = faces.kept(sample.path, faces.for_videos, sampling.to_dict(), make)
         num_frames, shots = crops.info["num_frames"], iter(crops.shots)
@@ -155,10 +178,38 @@ class FrameSource:
         if groups and pick is not None:
             groups = [groups[pick(len(groups))]]
         kept = ([self._keep(shot) for shot in group] for group in groups)
-        return Taken(kept, num_frames, crops.info["scanned"], crops.info["damage"])
+        about = crops.info
+        return Taken(kept, num_frames, about["scanned"], about["damage"], about.get("remark", ""))
 
     def _for_video(self, keep: Keep) -> _Assembly:
         return _Assembly(keep, self._faces, None if self._faces is None else self._faces.for_videos)
+
+
+def files_of(
+    sample: Sample, stores: Mapping[str, FrameStore] | None = None, sampling: Sampling | None = None
+) -> Iterator[Path]:
+    """Yield the files that the frames of a sample are read from: an image, a film, pictures, or a database.
+
+    Args:
+        sample: Of which.
+        stores: By the name of their dataset, where the frames that a JSON lists are read.
+        sampling: Whose frames; None for all that there are.
+    """
+    if sample.frames:
+        store = (stores or {})[sample.dataset or ""]
+        yield from dict.fromkeys(store.file(frame) for frame in _sampled(sample.frames, sampling))
+    elif is_folder(sample.path):
+        with suppress(MediaError):  # said when it is read
+            yield from _sampled(frame_files(sample.path), sampling)
+        yield sample.path  # whose time changes with the names in it, which say how many frames there are
+    else:
+        yield sample.path
+
+
+def _sampled(items: Sequence[T], sampling: Sampling | None) -> Sequence[T]:
+    if sampling is None or (isinstance(sampling, FrameSampling) and sampling.fps is not None):
+        return items
+    return [items[index] for index in sorted({index for group in sampling.groups(len(items)) for index in group})]
 
 
 class _Assembly:

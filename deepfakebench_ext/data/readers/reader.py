@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
 from deepfakebench_ext.common.errors import ConfigError, MediaError
+from deepfakebench_ext.common.paths import path_key
 from deepfakebench_ext.common.types import Prediction, Sample, Status
 from deepfakebench_ext.common.wording import of_several
 from deepfakebench_ext.data.preprocess.transform import PreprocessSpec, resize_and_crop
-from deepfakebench_ext.data.readers.frames import FrameSource, Sampling, Taken
+from deepfakebench_ext.data.readers.frames import FrameSource, Sampling, Taken, files_of
 from deepfakebench_ext.data.samples.kinds import is_video
 from deepfakebench_ext.data.stores.frame_stores import FrameStore
 from deepfakebench_ext.faces.crop import FaceCrop, Miss, Shot
 from deepfakebench_ext.faces.detect import Box, Face
 from deepfakebench_ext.faces.reader import FaceReader
 from deepfakebench_ext.media.host_sampling import DeepfakeBenchSampling
+from deepfakebench_ext.media.image import frame_files
 from deepfakebench_ext.media.sampling import ClipSampling, FrameSampling
+from deepfakebench_ext.media.sniff import is_folder
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,25 +73,29 @@ class Reader:
         self._takes_clips = isinstance(self._sampling, ClipSampling) or (
             isinstance(self._sampling, DeepfakeBenchSampling) and self._sampling.clip_size is not None
         )
-        self._faces, self._is_stored = faces, bool(stores)
+        self._faces, self._stores = faces, stores or {}
         self._source = FrameSource(self._fitted, faces=faces, stores=stores)
 
     def to_dict(self) -> dict[str, Any]:
         """Return what is recorded of it: everything that decides which pixels a detector sees."""
         protocol = "deepfakebench" if isinstance(self._sampling, DeepfakeBenchSampling) else "uniform"
         return {
-            **({"protocol": protocol} if self._is_stored else {}),
+            **({"protocol": protocol} if self._stores else {}),
             "preprocess": self.preprocess.to_dict(),
             "sampling": self._sampling.to_dict(),
             "faces": None if self._faces is None else self._faces.to_dict(),
         }
+
+    def files(self, sample: Sample) -> Iterator[Path]:
+        """Yield the files that decide what a detector sees of a sample."""
+        return files_of(sample, self._stores, self._sampling)
 
     def look_ahead(self, samples: Sequence[Sample], batch_size: int, workers: int) -> tuple[int, int]:
         """Return how many samples may be read ahead, and how many units of each may wait.
 
         An image is one unit, so that two batches of them are little; of videos, a few are read at a time.
         """
-        if self._is_stored or any(map(is_video, samples)):
+        if self._stores or any(map(is_video, samples)):
             return workers + 1, max(2, batch_size)
         return max(2 * batch_size, 2 * workers), 1
 
@@ -104,9 +112,10 @@ class Reader:
 
     def _units(self, sample: Sample, taken: Taken) -> Iterator[Unit]:
         seen, planned, index = set[int](), self._planned(sample, taken.promised), -1
+        names = _frame_names(sample)
         for index, shots in enumerate(taken.groups):
             pixels = [_tensor(shot.result) for shot in shots if isinstance(shot.result, FaceCrop)]
-            known = _known(sample, index, shots, planned, seen, taken.damage)
+            known = replace(_known(sample, index, shots, planned, seen, taken), frame_file=names(shots[0].index))
             if len(pixels) < len(shots):
                 yield Unit(known, None)
             else:
@@ -133,8 +142,16 @@ def _tensor(crop: FaceCrop) -> torch.Tensor:
     return torch.from_numpy(crop.rgb).permute(2, 0, 1)
 
 
+def _frame_names(sample: Sample) -> Callable[[int], str]:
+    """What the file of each frame of a sample is called, by its index."""
+    if not sample.frames and not (is_video(sample) and is_folder(sample.path)):
+        return lambda index: ""
+    files = sample.frames or [file.name for file in frame_files(sample.path)]
+    return lambda index: path_key(files[index].replace("\\", "/").rpartition("/")[2])
+
+
 def _known(
-    sample: Sample, index: int, shots: Sequence[Shot], planned: int, seen: Collection[int], damage: str
+    sample: Sample, index: int, shots: Sequence[Shot], planned: int, seen: Collection[int], taken: Taken
 ) -> Prediction:
     """What is known of a frame or clip before it is scored; `seen` are the frames that earlier clips have."""
     missed = [shot.result for shot in shots if isinstance(shot.result, Miss)]
@@ -149,7 +166,7 @@ def _known(
         sample.key,
         None,
         _status(missed),
-        of_several([miss.reason for miss in lost or missed], len(shots), "frames") or damage,
+        of_several([miss.reason for miss in lost or missed], len(shots), "frames") or taken.damage,
         index=index,
         start_s=min(times_s, default=None),
         end_s=max((shot.end_s for shot in shots if shot.end_s is not None), default=None) if len(shots) > 1 else None,
@@ -163,6 +180,7 @@ def _known(
         num_faces=max((crop.num_faces for crop in crops.values()), default=0),
         several=len(several.difference(seen)),
         off_crop=len({shot.index for shot in shots if shot.result.is_off}),
+        remark=taken.remark,
     )
 
 

@@ -9,10 +9,12 @@ from pathlib import Path
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.json_text import DoubledKeyError, parse_json
 from deepfakebench_ext.common.notices import Notice
+from deepfakebench_ext.common.paths import path_key
 from deepfakebench_ext.common.regular_files import regular
 from deepfakebench_ext.common.types import Sample
 from deepfakebench_ext.common.wording import counted
 from deepfakebench_ext.data.stores.frame_stores import FrameStore
+from deepfakebench_ext.data.stores.lmdb_environment import DATA_FILE
 from deepfakebench_ext.host.checkout import DATASET_JSONS
 from deepfakebench_ext.host.dataset_json_reading import dataset_videos, is_numbered, near_names
 
@@ -64,8 +66,8 @@ def gather_dataset(
     store.settle(frames)
     return [
         Sample(
-            f"{name}/{video.key}",
-            store.home(video.frames[0]) if video.frames else json_folder / f"{name}{_SUFFIX}",
+            path_key(f"{name}/{video.key}"),
+            _home(store, video.frames[0]) if video.frames else json_folder / f"{name}{_SUFFIX}",
             video.label,
             dataset=name,
             method=video.label_name,
@@ -92,6 +94,12 @@ def json_order_notices(samples: Iterable[Sample]) -> list[Notice]:
 def _strange(sample: Sample) -> Iterator[str]:
     """The first frame of a dataset's video that is not named by a number, where there is one."""
     yield from islice((frame for frame in sample.frames if not is_numbered(frame)), 1)
+
+
+def _home(store: FrameStore, frame: str) -> Path:
+    """The folder of a frame, or the database that holds it."""
+    file = store.file(frame)
+    return file if file.name == DATA_FILE else file.parent
 
 
 def _document(name: str, folder: Path) -> object:

@@ -4,32 +4,35 @@ from __future__ import annotations
 
 import logging
 import os
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.notices import Notice
-from deepfakebench_ext.common.paths import missing_path, plain_path
+from deepfakebench_ext.common.paths import missing_path, path_key, plain_path
 from deepfakebench_ext.common.suffixes import IMAGE_SUFFIXES, VIDEO_SUFFIXES, is_image_name, is_video_name
 from deepfakebench_ext.common.types import LABEL_NAMES, Label, Sample
 from deepfakebench_ext.common.wording import counted
 from deepfakebench_ext.data.samples.folder_labels import label_above, label_of, says_nothing
+from deepfakebench_ext.media.asking import is_picture_or_film
 
 Kind = Literal["image", "video"]
 
 logger = logging.getLogger(__name__)
 
 _OF_DFDC = "metadata.json"
-# Pictures and films; whoever gives a folder may think that they are scored.
+# Pictures and films that no decoder here may know; whoever gives a folder may think that they are scored.
 _LEFT_ASIDE = VIDEO_SUFFIXES | {
     *(".avif", ".gif", ".heic", ".heif", ".j2k", ".jfif", ".jp2", ".jpe", ".jxl", ".ppm", ".pgm", ".tga"),
-    *(".arw", ".cr2", ".cr3", ".dng", ".nef", ".orf", ".raw", ".rw2"),
+    *(".arw", ".cr2", ".cr3", ".dng", ".mxf", ".nef", ".orf", ".raw", ".rm", ".rmvb", ".rw2"),
 }
+# Files of a suffix that a decoder is asked about.
+_ASKED = 20
 
 
 def collect_samples(path: Path, *, kind: Kind) -> list[Sample]:
@@ -47,11 +50,12 @@ def collect_samples(path: Path, *, kind: Kind) -> list[Sample]:
         raise missing_path(path)
     if not path.is_dir():
         return [_single_file(path, kind)]
-    others: Counter[str] = Counter()
+    others = _Others(Counter(), defaultdict(list))
     found = [(parts, names) for parts, names in _walk(path, (), frozenset(), kind, others) if names]
+    counts = others.counts
     if not found:
-        raise ConfigError(f"{path} holds no {_wanted(kind)}; it holds {_counted(others)}.{_other_kind(others, kind)}")
-    if aside := {suffix: count for suffix, count in others.items() if suffix in _LEFT_ASIDE}:
+        raise ConfigError(f"{path} holds no {_wanted(kind)}; it holds {_counted(counts)}.{_other_kind(counts, kind)}")
+    if aside := {suffix: count for suffix, count in counts.items() if others.is_media(suffix)}:
         logger.warning("%s: left aside, as no %s: %s", path, _wanted(kind), _counted(aside))
     labels = [label_of(parts, root=path) for parts, _ in found]
     if all(says_nothing(parts) for parts, _ in found):
@@ -129,10 +133,26 @@ def _above(folder: Path) -> Label | None:
     return None if found is None else found[1]
 
 
+class _Others(NamedTuple):
+    """Files that are not of the kind: how many there are of each suffix, and the first of them."""
+
+    counts: Counter[str]
+    first: dict[str, list[Path]]
+
+    def add(self, path: Path) -> None:
+        suffix = path.suffix.lower()
+        self.counts[suffix] += 1
+        if len(self.first[suffix]) < _ASKED:
+            self.first[suffix].append(path)
+
+    def is_media(self, suffix: str) -> bool:
+        return suffix in _LEFT_ASIDE or any(map(is_picture_or_film, self.first[suffix]))
+
+
 def _walk(
-    folder: Path, parts: tuple[str, ...], above: frozenset[tuple[int, int]], kind: Kind, others: Counter[str]
+    folder: Path, parts: tuple[str, ...], above: frozenset[tuple[int, int]], kind: Kind, others: _Others
 ) -> Iterator[tuple[tuple[str, ...], list[str]]]:
-    """Each folder's parts below the root and its names of the kind; counts the suffixes of all else in `others`."""
+    """Each folder's parts below the root and its names of the kind; puts all else into `others`."""
     try:
         status = folder.stat()
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
@@ -146,7 +166,9 @@ def _walk(
     files = [entry for entry in visible if not _is_folder(entry)]
     # A broken link stays a sample, to be reported; a pipe would block whoever opens it.
     names = [entry.name for entry in files if _is_of(entry.name, kind) and (entry.is_symlink() or entry.is_file())]
-    others.update(Path(entry.name).suffix.lower() for entry in files if not _is_of(entry.name, kind))
+    for entry in files:
+        if not _is_of(entry.name, kind):
+            others.add(folder / entry.name)
     yield parts, names
     for name in subfolders:
         yield from _walk(folder / name, (*parts, name), above | {identity}, kind, others)
@@ -170,15 +192,15 @@ def _samples_of(
     folder = root.joinpath(*parts)
     for name in names:
         if kind == "image" or is_video_name(name):
-            yield Sample(key=_printable("/".join([*parts, name])), path=folder / name, label=label)
+            yield Sample(key=path_key("/".join([*parts, name])), path=folder / name, label=label)
     if kind == "video" and any(map(is_image_name, names)):
-        yield Sample(key=_printable("/".join(parts)), path=folder, label=label)
+        yield Sample(key=path_key("/".join(parts)), path=folder, label=label)
 
 
 def _with_distinct_root(samples: Sequence[Sample], root: Path) -> list[Sample]:
     """The given folder, where it is itself a video, goes by its name, unless a folder in it has that name."""
     keys = {sample.key for sample in samples}
-    name = _printable(plain_path(root).name)
+    name = path_key(plain_path(root).name)
     return [replace(sample, key="." if name in keys else name) if not sample.key else sample for sample in samples]
 
 
@@ -186,7 +208,7 @@ def _single_file(path: Path, kind: Kind) -> Sample:
     allowed = is_image_name if kind == "image" else is_video_name
     if not allowed(path.name):
         raise ConfigError(f"{path} is no {_wanted(kind)}.{_other_kind([path.suffix.lower()], kind)}")
-    return Sample(key=_printable(path.name), path=path, label=_above(path.parent))
+    return Sample(key=path_key(path.name), path=path, label=_above(path.parent))
 
 
 def _even_shares(sizes: Sequence[int], n: int) -> list[int]:
@@ -196,11 +218,6 @@ def _even_shares(sizes: Sequence[int], n: int) -> list[int]:
         open_groups = [group for group, size in enumerate(sizes) if shares[group] < size]
         shares[min(open_groups, key=lambda group: shares[group])] += 1
     return shares
-
-
-def _printable(key: str) -> str:
-    """A key that can be written as UTF-8, also where the file system's bytes are not."""
-    return os.fsencode(key).decode("utf-8", "backslashreplace")
 
 
 def _counted(suffixes: Mapping[str, int]) -> str:

@@ -13,17 +13,19 @@ from typing import Generic, Protocol, TypeVar
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from deepfakebench_ext.common.errors import ConfigError, MediaError
+from deepfakebench_ext.common.regular_files import regular
 from deepfakebench_ext.data.stores.lmdb_environment import database, holds, open_once, value_of
 from deepfakebench_ext.host.frame_paths import FileRule, KeyRule, file_rules, key_rules, parts, shared_prefix
+from deepfakebench_ext.media.frame import RGB
+from deepfakebench_ext.media.mending import has_end, pixels_without_end
 
 R = TypeVar("R", FileRule, KeyRule)
 
 # A rule is found out from few frames, and from many where the disk holds none of the few.
 _PROBES = (32, 4096)
-_JPEG_BEGIN, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
+_JPEG_BEGIN = b"\xff\xd8"
 
 
 class FrameStore(Protocol):
@@ -32,7 +34,7 @@ class FrameStore(Protocol):
     def settle(self, frames: Sequence[str]) -> None:
         """Find out how the frames of a dataset are found; before anything else, with all of them."""
 
-    def read(self, frame: str) -> npt.NDArray[np.uint8]:
+    def read(self, frame: str) -> RGB:
         """Return a frame as uint8 (H, W, 3) RGB.
 
         Raises:
@@ -42,8 +44,8 @@ class FrameStore(Protocol):
     def missing(self, frames: Iterable[str]) -> list[str]:
         """Return which of these frames are not there, in their order."""
 
-    def home(self, frame: str) -> Path:
-        """Return the folder or the database that holds a frame, or would."""
+    def file(self, frame: str) -> Path:
+        """Return the file that holds a frame, or would: its own, or the database's."""
 
     def address(self, frame: str) -> str:
         """Return where a frame is looked for, in words."""
@@ -79,15 +81,15 @@ class RgbStore:
             lambda rule, frame: rule.path(frame).is_file(),
         )
 
-    def read(self, frame: str) -> npt.NDArray[np.uint8]:
+    def read(self, frame: str) -> RGB:
         """Return a frame as uint8 (H, W, 3) RGB, decoded as DeepfakeBench decodes it.
 
         Raises:
             MediaError: No such file, or one that cannot be read or decoded.
         """
-        path = self._rules.of(frame).path(frame)
+        path = self.file(frame)
         try:
-            encoded = path.read_bytes()
+            encoded = regular(path).read_bytes()
         except ValueError as error:
             raise MediaError(f"frame {frame!r}: no path can have these characters") from error
         except OSError as error:
@@ -102,18 +104,18 @@ class RgbStore:
         for frame in frames:
             folder, name = _split(frame)
             if folder not in listings:
-                listings[folder] = _listing(self.home(frame))
+                listings[folder] = _listing(self.file(frame).parent)
             if name not in listings[folder]:
                 missing.append(frame)
         return missing
 
-    def home(self, frame: str) -> Path:
-        """Return the folder that holds a frame, or would."""
-        return self._rules.of(frame).path(frame).parent
+    def file(self, frame: str) -> Path:
+        """Return the file that holds a frame, or would."""
+        return self._rules.of(frame).path(frame)
 
     def address(self, frame: str) -> str:
         """Return where a frame is looked for, in words."""
-        return str(self._rules.of(frame).path(frame))
+        return str(self.file(frame))
 
 
 class LmdbStore:
@@ -143,7 +145,7 @@ class LmdbStore:
         with self._environment.begin() as transaction:
             self._rules.settle(frames, key_rules, lambda rule, frame: holds(transaction, rule.key(frame)))
 
-    def read(self, frame: str) -> npt.NDArray[np.uint8]:
+    def read(self, frame: str) -> RGB:
         """Return a frame as uint8 (H, W, 3) RGB, decoded as DeepfakeBench decodes it.
 
         Raises:
@@ -161,7 +163,7 @@ class LmdbStore:
         with self._environment.begin() as transaction:
             return [frame for frame in frames if not holds(transaction, self._rules.of(frame).key(frame))]
 
-    def home(self, frame: str) -> Path:
+    def file(self, frame: str) -> Path:
         """Return the database's file, the same for all frames."""
         return self._path / "data.mdb" if self._path.is_dir() else self._path
 
@@ -216,7 +218,7 @@ def _listing(folder: Path) -> frozenset[str]:
         return frozenset()
 
 
-def _decoded(encoded: bytes, where: str) -> npt.NDArray[np.uint8]:
+def _decoded(encoded: bytes, where: str) -> RGB:
     """The image as cv2.imread gives it, in RGB; one that was cut short is broken.
 
     Source:
@@ -224,13 +226,21 @@ def _decoded(encoded: bytes, where: str) -> npt.NDArray[np.uint8]:
     """
     if not encoded:
         raise MediaError(f"{where}: it is empty")
-    if encoded.startswith(_JPEG_BEGIN) and encoded.rfind(_JPEG_END) < 0:
-        raise MediaError(f"{where}: the JPEG is cut short")
     try:
-        bgr = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR)
+        if not encoded.startswith(_JPEG_BEGIN) or has_end(encoded):
+            return _by_opencv(encoded)
+        rgb = pixels_without_end(encoded, _by_opencv)
     except cv2.error as error:
         raise MediaError(f"{where}: OpenCV cannot decode it: {error.err}") from error
-    if bgr is None:
-        raise MediaError(f"{where}: not an image, or damaged; it begins with {encoded[:8]!r}")
-    rgb: npt.NDArray[np.uint8] = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+    except ValueError as error:
+        raise MediaError(f"{where}: not an image, or damaged; it begins with {encoded[:8]!r}") from error
+    if rgb is None:
+        raise MediaError(f"{where}: the JPEG is cut short")
     return rgb
+
+
+def _by_opencv(encoded: bytes) -> RGB:
+    bgr = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR)
+    if bgr is None:
+        raise ValueError("OpenCV does not know it")
+    return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB))

@@ -63,9 +63,9 @@ class SharedStore:
         """Return which of these frames are not there, in their order."""
         return self._store.missing(frames)
 
-    def home(self, frame: str) -> Path:
-        """Return the folder or the database that holds a frame, or would."""
-        return self._store.home(frame)
+    def file(self, frame: str) -> Path:
+        """Return the file that holds a frame, or would."""
+        return self._store.file(frame)
 
     def address(self, frame: str) -> str:
         """Return where a frame is looked for, in words."""

@@ -21,7 +21,8 @@ Row = tuple[int, Sample, Prediction]
 """Position in the input list (from 1), the sample, and what became of it."""
 
 SCORES_COLUMNS = (
-    *("key", "path", "label", "index", "frame", "start_s", "end_s", "score", "status", "reason", "frames_faceless"),
+    *("key", "path", "label", "index", "frame", "frame_file", "start_s", "end_s", "score", "status", "reason"),
+    "frames_faceless",
     *("frames_off_crop", "num_faces", "face_x0", "face_y0", "face_x1", "face_y1", "face_score"),
     *("video", "dataset", "method", "head"),
 )
@@ -52,6 +53,7 @@ def _csv_row(sample: Sample, prediction: Prediction, head: Head) -> dict[str, st
         **_sample_columns(sample, head),
         "index": str(prediction.index),
         "frame": "" if prediction.frame is None else str(prediction.frame),
+        "frame_file": prediction.frame_file,
         "start_s": _number(prediction.start_s),
         "end_s": _number(prediction.end_s),
         "score": _number(prediction.score),

@@ -112,6 +112,18 @@ def damage_notices(predictions: Iterable[Prediction]) -> list[Notice]:
     return [Notice("damaged", f"{counted(len(left), 'damaged video')} scored by what can be read, such as {left[0]}")]
 
 
+def picture_notices(predictions: Iterable[Prediction]) -> list[Notice]:
+    """Say of which videos the pictures were converted, or are not as a player shows them."""
+    keys: dict[str, dict[str, None]] = {}
+    for prediction in predictions:
+        if prediction.remark and prediction.score is not None:
+            keys.setdefault(prediction.remark, {})[prediction.key] = None
+    return [
+        Notice("pictures", f"{counted(len(found), 'video')}: {remark}; such as {next(iter(found))}")
+        for remark, found in keys.items()
+    ]
+
+
 def _is_damage(prediction: Prediction) -> bool:
     """Whether frames of its video are lost; of which the score then says nothing."""
     return bool(prediction.reason) and (prediction.score is not None or prediction.status == "unreadable")

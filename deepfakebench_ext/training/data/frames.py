@@ -124,7 +124,7 @@ class TrainingFrames:
         store = self._source.store_of(sample)
         if not isinstance(store, RgbStore):
             raise ConfigError(f"self_blend reads landmarks beside image files, not from {store}; give --rgb_dir")
-        return Path(store.address(frame))
+        return store.file(frame)
 
     def _usable(self, sample: Sample, shot: Shot, is_cut: bool) -> FaceCrop:
         crop, where = shot.result, f"{sample.path}, frame {shot.index}"

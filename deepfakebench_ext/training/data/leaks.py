@@ -156,7 +156,7 @@ def _identities(sample: Sample, real_path: _RealPaths, stores: _Stores) -> Itera
     for folder, frame in {"/".join(parts(frame)[:-1]): frame for frame in sample.frames}.items():
         yield "folder of frames", folder
         if isinstance(store, RgbStore):  # as the other side has it that names the folder or its images
-            yield "path", real_path(Path(store.address(frame)).parent)
+            yield "path", real_path(store.file(frame).parent)
 
 
 def _surroundings(sample: Sample, real_path: _RealPaths) -> Iterator[_Identity]:
@@ -230,7 +230,7 @@ def _sources(sample: Sample, stores: _Stores) -> tuple[Path | _Stored, ...]:
         if store is None:
             return ()
         frames = _three(sample.frames)
-        return tuple(Path(store.address(f)) if isinstance(store, RgbStore) else _Stored(store, f) for f in frames)
+        return tuple(store.file(f) if isinstance(store, RgbStore) else _Stored(store, f) for f in frames)
     return _three(frame_files(sample.path)) if sample.path.is_dir() else (sample.path,)
 
 

@@ -24,7 +24,6 @@ from deepfakebench_ext.common.regular_files import regular
 from deepfakebench_ext.common.run_names import CHECKPOINT, SETTINGS
 from deepfakebench_ext.common.version import versions
 
-RESTS_ON = ("torch", "transformers", "accelerate", "numpy", "pillow")
 _FORMAT = 1
 _SHOWN = 6
 
@@ -60,7 +59,7 @@ class TrainingRun:
     def _take_up(self, record: Mapping[str, Any]) -> None:
         known = read_settings(self.folder)
         if known is None and self._writes:
-            settings = {"identity": self._identity, "versions": versions(RESTS_ON), **_as_json(record)}
+            settings = {"identity": self._identity, "versions": versions("accelerate"), **_as_json(record)}
             with atomic_writer(self.folder / SETTINGS) as stream:
                 stream.write(json.dumps(settings, indent=2) + "\n")
         if known is None:

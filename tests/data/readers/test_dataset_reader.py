@@ -151,3 +151,13 @@ def test_each_dataset_is_read_from_its_own_store(rgb: Path) -> None:
 def test_a_few_videos_are_read_ahead_and_few_units_of_each_wait(tmp_path: Path) -> None:
     reader = Reader(AS_IS, DeepfakeBenchSampling(4), stores={"d": RgbStore(None, tmp_path)})
     assert reader.look_ahead([], 8, 3) == (4, 8)
+
+
+@pytest.mark.parametrize("style", ["", "backslash"])
+def test_each_row_names_the_frame_that_it_is_of(style: str, rgb: Path) -> None:
+    store = RgbStore(rgb, rgb)
+    samples = gather_dataset(stored.DATASET, json_folder=stored.write_json(rgb / style / "json", style), store=store)
+    (sample,) = [sample for sample in samples if sample.key.endswith("real/a")]
+    reader = Reader(AS_IS, FrameSampling("uniform", 3), stores={stored.DATASET: store})
+    assert [unit.prediction.frame_file for unit in reader.units(sample)] == ["000.png", "028.png", "063.png"]
+    assert [path.name for path in reader.files(sample)] == ["000.png", "028.png", "063.png"]

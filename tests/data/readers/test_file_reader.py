@@ -162,3 +162,33 @@ def test_a_folder_of_which_no_picture_can_be_read_is_unreadable_as_a_whole(tmp_p
     folder = folder_of_frames(tmp_path / "frames", 2, bad=(0, 1))
     (unit,) = units(folder, FrameSampling("uniform", 2))
     assert unit.prediction.status == "unreadable" and "0.png" in unit.prediction.reason
+
+
+def test_a_single_frame_has_no_end_and_a_clip_has_one(film: Path) -> None:
+    assert {unit.prediction.end_s for unit in units(film, FrameSampling("uniform", 3))} == {None}
+    assert None not in {unit.prediction.end_s for unit in units(film, ClipSampling(4, num_clips=2))}
+
+
+def test_each_row_names_the_frame_that_it_is_of(film: Path, tmp_path: Path) -> None:
+    assert {unit.prediction.frame_file for unit in units(film, FrameSampling("uniform", 3))} == {""}
+    folder = folder_of_frames(tmp_path / "frames", 12, bad=(11,))
+    named = [unit.prediction.frame_file for unit in units(folder, FrameSampling("uniform", 3))]
+    assert named == ["0.png", "5.png", "11.png"]
+    (image,) = units(folder / "3.png")
+    assert image.prediction.frame_file == ""
+
+
+def test_by_time_the_damage_of_a_film_is_said_with_its_last_frame(film: Path, tmp_path: Path) -> None:
+    videos.stamped_video(tmp_path / "whole.mp4", 60, container_options={"movflags": "faststart"})
+    videos.piece(tmp_path / "whole.mp4", tmp_path / "cut.mp4", 0.0, 0.7)
+    *others, last = units(tmp_path / "cut.mp4", FrameSampling("fps", fps=5))
+    assert others and {unit.prediction.reason for unit in others} == {""}
+    assert last.prediction.reason.startswith("cut short or damaged: frames were taken of the first ")
+    assert {unit.prediction.reason for unit in units(film, FrameSampling("fps", fps=5))} == {""}
+
+
+def test_what_is_remarked_of_a_films_pictures_goes_with_every_frame(tmp_path: Path) -> None:
+    videos.stamped_video(tmp_path / "v.mp4", 6, codec_options={"aspect": "2:1"})
+    for sampling in (FrameSampling("uniform", 2), FrameSampling("fps", fps=10), ClipSampling(3)):
+        remarks = {unit.prediction.remark for unit in units(tmp_path / "v.mp4", sampling)}
+        assert remarks == {"pixels 2:1 wide, scored as they are stored"}

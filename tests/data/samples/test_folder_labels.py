@@ -97,3 +97,16 @@ def test_a_link_keeps_the_name_that_was_typed(tmp_path, monkeypatch):
     (tmp_path / "fake").symlink_to("archive_7")
     monkeypatch.chdir(tmp_path)
     assert label_above(Path("fake")) == ("fake", FAKE)
+
+
+@pytest.mark.parametrize("generator", ["imagenet_ai_0419_sdv4", "imagenet_ai_0508_adm", "ai-generated_v1"])
+@pytest.mark.parametrize(("name", "label"), [("nature", 0), ("ai", 1), ("0_real", 0), ("1_fake", 1), ("not_fake", 0)])
+def test_a_directory_that_is_a_label_outweighs_words_within_names_above_it(generator, name, label):
+    assert label_of([generator, "val", name]) == label
+    assert label_of([generator, "val", name, "batch_2"]) == label
+
+
+@pytest.mark.parametrize("directories", [["fake", "real"], ["nature", "imagenet_ai_0419"], ["1_fake", "real_photos"]])
+def test_two_labels_and_a_label_above_words_still_contradict_each_other(directories):
+    with pytest.raises(ConfigError, match="contradict each other"):
+        label_of(directories)

@@ -5,8 +5,10 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+import videos
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 from sample_lists import keys, labels, touch
 
 from deepfakebench_ext.common.errors import ConfigError
@@ -267,3 +269,49 @@ def test_a_metadata_json_beside_videos_without_labels_is_pointed_at(
     assert caplog.messages == [
         f"{tmp_path / 'part_0'} holds a metadata.json: if it has the labels, give it to --manifest"
     ]
+
+
+@pytest.mark.parametrize(
+    "names", [(b"\xff.png", rb"\xff.png"), (b"\xff\\.png", rb"\xff\.png"), (b"a\xfe.png", rb"a\\xfe.png")]
+)
+def test_keys_are_one_to_one_with_files_whatever_their_bytes(tmp_path, names):
+    for name in names:
+        (tmp_path / os.fsdecode(name)).touch()
+    keys = [sample.key for sample in collect_samples(tmp_path, kind="image")]
+    assert len(set(keys)) == len(names)
+    for key in keys:
+        key.encode()
+
+
+def test_a_backslash_alone_is_left_as_it_is(tmp_path):
+    (tmp_path / "a\\b.png").touch()
+    assert [sample.key for sample in collect_samples(tmp_path, kind="image")] == ["a\\b.png"]
+
+
+def test_every_picture_and_film_that_is_not_scored_is_counted_whatever_it_is_called(tmp_path, caplog):
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    png = (tmp_path / "a.png").read_bytes()
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.icns_", "ICO")
+    videos.stamped_video(tmp_path / "a.mp4", 3)
+    for name in ("photo", "b.apng", "c.unknown"):
+        (tmp_path / name).write_bytes(png)
+    (tmp_path / "a.mp4").rename(tmp_path / "film.rec")
+    others = {
+        "notes.txt": b"P6 is a fine day",
+        "a.json": b"{}",
+        "a.npy": b"\x93NUMPY" + bytes(90),
+        "b.bin": bytes(999),
+    }
+    for name, content in others.items():
+        (tmp_path / name).write_bytes(content)
+    os.mkfifo(tmp_path / "pipe.xyz")
+    collect_samples(tmp_path, kind="image")
+    (line,) = [record.getMessage() for record in caplog.records]
+    aside = line.rpartition("): ")[2]
+    assert sorted(aside.split(", ")) == sorted(["1 .apng", "1 .icns_", "1 .rec", "1 .unknown", "1 without suffix"])
+
+
+@pytest.mark.parametrize("suffix", ["mts", "MTS", "vob", "m2v", "qt"])
+def test_films_of_cameras_are_films(tmp_path, suffix):
+    (tmp_path / f"a.{suffix}").touch()
+    assert [sample.key for sample in collect_samples(tmp_path, kind="video")] == [f"a.{suffix}"]

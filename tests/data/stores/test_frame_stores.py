@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -56,7 +57,7 @@ def test_an_absolute_name_is_found_where_it_says(images: Path, tmp_path: Path) -
 def test_rgb_dir_goes_before_a_dataset_where_deepfakebench_runs(images: Path, tmp_path: Path) -> None:
     stored.write_images(tmp_path / "mine")
     store = settled(RgbStore(tmp_path / "mine", images.parents[1]), "./datasets/rgb/")
-    assert store.home(names("./datasets/rgb/")["CelebDFv1_fake", "b", 0]).is_relative_to(tmp_path / "mine")
+    assert store.file(names("./datasets/rgb/")["CelebDFv1_fake", "b", 0]).is_relative_to(tmp_path / "mine")
 
 
 @pytest.mark.parametrize("style", stored.STYLES)
@@ -119,12 +120,11 @@ def test_a_frame_of_an_unknown_dataset_is_an_error_of_the_caller(images: Path, t
 
 
 JPEG = cv2.imencode(".jpg", np.arange(48 * 48 * 3, dtype=np.uint8).reshape(48, 48, 3))[1].tobytes()
-BROKEN = {"empty": b"", "text": b"not an image", "cut": JPEG[: len(JPEG) // 2], "cut before its end": JPEG[:-2]}
+BROKEN = {"empty": b"", "text": b"not an image", "cut": JPEG[: len(JPEG) // 2]}
 SAID = {
     "empty": "it is empty",
     "text": "not an image, or damaged; it begins with b'not an i'",
     "cut": "the JPEG is cut short",
-    "cut before its end": "the JPEG is cut short",
 }
 
 
@@ -145,9 +145,39 @@ def test_a_broken_image_is_an_error_that_names_frame_and_place(kind: str, lmdb: 
         store.read(frame)
 
 
+def test_a_jpeg_without_its_end_marker_is_read_as_the_whole_one(tmp_path: Path) -> None:
+    (tmp_path / "DS/v").mkdir(parents=True)
+    (tmp_path / "DS/v/0.jpg").write_bytes(JPEG)
+    (tmp_path / "DS/v/1.jpg").write_bytes(JPEG[:-2])
+    store = RgbStore(tmp_path, tmp_path)
+    store.settle(["DS/v/0.jpg", "DS/v/1.jpg"])
+    np.testing.assert_array_equal(store.read("DS/v/1.jpg"), store.read("DS/v/0.jpg"))
+
+
+def test_a_pipe_in_the_place_of_a_frame_is_refused_at_once(tmp_path: Path) -> None:
+    (tmp_path / "DS/v").mkdir(parents=True)
+    os.mkfifo(tmp_path / "DS/v/0.png")
+    store = RgbStore(tmp_path, tmp_path)
+    store.settle(["DS/v/0.png"])
+    with pytest.raises(MediaError, match="a pipe"):
+        store.read("DS/v/0.png")
+
+
+def test_of_nested_beginnings_the_longest_decides(tmp_path: Path) -> None:
+    """A dataset whose frames all begin with another's beginning keeps its own rule, whichever came first."""
+    for below, value in (("DS/a/0.png", 1), ("DS/b/0.png", 2), ("inner/b/5.png", 3)):
+        (tmp_path / below).parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(tmp_path / below), np.full((2, 2, 3), value, np.uint8))
+    for order in (0, 1):
+        store = RgbStore(tmp_path, tmp_path)
+        for frames in [["x/DS/a/0.png", "x/DS/b/0.png"], ["x/DS/inner/b/5.png"]][:: -1 if order else 1]:
+            store.settle(frames)
+        assert [int(store.read(f).max()) for f in ("x/DS/a/0.png", "x/DS/inner/b/5.png")] == [1, 3]
+
+
 def test_a_missing_key_is_an_error_that_names_it(tmp_path: Path) -> None:
     store = LmdbStore(stored.write_lmdb(tmp_path / "DS_lmdb", {"DS\\v\\001.jpg": JPEG}), "DS")
-    frames = ["DS/v/001.jpg", "DS/v/002.jpg", "DS/v/" + "x" * 600]
+    frames = ["DS/v/001.jpg", "DS/v/002.jpg", "DS/v/" + "x" * 600, "DS/v/\ud800", "DS/v/\0"]
     store.settle(frames)
     assert store.missing(frames) == frames[1:]
     assert "key 'DS\\\\v\\\\002.jpg' of" in store.address(frames[1])
@@ -198,7 +228,7 @@ def test_a_database_is_found_by_the_names_that_deepfakebench_gives(dataset: str,
     store = LmdbStore(tmp_path / "lmdb", dataset)
     store.settle(["DS\\v\\001.jpg"])
     assert store.read("DS\\v\\001.jpg").shape == (48, 48, 3)
-    assert store.home("DS\\v\\001.jpg") == tmp_path / "lmdb" / folder / "data.mdb"
+    assert store.file("DS\\v\\001.jpg") == tmp_path / "lmdb" / folder / "data.mdb"
 
 
 def test_several_datasets_may_share_a_database(tmp_path: Path) -> None:

@@ -200,3 +200,13 @@ def test_a_name_that_is_no_text_is_compared_too(tmp_path: Path) -> None:
     name = os.fsdecode(b"\xff.png")
     val = Sample("x", file(tmp_path / "val" / name, b"one"), 0)
     assert found([image(tmp_path / "a.png", b"one")], [val]) == [("content", "a.png", "x")]
+
+
+def test_folders_that_share_only_their_first_and_last_frame_are_two_videos(tmp_path: Path) -> None:
+    def video(name: str, middle: bytes) -> Sample:
+        for number, content in enumerate((b"black", middle, b"black")):
+            file(tmp_path / name / f"{number}.png", content * 100)
+        return Sample(name, tmp_path / name, 0)
+
+    assert found([video("a", b"one__")], [video("b", b"other")]) == []
+    assert found([video("c", b"same_")], [video("d", b"same_")]) == [("content", "c", "d")]

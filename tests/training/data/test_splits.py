@@ -136,3 +136,17 @@ def test_sources_that_cannot_be_parted_are_refused_with_the_remedy() -> None:
 def test_a_share_is_between_nothing_and_everything(share: float) -> None:
     with pytest.raises(ConfigError, match="--val_share"):
         split_by_source(images(), share, 0)
+
+
+@pytest.mark.parametrize("kind", ["frames", "Frames", "FRAMES", "c23", "C23"])
+def test_a_folder_that_says_what_it_holds_is_no_video_in_any_spelling(kind: str) -> None:
+    samples = [
+        image(f"{label}/{label[0]}{video}/{kind}/{number}.png")
+        for label in ("real", "fake")
+        for video in range(6)
+        for number in range(2)
+    ]
+    split = split_by_source(samples, 0.3, 0)
+    assert split.sources == 12
+    videos = [{sample.key.split("/")[1] for sample in side} for side in (split.train, split.val)]
+    assert not videos[0] & videos[1]
