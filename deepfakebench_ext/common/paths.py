@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
+from functools import lru_cache
 from pathlib import Path
 
 from deepfakebench_ext.common.errors import ConfigError
@@ -17,10 +18,22 @@ def plain_path(path: Path) -> Path:
 
 def manifest_entry(text: str, folder: Path) -> tuple[str, Path]:
     """Key and path of what a manifest in `folder` lists; a path of its folder has one key, absolute or relative."""
-    given = Path(os.path.normpath(text.strip().replace("\\", "/")))
-    inside, root = plain_path(folder / given), plain_path(folder)
-    key = inside.relative_to(root) if inside.is_relative_to(root) else given
-    return key.as_posix(), folder / given
+    given = os.path.normpath(text.strip().replace("\\", "/"))
+    key = given
+    if os.path.isabs(given) or given.startswith(os.pardir):  # noqa: PTH117 (a million names)
+        inside, root = Path(named_file(given, folder)), plain_path(folder)
+        key = str(inside.relative_to(root)) if inside.is_relative_to(root) else given
+    return key.replace(os.sep, "/"), folder / given
+
+
+def named_file(key: str, folder: Path) -> str:
+    """The absolute path, without `..`, of what has a key in a manifest in `folder`; one file has one."""
+    return os.path.normpath(os.path.join(_root(folder), key))  # noqa: PTH118 (a million names)
+
+
+@lru_cache(maxsize=4)
+def _root(folder: Path) -> str:
+    return str(plain_path(folder))
 
 
 _SURROGATE = re.compile("[\ud800-\udfff]")

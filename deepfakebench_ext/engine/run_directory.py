@@ -45,13 +45,13 @@ def digest_samples(samples: Iterable[Sample], files: Callable[[Sample], Iterable
         samples: In their order.
         files: All that are read of a sample, such as each frame of a folder.
     """
-    digest, known = hashlib.sha256(), dict[Path, str]()
+    digest, known = hashlib.sha256(), (Path(), "")  # a database is that of many samples in a row
     for sample in samples:
         parts = [sample.key, str(sample.label), *sample.frames]
         for path in files(sample):
-            if path not in known:
-                known[path] = _state(path)
-            parts += [path.name, known[path]]
+            if path != known[0]:
+                known = path, _state(path)
+            parts += [path.name, known[1]]
         digest.update(("\0".join(parts) + "\n").encode("utf-8", "surrogatepass"))
     return digest.hexdigest()
 

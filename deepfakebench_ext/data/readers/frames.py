@@ -198,7 +198,7 @@ def files_of(
     if sample.frames:
         store = (stores or {})[sample.dataset or ""]
         yield from dict.fromkeys(store.file(frame) for frame in _sampled(sample.frames, sampling))
-    elif is_folder(sample.path):
+    elif is_video(sample) and is_folder(sample.path):
         with suppress(MediaError):  # said when it is read
             yield from _sampled(frame_files(sample.path), sampling)
         yield sample.path  # whose time changes with the names in it, which say how many frames there are

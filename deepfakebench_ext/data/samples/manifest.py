@@ -14,7 +14,7 @@ from deepfakebench_ext.common.csv_files import OURS, restored
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.json_text import parse_json
 from deepfakebench_ext.common.label_words import claims
-from deepfakebench_ext.common.paths import manifest_entry, missing_path, plain_path
+from deepfakebench_ext.common.paths import manifest_entry, missing_path, named_file
 from deepfakebench_ext.common.regular_files import regular
 from deepfakebench_ext.common.suffixes import is_image_name
 from deepfakebench_ext.common.types import Label, Sample
@@ -22,6 +22,7 @@ from deepfakebench_ext.common.wording import printable
 from deepfakebench_ext.data.samples.folders import Kind
 
 _COLUMNS = ("path", "label", "video", "dataset", "method")
+_EMPTY = dict.fromkeys(_COLUMNS, "")
 # "1.0" is what pandas writes for 1 in a column with gaps.
 _LABELS: dict[str, Label | None] = {"": None, "0": 0, "0.0": 0, "1": 1, "1.0": 1}
 
@@ -42,10 +43,11 @@ def read_manifest(csv_path: Path, *, kind: Kind) -> list[Sample]:
     is_json = _begins(csv_path, b"{", b"[")
     place, rows = ("entry", _json_rows(csv_path)) if is_json else ("line", _rows(csv_path))
     samples: list[Sample] = []
-    lines: dict[Path, int] = {}
+    lines: dict[str, int] = {}
+    folder, name = csv_path.parent, str(csv_path)
     for line, row in rows:
-        sample = _sample(row, csv_path.parent, f"{csv_path}, {place} {line}", kind)
-        first = lines.setdefault(plain_path(sample.path), line)
+        sample = _sample(row, folder, f"{name}, {place} {line}", kind)
+        first = lines.setdefault(named_file(sample.key, folder), line)
         if first != line:
             raise ConfigError(f"{csv_path}, {place} {line}: {row['path']} was already listed in {place} {first}")
         samples.append(sample)
@@ -88,15 +90,17 @@ def _rows(csv_path: Path) -> Iterator[tuple[int, dict[str, str]]]:
             reader = csv.reader(file, strict=True)
             header = [cell.strip() for cell in next(reader, [])]
             _check_header(header, csv_path)
+            columns = [(name, header.index(name)) for name in _COLUMNS if name in header]
+            is_ours = set(header) >= OURS
             for cells in filter(any, reader):
                 if len(cells) > len(header):
                     raise ConfigError(
                         f"{csv_path}, line {reader.line_num}: {len(cells)} cells under a header of {len(header)}; "
                         "put a path with a comma in quotes"
                     )
-                own = map(restored, cells) if set(header) >= OURS else cells  # scores.csv of a run, listed anew
-                row = dict.fromkeys(_COLUMNS, "") | dict(zip(header, map(str.strip, own), strict=False))
-                yield reader.line_num, row
+                own = list(map(restored, cells)) if is_ours else cells  # scores.csv of a run, listed anew
+                found = {name: own[at].strip() for name, at in columns if at < len(own)}
+                yield reader.line_num, {**_EMPTY, **found}
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ConfigError(f"{csv_path} cannot be read as UTF-8 CSV: {error}") from error
 
@@ -122,8 +126,7 @@ def _sample(row: Mapping[str, str], folder: Path, where: str, kind: Kind) -> Sam
     if not row["path"]:
         raise ConfigError(f"{where}: the path is empty")
     key, path = manifest_entry(row["path"], folder)
-    mode = _mode(path)
-    if kind == "video" and stat.S_ISREG(mode) and is_image_name(path.name):
+    if kind == "video" and is_image_name(path.name) and stat.S_ISREG(_mode(path)):
         raise ConfigError(f"{where}: {row['path']} is one image; a video detector takes videos and folders of frames")
     return Sample(
         key=key,
