@@ -22,8 +22,7 @@ Row = tuple[int, Sample, Prediction]
 
 SCORES_COLUMNS = (
     *("key", "path", "label", "index", "frame", "frame_file", "start_s", "end_s", "score", "status", "reason"),
-    "frames_faceless",
-    *("frames_off_crop", "num_faces", "face_x0", "face_y0", "face_x1", "face_y1", "face_score"),
+    *("frames_faceless", "frames_off_crop", "num_faces", "face_x0", "face_y0", "face_x1", "face_y1", "face_score"),
     *("video", "dataset", "method", "head"),
 )
 _EDGES = ("face_x0", "face_y0", "face_x1", "face_y1")

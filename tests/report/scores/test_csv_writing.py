@@ -82,7 +82,7 @@ def test_columns_are_named_and_absent_values_are_empty(tmp_path):
     assert list(line.values()) == [
         "a.png",
         str(Path("in/a.png")),
-        *("", "0", "", "", ""),
+        *("", "0", "", "", "", ""),
         *("", "unreadable", "cut off after 12 bytes", "0"),
         *("0", "0", "", "", "", "", ""),
         *("", "", ""),
