@@ -19,6 +19,7 @@ from deepfakebench_ext.cli.options import (
     OUTPUT,
     RUNNING,
     VIDEO,
+    WHOSE_FACE,
     SpacedCommand,
     command_line,
     options,
@@ -53,7 +54,7 @@ Exit codes: 0 done, 1 failure, 2 usage, 3 done but some inputs could not be scor
     epilog=_EXAMPLES,
     context_settings=CONTEXT,
 )
-@options(DETECTOR, INPUT, DATASET, COVERAGE, VIDEO, FACES, RUNNING, OUTPUT)
+@options(DETECTOR, INPUT, DATASET, COVERAGE, VIDEO, FACES, WHOSE_FACE, RUNNING, OUTPUT)
 def evaluate(**given: Any) -> None:
     """Score images, videos and datasets with a detector and write results with figures that can be trusted."""
     request = _request(given)

@@ -138,6 +138,9 @@ FACES = (
     click.option("--crop", help="clip: one place for all frames of a clip (default); frame: each at its own."),
     click.option("--crop_cache", help="Folder that keeps crops for the next detector on the same data."),
 )
+WHOSE_FACE = (
+    click.option("--face", help="largest (default); all: each face is scored, and the highest score counts."),
+)
 COMPUTING = (
     click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, mps."),
     click.option(

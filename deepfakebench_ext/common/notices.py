@@ -18,6 +18,7 @@ Kind = Literal[
     "label_dict",
     "faceless",
     "several_people",
+    "every_face",
     "off_crop",
     "damaged",
     "pictures",

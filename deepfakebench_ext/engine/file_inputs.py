@@ -14,7 +14,7 @@ from deepfakebench_ext.data.samples.manifest import read_manifest
 from deepfakebench_ext.engine.input_options import FaceOptions, SamplingOptions
 from deepfakebench_ext.faces.detect import Search
 from deepfakebench_ext.faces.reader import FaceReader
-from deepfakebench_ext.faces.settings import DetectorName, NoFace, Per
+from deepfakebench_ext.faces.settings import DetectorName, NoFace, Per, Whose
 from deepfakebench_ext.media.sampling import FrameSampling, ShortVideo
 from deepfakebench_ext.models.base import Detector
 
@@ -106,6 +106,7 @@ def make_face_reader(
     min_face_score: float | None = None,
     no_face: NoFace | None = None,
     crop: Per | None = None,
+    face: Whose | None = None,
     crop_cache: str | Path | None = None,
 ) -> FaceReader | None:
     """Return what cuts frames to the face, at the size that the detector takes; None leaves them whole.
@@ -113,7 +114,7 @@ def make_face_reader(
     Args:
         detector: From `load_detector`.
         face_detector, landmark_model, face_model, face_search: As `FaceOptions`.
-        min_face_score, no_face, crop, crop_cache: As `FaceOptions`.
+        min_face_score, no_face, crop, face, crop_cache: As `FaceOptions`.
 
     Raises:
         ConfigError: Options that do not go together, or a model's file that is not what it should be.
@@ -127,5 +128,6 @@ def make_face_reader(
         min_face_score=min_face_score,
         no_face=no_face,
         crop=crop,
+        face=face,
         crop_cache=crop_cache,
     ).reader(detector)

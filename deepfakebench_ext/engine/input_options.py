@@ -13,7 +13,7 @@ from deepfakebench_ext.data.preprocess.transform import output_size
 from deepfakebench_ext.faces.cache import CropCache
 from deepfakebench_ext.faces.detect import Search
 from deepfakebench_ext.faces.reader import FaceReader, face_reader
-from deepfakebench_ext.faces.settings import DetectorName, NoFace, Per, face_settings
+from deepfakebench_ext.faces.settings import DetectorName, NoFace, Per, Whose, face_settings
 from deepfakebench_ext.media.sampling import SPREAD, ClipSampling, FrameSampling, ShortVideo
 from deepfakebench_ext.models.base import Detector
 
@@ -101,6 +101,8 @@ class FaceOptions:
         min_face_score: Faces that the face detector is less sure of are none; None takes all that it finds.
         no_face: `skip` or `full_frame`; None is `full_frame` for images and `skip` for videos.
         crop: `clip` cuts all frames of a clip at one place, `frame` each at its own; None is `clip`.
+        face: `largest`, or `all`: each face of a frame, each person of a clip, is scored, and the highest score counts;
+            None is `largest`.
         crop_cache: Folder in which crops are kept for the next detector on the same data, up to 16 GiB.
     """
 
@@ -111,6 +113,7 @@ class FaceOptions:
     min_face_score: float | None = None
     no_face: NoFace | None = None
     crop: Per | None = None
+    face: Whose | None = None
     crop_cache: str | Path | None = None
 
     @property
@@ -132,8 +135,13 @@ class FaceOptions:
         """
         if self.crop is not None and detector.takes == "image" and self.detector != "none":
             raise ConfigError(f"--crop means nothing here: {detector.settings.model_name} takes single frames")
+        if self.face == "all" and self.crop == "frame":
+            raise ConfigError(
+                "--face all follows each person through a clip and cuts it at one place; leave --crop out"
+            )
         size_px = output_size(detector.preprocess) or (0, 0)
-        return self.cutting_to(size_px, self.crop or "clip", {"--no_face": self.no_face, "--crop": self.crop})
+        of_crops = {"--no_face": self.no_face, "--crop": self.crop, "--face": self.face}
+        return self.cutting_to(size_px, self.crop or "clip", of_crops)
 
     def cutting_to(self, size_px: tuple[int, int], per: Per, of_crops: Mapping[str, object]) -> FaceReader | None:
         """Return what cuts frames to the face at a size; None leaves them whole.
@@ -159,6 +167,7 @@ class FaceOptions:
             min_face_score=self.min_face_score,
             no_face=self.no_face or "skip",
             per=per,
+            face=self.face or "largest",
         )
         cache = None if self.crop_cache is None else CropCache(Path(self.crop_cache), CROP_CACHE_BYTES)
         return face_reader(settings, self.no_face, cache)

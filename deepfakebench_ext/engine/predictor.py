@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
+from operator import itemgetter
 from typing import Literal
 
 import torch
@@ -69,7 +70,8 @@ def compute(
     """Yield the units of `samples` in their order, batch by batch, and what the network says of those with pixels.
 
     Which of them share a batch depends on their order alone, so that a run cut off and continued computes the same
-    batches. One that cannot be read leaves its batch smaller.
+    batches. One that cannot be read leaves its batch smaller; one of several faces has a row for each, and a batch that
+    they make larger goes through the network in parts.
 
     Args:
         detector: In inference mode.
@@ -96,13 +98,28 @@ def _batches(
 ) -> Generator[tuple[list[Unit], torch.Tensor], None, None]:
     rest = iter(units)
     while batch := list(islice(rest, batch_size)):
-        ready = [unit for unit in batch if unit.pixels is not None]
-        yield batch, _forward(detector, preprocess, ready, output) if ready else torch.empty(0, 2)
+        ready = [face for unit in batch for face in _with_pixels(unit)]
+        parts = [ready[at : at + batch_size] for at in range(0, len(ready), batch_size)]
+        rows = [_forward(detector, preprocess, part, output) for part in parts]
+        yield batch, torch.cat(rows) if rows else torch.empty(0, 2)
 
 
 def _scored(units: Sequence[Unit], rows: torch.Tensor) -> list[Prediction]:
     scores = iter(fake_probability(rows).tolist())
-    return [unit.prediction if unit.pixels is None else replace(unit.prediction, score=next(scores)) for unit in units]
+    return [_highest(unit, scores) for unit in units]
+
+
+def _highest(unit: Unit, scores: Iterator[float]) -> Prediction:
+    """The prediction of the face of the highest score, of equal ones the first; takes their scores from the front."""
+    scored = [(next(scores), face.prediction) for face in _with_pixels(unit)]
+    if not scored:
+        return unit.prediction
+    score, prediction = max(scored, key=itemgetter(0))
+    return replace(prediction, score=score)
+
+
+def _with_pixels(unit: Unit) -> list[Unit]:
+    return [face for face in (unit, *unit.others) if face.pixels is not None]
 
 
 @torch.inference_mode()

@@ -28,6 +28,7 @@ from deepfakebench_ext.metrics.counts import Counts
 from deepfakebench_ext.metrics.figure import Figure, Level
 from deepfakebench_ext.models.base import Detector
 from deepfakebench_ext.report.run_files import write_report
+from deepfakebench_ext.report.scores.videos import every_face_notice
 
 logger = logging.getLogger(__name__)
 
@@ -204,11 +205,12 @@ class Scoring:
     def report(self, *, aggregation: str = "mean", plots: bool = True) -> Evaluation:
         """Write every result file and return the figures; once all is scored."""
         trained = self.detector.report.head_trained
+        unit: Level = "frame" if self.detector.takes == "image" else "clip"
         report = write_report(
             self.folder,
             self.samples,
             self._run.predictions,
-            unit="frame" if self.detector.takes == "image" else "clip",
+            unit=unit,
             by_video=any(sample.video is not None or is_video(sample) for sample in self.samples),
             aggregation=aggregation,
             title=self.detector.report.source,
@@ -216,6 +218,7 @@ class Scoring:
             notices=[
                 *([] if trained else [untrained_head(self.detector.report.source, self.detector.settings.seed)]),
                 *unlabelled_notices(self.samples),
+                *([every_face_notice(unit)] if self.reader.scores_every_face else []),
                 *self._notices,
             ],
             plots=plots,

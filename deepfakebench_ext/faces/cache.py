@@ -236,14 +236,17 @@ def _decoded(data: bytes, key: str) -> CachedCrops:
 
 def _shot_to_json(shot: Shot, arrays: io.BytesIO) -> dict[str, Any]:
     """All of a shot but its arrays, which are appended to `arrays`: pixels, then landmarks if there are any."""
-    values: dict[str, Any] = {"index": shot.index, "pts_s": shot.time_s, "end_s": shot.end_s}
-    if isinstance(shot.result, Miss):
-        return values | {"miss": shot.result.reason, "is_off": shot.result.is_off}
-    crop = shot.result
+    values = {"index": shot.index, "pts_s": shot.time_s, "end_s": shot.end_s, **_result_to_json(shot.result, arrays)}
+    return values | ({"others": [_result_to_json(each, arrays) for each in shot.others]} if shot.others else {})
+
+
+def _result_to_json(crop: FaceCrop | Miss, arrays: io.BytesIO) -> dict[str, Any]:
+    if isinstance(crop, Miss):
+        return {"miss": crop.reason, "is_off": crop.is_off}
     np.save(arrays, crop.rgb, allow_pickle=False)
     if crop.landmarks_px is not None:
         np.save(arrays, crop.landmarks_px, allow_pickle=False)
-    return values | {
+    return {
         "face_found": crop.face_found,
         "is_full_frame": crop.is_full_frame,
         "reason": crop.reason,
@@ -255,9 +258,15 @@ def _shot_to_json(shot: Shot, arrays: io.BytesIO) -> dict[str, Any]:
 
 
 def _shot_from_json(values: Mapping[str, Any], arrays: io.BytesIO) -> Shot:
+    result = _result_from_json(values, arrays)
+    others = tuple(_result_from_json(each, arrays) for each in values.get("others", ()))
+    return Shot(values["index"], values["pts_s"], result, values["end_s"], others)
+
+
+def _result_from_json(values: Mapping[str, Any], arrays: io.BytesIO) -> FaceCrop | Miss:
     if "miss" in values:
-        return Shot(values["index"], values["pts_s"], Miss(values["miss"], is_off=values["is_off"]), values["end_s"])
-    crop = FaceCrop(
+        return Miss(values["miss"], is_off=values["is_off"])
+    return FaceCrop(
         rgb=np.load(arrays, allow_pickle=False),
         landmarks_px=np.load(arrays, allow_pickle=False) if values["has_landmarks"] else None,
         face_found=values["face_found"],
@@ -267,7 +276,6 @@ def _shot_from_json(values: Mapping[str, Any], arrays: io.BytesIO) -> Shot:
         num_faces=values["num_faces"],
         is_off=values["is_off"],
     )
-    return Shot(values["index"], values["pts_s"], crop, values["end_s"])
 
 
 def _face_from_json(values: tuple[list[float], float] | None) -> Face | None:

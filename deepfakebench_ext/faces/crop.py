@@ -75,12 +75,19 @@ class Shot:
         time_s: When it is shown, in seconds; None for an image.
         end_s: When it is over, likewise.
         result: What goes to the network, or why there is nothing.
+        others: The same of each further face that is scored, in the order of `crop_people`.
     """
 
     index: int
     time_s: float | None
     result: FaceCrop | Miss
     end_s: float | None = None
+    others: tuple[FaceCrop | Miss, ...] = ()
+
+    @property
+    def faces(self) -> tuple[Shot, ...]:
+        """The shot of each face by itself, that of `result` first."""
+        return tuple(replace(self, result=each, others=()) for each in (self.result, *self.others))
 
     @property
     def face_found(self) -> bool:
@@ -94,9 +101,12 @@ class Shot:
 
     def made(self, transform: Callable[[RGB], RGB]) -> Shot:
         """Return the shot with other pixels; the same where it has none."""
-        if isinstance(self.result, Miss):
-            return self
-        return replace(self, result=replace(self.result, rgb=transform(self.result.rgb)))
+        others = tuple(_made(each, transform) for each in self.others)
+        return replace(self, result=_made(self.result, transform), others=others)
+
+
+def _made(result: FaceCrop | Miss, transform: Callable[[RGB], RGB]) -> FaceCrop | Miss:
+    return result if isinstance(result, Miss) else replace(result, rgb=transform(result.rgb))
 
 
 def crop_frame(rgb: RGB, detector: FaceDetector, settings: FaceSettings) -> FaceCrop | Miss:
@@ -137,17 +147,31 @@ def crop_clip(frames: Sequence[RGB], detector: FaceDetector, settings: FaceSetti
     Raises:
         ValueError: A frame is not RGB.
     """
+    return crop_people(frames, detector, replace(settings, face="largest"))[0]
+
+
+def crop_people(frames: Sequence[RGB], detector: FaceDetector, settings: FaceSettings) -> list[list[FaceCrop | Miss]]:
+    """For each person that the settings ask for, what `crop_clip` gives for the foremost, who comes first.
+
+    With `face` `all` whoever gives no crop of a face is left out where another does: who is not to be seen in more than
+    half of the frames, or cannot be cut.
+
+    Raises:
+        ValueError: A frame is not RGB.
+    """
     for rgb in frames:
         _check_frame(rgb)
     sizes = {rgb.shape for rgb in frames}
     if len(sizes) > 1:
         listed = ", ".join(f"{width}x{height}" for height, width, _ in sorted(sizes))
-        return [Miss(f"the frames of the clip differ in size: {listed}; use --crop frame")] * len(frames)
+        return [[Miss(f"the frames of the clip differ in size: {listed}; use --crop frame")] * len(frames)]
     found = [_confident(detector.detect(rgb), settings) for rgb in frames]
-    person = _person(frames, found)
-    if person is None:
-        return [_without_face(rgb, NO_FACE, settings) for rgb in frames]
-    return crop_person(frames, person, found, settings)
+    people = _people(frames, found)
+    if not people:
+        return [[_without_face(rgb, NO_FACE, settings) for rgb in frames]]
+    wanted = people if settings.face == "all" else people[:1]
+    crops = [crop_person(frames, person, found, settings) for person in wanted]
+    return [person for person in crops if all(map(_is_of_face, person))] or crops[:1]
 
 
 def crop_person(
@@ -180,11 +204,16 @@ def _confident(faces: Sequence[Face], settings: FaceSettings) -> list[Face]:
     return [face for face in faces if face.score >= least]
 
 
-def _person(frames: Sequence[RGB], found: Sequence[Sequence[Face]]) -> Mapping[int, Face] | None:
-    """One person's faces by the position of their frame; None where no frame has a face."""
+def _is_of_face(result: FaceCrop | Miss) -> bool:
+    return isinstance(result, FaceCrop) and not result.is_full_frame
+
+
+def _people(frames: Sequence[RGB], found: Sequence[Sequence[Face]]) -> list[Mapping[int, Face]]:
+    """Each person's faces by the position of their frame, the foremost first; empty where no frame has a face."""
     cuts = shots.cuts(map(shots.reduced, frames)) if len(frames) > 1 else ()
     tracks = [track.faces for track in tracks_of(found, cuts)]
-    return foremost([(tuple(faces.values()), faces) for faces in tracks], frames[0].shape[:2]) if tracks else None
+    first = foremost([(tuple(faces.values()), faces) for faces in tracks], frames[0].shape[:2]) if tracks else None
+    return [] if first is None else [first, *(faces for faces in tracks if faces is not first)]
 
 
 def _shows(place: _Matrix | _Region, face: Face, settings: FaceSettings) -> bool:

@@ -33,7 +33,8 @@ class FaceReader:
     def to_dict(self) -> dict[str, Any]:
         """Return what is recorded of it: all that decides the pixels of a crop."""
         without_face = {"images": self.for_images.no_face, "videos": self.for_videos.no_face}
-        return {**self.for_videos.to_dict(), "no_face": without_face}
+        rule = {"face_rule": "highest score"} if self.for_videos.face == "all" else {}
+        return {**self.for_videos.to_dict(), "no_face": without_face, **rule}
 
     def kept(
         self, path: Path, settings: FaceSettings, identity: Mapping[str, Any], make: Callable[[], CachedCrops]

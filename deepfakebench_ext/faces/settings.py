@@ -18,6 +18,7 @@ from deepfakebench_ext.faces.yunet_detector import YuNetDetector
 DetectorName = Literal["none", "dlib", "yunet"]
 NoFace = Literal["skip", "full_frame"]
 Per = Literal["frame", "clip"]
+Whose = Literal["largest", "all"]
 
 # To be raised by whoever changes what the same settings cut, so that caches and runs of before are not taken for it.
 _RULES = 3
@@ -40,6 +41,7 @@ class FaceSettings:
         no_face: What becomes of a frame without a face: a miss, or the whole frame, which says that it is one.
         per: `clip` cuts all frames of a clip at one place, so that alignment jitter does not become motion; `frame`
             each at its own, as DeepfakeBench does.
+        face: `largest` is one person's, `all` each one's, so that the largest hides no forged one.
     """
 
     detector: DetectorName
@@ -53,6 +55,7 @@ class FaceSettings:
     scale: float = 1.3
     no_face: NoFace = "skip"
     per: Per = "frame"
+    face: Whose = "largest"
 
     def to_dict(self) -> dict[str, Any]:
         """The settings for `run.json` and for the crop cache: models by content, not by place; versions of libraries.
@@ -72,6 +75,7 @@ class FaceSettings:
             "per": self.per,
             "rules": _RULES,
             "versions": _versions(self.detector),
+            **({} if self.face == "largest" else {"face": self.face}),
         }
 
 
@@ -86,6 +90,7 @@ def face_settings(
     scale: float = 1.3,
     no_face: NoFace = "skip",
     per: Per = "frame",
+    face: Whose = "largest",
 ) -> FaceSettings:
     """The settings, checked against each other, with the digests of the models' files.
 
@@ -96,6 +101,7 @@ def face_settings(
     _check_choice("--face_search", search, Search)
     _check_choice("--no_face", no_face, NoFace)
     _check_choice("--crop", per, Per)
+    _check_choice("--face", face, Whose)
     if min(size_px) < 1 or not 1.0 <= scale <= 10.0:
         raise ConfigError(f"a crop of {size_px} px at scale {scale} is not allowed: sizes from 1, scale from 1 to 10")
     if landmark_model is not None and detector != "dlib":
@@ -120,6 +126,7 @@ def face_settings(
         scale=scale,
         no_face=no_face,
         per=per,
+        face=face,
     )
 
 

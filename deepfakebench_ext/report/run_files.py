@@ -87,7 +87,7 @@ def write_report(
         notices=[
             *notices,
             *face_notices(predictions()),
-            *crowd_notices(videos),
+            *crowd_notices(videos, every_face=any(notice.kind == "every_face" for notice in notices)),
             *damage_notices(predictions()),
             *picture_notices(predictions()),
             *duplicate_files(table, paths),

@@ -19,6 +19,7 @@ from deepfakebench_ext.data.stores.frame_stores import FrameStore
 from deepfakebench_ext.engine.dataset_inputs import HostData, make_stored_reader
 from deepfakebench_ext.engine.file_inputs import file_reader, gather_samples
 from deepfakebench_ext.engine.input_options import FaceOptions, SamplingOptions
+from deepfakebench_ext.faces.reader import FaceReader
 from deepfakebench_ext.media.sampling import ShortVideo
 from deepfakebench_ext.models.base import Detector
 from deepfakebench_ext.models.config import DetectorConfig
@@ -64,7 +65,7 @@ class TrainingInputs:
             training,
             detector.preprocess,
             clips=None if detector.takes == "image" else self._sampling.clips(detector.clip_len, 1),
-            faces=self.faces.reader(detector),
+            faces=self._cropper(detector),
             stores=self.stores,
         )
 
@@ -82,7 +83,12 @@ class TrainingInputs:
         )
         if any(sample.frames for sample in self.val):
             return make_stored_reader(detector, self.stores, protocol="uniform", options=options)
-        return file_reader(detector, options, self.faces.reader(detector))
+        return file_reader(detector, options, self._cropper(detector))
+
+    def _cropper(self, detector: Detector) -> FaceReader | None:
+        if self.faces.face == "all":
+            raise ConfigError("training takes one face of a frame; leave --face all out")
+        return self.faces.reader(detector)
 
     def files(self, sample: Sample) -> Iterator[Path]:
         """Yield the files that a draw of a training sample may be read from."""

@@ -19,10 +19,10 @@ from deepfakebench_ext.common.types import Sample
 from deepfakebench_ext.data.samples.kinds import is_video
 from deepfakebench_ext.data.stores.frame_stores import FrameStore
 from deepfakebench_ext.faces.cache import CachedCrops
-from deepfakebench_ext.faces.crop import FaceCrop, Miss, Shot, crop_frames
+from deepfakebench_ext.faces.crop import FaceCrop, Miss, Shot, crop_frames, crop_people
 from deepfakebench_ext.faces.reader import FaceReader
 from deepfakebench_ext.faces.settings import FaceSettings
-from deepfakebench_ext.media.frame import Frame
+from deepfakebench_ext.media.frame import RGB, Frame
 from deepfakebench_ext.media.host_sampling import DeepfakeBenchSampling
 from deepfakebench_ext.media.image import frame_files, read_rgb
 from deepfakebench_ext.media.sampling import ClipSampling, FrameSampling
@@ -255,8 +255,16 @@ class _Assembly:
         return [next(shots) if isinstance(item, Frame) else item for item in items]
 
     def _shots(self, frames: Sequence[Frame]) -> list[Shot]:
-        pixels = [frame.rgb for frame in frames]
-        results: Sequence[FaceCrop | Miss] = [FaceCrop(rgb) for rgb in pixels]
-        if frames and self._faces is not None and self._settings is not None:
-            results = crop_frames(pixels, self._faces.detector, self._settings)
-        return [self._keep(Shot(f.index, f.time_s, result, f.end_s)) for f, result in zip(frames, results, strict=True)]
+        people = zip(*self._crops([frame.rgb for frame in frames]), strict=True)
+        return [
+            self._keep(Shot(frame.index, frame.time_s, first, frame.end_s, tuple(others)))
+            for frame, (first, *others) in zip(frames, people, strict=True)
+        ]
+
+    def _crops(self, pixels: Sequence[RGB]) -> Sequence[Sequence[FaceCrop | Miss]]:
+        """For each person that is scored, a crop or miss of each frame."""
+        if not pixels or self._faces is None or self._settings is None:
+            return [[FaceCrop(rgb) for rgb in pixels]]
+        if self._settings.face == "all":
+            return crop_people(pixels, self._faces.detector, self._settings)
+        return [crop_frames(pixels, self._faces.detector, self._settings)]

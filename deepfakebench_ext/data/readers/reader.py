@@ -34,10 +34,12 @@ class Unit:
     Attributes:
         prediction: What is known of it before it is scored, or why it cannot be.
         pixels: uint8 (3, H, W), or (T, 3, H, W) for a clip; None where there is nothing to score.
+        others: The same of each further face of it that is scored; the highest score of all these is the unit's.
     """
 
     prediction: Prediction
     pixels: torch.Tensor | None
+    others: tuple[Unit, ...] = ()
 
 
 class Reader:
@@ -75,6 +77,11 @@ class Reader:
         )
         self._faces, self._stores = faces, stores or {}
         self._source = FrameSource(self._fitted, faces=faces, stores=stores)
+
+    @property
+    def scores_every_face(self) -> bool:
+        """Whether each face of a frame or clip is scored, and not one alone."""
+        return self._faces is not None and self._faces.for_videos.face == "all"
 
     def to_dict(self) -> dict[str, Any]:
         """Return what is recorded of it: everything that decides which pixels a detector sees."""
@@ -114,16 +121,24 @@ class Reader:
         seen, planned, index = set[int](), self._planned(sample, taken.promised), -1
         names = _frame_names(sample)
         for index, shots in enumerate(taken.groups):
-            pixels = [_tensor(shot.result) for shot in shots if isinstance(shot.result, FaceCrop)]
-            known = replace(_known(sample, index, shots, planned, seen, taken), frame_file=names(shots[0].index))
-            if len(pixels) < len(shots):
-                yield Unit(known, None)
-            else:
-                yield Unit(known, torch.stack(pixels) if self._takes_clips else pixels[0])
+            # A frame that cannot be read has no faces, so that one unit is left, which says why it has no score.
+            faces = zip(*(shot.faces for shot in shots), strict=False)
+            file = names(shots[0].index)
+            first, *others = (
+                Unit(replace(_known(sample, index, face, planned, seen, taken), frame_file=file), self._pixels(face))
+                for face in faces
+            )
+            yield replace(first, others=tuple(others))
             seen.update(shot.index for shot in shots)
         if index < 0 and not isinstance(self._sampling, FrameSampling):
             reason, span = self._sampling.why_too_short(taken.num_frames), self._sampling.span
             yield Unit(Prediction(sample.key, None, "too_short", reason, planned=span, decoded=0), None)
+
+    def _pixels(self, shots: Sequence[Shot]) -> torch.Tensor | None:
+        pixels = [_tensor(shot.result) for shot in shots if isinstance(shot.result, FaceCrop)]
+        if len(pixels) < len(shots):
+            return None
+        return torch.stack(pixels) if self._takes_clips else pixels[0]
 
     def _planned(self, sample: Sample, promised: int) -> int:
         """How many frames are asked of a sample: of a file as many as the user said, however short it is."""

@@ -11,6 +11,7 @@ from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.common.types import Prediction, Sample, VideoScore
 from deepfakebench_ext.common.wording import counted
 from deepfakebench_ext.metrics.aggregation import Rule
+from deepfakebench_ext.metrics.figure import Level
 from deepfakebench_ext.report.scores.csv_writing import Row
 
 _CROWD = 0.1  # of a video's frames: a false face now and then is no second person
@@ -80,16 +81,27 @@ def face_notices(predictions: Iterable[Prediction]) -> list[Notice]:
     return [Notice("faceless", f"{frames} frames show no face; {scored} scores rest on such frames{left_out}")]
 
 
-def crowd_notices(videos: Iterable[VideoScore]) -> list[Notice]:
-    """Say which videos show several people, and which crops have lost the face that they follow."""
+def every_face_notice(unit: Level) -> Notice:
+    """Say by which rule a frame or clip of several faces has its score."""
+    whose = "face of a frame" if unit == "frame" else "person of a clip"
+    rule = "the highest score counts (--face all): the more faces, false ones too, the higher it comes out"
+    return Notice("every_face", f"each {whose} is scored, and {rule}")
+
+
+def crowd_notices(videos: Iterable[VideoScore], *, every_face: bool = False) -> list[Notice]:
+    """Say which videos show several people, and which crops have lost the face that they follow.
+
+    Args:
+        videos: Of a run.
+        every_face: Whether each face is scored, and not the largest alone.
+    """
     videos, said = list(videos), []
     crowded = [video for video in videos if video.frames_several > _CROWD * video.frames_decoded]
     if crowded:
         number = f"{counted(len(crowded), 'video')} {'shows' if len(crowded) == 1 else 'show'} several people"
-        such = (
-            f"such as {crowded[0].sample.key}; the largest face is scored, in a clip the one that is largest over all"
-        )
-        said.append(Notice("several_people", f"{number}, {such}"))
+        such = f"such as {crowded[0].sample.key}"
+        scored = "the largest face is scored, in a clip the one that is largest over all; --face all scores each"
+        said.append(Notice("several_people", f"{number}, {such}" + ("" if every_face else f"; {scored}")))
     lost = [video for video in videos if video.frames_off_crop]
     if lost:
         frames = counted(sum(video.frames_off_crop for video in lost), "frame")
