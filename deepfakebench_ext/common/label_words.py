@@ -32,6 +32,12 @@ _SUBJECTS = """
 bench benchmark challenge classification classifier course detect detection detector detectors forensics
 lab project projects research toolkit
 """
+# Classes beside real and fake that are neither: an input that is no face, a verdict that was not reached.
+_NEITHER = """
+background blank empty error ignore ignored inconclusive indeterminate invalid irrelevant na neither neutral noface none
+nothing null other others ood reject rejected skip uncertain undecided undefined undetermined unknown unlabeled
+unlabelled unrelated unspecified unsure void
+"""
 _NEGATIONS = {"not", "non", "no", "un"}
 _FILLERS = {"a", "an", "the"}
 _OPPOSITE: dict[Label, Label] = {0: 1, 1: 0}
@@ -67,6 +73,13 @@ def claims(text: str) -> frozenset[Label]:
     `not`, `non`, `no` and `un` turn the claim that follows (`not_ai_generated` is real).
     """
     return _claims(text, _CLASS_WORDS)
+
+
+def is_neither(text: str) -> bool:
+    """Whether the name of a class says that it is neither real nor fake: `no_face`, `background`, `unknown`."""
+    found = words(text)
+    negated = bool(found) and found[0] in {*_NEGATIONS, "without"}
+    return not claims(text) and (negated or not set(_NEITHER.split()).isdisjoint(found))
 
 
 def folder_claims(name: str) -> frozenset[Label]:

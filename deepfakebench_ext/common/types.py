@@ -134,12 +134,15 @@ class LabelOrder:
         num_logits: Width of the head. 1 means a sigmoid: `fake == (0,)` where the logit speaks for fake, `()` for real.
         names: The checkpoint's class names by index, empty where it has none.
         decided_by: `checkpoint names`, `--fake_index`, or `host contract` (two logits, 0 real and 1 fake).
+        activation: `sigmoid` where the checkpoint says that each logit is a label of its own; then `fake` is one of
+            them, and its sigmoid is P(fake).
     """
 
     fake: tuple[int, ...]
     num_logits: int
     names: tuple[str, ...]
     decided_by: str
+    activation: Literal["softmax", "sigmoid"] = "softmax"
 
 
 @dataclass(frozen=True, slots=True)

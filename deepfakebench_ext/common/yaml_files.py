@@ -16,6 +16,21 @@ from deepfakebench_ext.common.wording import printable
 # The largest YAML of DeepfakeBench's and ours has some 200.
 _MOST_VALUES = 100_000
 _MERGE = "tag:yaml.org,2002:merge"
+_MOST_BYTES, _DEEPEST = 1 << 20, 50
+
+
+class _Loader(yaml.SafeLoader):
+    """What `yaml.safe_load` reads, but nothing so deep that it would take seconds to say so."""
+
+    _depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        self._depth += 1
+        if self._depth > _DEEPEST:
+            raise yaml.YAMLError("it is nested too deep")
+        node: yaml.Node | None = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
 
 
 def read_mapping(path: Path, what: str = "a YAML", *, unread: Collection[str] = ()) -> dict[str, Any]:
@@ -30,9 +45,11 @@ def read_mapping(path: Path, what: str = "a YAML", *, unread: Collection[str] = 
         ConfigError: It cannot be read, is not YAML, says a key twice with two values, or holds something else.
     """
     try:
-        values = _parsed(regular(path).read_text(encoding="utf-8"), unread)
+        if regular(path).stat().st_size > _MOST_BYTES:
+            raise ConfigError(f"{path}: larger than {_MOST_BYTES >> 10} KiB, which {what} is not")
+        values = _parsed(path.read_text(encoding="utf-8"), unread)
     except (yaml.YAMLError, ValueError, OSError) as error:  # ValueError: bytes that are no text, a 13th month
-        raise ConfigError(f"{path}: not a readable YAML file: {error}") from error
+        raise ConfigError(f"{path}: not a readable YAML file: {' '.join(str(error).split())}") from error
     if not isinstance(values, dict):
         raise ConfigError(f"{path}: {what} is a mapping of keys to values, got {type(values).__name__}")
     return values
@@ -96,11 +113,11 @@ def _parsed(text: str, unread: Collection[str] = ()) -> Any:
         ValueError: A value that is none, such as a 13th month.
     """
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        node = yaml.compose(text, Loader=_Loader)
         if node is not None:
             _count(node, {})
             _check_keys(node, unread, set())
-        return yaml.safe_load(text)
+        return yaml.load(text, Loader=_Loader)
     except RecursionError as error:
         raise yaml.YAMLError("it is nested too deep") from error
 

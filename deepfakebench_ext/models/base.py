@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cached_property
 from typing import Any, ClassVar, Literal
@@ -14,21 +14,22 @@ from torch import nn
 from torch.nn import functional
 from typing_extensions import Self
 
-from deepfakebench_ext.common.errors import ConfigError, WeightsError
+from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.notices import untrained_head
 from deepfakebench_ext.common.types import LabelOrder, WeightsReport
+from deepfakebench_ext.common.wording import printable
 from deepfakebench_ext.data.preprocess.transform import PreprocessSpec
 from deepfakebench_ext.host import torchvision_ops, weights_path
-from deepfakebench_ext.models.built_from import decide_preprocess, default_source
+from deepfakebench_ext.models.architecture import Architecture
+from deepfakebench_ext.models.built_from import decide_preprocess, default_source, processor_folder
 from deepfakebench_ext.models.config import DetectorConfig
 from deepfakebench_ext.models.freezing import keep_frozen_in_inference
-from deepfakebench_ext.models.label_order import HOST_CONTRACT, decide_label_order
+from deepfakebench_ext.models.label_order import HOST_CONTRACT, decide_label_order, has_names
 from deepfakebench_ext.models.probability import two_class_logits
-from deepfakebench_ext.models.svd import fold_svd
 from deepfakebench_ext.models.weights import keymaps
-from deepfakebench_ext.models.weights.describe import describe, hub_id_of
-from deepfakebench_ext.models.weights.source import Source, resolve_weights
-from deepfakebench_ext.models.weights.state_files import StateDict
+from deepfakebench_ext.models.weights.fit import check_fit
+from deepfakebench_ext.models.weights.source import NAMES_YAML, Source, resolve_weights
+from deepfakebench_ext.models.weights.state_files import Checkpoint, StateDict, read_checkpoint
 
 # transformers imports torchvision wherever it is installed, also one that does not load beside this torch.
 torchvision_ops.make_importable()
@@ -36,7 +37,8 @@ torchvision_ops.make_importable()
 logger = logging.getLogger(__name__)
 
 HEAD = ("fc_norm.", "head.")
-Names = Callable[[Iterable[str], Iterable[str]], dict[str, str | None]]
+# Under this name a file of ours says which of its logits mean fake.
+LABEL_ORDER = "label_order"
 
 
 class Detector(nn.Module, ABC):
@@ -92,7 +94,7 @@ class Detector(nn.Module, ABC):
         Raises:
             ConfigError: Neither the checkpoint nor the config says.
         """
-        return decide_preprocess(self.settings, self.source.folder, self.input_size)
+        return decide_preprocess(self.settings, processor_folder(self.source), self.input_size)
 
     @property
     def input_size(self) -> tuple[int, int] | None:
@@ -181,64 +183,81 @@ class Detector(nn.Module, ABC):
         parameter = next(self.backbone.parameters())
         return images.to(parameter.device, parameter.dtype)
 
-    def head_order(self, num_logits: int, *, trained: bool, architecture: Mapping[str, Any]) -> LabelOrder:
-        """Return how the head's logits become P(fake).
-
-        The head of a classifier of transformers is read by the names in its config, also where it was trained on and
-        saved as a `.pth`. Any other head of two logits was trained under DeepfakeBench's contract, 0 real and 1 fake,
-        or is a new one.
+    def head_order(
+        self, num_logits: int, *, trained: bool, architecture: Architecture, by_contract: bool, ours: bool
+    ) -> LabelOrder:
+        """Return how the head's logits become P(fake): by what its own file says, else by names, else by its layout.
 
         Args:
             num_logits: Width of the head.
             trained: Whether the head came from the weights.
-            architecture: The transformers config, as JSON holds it.
+            architecture: The transformers config, whose class names may be those of another model.
+            by_contract: Whether the weights are laid out as DeepfakeBench's own detector, 0 real and 1 fake.
+            ours: Whether they are laid out as a detector of this package.
+
+        Raises:
+            ConfigError: Neither says.
         """
-        classifier = "ForImageClassification", "ForVideoClassification"
-        classes = architecture.get("architectures") or []
-        named = trained and not self.settings.new_head and any(c.endswith(classifier) for c in classes)
-        if self.settings.fake_index is None and not named and num_logits == 2:
+        new = self.settings.new_head or not trained
+        by_contract = by_contract or new or (ours and not _fits(architecture.values, num_logits))
+        values = {} if new or (by_contract and architecture.lent) else architecture.values
+        id2label, label2id = _class_names(values), values.get("label2id")
+        named = has_names(id2label, label2id)
+        asked, own = self.settings.fake_index, self.checkpoint.notes.get(LABEL_ORDER)
+        if asked is None and own is not None and (kept := _kept_order(own, num_logits)):
+            return kept
+        if asked is None and num_logits == 2 and by_contract and (not named or NAMES_YAML in values):
             return HOST_CONTRACT
-        names = architecture if named else {}
         try:
-            return decide_label_order(
-                names.get("id2label"),
+            order = decide_label_order(
+                id2label,
                 num_logits,
-                label2id=names.get("label2id"),
-                fake_index=self.settings.fake_index,
+                label2id=label2id,
+                fake_index=asked,
+                problem_type=values.get("problem_type"),
             )
         except ConfigError as error:
-            if self.source.kind == "file" and num_logits == 2 and self.settings.fake_index is None:
-                return HOST_CONTRACT  # the head is the file's own; the names were those of the model it started from
             raise ConfigError(
                 f"{self.source.spec}: {str(error).rstrip('.')}. If this head was trained for another task, "
                 "`new_head: true` in the detector YAML leaves it aside."
             ) from error
+        if asked is None and by_contract and not architecture.of_weights and order.fake != (1,):
+            raise ConfigError(
+                f"{self.source.spec} is laid out as DeepfakeBench's own detectors, whose logit 1 means fake, and "
+                f"{architecture.where} names its classes {', '.join(order.names)}; say which holds with --fake_index"
+            )
+        return order
 
     @property
     def leaves_head_aside(self) -> bool:
         """Whether the source's own head is not wanted: that of a model to start from, never that of a trained file."""
         return self.settings.new_head and self.source.kind in ("hub", "folder")
 
-    def fill(self, state: StateDict | None, names: Names) -> keymaps.Mapped:
+    @cached_property
+    def checkpoint(self) -> Checkpoint:
+        """What the weight files hold; nothing where there are none."""
+        return read_checkpoint(self.source.files) if self.source.files else Checkpoint({})
+
+    def fill(self, state: StateDict, names: Mapping[str, str | None], folded: int = 0) -> keymaps.Mapped:
         """Fill every parameter from `state`; only a whole head (`fc_norm`, `head`) may be missing from it.
 
         Args:
-            state: The checkpoint's tensors; None leaves the random initialisation.
-            names: The key map.
+            state: The checkpoint's tensors; where there are none, the random initialisation stays.
+            names: Old -> new.
+            folded: Split layers that were made whole in it.
 
         Raises:
-            WeightsError: Missing, unexpected or misshapen tensors.
+            WeightsError: Missing, unexpected, misshapen or mistyped tensors.
         """
-        if state is None:
+        if not state:
             return keymaps.Mapped({})
         target = self.state_dict()
-        state, folded = fold_svd(state)
-        mapped = keymaps.rename(state, names(state, target))
+        mapped = keymaps.rename(state, names)
         mapped.folded = folded
-        keymaps.fill_key_biases(mapped.state, target)
         if self.leaves_head_aside:
             _set_head_aside(mapped)
-        _check_fit(mapped.state, target, spec=self.source.spec)
+        keymaps.settle_biases(mapped, target)
+        check_fit(mapped.state, target, keys=state, spec=self.source.spec, config=self.settings.model_name)
         fresh = {key: tensor for key, tensor in target.items() if key not in mapped.state}
         self.load_state_dict({**fresh, **mapped.state}, strict=True)
         return mapped
@@ -279,9 +298,9 @@ def seeded(seed: int) -> Iterator[None]:
         yield
 
 
-def skeleton(state: StateDict | None) -> AbstractContextManager[Any]:
+def skeleton(state: StateDict) -> AbstractContextManager[Any]:
     """Return the context to build a network in: without the cost of initialising what `state` will fill."""
-    if state is None:
+    if not state:
         return nullcontext()
     try:
         from transformers.initialization import no_init_weights
@@ -297,30 +316,25 @@ def _set_head_aside(mapped: keymaps.Mapped) -> None:
         mapped.ignored.append(key)
 
 
-def _check_fit(state: StateDict, target: Mapping[str, torch.Tensor], *, spec: str) -> None:
-    missing = [key for key in target if key not in state]
-    unexpected = [key for key in state if key not in target]
-    misshapen = [key for key in state if key in target and state[key].shape != target[key].shape]
-    if set(missing) == {key for key in target if key.startswith(HEAD)}:
-        missing = []
-    if not (missing or unexpected or misshapen):
-        return
-    has, is_ = describe(state), describe(target)
-    lines = [f"{spec} holds {has}; the detector is {is_}."]
-    if misshapen:
-        key = misshapen[0]
-        lines.append(f"{len(misshapen)} shapes differ, e.g. {key}: {_shape(state[key])} is not {_shape(target[key])}.")
-    if missing:
-        lines.append(f"{len(missing)} of its {len(target)} parameters are missing, e.g. {', '.join(missing[:3])}.")
-    if unexpected:
-        lines.append(f"{len(unexpected)} of the file's are unknown to it, e.g. {', '.join(unexpected[:3])}.")
-    lines.append(
-        "The file is not whole, or holds parts of another program; give it as it was saved."
-        if has == is_
-        else f"Set `huggingface_model_name` in the detector YAML to the model it was trained from{hub_id_of(state)}."
-    )
-    raise WeightsError(" ".join(lines))
+def _fits(values: Mapping[str, Any], num_logits: int) -> bool:
+    names = _class_names(values)
+    return names is None or len(names) == num_logits
 
 
-def _shape(tensor: torch.Tensor) -> str:
-    return "x".join(map(str, tensor.shape)) or "scalar"
+def _class_names(values: Mapping[str, Any]) -> Mapping[Any, Any] | None:
+    """Return class index -> name; timm's folders list the names."""
+    listed = values.get("label_names")
+    return dict(enumerate(listed)) if listed else values.get("id2label")
+
+
+def _kept_order(own: object, num_logits: int) -> LabelOrder | None:
+    """Return the order that a file of ours keeps, None for what is none of a head of that width."""
+    if not isinstance(own, dict) or own.get("num_logits") != num_logits:
+        return None
+    fake, names = own.get("fake"), own.get("names", ())
+    if not isinstance(fake, list) or not isinstance(names, list):
+        return None
+    if not all(isinstance(index, int) and 0 <= index < num_logits for index in fake):
+        return None
+    activation: Literal["softmax", "sigmoid"] = "sigmoid" if own.get("activation") == "sigmoid" else "softmax"
+    return LabelOrder(tuple(fake), num_logits, tuple(printable(str(n)) for n in names), "the file itself", activation)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,12 @@ from deepfakebench_ext.data.preprocess.transform import (
     spec_from_host_keys,
 )
 from deepfakebench_ext.host.checkout import find_checkout
+from deepfakebench_ext.models.architecture import Architecture, checked
 from deepfakebench_ext.models.config import DetectorConfig
 from deepfakebench_ext.models.weights.source import (
     DETECTOR_YAML,
     NAMES_YAML,
+    PROCESSOR_FILES,
     Source,
     parse_weights,
     read_json,
@@ -29,7 +32,7 @@ from deepfakebench_ext.models.weights.source import (
 
 
 def config_for(weights: str | None) -> str:
-    """Return the config that takes `weights`: the one they bring, else a shipped one, by the class in config.json.
+    """Return the config that takes `weights`: the one they bring, else a shipped one, by what config.json says.
 
     Of a hub repository only these files are fetched. A lone file says nothing of its class; then, and without weights,
     it is `huggingface_clip`, as in the older tool.
@@ -44,12 +47,22 @@ def config_for(weights: str | None) -> str:
     own = resolve_beside(str(weights), DETECTOR_YAML) if config.get(NAMES_YAML) == DETECTOR_YAML else None
     if own is not None:
         return str(own)
-    classes = " ".join(config.get("architectures") or [])
-    if "ForImageClassification" in classes:
+    architecture = checked(config, f"the config.json of {weights}")
+    return _config_by_kind(architecture.kind, " ".join(architecture.classes))
+
+
+def _config_by_kind(kind: str | None, classes: str) -> str:
+    from transformers.models.auto import modeling_auto as auto
+
+    if "ForImageClassification" in classes or kind == "timm_wrapper":
         return "huggingface_image"
-    if config.get("model_type") == "videomae":
+    if kind == "videomae":
         return "huggingface_videomae"
-    return "huggingface_video" if "ForVideoClassification" in classes else "huggingface_clip"
+    if "ForVideoClassification" in classes or kind in auto.MODEL_FOR_VIDEO_CLASSIFICATION_MAPPING_NAMES:
+        return "huggingface_video"
+    # A CLIP that is not said to be a classifier is a tower.
+    is_image = kind != "clip" and kind in auto.MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES
+    return "huggingface_image" if is_image else "huggingface_clip"
 
 
 def default_source(settings: DetectorConfig) -> Source:
@@ -76,26 +89,46 @@ def default_source(settings: DetectorConfig) -> Source:
     )
 
 
-def decide_architecture(settings: DetectorConfig, source: Source) -> dict[str, Any]:
-    """Return the transformers config, as JSON holds it, of the network that `source` fills.
+def decide_architecture(settings: DetectorConfig, source: Source) -> Architecture:
+    """Return the transformers config of the network that `source` fills.
 
     A folder or repository brings its own. A lone file does not: it is taken from `architecture` in the YAML, else
     from the config of `huggingface_model_name`, whose weights are not fetched.
 
     Raises:
         ConfigError: A lone file, and the YAML says neither.
-        WeightsError: That config cannot be had.
+        WeightsError: That config cannot be had, or asks for what is not taken.
     """
     if source.folder is not None:
-        return read_json(source.folder / "config.json")
+        path = source.folder / "config.json"
+        values = read_json(path)
+        if backbone := gend_backbone(values):
+            return checked(resolve_config(backbone), f"the config.json of {backbone}", lent=True)
+        return checked(values, str(path), of_weights=True)
     if settings.architecture is not None:
-        return dict(settings.architecture)
+        return checked(settings.architecture, "`architecture` in the detector YAML")
     if settings.huggingface_model_name:
-        return resolve_config(settings.huggingface_model_name)
+        name = settings.huggingface_model_name
+        return checked(resolve_config(name), f"the config.json of {name}", lent=True)
     raise ConfigError(
         f"{source.spec} holds parameters but no architecture; set `huggingface_model_name` to the model it was "
         f"trained from, or write its transformers config under `architecture`, in the detector YAML"
     )
+
+
+def gend_backbone(values: Mapping[str, Any]) -> str | None:
+    """Return the CLIP that a config.json of GenD's names for its architecture and images; None for any other config."""
+    backbone = values.get("backbone") if str(values.get("model_type")).lower() == "gend" else None
+    return backbone if isinstance(backbone, str) else None
+
+
+def processor_folder(source: Source) -> Path | None:
+    """Return where the JSON lies that says how images are prepared: beside the weights, or what GenD was made of."""
+    if source.folder is None or not (source.folder / "config.json").is_file():
+        return source.folder
+    backbone = gend_backbone(read_json(source.folder / "config.json"))
+    beside = [resolve_beside(backbone, name) for name in PROCESSOR_FILES] if backbone else []
+    return next((path.parent for path in beside if path is not None), source.folder)
 
 
 def decide_preprocess(

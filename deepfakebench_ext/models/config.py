@@ -18,10 +18,12 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from deepfakebench_ext.common.errors import ConfigError, HostError
+from deepfakebench_ext.common.wording import printable
 from deepfakebench_ext.common.yaml_files import read_mapping
 from deepfakebench_ext.host.checkout import DETECTOR_YAMLS, HOW_TO_GET, find_checkout
 from deepfakebench_ext.host.registry import DETECTOR
 
+_SHOWN_LETTERS = 200
 _PACKAGE = Path(__file__).parents[1]
 # Inside a wheel the configs lie in the package, in a checkout at its top.
 CONFIG_FOLDERS = (_PACKAGE / "configs/detector", _PACKAGE.parent / "configs/detector")
@@ -96,7 +98,7 @@ class DetectorConfig(BaseModel):
     compression: str | None = None
     label_dict: dict[str, int] | None = None
     video_mode: bool = False
-    seed: int = 1024
+    seed: int = Field(default=1024, ge=0, lt=2**63)
     tuning: dict[str, Any] | None = Field(default=None, exclude=True)
     training: dict[str, Any] | None = Field(default=None, exclude=True)
     host: dict[str, Any] | None = None
@@ -167,6 +169,8 @@ def find_config(name_or_path: str | Path) -> Path:
     path = Path(os.path.expanduser(name_or_path))  # noqa: PTH111 - Path.expanduser raises for an unknown ~user
     if os.path.isfile(path):  # noqa: PTH113 - Path.is_file raises for a name too long to exist
         return path
+    if os.path.exists(path) and not os.path.isdir(path):  # noqa: PTH110, PTH112
+        raise ConfigError(f"{str(name_or_path)!r} is a pipe or device; give the path of a YAML file")
     # The older tool's default was training/config/detector/huggingface_clip.yaml: a path whose file is not there is an
     # error even where its stem is one of our names.
     if str(name_or_path) in (shipped := _shipped()):
@@ -219,13 +223,18 @@ def _checkout_around(path: Path) -> Path | None:
 
 
 def _problem(error: Mapping[str, Any]) -> str:
-    got = "" if error["type"] == "missing" else f" (got {error['input']!r})"
+    got = "" if error["type"] == "missing" else f" (got {_shown(error['input'])})"
     return f"{'.'.join(map(str, error['loc']))}: {error['msg']}{got}"
+
+
+def _shown(value: Any) -> str:
+    text = printable(repr(value))
+    return text if len(text) <= _SHOWN_LETTERS else f"{text[:_SHOWN_LETTERS]}..."
 
 
 def _unknown_keys(unknown: list[str], known: list[str]) -> str:
     parts = []
     for key in unknown:
-        near = difflib.get_close_matches(str(key), known, n=1)
-        parts.append(f"{key!r}" + (f" (did you mean {near[0]!r}?)" if near else ""))
+        near = difflib.get_close_matches(str(key)[:_SHOWN_LETTERS], known, n=1)
+        parts.append(_shown(key) + (f" (did you mean {near[0]!r}?)" if near else ""))
     return f"unknown key {', '.join(parts)}; comment it out or correct it"

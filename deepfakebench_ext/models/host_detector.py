@@ -24,7 +24,7 @@ from deepfakebench_ext.models.label_order import HOST_CONTRACT
 from deepfakebench_ext.models.weights import keymaps
 from deepfakebench_ext.models.weights.describe import describe
 from deepfakebench_ext.models.weights.source import Source, resolve_config
-from deepfakebench_ext.models.weights.state_files import StateDict, read_state_dict
+from deepfakebench_ext.models.weights.state_files import StateDict, check_types
 
 _NOTHING = Source("nothing (random parameters)", "random", None, ())
 # Probabilities nearer to 0 or 1 than this margin of logits says are 0 or 1 in float64.
@@ -146,10 +146,11 @@ class HostDetector(Detector):
         return output
 
     def _filled(self) -> keymaps.Mapped:
-        state = read_state_dict(self.source.files)
+        state = self.checkpoint.state
         target = self.backbone.state_dict()
         mapped = keymaps.rename(state, _names(state, target))
-        keymaps.fill_key_biases(mapped.state, target)
+        keymaps.settle_biases(mapped, target)
+        check_types(mapped.state, target, self.source.spec)
         try:
             fit = self.backbone.load_state_dict(mapped.state, strict=False)
         except RuntimeError as error:  # shapes
@@ -214,10 +215,11 @@ def _on(device: torch.device) -> AbstractContextManager[Any]:
 
 
 def _names(state: StateDict, target: Mapping[str, torch.Tensor]) -> dict[str, str | None]:
-    """Return old -> new for what versions of transformers name otherwise; the rest keeps its name."""
-    names = keymaps.bias_names(state, target)
-    for key in state:
-        if key.endswith("embeddings.position_ids") and key not in target:  # saved by transformers before 4.31
+    """Return old -> new: without a prefix that a trainer put before all names, and without what is not saved today."""
+    prefix = keymaps.prefix_before(state, target)
+    names: dict[str, str | None] = {key: key.removeprefix(prefix) for key in state}
+    for key, name in names.items():
+        if key.endswith("embeddings.position_ids") and name not in target:  # saved by transformers before 4.31
             names[key] = None
     return names
 

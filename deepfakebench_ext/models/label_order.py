@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import islice
 
 from deepfakebench_ext.common.errors import ConfigError
-from deepfakebench_ext.common.label_words import claims, words
+from deepfakebench_ext.common.label_words import claims, is_neither, words
 from deepfakebench_ext.common.types import FAKE, REAL, LabelOrder
+from deepfakebench_ext.common.wording import printable
 
 HOST_CONTRACT = LabelOrder((1,), 2, (), "host contract")
 Id2Label = Mapping[int, str] | Mapping[str, str]
 
-_SHOWN_NAMES = 10
+_SHOWN_NAMES, _SHOWN_LETTERS = 10, 80
 # ImageNet-21k has a "human being" and an "artificial horizon": of a detector's classes, more speak of real and fake.
 _MAX_CLASSES_PER_KNOWN = 10
 
@@ -22,22 +25,48 @@ def decide_label_order(
     *,
     label2id: Mapping[str, int | str] | None = None,
     fake_index: tuple[int, ...] | None = None,
+    problem_type: str | None = None,
 ) -> LabelOrder:
     """How P(fake) is read off a head, from what its checkpoint calls the classes or from `fake_index`.
 
     k classes are read as 1 - P(real): every class that is not called real counts as fake, provided that at least one is
-    called so. Of two classes both must say what they are. A single logit (a sigmoid) speaks for its one class.
+    called so, and that none says that it is neither (`no_face`, `unknown`). Of two classes both must say what they are.
+    A single logit (a sigmoid) speaks for its one class.
 
     Args:
         id2label: The checkpoint's class names by index; indices may be spelt as strings.
         num_logits: Width of the head.
         label2id: The same the other way round; read where `id2label` has only transformers' LABEL_0, LABEL_1.
         fake_index: Indices of the logits that mean fake, from the user; settles the matter.
+        problem_type: The checkpoint's own: `multi_label_classification` makes each logit a sigmoid of its own, as
+            transformers' pipeline reads it.
 
     Raises:
         ConfigError: The names do not say, or contradict each other or the width of the head; or `fake_index` is not
             some of the logits. The message shows the names and what to type.
     """
+    if problem_type == "regression":
+        raise ConfigError(
+            "its config says problem_type regression: its logits are numbers, not classes. If it is a classifier all "
+            "the same, write single_label_classification there"
+        )
+    order = _order(id2label, num_logits, label2id, fake_index)
+    if problem_type != "multi_label_classification" or num_logits == 1:
+        return order
+    if len(order.fake) != 1:
+        raise ConfigError(
+            f"its config says problem_type multi_label_classification, so that each logit is a label of its own, and "
+            f"{len(order.fake)} of {_listed(order.names)} are fake; say which one to take with --fake_index"
+        )
+    return replace(order, activation="sigmoid")
+
+
+def _order(
+    id2label: Id2Label | None,
+    num_logits: int,
+    label2id: Mapping[str, int | str] | None,
+    fake_index: tuple[int, ...] | None,
+) -> LabelOrder:
     names, names_back = _names(id2label, num_logits), _names(_inverted(label2id), num_logits)
     if fake_index is not None:
         return LabelOrder(_checked(fake_index, num_logits), num_logits, names or names_back, "--fake_index")
@@ -54,13 +83,19 @@ def decide_label_order(
 
 def _names(id2label: Id2Label | None, num_logits: int) -> tuple[str, ...]:
     """The names in the order of the logits; empty unless there is exactly one for each."""
-    by_index = {str(index): str(name) for index, name in (id2label or {}).items()}
+    by_index = {str(index).strip(): printable(str(name))[:_SHOWN_LETTERS] for index, name in (id2label or {}).items()}
     indices = [str(index) for index in range(num_logits)]
     return tuple(by_index[index] for index in indices) if set(by_index) == set(indices) else ()
 
 
 def _inverted(label2id: Mapping[str, int | str] | None) -> dict[str, str]:
     return {str(index): name for name, index in (label2id or {}).items()}
+
+
+def has_names(id2label: Id2Label | None, label2id: Mapping[str, int | str] | None) -> bool:
+    """Whether a checkpoint names its classes itself, beyond transformers' LABEL_0, LABEL_1."""
+    given = [*(id2label or {}).values(), *(label2id or {})]
+    return any(not _is_placeholder(str(name)) for name in given)
 
 
 def _is_placeholder(name: str) -> bool:
@@ -85,6 +120,8 @@ def _fake_of(names: Sequence[str]) -> tuple[int, ...]:
     if both:
         raise _undecided(f"its class {both[0]!r} claims both real and fake ({_listed(names)})", len(names))
     known = [claim for claim in said if claim]
+    if neither := [name for name in names if is_neither(name)]:
+        raise _undecided(f"its class {neither[0]!r} says neither real nor fake ({_listed(names)})", len(names))
     if len(names) == 1 and known:
         return (0,) if FAKE in known[0] else ()
     if len(set(known)) < 2 or len(names) > _MAX_CLASSES_PER_KNOWN * len(known):
@@ -123,6 +160,6 @@ def _listed(names: Id2Label | Mapping[str, int | str] | Sequence[str] | None) ->
     if not names:
         return "no classes"
     pairs = names.items() if isinstance(names, Mapping) else enumerate(names)
-    shown = [f"{first} {second}" for first, second in pairs][:_SHOWN_NAMES]
+    shown = [printable(f"{first} {second}")[:_SHOWN_LETTERS] for first, second in islice(pairs, _SHOWN_NAMES)]
     left_out = len(names) - len(shown)
     return ", ".join(shown) + (f" and {left_out} more" if left_out else "")

@@ -11,7 +11,8 @@ def two_class_logits(logits: torch.Tensor, order: LabelOrder) -> torch.Tensor:
     """Return logits (B, 2), 0 real and 1 fake, whose softmax says what a head of any width and order says.
 
     A class of several logits is their log-sum-exp, so P(fake) is the sum of its members' probabilities; a single
-    logit z stands against 0, which makes the softmax its sigmoid.
+    logit z stands against 0, which makes the softmax its sigmoid, as does the logit of fake where each is a label of
+    its own.
 
     Args:
         logits: (B, K) as the head gives them.
@@ -21,6 +22,8 @@ def two_class_logits(logits: torch.Tensor, order: LabelOrder) -> torch.Tensor:
         zero = torch.zeros_like(logits)
         return torch.cat((zero, logits) if order.fake else (logits, zero), dim=1)
     fake = list(order.fake)
+    if order.activation == "sigmoid":
+        return torch.cat((torch.zeros_like(logits[:, fake]), logits[:, fake]), dim=1)
     if order.num_logits == 2 and fake == [1]:
         return logits
     real = [index for index in range(order.num_logits) if index not in order.fake]

@@ -113,10 +113,8 @@ def _folded(state: Mapping[str, torch.Tensor], layer: str) -> torch.Tensor:
         absent = [name for name, factor in zip(FACTORS, factors, strict=True) if factor is None]
         raise WeightsError(f"the SVD layer {layer.rstrip('.')} lacks {', '.join(absent)}")
     u, s, v = (factor.double() for factor in present)
-    try:
-        return (main.double() + (u * s) @ v).to(main.dtype)
-    except RuntimeError as error:
+    rank = s.shape[0] if s.ndim == 1 else -1
+    if main.ndim != 2 or u.shape != (len(main), rank) or v.shape != (rank, main.shape[1]):
         shapes = ", ".join(str(tuple(t.shape)) for t in (main, u, s, v))
-        raise WeightsError(
-            f"the SVD factors of {layer.rstrip('.')} do not fit together (main, U, S, V): {shapes}"
-        ) from error
+        raise WeightsError(f"the SVD factors of {layer.rstrip('.')} do not fit together (main, U, S, V): {shapes}")
+    return (main.double() + (u * s) @ v).to(main.dtype)

@@ -10,10 +10,11 @@ from torch import nn
 
 from deepfakebench_ext.common.errors import WeightsError
 from deepfakebench_ext.common.types import WeightsReport
+from deepfakebench_ext.models.architecture import Architecture, config_of, made
 from deepfakebench_ext.models.base import Detector, seeded, skeleton
 from deepfakebench_ext.models.built_from import decide_architecture
-from deepfakebench_ext.models.weights.keymaps import videomae_names
-from deepfakebench_ext.models.weights.state_files import StateDict, read_state_dict
+from deepfakebench_ext.models.svd import fold_svd
+from deepfakebench_ext.models.weights.keymaps import videomae_layout
 
 
 class HuggingFaceVideoMAE(Detector):
@@ -27,23 +28,29 @@ class HuggingFaceVideoMAE(Detector):
     takes: ClassVar[Literal["image", "video"]] = "video"
 
     def _build(self) -> WeightsReport:
-        state = read_state_dict(self.source.files) if self.source.files else None
+        state, folded = fold_svd(self.checkpoint.state)
         architecture = decide_architecture(self.settings, self.source)
         self.video = _videomae_config(architecture, self.source.spec)
-        keys = list(state or ())
+        layout = videomae_layout(state)
+        has_norm, has_fc_norm = (f"{name}.weight" in layout.new for name in ("backbone.layernorm", "fc_norm"))
         # A backbone under the wrong setting would lose its final layer norm without an error.
-        self.video.use_mean_pooling = bool(keys) and not any(_inner(key).startswith("layernorm.") for key in keys)
-        owns_head = any(_inner(key).startswith("classifier.") for key in keys) and not self.leaves_head_aside
-        self.pools_first_token = owns_head and not any(_inner(key).startswith("fc_norm.") for key in keys)
+        self.video.use_mean_pooling = bool(state) and not has_norm
+        owns_head = layout.of_transformers and not self.leaves_head_aside
+        self.pools_first_token = owns_head and not has_fc_norm
         with skeleton(state):
-            self.backbone = _backbone(self.video)
+            self.backbone = made(lambda: _backbone(self.video), "VideoMAE", architecture)
         with seeded(self.settings.seed):
             width = self.video.hidden_size
             self.fc_norm = nn.Identity() if self.pools_first_token else nn.LayerNorm(width)
-            self.head = nn.Linear(width, 2 if self.leaves_head_aside else _head_width(state))
-        mapped = self.fill(state, videomae_names)
-        trained = "head.weight" in mapped.state
-        order = self.head_order(self.head.out_features, trained=trained, architecture=architecture)
+            self.head = nn.Linear(width, 2 if self.leaves_head_aside else layout.head_width(state))
+        mapped = self.fill(state, layout.names, folded)
+        order = self.head_order(
+            self.head.out_features,
+            trained="head.weight" in mapped.state,
+            architecture=architecture,
+            by_contract=has_norm and has_fc_norm and not layout.of_transformers,
+            ours=not layout.of_transformers,
+        )
         return self.make_report(mapped, order)
 
     @property
@@ -65,17 +72,17 @@ class HuggingFaceVideoMAE(Detector):
         return features
 
 
-def _videomae_config(architecture: Mapping[str, Any], spec: str) -> Any:
+def _videomae_config(architecture: Architecture, spec: str) -> Any:
     from transformers import VideoMAEConfig
 
-    kind = architecture.get("model_type", "videomae")
+    kind = architecture.kind or "videomae"
     if kind != "videomae":
-        classes = ", ".join(architecture.get("architectures") or []) or "no class named"
+        classes = ", ".join(architecture.classes) or "no class named"
         raise WeightsError(
             f"{spec} is a {kind!r} model ({classes}), and huggingface_videomae takes VideoMAE; "
             f"use huggingface_video, huggingface_clip or huggingface_image as --detector_config"
         )
-    return VideoMAEConfig.from_dict(dict(architecture))
+    return config_of(VideoMAEConfig, architecture)
 
 
 def _backbone(config: Any) -> nn.Module:
@@ -83,16 +90,3 @@ def _backbone(config: Any) -> nn.Module:
 
     model: nn.Module = VideoMAEModel(config)
     return model
-
-
-def _inner(key: str) -> str:
-    for prefix in ("backbone.", "model.", "videomae."):
-        key = key.removeprefix(prefix)
-    return key
-
-
-def _head_width(state: StateDict | None) -> int:
-    for key, tensor in (state or {}).items():
-        if _inner(key) in ("head.weight", "classifier.weight") and tensor.ndim == 2:
-            return int(tensor.shape[0])
-    return 2

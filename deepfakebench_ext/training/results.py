@@ -37,7 +37,7 @@ def write_results(tuning: FineTuning, result: FineTuned, facts: Mapping[str, Any
     Raises:
         OutputError: Something cannot be written.
     """
-    write_pth(result.best / PTH, result.detector.state_dict())
+    write_pth(result.best / PTH, result.detector)
     table, how = result.validated.table, SummaryOptions(bootstrap=Bootstrap())
     notices = [*tuning.notices, *_face_notices(result)]
     summary = summarise(table, how, title=str(result.folder), trained=True, notices=notices)

@@ -6,14 +6,24 @@ without torchvision. What cannot be reproduced is refused by name, never approxi
 
 from __future__ import annotations
 
-import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from deepfakebench_ext.common.errors import ConfigError, WeightsError
-from deepfakebench_ext.common.regular_files import regular
+from deepfakebench_ext.common.json_files import read_object
+from deepfakebench_ext.data.preprocess.families import (
+    FAMILIES,
+    FAMILY_OF_MODEL,
+    FLAGS,
+    PLAIN,
+    REFUSED,
+    UNKNOWN,
+    UNSUPPORTED,
+    Family,
+)
 from deepfakebench_ext.data.preprocess.spec import (
     RESAMPLES,
     PreprocessSpec,
@@ -27,6 +37,7 @@ from deepfakebench_ext.data.preprocess.spec import (
     spec_from_block,
     triple_of,
 )
+from deepfakebench_ext.data.preprocess.timm_config import timm_spec
 
 # Files and keys in the order in which transformers prefers them.
 _PLACES = (
@@ -37,74 +48,11 @@ _PLACES = (
 )
 # What `dfb-ext train` writes beside transformers' keys: the `preprocess:` block of a YAML, which says it exactly.
 OWN_BLOCK = "deepfakebench_ext"
+_SHOWN_LETTERS = 120
 _REMEDY = (
     "say it yourself: a `preprocess:` block with resize, size, crop, resample, mean and std in the detector YAML is "
     "used in place of this file"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class _Family:
-    """What a processor class does where its JSON is silent; None where transformers 4.57 and 5.23 disagree.
-
-    Attributes:
-        int_size: What a bare number as `size` means.
-        resample: Default filter.
-        center_crop: Default of `do_center_crop`.
-        rescale_factor: Default of `rescale_factor`.
-        offset: Default of `offset`.
-        crop_pct: Whether it follows ConvNeXt's rule of resizing by `crop_pct`.
-    """
-
-    int_size: Literal["shortest_edge", "exact"] | None
-    resample: Resample | None
-    center_crop: bool | None
-    rescale_factor: float = 1 / 255
-    offset: bool = False
-    crop_pct: bool = False
-
-
-_FAMILIES = {
-    "Beit": _Family("exact", "bicubic", None),
-    "Bit": _Family("shortest_edge", "bicubic", True),  # also DINOv2, Hiera, FocalNet
-    "Blip": _Family("exact", "bicubic", False),
-    "CLIP": _Family("shortest_edge", "bicubic", True),
-    "ChineseCLIP": _Family("shortest_edge", "bicubic", True),
-    "ConvNext": _Family("shortest_edge", None, False, crop_pct=True),  # also ResNet, RegNet, VAN, CvT
-    # transformers resizes for DINOv3 in float and does not round: one level at most with bilinear, its default, but
-    # 16 with bicubic, which is refused.
-    "DINOv3ViT": _Family("exact", "bilinear", False),
-    "DeiT": _Family("exact", "bicubic", True),
-    "MobileNetV1": _Family("shortest_edge", "bilinear", True),
-    "MobileNetV2": _Family("shortest_edge", "bilinear", True),
-    "Pvt": _Family("exact", None, False),
-    "Segformer": _Family("exact", "bilinear", False),
-    "Siglip": _Family(None, "bicubic", False),
-    "Timesformer": _Family("shortest_edge", "bilinear", True),
-    "ViT": _Family("exact", "bilinear", False),  # also Swin, DINO, I-JEPA
-    "VideoMAE": _Family("shortest_edge", "bilinear", True),  # also TimeSformer's image processor
-    "Vivit": _Family("shortest_edge", "bilinear", True, rescale_factor=1 / 127.5, offset=True),
-}
-_UNKNOWN = _Family(None, None, None)
-# Their JSON looks like the others', and their code does something else with it.
-_REFUSED = ("DepthPro", "Levit", "Perceiver")
-# fmt: off
-# Keys that change pixels in ways that are not reproduced here, in whatever family, unless null or false.
-_UNSUPPORTED = frozenset((
-    "do_flip_channel_order", "do_grayscale", "do_pad", "do_thumbnail", "include_top", "rescale_offset",
-    "use_square_size",
-))
-# Keys that an unknown family may carry: those read here, and those that change no pixel of an RGB image. The JSON of a
-# known family may carry any others too; transformers passes over them.
-_PLAIN = frozenset((
-    "size", "crop_size", "resample", "do_resize", "do_center_crop", "do_rescale", "rescale_factor", "offset",
-    "do_normalize", "image_mean", "image_std",
-    "_processor_class", "_valid_processor_keys", "auto_map", "data_format", "default_to_square", "device",
-    "disable_grouping", "do_convert_rgb", "do_reduce_labels", "do_sample_frames", "feature_extractor_type", "fps",
-    "image_processor_type", "image_seq_length", "input_data_format", "model_input_names", "num_channels", "num_frames",
-    "processor_class", "reduce_labels", "return_metadata", "return_tensors", "video_metadata", "video_processor_type",
-))
-# fmt: on
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +62,7 @@ class _Processor:
     values: dict[str, Any]
     where: str
     name: str
-    family: _Family
+    family: Family
 
     def get(self, key: str, default: Any = None) -> Any:
         return self.values.get(key, default)
@@ -133,8 +81,9 @@ def spec_from_checkpoint(folder: Path) -> PreprocessSpec | None:
     """Return what the processor's JSON in a checkpoint's folder asks for, or None when there is no such file.
 
     Looked at, first found wins: `processor_config.json` (its `image_processor`, then its `video_processor`),
-    `preprocessor_config.json`, `video_preprocessor_config.json`. What a JSON leaves out, and what it sets to null, is
-    the default of its class in transformers.
+    `preprocessor_config.json`, `video_preprocessor_config.json`, and the `config.json` of a folder that timm pushed.
+    What a JSON leaves out, and what it sets to null, is the default of its class in transformers; flags set to null
+    are off.
 
     Raises:
         ConfigError: The JSON asks for something this transform does not do, or leaves open what it needs.
@@ -149,8 +98,14 @@ def spec_from_checkpoint(folder: Path) -> PreprocessSpec | None:
             values = _nested(values, key, folder / name)
         if values is not None and OWN_BLOCK in values:
             return _own(values[OWN_BLOCK], folder / name)
+        if values is not None and "pretrained_cfg" in values:
+            return timm_spec(_object(values["pretrained_cfg"], f"{folder / name}: pretrained_cfg"), str(folder / name))
         if values is not None:
             return _spec(_processor(values, folder / name), name if key is None else f"{name}: {key}")
+    config = _read_object(folder / "config.json") or {}
+    if isinstance(config.get("architecture"), str) and "pretrained_cfg" in config:
+        where = f"{folder / 'config.json'}: pretrained_cfg"
+        return timm_spec(_object(config["pretrained_cfg"], where), where)
     return None
 
 
@@ -163,16 +118,27 @@ def _own(block: object, path: Path) -> PreprocessSpec:
 
 def _read_object(path: Path) -> dict[str, Any] | None:
     try:
-        values = json.loads(regular(path).read_text(encoding="utf-8"))
+        return read_object(path)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise WeightsError(f"{path} is not readable JSON ({error}); fetch or save the checkpoint again") from error
-    return _object(values, str(path))
 
 
 def _nested(values: dict[str, Any], key: str, path: Path) -> dict[str, Any] | None:
     return _object(values[key], f"{path}: {key}") if values.get(key) is not None else None
+
+
+def _class_of(values: Mapping[str, Any], path: Path) -> tuple[str, str]:
+    """Return the name of the processor's class and its family: its own, else what config.json's model type has."""
+    keys = ("image_processor_type", "video_processor_type", "feature_extractor_type")
+    name = next((str(values[key]) for key in keys if values.get(key)), "")
+    if not name:
+        kind = (_read_object(path.parent / "config.json") or {}).get("model_type")
+        family = FAMILY_OF_MODEL.get(str(kind), "")
+        return (f"no processor type, of a {kind}" if family else "no processor type"), family
+    family = re.sub(r"((Image|Video)Processor(Fast|Pil)?|FeatureExtractor)$", "", name)
+    return name[:_SHOWN_LETTERS], {"Deit": "DeiT"}.get(family, family)
 
 
 def _object(values: object, where: str) -> dict[str, Any]:
@@ -182,21 +148,27 @@ def _object(values: object, where: str) -> dict[str, Any]:
 
 
 def _processor(values: dict[str, Any], path: Path) -> _Processor:
-    keys = ("image_processor_type", "video_processor_type", "feature_extractor_type")
-    name = next((str(values[key]) for key in keys if values.get(key)), "no processor type")
-    family = re.sub(r"((Image|Video)Processor(Fast|Pil)?|FeatureExtractor)$", "", name)
+    name, family = _class_of(values, path)
     stated = {key: value for key, value in values.items() if value is not None}
-    processor = _Processor(stated, str(path), name, _FAMILIES.get(family, _UNKNOWN))
-    if family in _REFUSED or (family == "DINOv3ViT" and stated.get("resample", 2) != 2):
+    # A flag that is null is off under every version of transformers; other nulls are the class's default.
+    stated |= {key: False for key, value in values.items() if value is None and key in FLAGS}
+    if family == "PoolFormer" and values.get("crop_pct", 1.0) is None:
+        stated["crop_pct"] = 1.0  # its class enlarges by nothing then
+    processor = _Processor(stated, str(path), name, FAMILIES.get(family, UNKNOWN))
+    if family in REFUSED or (family == "DINOv3ViT" and stated.get("resample", 2) != 2):
         raise processor.error("is a processor that this transform does not reproduce")
     _refuse_unsupported(processor)
     return processor
 
 
 def _refuse_unsupported(processor: _Processor) -> None:
+    family = processor.family
+    understood = {"do_flip_channel_order": family.flips, "include_top": family.twice}
+    understood["rescale_offset"] = family.offset is not None and family.offset[0] == "rescale_offset"
+    understood["crop_pct"] = family.crop_pct or family.enlarged is not None
     for key, value in processor.values.items():
-        unsupported = key in _UNSUPPORTED or (key == "crop_pct" and not processor.family.crop_pct)
-        unknown = processor.family is _UNKNOWN and key not in _PLAIN
+        unsupported = key in UNSUPPORTED and not understood.get(key, False)
+        unknown = family is UNKNOWN and key not in PLAIN
         if (unsupported or unknown) and value is not False:
             raise processor.error(f"has {key} {value!r}, which this transform does not do")
 
@@ -206,6 +178,8 @@ def _spec(processor: _Processor, source: str) -> PreprocessSpec:
     crop = _crop(processor)
     if processor.family.crop_pct and resize != "none":
         resize, size, crop = _by_crop_pct(processor, resize, size, crop)
+    elif processor.family.enlarged is not None and size is not None:
+        resize, size = _enlarged(processor, resize, size)
     rescale_factor, offset = _rescale(processor)
     mean, std = _statistics(processor)
     resample = _resample(processor) if resize != "none" else "bilinear"
@@ -218,19 +192,32 @@ def _spec(processor: _Processor, source: str) -> PreprocessSpec:
         std=std,
         rescale_factor=rescale_factor,
         offset=offset,
+        channels="bgr" if processor.family.flips and processor.flag("do_flip_channel_order", True) else "rgb",
         source=source,
     )
+
+
+def _enlarged(processor: _Processor, resize: Resize, size: tuple[int, int]) -> tuple[Resize, tuple[int, int]]:
+    """Apply PoolFormer's and LeViT's rule: a larger edge is resized to than `size` says, and cropped from."""
+    enlarged = processor.family.enlarged
+    crop_pct = positive_of(processor.get("crop_pct", 0.9), f"{processor.where}: crop_pct")
+    is_poolformer = "crop_pct" in processor.values or processor.family is FAMILIES["PoolFormer"]
+    if enlarged is None or (resize == "exact" and not is_poolformer):
+        return resize, size
+    edges = [edge_of(int(min(enlarged(edge, crop_pct), 1e9)), f"{processor.where}: size") for edge in size]
+    # PoolFormer takes a square for its edge.
+    return ("shortest_edge" if edges[0] == edges[1] else resize), (edges[0], edges[1])
 
 
 def _resize(processor: _Processor) -> tuple[Resize, tuple[int, int] | None]:
     if not processor.flag("do_resize", True):
         return "none", None
-    size, where = processor.get("size"), f"{processor.where}: size"
+    size, where = processor.get("size", processor.family.size), f"{processor.where}: size"
     if isinstance(size, dict):
         return _resize_to(processor, size)
     if isinstance(size, list) and len(size) == 2 and size[0] == size[1]:
         return "exact", pair_of(size, where)
-    meaning = processor.family.int_size
+    meaning = processor.family.int_size or (None if "size" in processor.values else "exact")
     if meaning is None or size is None or isinstance(size, list):
         raise processor.error(f"has size {size!r}, which does not say how images are resized")
     return meaning, pair_of(size, where)
@@ -247,9 +234,9 @@ def _resize_to(processor: _Processor, size: dict[str, Any]) -> tuple[Resize, tup
 
 def _crop(processor: _Processor) -> tuple[int, int] | None:
     silent = "do_center_crop" not in processor.values and "crop_size" not in processor.values
-    if (silent and processor.family is _UNKNOWN) or not processor.flag("do_center_crop", processor.family.center_crop):
+    if (silent and processor.family is UNKNOWN) or not processor.flag("do_center_crop", processor.family.center_crop):
         return None
-    size, where = processor.get("crop_size"), f"{processor.where}: crop_size"
+    size, where = processor.get("crop_size", processor.family.crop), f"{processor.where}: crop_size"
     if isinstance(size, dict) and size.keys() == {"height", "width"}:
         return _height_width(size, where)
     if size is None or isinstance(size, dict):
@@ -288,8 +275,9 @@ def _resample(processor: _Processor) -> Resample:
 def _rescale(processor: _Processor) -> tuple[float, float]:
     """Return (rescale_factor, offset). JSONs from before `do_rescale` existed mean 1/255."""
     do_rescale = processor.flag("do_rescale", True)
-    has_offset = processor.flag("offset", processor.family.offset and do_rescale)
-    if has_offset and not do_rescale:
+    key, default = processor.family.offset or ("", False)  # other classes pass over such a key
+    has_offset = bool(key) and processor.flag(key, default and do_rescale)
+    if has_offset and not do_rescale and key == "offset":
         raise processor.error("has offset true and do_rescale false, which contradict each other")
     if not do_rescale:
         return 1.0, 0.0
@@ -298,10 +286,17 @@ def _rescale(processor: _Processor) -> tuple[float, float]:
 
 
 def _statistics(processor: _Processor) -> tuple[Triple, Triple]:
-    if not processor.flag("do_normalize", True):
+    family = processor.family
+    normalises = processor.flag("do_normalize", not family.flips)  # MobileViT's class has no statistics
+    twice = family.twice and processor.flag("include_top", True)
+    if not (normalises or twice):
         return (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
-    mean, std = processor.get("image_mean"), processor.get("image_std")
+    mean, std = processor.get("image_mean", family.mean), processor.get("image_std", family.std)
     if mean is None or std is None:
         raise processor.error("does not say image_mean and image_std")
     where = processor.where
-    return triple_of(mean, f"{where}: image_mean"), positive_triple_of(std, f"{where}: image_std")
+    means, stds = triple_of(mean, f"{where}: image_mean"), positive_triple_of(std, f"{where}: image_std")
+    if normalises and twice:  # (x - mean) / std / std, as EfficientNet's include_top means it
+        red, green, blue = (number * number for number in stds)
+        return means, (red, green, blue)
+    return (means if normalises else (0.0, 0.0, 0.0)), stds

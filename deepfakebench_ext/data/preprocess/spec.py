@@ -13,6 +13,8 @@ Resize = Literal["shortest_edge", "exact", "none"]
 # In the order of PIL.Image.Resampling, so that a checkpoint's number is the index.
 PillowResample = Literal["nearest", "lanczos", "bilinear", "bicubic", "box", "hamming"]
 Resample = Literal[PillowResample, "opencv_bicubic"]
+Channels = Literal["rgb", "bgr"]
+Rounding = Literal["down", "even"]
 Triple = tuple[float, float, float]
 
 RESAMPLES: tuple[PillowResample, ...] = get_args(PillowResample)
@@ -35,6 +37,9 @@ class PreprocessSpec:
         std: Divided by per channel, positive.
         rescale_factor: Multiplies the uint8 levels, usually 1/255.
         offset: Subtracted after `rescale_factor`; 1.0 for ViViT, else 0.0.
+        channels: Order in which the channels come out; `mean` and `std` are in this order too.
+        crop_rounding: Where an odd margin is cut: `down` takes less in front, as transformers does; `even` rounds half
+            of it to the even number, as torchvision and so timm do.
         source: Who said so, and which keys were overridden. Recorded, never read.
 
     Raises:
@@ -49,6 +54,8 @@ class PreprocessSpec:
     std: Triple
     rescale_factor: float = 1 / 255
     offset: float = 0.0
+    channels: Channels = "rgb"
+    crop_rounding: Rounding = "down"
     source: str = ""
 
     def __post_init__(self) -> None:
@@ -104,7 +111,8 @@ def override(spec: PreprocessSpec, values: Mapping[str, object]) -> PreprocessSp
     Args:
         spec: What the checkpoint or the host's keys say.
         values: Any of resize, size (number or [height, width]), crop (the same, or null), resample, mean, std,
-            rescale_factor, offset. Only the named field changes: a new `size` leaves `crop` alone.
+            rescale_factor, offset, channels, crop_rounding. Only the named field changes: a new `size` leaves `crop`
+            alone.
 
     Raises:
         ConfigError: For an unknown key, a value of the wrong kind, or fields that contradict each other.
@@ -208,6 +216,14 @@ def _resample_of(value: object, where: str) -> Resample:
     return cast(Resample, _choice_of(value, where, get_args(Resample)))
 
 
+def _channels_of(value: object, where: str) -> Channels:
+    return cast(Channels, _choice_of(value, where, get_args(Channels)))
+
+
+def _rounding_of(value: object, where: str) -> Rounding:
+    return cast(Rounding, _choice_of(value, where, get_args(Rounding)))
+
+
 def _choice_of(value: object, where: str, allowed: tuple[str, ...]) -> str:
     if isinstance(value, str) and value in allowed:
         return value
@@ -225,4 +241,6 @@ _FIELDS = {
     "std": positive_triple_of,
     "rescale_factor": positive_of,
     "offset": number_of,
+    "channels": _channels_of,
+    "crop_rounding": _rounding_of,
 }

@@ -17,6 +17,7 @@ from deepfakebench_ext.data.preprocess.spec import (
     RESAMPLES,
     PreprocessSpec,
     Resample,
+    Rounding,
     output_size,
     override,
     spec_from_block,
@@ -62,7 +63,9 @@ def resize_and_crop(rgb: npt.NDArray[np.uint8], spec: PreprocessSpec) -> torch.T
     if size != rgb.shape[:2]:
         rgb = _resized(rgb, size, spec.resample)
     if spec.crop is not None and spec.crop != rgb.shape[:2]:
-        rgb = _centre_crop(rgb, spec.crop)
+        rgb = _centre_crop(rgb, spec.crop, spec.crop_rounding)
+    if spec.channels == "bgr":
+        rgb = rgb[..., ::-1]
     whole = torch.from_numpy(np.require(rgb, requirements=["C", "W"]))
     return whole.permute(2, 0, 1).clone(memory_format=torch.contiguous_format)
 
@@ -122,19 +125,19 @@ def _resized(rgb: npt.NDArray[np.uint8], size: tuple[int, int], resample: Resamp
     return np.array(Image.fromarray(rgb).resize((width, height), filter_))
 
 
-def _centre_crop(rgb: npt.NDArray[np.uint8], crop: tuple[int, int]) -> npt.NDArray[np.uint8]:
+def _centre_crop(rgb: npt.NDArray[np.uint8], crop: tuple[int, int], rounding: Rounding) -> npt.NDArray[np.uint8]:
     """Cut (crop height, crop width, 3) out of the middle; what the frame does not cover is zero."""
     cropped = np.zeros((*crop, 3), np.uint8)
-    rows_to, rows_from = _overlap(rgb.shape[0], crop[0])
-    columns_to, columns_from = _overlap(rgb.shape[1], crop[1])
+    rows_to, rows_from = _overlap(rgb.shape[0], crop[0], rounding)
+    columns_to, columns_from = _overlap(rgb.shape[1], crop[1], rounding)
     cropped[rows_to, columns_to] = rgb[rows_from, columns_from]
     return cropped
 
 
-def _overlap(have: int, want: int) -> tuple[slice, slice]:
+def _overlap(have: int, want: int, rounding: Rounding) -> tuple[slice, slice]:
     """Return where, along one axis, the pixels go to and come from. Of an odd margin, padding puts more in front."""
     if have >= want:
-        start = (have - want) // 2
+        start = (have - want) // 2 if rounding == "down" else round((have - want) / 2)
         return slice(0, want), slice(start, start + want)
-    start = (want - have + 1) // 2
+    start = (want - have + 1) // 2 if rounding == "down" else (want - have) // 2
     return slice(start, start + have), slice(0, have)

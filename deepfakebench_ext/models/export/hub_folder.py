@@ -8,7 +8,9 @@ class has one.
 from __future__ import annotations
 
 import json
+from collections import OrderedDict
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +22,13 @@ from deepfakebench_ext.common.atomic_files import atomic_binary_writer, atomic_w
 from deepfakebench_ext.common.types import LABEL_NAMES
 from deepfakebench_ext.data.preprocess.processor_json import OWN_BLOCK
 from deepfakebench_ext.data.preprocess.spec import RESAMPLES, PreprocessSpec
-from deepfakebench_ext.models.base import Detector
+from deepfakebench_ext.models.base import LABEL_ORDER, Detector
 from deepfakebench_ext.models.clip import HuggingFaceClip
 from deepfakebench_ext.models.config import HOST_KEYS, find_config
+from deepfakebench_ext.models.generic import HuggingFaceImage
 from deepfakebench_ext.models.videomae import HuggingFaceVideoMAE
 from deepfakebench_ext.models.weights.source import DETECTOR_YAML, NAMES_YAML
+from deepfakebench_ext.models.weights.state_files import OWN_NOTES
 
 WEIGHTS, CONFIG, PROCESSOR = "model.safetensors", "config.json", "preprocessor_config.json"
 PTH = "best.pth"
@@ -34,7 +38,18 @@ _PROCESSORS = {HuggingFaceClip: "CLIPImageProcessor", HuggingFaceVideoMAE: "Vide
 _SETTLED = ("weights", "svd_rank")
 # What is DeepfakeBench's own, and read by ours too.
 _HOST_FIELDS = {"compression", "frame_num", "video_mode"}
-_SPEC_KEYS = ("resize", "size", "crop", "resample", "mean", "std", "rescale_factor", "offset")
+_SPEC_KEYS = (
+    "resize",
+    "size",
+    "crop",
+    "resample",
+    "mean",
+    "std",
+    "rescale_factor",
+    "offset",
+    "channels",
+    "crop_rounding",
+)
 
 State = Mapping[str, torch.Tensor]
 
@@ -52,17 +67,21 @@ def write_weights(folder: Path, detector: Detector, state: State) -> None:
     """
     _, prefix, head = _layout(detector)
     tensors = {_renamed(key, prefix, head): tensor.detach().cpu().contiguous() for key, tensor in state.items()}
-    write_bytes_atomic(folder / WEIGHTS, save(tensors, metadata={"format": "pt"}))
+    write_bytes_atomic(folder / WEIGHTS, save(tensors, metadata={"format": "pt", OWN_NOTES: _notes(detector)}))
 
 
-def write_pth(path: Path, state: State) -> None:
+def write_pth(path: Path, detector: Detector) -> None:
     """Write the plain state dict of the detector class, which DeepfakeBench's test.py loads strictly.
+
+    Which logit means fake stands where torch keeps a module's version, which no load takes for a parameter.
 
     Raises:
         OutputError: It cannot be written.
     """
+    state = OrderedDict((key, value.detach().cpu().contiguous()) for key, value in detector.state_dict().items())
+    state._metadata = {"": {"version": 1, OWN_NOTES: _notes(detector)}}  # type: ignore[attr-defined]
     with atomic_binary_writer(path) as stream:
-        torch.save({key: tensor.detach().cpu().contiguous() for key, tensor in state.items()}, stream)
+        torch.save(state, stream)
 
 
 def write_settings(folder: Path, detector: Detector, values: Mapping[str, Any]) -> None:
@@ -88,11 +107,11 @@ def write_settings(folder: Path, detector: Detector, values: Mapping[str, Any]) 
 
 def architecture_of(detector: Detector) -> dict[str, Any]:
     """Return the transformers config of a detector, as JSON holds it, with the class that reads the backbone."""
-    cls, _, head = _layout(detector)
+    cls = _layout(detector)[0]
     config: dict[str, Any] = json.loads(_config_of(detector).to_json_string(use_diff=False))
     order = detector.report.label_order
     names = dict(enumerate(order.names)) or (_CONTRACT_NAMES if order.fake == (1,) and order.num_logits == 2 else {})
-    if head == "classifier." and names:
+    if names:
         config |= {"id2label": {str(i): name for i, name in names.items()}, "num_labels": order.num_logits}
         config["label2id"] = {name: index for index, name in names.items()}
     return {**config, "architectures": [cls], NAMES_YAML: DETECTOR_YAML}
@@ -134,6 +153,10 @@ def _detector_yaml(detector: Detector, values: Mapping[str, Any], architecture: 
     return {**kept, "new_head": False, "use_svd": False, "preprocess": _block(spec), "architecture": dict(architecture)}
 
 
+def _notes(detector: Detector) -> str:
+    return json.dumps({LABEL_ORDER: asdict(detector.report.label_order)})
+
+
 def _block(spec: PreprocessSpec) -> dict[str, Any]:
     """Return the spec as a `preprocess:` block that stands alone."""
     values = spec.to_dict()
@@ -154,7 +177,8 @@ def _layout(detector: Detector) -> tuple[str, str, str]:
         whole = detector.video.use_mean_pooling or detector.pools_first_token
         head = "classifier." if whole else "head."
         return "VideoMAEForVideoClassification" if whole else "VideoMAEModel", "videomae.", head
-    return type(detector.backbone).__name__, "", "classifier."
+    name = detector.head_name if isinstance(detector, HuggingFaceImage) else "head"
+    return type(detector.backbone).__name__, "", f"{name}." if name else ""
 
 
 def _config_of(detector: Detector) -> Any:

@@ -17,6 +17,7 @@ _FAMILIES = (
     (r"block12\.rep\.", "an Xception"),
     (r"layer4\.\d+\.conv", "a ResNet"),
 )
+_CONFIGS = {"a CLIP vision tower": "huggingface_clip"}
 # Width, layers, patch and image size of the CLIP towers that OpenAI published.
 _OPENAI_CLIP = {
     (768, 12, 32, 224): "openai/clip-vit-base-patch32",
@@ -35,6 +36,15 @@ def describe(state: Mapping[str, torch.Tensor]) -> str:
     if family.startswith("a ViT or") and patch is not None:
         family = "a VideoMAE" if patch.ndim == 5 else "a ViT of transformers"
     return family + _numbers(state, patch)
+
+
+def config_that_reads(state: Mapping[str, torch.Tensor]) -> str:
+    """Return the detector config for what `state` seems to hold, the empty string where none is known."""
+    known = next((words for pattern, words in _FAMILIES if _any(pattern, state)), "")
+    if known.startswith("a ViT or"):
+        patch = _find(state, r"patch_embeddings\.projection\.weight$")
+        return "huggingface_videomae" if patch is not None and patch.ndim == 5 else "huggingface_image"
+    return _CONFIGS.get(known, "")
 
 
 def hub_id_of(state: Mapping[str, torch.Tensor]) -> str:

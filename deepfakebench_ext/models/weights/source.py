@@ -6,7 +6,6 @@ One grammar: an existing path, or a hub id `org/name[@revision]`. What looks lik
 from __future__ import annotations
 
 import difflib
-import json
 import os
 import re
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from typing import Any, Literal
 
 from deepfakebench_ext.common.digests import sha256_of
 from deepfakebench_ext.common.errors import WeightsError
-from deepfakebench_ext.common.regular_files import regular
+from deepfakebench_ext.common.json_files import read_object
 from deepfakebench_ext.models.weights import hub
 
 WEIGHT_SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt")
@@ -100,6 +99,8 @@ def resolve_weights(spec: str) -> Source:
         return _resolve_hub(spec, parsed)
     if parsed.is_dir():
         return Source(spec, "folder", parsed, _weight_files_of(parsed))
+    if not parsed.is_file():
+        raise WeightsError(f"{parsed} is a pipe or a device, not a file. {_SPELLINGS}")
     if (parsed.parent / "config.json").is_file() and parsed.name in STANDARD_WEIGHTS:
         # A file of a save_pretrained folder: its config and processor lie beside it.
         return Source(spec, "folder", parsed.parent, _shards(parsed))
@@ -139,14 +140,11 @@ def read_json(path: Path) -> dict[str, Any]:
         WeightsError: The file is absent or not a JSON object.
     """
     try:
-        values = json.loads(regular(path).read_text(encoding="utf-8"))
+        return read_object(path)
     except FileNotFoundError as error:
         raise WeightsError(f"{path.parent} has no {path.name}, so its architecture is unknown. {_SPELLINGS}") from error
     except (ValueError, OSError) as error:
         raise WeightsError(f"{path} is not readable JSON: {error}") from error
-    if not isinstance(values, dict):
-        raise WeightsError(f"{path} holds {type(values).__name__}, not a JSON object")
-    return values
 
 
 def _resolve_hub(spec: str, hub_id: HubId) -> Source:

@@ -39,6 +39,7 @@ OLD_CONVNEXT = {
     "resample": 3,
     "size": 224,
 }
+OLD_VIVIT = {**OLD_CLIP, "feature_extractor_type": "VivitFeatureExtractor", "offset": True}
 UNHEARD_OF = {
     "image_processor_type": "BrandNewImageProcessor",
     "size": {"height": 200, "width": 300},
@@ -96,7 +97,7 @@ def test_a_json_from_before_do_rescale_means_one_over_255(tmp_path) -> None:
 
 def test_nulls_are_the_defaults_of_the_class(tmp_path) -> None:
     nulls = dict.fromkeys(
-        ("do_center_crop", "crop_size", "resample", "do_rescale", "rescale_factor", "do_pad", "offset")
+        ("do_center_crop", "crop_size", "resample", "rescale_factor", "do_pad", "offset", "image_mean", "image_std")
     )
     plain = spec_from_checkpoint(_save(tmp_path, OLD_VIT))
     assert spec_from_checkpoint(_save(tmp_path, {**OLD_VIT, **nulls})) == plain
@@ -195,7 +196,7 @@ def test_keys_that_change_pixels_otherwise_are_refused_in_known_classes_too(tmp_
     assert spec_from_checkpoint(_save(tmp_path, {**OLD_VIT, key: False})) is not None
 
 
-@pytest.mark.parametrize("name", ["LevitImageProcessor", "PerceiverFeatureExtractor", "DepthProImageProcessorFast"])
+@pytest.mark.parametrize("name", ["TextNetImageProcessor", "PerceiverFeatureExtractor", "DepthProImageProcessorFast"])
 def test_classes_whose_code_does_more_than_their_json_says_are_refused(tmp_path, name) -> None:
     error = _error(tmp_path, {**UNHEARD_OF, "image_processor_type": name})
     assert f"({name}) is a processor that this transform does not reproduce" in error
@@ -221,15 +222,13 @@ def test_dinov3_is_read_with_its_own_filter_only(tmp_path) -> None:
         ({**OLD_VIT, "resample": True}, "has resample True, which is not one of PIL's filters"),
         ({**OLD_VIT, "do_resize": "yes"}, "has do_resize 'yes', which must be true or false"),
         ({**OLD_VIT, "crop_pct": 0.9}, "has crop_pct 0.9, which this transform does not do"),
-        ({**OLD_VIT, "image_mean": None}, "does not say image_mean and image_std"),
         ({**OLD_VIT, "image_mean": [0.5]}, "image_mean ([0.5]) must be three numbers"),
         ({**OLD_VIT, "image_std": [0.5, 0, 0.5]}, "image_std ([0.5, 0, 0.5]) must be above 0"),
         ({**OLD_VIT, "rescale_factor": "1/255"}, "rescale_factor ('1/255') must be a finite number"),
         ({**OLD_VIT, "rescale_factor": 0}, "rescale_factor (0) must be above 0"),
         ({**OLD_VIT, "feature_extractor_type": "BeitFeatureExtractor"}, "has do_center_crop None"),
-        ({**OLD_CLIP, "crop_size": None}, "has do_center_crop true and crop_size None"),
         ({**OLD_CLIP, "crop_size": {"shortest_edge": 224}}, "which is not a height and a width"),
-        ({**OLD_CLIP, "offset": True, "do_rescale": False}, "has offset true and do_rescale false"),
+        ({**OLD_VIVIT, "do_rescale": False}, "has offset true and do_rescale false"),
         ({**OLD_CONVNEXT, "resample": None}, "has resample None"),
         ({**OLD_CONVNEXT, "crop_pct": 0}, "crop_pct (0) must be above 0"),
         ({**OLD_CONVNEXT, "crop_pct": 5e-324}, "size / crop_pct (1000000000) must be a whole number of pixels"),
@@ -250,7 +249,7 @@ def test_a_file_that_is_not_json_is_named(tmp_path, content) -> None:
 
 @pytest.mark.parametrize("values", [[OLD_VIT], "size", 224, None])
 def test_json_that_is_not_an_object_is_named(tmp_path, values) -> None:
-    with pytest.raises(WeightsError, match=r"preprocessor_config\.json holds \w+, not a JSON object"):
+    with pytest.raises(WeightsError, match=r"preprocessor_config\.json .*holds \w+, not a JSON object"):
         spec_from_checkpoint(_save(tmp_path, values))
 
 
