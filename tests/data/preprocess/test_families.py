@@ -41,6 +41,8 @@ def assert_alike(folder: Path, values: dict[str, Any], config: dict[str, Any] | 
     try:
         processor = transformers.AutoImageProcessor.from_pretrained(str(folder), **BACKEND)
         theirs = np.asarray(processor(Image.fromarray(photo), return_tensors="np")["pixel_values"])
+    except ImportError:
+        pytest.skip("this transformers reads no processor's JSON without torchvision")
     except (ValueError, TypeError, AttributeError, LookupError):
         return
     try:
