@@ -17,8 +17,8 @@ def test_what_the_extra_is_said_to_bring_is_what_it_names() -> None:
     always, extra = setup["options"]["install_requires"], setup["options.extras_require"]["host"]
     needed = {re.split("[=>]", requirement)[0] for requirement in f"{always} {extra}".split()}
     said = {pip_name(module).strip("'").split("==")[0] for module in BROUGHT_BY_EXTRA}
-    # scipy comes with scikit-learn, and scikit-image with albumentations.
-    assert said - needed == {"scipy", "scikit-image"}
+    # scikit-image comes with albumentations.
+    assert said - needed == {"scikit-image"}
     assert {re.split("[=>]", requirement)[0] for requirement in extra.split()} <= said
     assert pip_name("albumentations").strip("'") in extra.split()
 
