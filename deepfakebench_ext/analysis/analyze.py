@@ -20,13 +20,14 @@ from deepfakebench_ext.analysis.timeline import Timeline, VideoFacts
 from deepfakebench_ext.common.atomic_files import atomic_writer
 from deepfakebench_ext.common.digests import sha256_of
 from deepfakebench_ext.common.errors import ConfigError, MediaError
+from deepfakebench_ext.common.numbers import check_count
 from deepfakebench_ext.common.types import Sample
-from deepfakebench_ext.common.version import versions
 from deepfakebench_ext.data.samples.folders import collect_samples
 from deepfakebench_ext.engine.predictor import default_batch_size, predict_units
 from deepfakebench_ext.engine.read_ahead import read_units
-from deepfakebench_ext.engine.run_directory import RunDirectory, fingerprint
+from deepfakebench_ext.engine.run_directory import RunDirectory
 from deepfakebench_ext.engine.run_name import run_name
+from deepfakebench_ext.engine.run_settings import run_settings
 from deepfakebench_ext.faces.reader import FaceReader
 from deepfakebench_ext.media.video import backend_name, streams
 from deepfakebench_ext.models.base import Detector
@@ -166,21 +167,7 @@ def _taking(detector: Detector, how: How) -> Taking:
 
 
 def _settings(detector: Detector, reader: FilmReader, how: How, video: Mapping[str, Any]) -> dict[str, Any]:
-    """What goes into `run.json`; all of it decides scores and so the fingerprint, which is added."""
-    parameter = next(detector.backbone.parameters())
-    batch_size = default_batch_size(detector) if how.batch_size is None else how.batch_size
-    if batch_size < 1:
-        raise ConfigError(f"--batch_size {batch_size} is not allowed: give 1 or more")
-    settings = {
-        "schema_version": 1,
-        "detector": detector.settings.model_dump(mode="json"),
-        "weights": asdict(detector.report),
-        **reader.to_dict(),
-        "device": parameter.device.type,
-        "dtype": str(parameter.dtype).removeprefix("torch."),
-        "batch_size": batch_size,
-        "video_backend": backend_name(),
-        "video": dict(video),
-        "versions": versions(),
-    }
-    return {"fingerprint": fingerprint(settings), **settings}
+    check_count("--batch_size", how.batch_size)
+    batch_size = how.batch_size or default_batch_size(detector)
+    scored = {"video_backend": backend_name(), "video": dict(video)}
+    return run_settings(detector, reader.to_dict(), batch_size, scored)

@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 from deepfakebench_ext.analysis.cut import SmoothedRun, cut_run, smoothed_runs
 from deepfakebench_ext.analysis.policy import Policy, with_onset
 from deepfakebench_ext.analysis.spans import TrackScores
-from deepfakebench_ext.metrics.bootstrap import Bootstrap, percentile_interval
-from deepfakebench_ext.metrics.delong import Interval
+from deepfakebench_ext.metrics.bootstrap import UNASKED, Bootstrap, percentile_interval
 from deepfakebench_ext.metrics.figure import Figure
 from deepfakebench_ext.metrics.segments.drawing import divided
 from deepfakebench_ext.metrics.segments.marks import SECONDS_A_MINUTE
@@ -172,7 +171,7 @@ def _figure(
     settings: Bootstrap,
 ) -> Figure:
     value = float(SECONDS_A_MINUTE * alarms.sum() / durations.sum())
-    interval = Interval(None, None, "none: it takes a bootstrap, and no resamples were asked for")
+    interval = UNASKED
     if settings.resamples:
         drawn = np.random.default_rng(settings.seed).integers(0, len(alarms), (settings.resamples, len(alarms)))
         rates = divided(SECONDS_A_MINUTE * alarms[drawn].sum(axis=1), durations[drawn].sum(axis=1))
@@ -180,15 +179,7 @@ def _figure(
         interval = percentile_interval(value, rates, method)
     minutes = durations.sum() / MICROSECONDS / SECONDS_A_MINUTE
     warning = "" if minutes >= FEW_MINUTES else f"only {minutes:.3g} minutes of real video: they show few false alarms"
-    return Figure(
-        value,
-        definition,
-        higher_is_better=False,
-        low=interval.low,
-        high=interval.high,
-        interval=interval.method,
-        warning=warning,
-    )
+    return interval.figure(value, definition, higher_is_better=False, warning=warning)
 
 
 def _check(videos: Sequence[RealVideo], limit: float) -> None:

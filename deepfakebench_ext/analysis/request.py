@@ -19,18 +19,16 @@ from deepfakebench_ext.common.types import Sample
 from deepfakebench_ext.engine.input_options import FaceOptions
 from deepfakebench_ext.media.film_writer import check_films_can_be_written
 from deepfakebench_ext.models.base import Detector
-from deepfakebench_ext.models.built_from import config_for
-from deepfakebench_ext.models.config import DetectorConfig, load_config
-from deepfakebench_ext.models.loading import detector_class, load_detector
+from deepfakebench_ext.models.config import DetectorConfig
+from deepfakebench_ext.models.loading import DetectorOptions, detector_class
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AnalysisRequest:
+class AnalysisRequest(DetectorOptions):
     """What an analysis is asked: a detector, and films.
 
     Attributes:
         videos: Files, and folders that are searched in all depths.
-        detector_config, weights, fake_index, require_trained_head, device, dtype: As `load_detector`.
         fps: Moments a second at which an image detector scores; None is 5.
         frame_interval: Distance between two frames of a clip of a video detector; None is 1.
         faces: `all` or `largest`.
@@ -45,12 +43,6 @@ class AnalysisRequest:
     """
 
     videos: Sequence[str] = ()
-    detector_config: str | None = None
-    weights: str | None = None
-    fake_index: tuple[int, ...] | None = None
-    require_trained_head: bool = False
-    device: str = "auto"
-    dtype: str = "auto"
     fps: float | None = None
     frame_interval: int | None = None
     faces: Faces = "all"
@@ -88,7 +80,7 @@ class AnalysisRequest:
             ConfigError: No such config, or an option for the other kind of detector.
             WeightsError: The weights that it depends on cannot be had.
         """
-        settings = load_config(self.detector_config or config_for(self.weights))
+        settings = DetectorOptions.settings(self)  # super() knows no class that has slots
         takes = detector_class(settings).takes
         unused = {"image": ("--frame_interval", self.frame_interval), "video": ("--fps", self.fps)}[takes]
         if unused[1] is not None:
@@ -105,21 +97,6 @@ class AnalysisRequest:
         found = films_of(self.videos)
         check_writable(Path(self.output_dir))
         return found
-
-    def load(self, settings: DetectorConfig) -> Detector:
-        """Return the detector, ready to score.
-
-        Raises:
-            ConfigError, WeightsError, HostError, MissingExtraError: As `load_detector`.
-        """
-        return load_detector(
-            settings,
-            self.weights,
-            device=self.device,
-            dtype=self.dtype,
-            fake_index=self.fake_index,
-            require_trained_head=self.require_trained_head,
-        )
 
     def how(self, detector: Detector) -> How:
         """Return how films are analysed.

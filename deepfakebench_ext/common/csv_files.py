@@ -6,7 +6,7 @@ import csv
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from deepfakebench_ext.common.atomic_files import atomic_writer
 from deepfakebench_ext.common.errors import ConfigError
@@ -22,7 +22,7 @@ def defused(cell: str) -> str:
 
     Numbers stay as they are. What begins with an apostrophe gets another, so that `restored` gives back every cell.
     """
-    return f"'{cell}" if cell.startswith(_SIGNS) and not _is_number(cell) else cell
+    return f"'{cell}" if cell.startswith(_SIGNS) and not is_number(cell) else cell
 
 
 def restored(cell: str) -> str:
@@ -30,7 +30,8 @@ def restored(cell: str) -> str:
     return cell[1:] if cell.startswith("'") and cell[1:].startswith(_SIGNS) else cell
 
 
-def _is_number(cell: str) -> bool:
+def is_number(cell: str) -> bool:
+    """Return whether a cell says a number."""
     try:
         float(cell)
     except ValueError:
@@ -87,17 +88,38 @@ def open_csv(path: Path) -> Iterator[tuple[list[str], Rows]]:
     Raises:
         ConfigError: It cannot be read as UTF-8 CSV, or has no header, or one with a name twice.
     """
+    with csv_text(path) as file:
+        first = file.readline()
+        file.seek(0)
+        reader = csv.reader(file, delimiter=max(",;\t", key=first.count), strict=True)
+        header = csv_header(reader, path)
+        if not any(header):
+            raise ConfigError(f"{path} is empty; its first line must name its columns, such as key,label,score")
+        yield header, Rows(reader, is_ours=set(header) >= OURS)
+
+
+def csv_header(reader: Iterator[list[str]], path: Path) -> list[str]:
+    """Return the names of the columns, the first row of a `csv.reader`; none where there is no row.
+
+    Raises:
+        ConfigError: A name stands there twice.
+    """
+    header = [cell.strip() for cell in next(reader, [])]
+    doubled = next((name for name in header if name and header.count(name) > 1), None)
+    if doubled:
+        raise ConfigError(f"{path} has the column {doubled!r} twice")
+    return header
+
+
+@contextmanager
+def csv_text(path: Path) -> Iterator[TextIO]:
+    """Open the text of a CSV, and say in a sentence what keeps it from being read.
+
+    Raises:
+        ConfigError: The block met no file, no UTF-8 or no CSV.
+    """
     try:
         with regular(path).open(encoding="utf-8-sig", newline="") as file:
-            first = file.readline()
-            file.seek(0)
-            reader = csv.reader(file, delimiter=max(",;\t", key=first.count), strict=True)
-            header = [cell.strip() for cell in next(reader, [])]
-            if not any(header):
-                raise ConfigError(f"{path} is empty; its first line must name its columns, such as key,label,score")
-            doubled = next((name for name in header if name and header.count(name) > 1), None)
-            if doubled:
-                raise ConfigError(f"{path} has the column {doubled!r} twice")
-            yield header, Rows(reader, is_ours=set(header) >= OURS)
+            yield file
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ConfigError(f"{path} cannot be read as UTF-8 CSV: {error}") from error

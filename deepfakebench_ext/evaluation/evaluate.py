@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +13,15 @@ from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.notices import Notice, untrained_head
 from deepfakebench_ext.common.numbers import MOST_WORKERS, check_count
 from deepfakebench_ext.common.types import Sample
-from deepfakebench_ext.common.version import versions
 from deepfakebench_ext.data.readers.reader import Reader
 from deepfakebench_ext.data.samples.folders import unlabelled_notices
 from deepfakebench_ext.data.samples.kinds import is_video
 from deepfakebench_ext.engine.file_inputs import make_reader
 from deepfakebench_ext.engine.predictor import default_batch_size, predict
 from deepfakebench_ext.engine.read_ahead import default_workers
-from deepfakebench_ext.engine.run_directory import RunDirectory, digest_samples, fingerprint
+from deepfakebench_ext.engine.run_directory import RunDirectory, digest_samples
 from deepfakebench_ext.engine.run_name import run_name
+from deepfakebench_ext.engine.run_settings import run_settings
 from deepfakebench_ext.media.video import backend_name
 from deepfakebench_ext.metrics.aggregation import aggregation_rule
 from deepfakebench_ext.metrics.counts import Counts
@@ -237,21 +237,11 @@ class Scoring:
 
 
 def _settings(detector: Detector, reader: Reader, samples: Sequence[Sample], batch_size: int) -> dict[str, Any]:
-    """Return what goes into `run.json`; all of it decides scores and so the fingerprint, which is added."""
-    parameter = next(detector.backbone.parameters())
-    settings = {
-        "schema_version": 1,
-        "detector": detector.settings.model_dump(mode="json"),
-        "weights": asdict(detector.report),
-        **reader.to_dict(),
-        "device": parameter.device.type,
-        "dtype": str(parameter.dtype).removeprefix("torch."),
-        "batch_size": batch_size,
+    scored = {
         "video_backend": backend_name() if any(map(is_video, samples)) else None,
         "samples": {"count": len(samples), "sha256": digest_samples(samples, reader.files)},
-        "versions": versions(),
     }
-    return {"fingerprint": fingerprint(settings), **settings}
+    return run_settings(detector, reader.to_dict(), batch_size, scored)
 
 
 def _only_dataset(samples: Sequence[Sample]) -> str | None:

@@ -37,9 +37,8 @@ from deepfakebench_ext.engine.input_options import FaceOptions, SamplingOptions
 from deepfakebench_ext.evaluation.evaluate import Evaluation, Scoring
 from deepfakebench_ext.metrics.aggregation import aggregation_rule
 from deepfakebench_ext.models.base import Detector
-from deepfakebench_ext.models.built_from import config_for
-from deepfakebench_ext.models.config import DetectorConfig, load_config
-from deepfakebench_ext.models.loading import detector_class, load_detector
+from deepfakebench_ext.models.config import DetectorConfig
+from deepfakebench_ext.models.loading import DetectorOptions, detector_class
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +61,10 @@ class Input:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EvaluationRequest:
+class EvaluationRequest(DetectorOptions):
     """What an evaluation is asked: a detector, and files or datasets to score.
 
     Attributes:
-        detector_config: Name or path of a detector's YAML; None goes by the weights.
-        weights: Path or hub id; None takes the config's own.
-        fake_index, require_trained_head, device, dtype: As `load_detector`.
         image, video, manifest: Files, one of them; as `gather_samples`.
         test_dataset: Names of DeepfakeBench's datasets, instead.
         datasets: Where these lie.
@@ -80,12 +76,6 @@ class EvaluationRequest:
         command: How this was asked, for the run's record.
     """
 
-    detector_config: str | None = None
-    weights: str | None = None
-    fake_index: tuple[int, ...] | None = None
-    require_trained_head: bool = False
-    device: str = "auto"
-    dtype: str = "auto"
     image: str | None = None
     video: str | None = None
     manifest: str | None = None
@@ -121,15 +111,6 @@ class EvaluationRequest:
             return
         why = "with --test_dataset, whose frames are cropped already" if self.test_dataset else "without --test_dataset"
         raise ConfigError(f"{', '.join(given)} means nothing {why}")
-
-    def settings(self) -> DetectorConfig:
-        """Return the detector's config.
-
-        Raises:
-            ConfigError: No such config, or a wrong one.
-            WeightsError: The weights that it depends on cannot be had.
-        """
-        return load_config(self.detector_config or config_for(self.weights))
 
     def inputs(self, settings: DetectorConfig) -> Iterator[Input]:
         """Yield what is to be scored, once results can be written; nothing is decoded.
@@ -192,21 +173,6 @@ class EvaluationRequest:
             store = data.store(name)
             yield coverage(data.samples(name, store, settings), store)
 
-    def load(self, settings: DetectorConfig) -> Detector:
-        """Return the detector, ready to score.
-
-        Raises:
-            ConfigError, WeightsError, HostError, MissingExtraError: As `load_detector`.
-        """
-        return load_detector(
-            settings,
-            self.weights,
-            device=self.device,
-            dtype=protocol_dtype(self.protocol_meant, self.dtype) if self.test_dataset else self.dtype,
-            fake_index=self.fake_index,
-            require_trained_head=self.require_trained_head,
-        )
-
     def scoring(self, given: Input, detector: Detector) -> Scoring:
         """Return the scoring of an input, not begun.
 
@@ -250,3 +216,8 @@ class EvaluationRequest:
     def protocol_meant(self) -> str:
         """The protocol of datasets, said or not."""
         return self.protocol or DEFAULT_PROTOCOL
+
+    @property
+    def dtype_meant(self) -> str:
+        """The `dtype` that the detector is loaded in; the protocol of a dataset may ask for one."""
+        return protocol_dtype(self.protocol_meant, self.dtype) if self.test_dataset else self.dtype

@@ -21,6 +21,7 @@ from deepfakebench_ext.metrics.steps import Steps, Tally, count_steps, ladder
 
 CELLS = 1_000_000
 """Resamples times samples that are held at once: 8 MB an array."""
+UNASKED = Interval(None, None, "none: it takes a bootstrap, and no resamples were asked for")
 
 Values = Callable[[Steps], dict[str, Floats]]
 

@@ -17,6 +17,7 @@ from statistics import NormalDist
 import numpy as np
 
 from deepfakebench_ext.metrics.figure import (
+    Figure,
     Floats,
     Integers,
     check_arrays,
@@ -58,6 +59,18 @@ class Interval:
     low: float | None
     high: float | None
     method: str
+
+    def figure(self, value: float, definition: str, *, higher_is_better: bool | None, warning: str = "") -> Figure:
+        """Return the figure that has this interval."""
+        return Figure(
+            value,
+            definition,
+            higher_is_better=higher_is_better,
+            low=self.low,
+            high=self.high,
+            interval=self.method,
+            warning=warning,
+        )
 
 
 def auc_influence(labels: Integers, scores: Floats) -> Influence:

@@ -13,6 +13,7 @@ from functools import partial
 from deepfakebench_ext.common.types import FAKE, REAL
 from deepfakebench_ext.common.wording import counted
 from deepfakebench_ext.metrics.bootstrap import (
+    UNASKED,
     Bootstrap,
     logit_interval,
     percentile_interval,
@@ -78,7 +79,6 @@ OPERATING_DEFINITIONS: dict[str, str] = {
     "1 perfect",
 }
 _LOWER_IS_BETTER = {*PROBABILITY_DEFINITIONS, FPR_AT_TPR}
-_UNASKED = Interval(None, None, "none: it takes a bootstrap, and no resamples were asked for")
 
 
 def detailed_figures(
@@ -115,9 +115,9 @@ def detailed_figures(
     steps, one_class = count_steps(ladder(labels, scores)), one_class_reason(labels)
     values = _values(steps, one_class, threshold)
     intervals = _intervals(labels, scores, clusters, steps, values, threshold, bootstrap or Bootstrap(0))
-    warnings = _few_samples(steps) | _narrow_interval(labels, clusters, values["auc"], intervals.get("auc", _UNASKED))
+    warnings = _few_samples(steps) | _narrow_interval(labels, clusters, values["auc"], intervals.get("auc", UNASKED))
     return {
-        f"{level}_{name}": _figure(name, text, values[name], intervals.get(name, _UNASKED), warnings.get(name, ""))
+        f"{level}_{name}": _figure(name, text, values[name], intervals.get(name, UNASKED), warnings.get(name, ""))
         for name, text in definitions(threshold).items()
     }
 
@@ -264,12 +264,4 @@ def _figure(name: str, text: str, value: float | str, interval: Interval, warnin
     better = higher_is_better(name.removesuffix(GIVEN))
     if isinstance(value, str):
         return Figure(None, text, value, higher_is_better=better)
-    return Figure(
-        value,
-        text,
-        higher_is_better=better,
-        low=interval.low,
-        high=interval.high,
-        interval=interval.method,
-        warning=warning,
-    )
+    return interval.figure(value, text, higher_is_better=better, warning=warning)

@@ -180,7 +180,7 @@ def test_deepfakebenchs_protocol_takes_the_first_frames_and_uniform_spreads_them
 
 @pytest.fixture
 def _no_loading(monkeypatch: pytest.MonkeyPatch) -> None:
-    name = "deepfakebench_ext.evaluation.request.load_detector"
+    name = "deepfakebench_ext.models.loading.load_detector"
     monkeypatch.setattr(name, lambda *_, **__: pytest.fail("was loaded"))
 
 

@@ -175,7 +175,7 @@ def test_a_mistake_is_one_message_and_its_exit_code(
 @pytest.fixture
 def _no_loading(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "deepfakebench_ext.evaluation.request.load_detector", lambda *_, **__: pytest.fail("was loaded")
+        "deepfakebench_ext.models.loading.load_detector", lambda *_, **__: pytest.fail("was loaded")
     )
 
 

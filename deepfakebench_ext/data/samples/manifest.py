@@ -6,11 +6,10 @@ import codecs
 import csv
 import difflib
 import stat
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from deepfakebench_ext.common.csv_files import OURS, restored
+from deepfakebench_ext.common.csv_files import OURS, Rows, csv_header, csv_text
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.json_text import parse_json
 from deepfakebench_ext.common.label_words import claims
@@ -85,31 +84,24 @@ def _json_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
 
 def _rows(csv_path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     """Line numbers and stripped cells of a manifest, under its checked header; absent cells are empty."""
-    try:
-        with regular(csv_path).open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, strict=True)
-            header = [cell.strip() for cell in next(reader, [])]
-            _check_header(header, csv_path)
-            columns = [(name, header.index(name)) for name in _COLUMNS if name in header]
-            is_ours = set(header) >= OURS
-            for cells in filter(any, reader):
-                if len(cells) > len(header):
-                    raise ConfigError(
-                        f"{csv_path}, line {reader.line_num}: {len(cells)} cells under a header of {len(header)}; "
-                        "put a path with a comma in quotes"
-                    )
-                own = list(map(restored, cells)) if is_ours else cells  # scores.csv of a run, listed anew
-                found = {name: own[at].strip() for name, at in columns if at < len(own)}
-                yield reader.line_num, {**_EMPTY, **found}
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ConfigError(f"{csv_path} cannot be read as UTF-8 CSV: {error}") from error
+    with csv_text(csv_path) as file:
+        reader = csv.reader(file, strict=True)
+        header = csv_header(reader, csv_path)
+        _check_header(header, csv_path)
+        columns = [(name, header.index(name)) for name in _COLUMNS if name in header]
+        # scores.csv of a run may be listed anew.
+        for cells in filter(any, Rows(reader, is_ours=set(header) >= OURS)):
+            if len(cells) > len(header):
+                raise ConfigError(
+                    f"{csv_path}, line {reader.line_num}: {len(cells)} cells under a header of {len(header)}; "
+                    "put a path with a comma in quotes"
+                )
+            found = {name: cells[at].strip() for name, at in columns if at < len(cells)}
+            yield reader.line_num, {**_EMPTY, **found}
 
 
 def _check_header(header: Sequence[str], csv_path: Path) -> None:
-    """Accept a header with `path`, without doubles and without what looks like a misspelt column of ours."""
-    doubled = [name for name, count in Counter(header).items() if count > 1 and name]
-    if doubled:
-        raise ConfigError(f"{csv_path} has the column {doubled[0]!r} twice")
+    """Accept a header with `path` and without what looks like a misspelt column of ours."""
     absent = [column for column in _COLUMNS if column not in header]
     for name in header:
         meant = difflib.get_close_matches(name.lower(), absent, n=1, cutoff=0.8)

@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from deepfakebench_ext.metrics.bootstrap import Bootstrap, percentile_interval
+from deepfakebench_ext.metrics.bootstrap import UNASKED, Bootstrap, percentile_interval
 from deepfakebench_ext.metrics.delong import Interval, proportion_interval
 from deepfakebench_ext.metrics.figure import Figure
 from deepfakebench_ext.metrics.segments.detection import Overlaps, average_precision_rows, average_recall_rows
@@ -36,7 +36,6 @@ FEW_VIDEOS = 20
 
 _NO_TRUE = "no manipulated stretch: the truth lists none"
 _NO_REAL = "no real video has a timeline"
-_UNASKED = Interval(None, None, "none: it takes a bootstrap, and no resamples were asked for")
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,15 +188,9 @@ def _of_time(videos: Sequence[JudgedVideo]) -> dict[str, _Kind]:
 def _figure(kind: _Kind, value: float, videos: Sequence[JudgedVideo], settings: Bootstrap) -> Figure:
     if np.isnan(value):
         return Figure(None, kind.definition, kind.undefined, higher_is_better=kind.higher_is_better)
-    interval = _interval(kind, value, videos, settings) if settings.resamples else _UNASKED
-    return Figure(
-        value,
-        kind.definition,
-        higher_is_better=kind.higher_is_better,
-        low=interval.low,
-        high=interval.high,
-        interval=interval.method,
-        warning=_few(kind.of, videos),
+    interval = _interval(kind, value, videos, settings) if settings.resamples else UNASKED
+    return interval.figure(
+        value, kind.definition, higher_is_better=kind.higher_is_better, warning=_few(kind.of, videos)
     )
 
 
@@ -214,15 +207,7 @@ def _share(videos: Sequence[JudgedVideo]) -> Figure:
     if not real:
         return Figure(None, definition, _NO_REAL, higher_is_better=False)
     interval = proportion_interval(alarmed, real)
-    return Figure(
-        alarmed / real,
-        definition,
-        higher_is_better=False,
-        low=interval.low,
-        high=interval.high,
-        interval=interval.method,
-        warning=_few("real", videos),
-    )
+    return interval.figure(alarmed / real, definition, higher_is_better=False, warning=_few("real", videos))
 
 
 def _few(of: str, videos: Sequence[JudgedVideo]) -> str:

@@ -199,12 +199,7 @@ def _refused(path: Path, message: str) -> str:
 
 def _check_archive(path: Path) -> None:
     """Refuse an archive that would unpack to much more than it is."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            unpacked = sum(entry.file_size for entry in archive.infolist())
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):  # damaged: torch's reader says how
-        return
-    _check_size(path, unpacked)
+    _check_size(path, sum(entry.file_size for entry in _entries(path)))
 
 
 def _check_size(path: Path, unpacked: int) -> None:
@@ -217,11 +212,16 @@ def _check_size(path: Path, unpacked: int) -> None:
 
 
 def _is_torchscript(path: Path) -> bool:
+    return any(entry.filename.endswith("/constants.pkl") for entry in _entries(path))
+
+
+def _entries(path: Path) -> list[zipfile.ZipInfo]:
+    """What an archive lists; nothing where its directory is damaged, which torch's reader then says."""
     try:
         with zipfile.ZipFile(path) as archive:
-            return any(name.endswith("/constants.pkl") for name in archive.namelist())
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):  # a damaged directory
-        return False
+            return archive.infolist()
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        return []
 
 
 def _harmless_globals() -> list[Any]:

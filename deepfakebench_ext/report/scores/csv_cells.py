@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from deepfakebench_ext.common.csv_files import is_number
 from deepfakebench_ext.common.label_words import claims
 from deepfakebench_ext.metrics.figure import Floats
 from deepfakebench_ext.metrics.score_table import UNKNOWN, Coder, Column, Numbers, ScoreTable
@@ -37,7 +38,7 @@ def floats(cells: Sequence[str], first: int) -> Floats:
     try:
         values = np.array([float(cell) if cell else np.nan for cell in cells], np.float64)
     except ValueError as error:
-        row = _first(cells, lambda cell: bool(cell) and not _is_number(cell))
+        row = _first(cells, lambda cell: bool(cell) and not is_number(cell))
         raise BadRowError(f"the score {cells[row]!r} is no number", first + row) from error
     allowed = (values >= 0) & (values <= 1)
     if int(allowed.sum()) + cells.count("") != len(cells):
@@ -157,11 +158,3 @@ def check_rows(table: ScoreTable, key_column: str) -> None:
 
 def _first(cells: Sequence[str], is_wrong: Callable[[str], bool]) -> int:
     return next((row for row, cell in enumerate(cells) if is_wrong(cell)), 0)
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
