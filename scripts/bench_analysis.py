@@ -17,13 +17,11 @@ Needs the extras video, faces and demo.
 from __future__ import annotations
 
 import math
-import resource
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +30,9 @@ import cv2
 import numpy as np
 import skimage.data
 import torch
+from bench_parts import TINY, VIT_L_14, detector, peak_kib, run_named, seconds
 
-from deepfakebench_ext import load_detector, make_face_reader
+from deepfakebench_ext import make_face_reader
 from deepfakebench_ext.analysis.analyze import How, analyze
 from deepfakebench_ext.analysis.seeing import seen
 from deepfakebench_ext.analysis.taking import DEFAULT_FPS, SEARCH_MOMENTS
@@ -43,25 +42,8 @@ from deepfakebench_ext.media.sampling import RateGate
 from deepfakebench_ext.media.video import every_frame
 from deepfakebench_ext.models.base import Detector
 
-VIT_L_14 = {
-    "hidden_size": 1024,
-    "intermediate_size": 4096,
-    "num_hidden_layers": 24,
-    "num_attention_heads": 16,
-    "image_size": 224,
-    "patch_size": 14,
-    "projection_dim": 768,
-}
-TINY = {**VIT_L_14, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 2}
-MEAN, STD = [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711]
 SECONDS, FPS = 60, 25
 SEARCH_EVERY = math.floor(SEARCH_MOMENTS * FPS / DEFAULT_FPS)
-
-
-def detector(architecture: dict[str, int]) -> Detector:
-    """A random CLIP of that architecture."""
-    values = {"model_name": "huggingface_clip", "architecture": architecture, "mean": MEAN, "std": STD}
-    return load_detector({**values, "resolution": architecture["image_size"]})
 
 
 def write_film(path: Path, seconds: int, size: tuple[int, int]) -> None:
@@ -78,13 +60,6 @@ def write_film(path: Path, seconds: int, size: tuple[int, int]) -> None:
             frame[: head.shape[0], left : left + head.shape[1]] = head
             container.mux(stream.encode(av.VideoFrame.from_ndarray(frame)))
         container.mux(stream.encode(None))
-
-
-def seconds(work: Callable[[], object]) -> float:
-    """Time one call of `work`."""
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
 
 
 def needed(clip: Detector, film: Path, faces: Any) -> None:
@@ -173,18 +148,15 @@ def memory(folder: Path) -> None:
 def peak(film: Path, out: Path) -> None:
     """Analyse whole frames with a tiny network and print the peak of the process in KiB."""
     analyze(detector(TINY), [film], How(output_dir=out))
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    print(peak_kib())
 
 
 def main() -> None:
-    """Measure what is asked for."""
+    """Run the benchmarks named on the command line, or all."""
     if sys.argv[1:2] == ["--peak"]:
-        return peak(Path(sys.argv[2]), Path(sys.argv[3]))
-    chosen = sys.argv[1:] or ["whole", "faces", "memory"]
-    for name in chosen:
-        with tempfile.TemporaryDirectory() as folder:
-            {"whole": whole, "faces": faces, "memory": memory}[name](Path(folder))
-    return None
+        peak(Path(sys.argv[2]), Path(sys.argv[3]))
+        return
+    run_named({"whole": whole, "faces": faces, "memory": memory})
 
 
 if __name__ == "__main__":

@@ -16,30 +16,21 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
+from bench_parts import MEAN, STD, VIT_L_14, detector, peak_kib, run_named, seconds
 from PIL import Image
 
-from deepfakebench_ext import evaluate, gather_samples, load_detector
+from deepfakebench_ext import evaluate, gather_samples
 from deepfakebench_ext.common.types import Sample
 from deepfakebench_ext.data.preprocess.transform import normalise, resize_and_crop
 from deepfakebench_ext.engine.predictor import default_batch_size
 from deepfakebench_ext.media.image import read_rgb
 from deepfakebench_ext.models.base import Detector
 
-VIT_L_14 = {
-    "hidden_size": 1024,
-    "intermediate_size": 4096,
-    "num_hidden_layers": 24,
-    "num_attention_heads": 16,
-    "image_size": 224,
-    "patch_size": 14,
-    "projection_dim": 768,
-}
 TINY = {
     "hidden_size": 32,
     "intermediate_size": 64,
@@ -48,14 +39,7 @@ TINY = {
     "image_size": 32,
     "patch_size": 16,
 }
-MEAN, STD = [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711]
 ROUNDS = 5
-
-
-def detector(architecture: dict[str, int], dtype: str) -> Detector:
-    """A random CLIP of that architecture, as any weights would be loaded."""
-    values = {"model_name": "huggingface_clip", "architecture": architecture, "mean": MEAN, "std": STD}
-    return load_detector({**values, "resolution": architecture["image_size"]}, dtype=dtype)
 
 
 def crops(folder: Path, count: int, size: int) -> list[Sample]:
@@ -67,13 +51,6 @@ def crops(folder: Path, count: int, size: int) -> list[Sample]:
         small = Image.fromarray(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8))
         small.resize((size, size), Image.Resampling.BICUBIC).save(path, quality=90)
     return gather_samples(folder)
-
-
-def seconds(work: Callable[[], object]) -> float:
-    """Time one call of `work`."""
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
 
 
 def evaluator(model: Detector, samples: list[Sample]) -> None:
@@ -175,9 +152,7 @@ def _peak(folder: Path) -> float:
 def print_peak(folder: Path) -> None:
     """Evaluate `folder` with a tiny detector and print this process's peak resident memory in MB."""
     evaluator(detector(TINY, "float32"), gather_samples(folder))
-    # Not getrusage: its maximum begins with that of the process which started this one.
-    status = Path("/proc/self/status").read_text()
-    print(int(status.split("VmHWM:")[1].split()[0]) / 1024)
+    print(peak_kib() / 1024)
 
 
 def main() -> None:
@@ -186,13 +161,7 @@ def main() -> None:
     if sys.argv[1:2] == ["--peak"]:
         print_peak(Path(sys.argv[2]))
         return
-    unknown = [name for name in sys.argv[1:] if name not in benchmarks]
-    if unknown:
-        sys.exit(f"unknown benchmark {unknown[0]!r}; known are {', '.join(benchmarks)}")
-    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}")
-    for name in sys.argv[1:] or benchmarks:
-        with tempfile.TemporaryDirectory() as folder:
-            benchmarks[name](Path(folder))
+    run_named(benchmarks)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -33,34 +32,18 @@ import dlib
 import numpy as np
 import skimage.data
 import torch
+from bench_parts import MEAN, STD, TINY, VIT_L_14, detector, peak_kib, run_named, seconds
 from PIL import Image
 
-from deepfakebench_ext import evaluate, gather_samples, load_detector
+from deepfakebench_ext import evaluate, gather_samples
 from deepfakebench_ext.common.types import Sample
 from deepfakebench_ext.engine.file_inputs import make_face_reader, make_reader
 from deepfakebench_ext.media.sampling import uniform_indices
 from deepfakebench_ext.media.video import sampled
 from deepfakebench_ext.models.base import Detector
 
-VIT_L_14 = {
-    "hidden_size": 1024,
-    "intermediate_size": 4096,
-    "num_hidden_layers": 24,
-    "num_attention_heads": 16,
-    "image_size": 224,
-    "patch_size": 14,
-    "projection_dim": 768,
-}
-TINY = {**VIT_L_14, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 2}
-MEAN, STD = [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711]
 ROUNDS = 3
 PHOTOS, OLDER_PHOTOS = 32, 4
-
-
-def detector(architecture: dict[str, int], dtype: str) -> Detector:
-    """A random CLIP of that architecture, as any weights would be loaded."""
-    values = {"model_name": "huggingface_clip", "architecture": architecture, "mean": MEAN, "std": STD}
-    return load_detector({**values, "resolution": architecture["image_size"]}, dtype=dtype)
 
 
 def photographs(folder: Path) -> list[Sample]:
@@ -73,13 +56,6 @@ def photographs(folder: Path) -> list[Sample]:
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.clip(rgb * rng.uniform(0.9, 1.1), 0, 255).astype(np.uint8)).save(path, quality=92)
     return gather_samples(folder)
-
-
-def seconds(work: Callable[[], object]) -> float:
-    """Time one call of `work`."""
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
 
 
 def score(model: Detector, samples: list[Sample], reading: dict[str, Any], **faces: Any) -> None:
@@ -214,9 +190,7 @@ def _peak(path: Path) -> float:
 def print_peak(path: Path) -> None:
     """Evaluate one video, a frame a second, with a small detector and print this process's peak memory in MB."""
     score(detector(TINY, "float32"), gather_samples(video=path), {"sampling": "fps", "fps": 1.0})
-    # Not getrusage: its maximum begins with that of the process which started this one.
-    status = Path("/proc/self/status").read_text()
-    print(int(status.split("VmHWM:")[1].split()[0]) / 1024)
+    print(peak_kib() / 1024)
 
 
 def main() -> None:
@@ -225,13 +199,7 @@ def main() -> None:
     if sys.argv[1:2] == ["--peak"]:
         print_peak(Path(sys.argv[2]))
         return
-    unknown = [name for name in sys.argv[1:] if name not in benchmarks]
-    if unknown:
-        sys.exit(f"unknown benchmark {unknown[0]!r}; known are {', '.join(benchmarks)}")
-    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}")
-    for name in sys.argv[1:] or benchmarks:
-        with tempfile.TemporaryDirectory() as folder:
-            benchmarks[name](Path(folder))
+    run_named(benchmarks)
 
 
 if __name__ == "__main__":

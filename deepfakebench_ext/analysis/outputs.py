@@ -17,10 +17,11 @@ from deepfakebench_ext.analysis.page import timeline_page
 from deepfakebench_ext.analysis.timeline import Timeline
 from deepfakebench_ext.common.atomic_files import atomic_writer, making, write_bytes_atomic
 from deepfakebench_ext.common.csv_files import write_csv
+from deepfakebench_ext.common.run_names import SCORES_CSV
 from deepfakebench_ext.common.wording import counted
+from deepfakebench_ext.report.run_page import HTML
 
-KEYFRAMES, REPORT = "keyframes", "report.html"
-SEGMENTS_CSV, SCORES_CSV = "segments.csv", "scores.csv"
+KEYFRAMES, SEGMENTS_CSV = "keyframes", "segments.csv"
 SEGMENT_COLUMNS = (
     *("segment_id", "track", "shot", "start_s", "end_s", "score", "peak_s", "peak_score", "scored_share", "keyframe"),
     *("head", "calibrated"),
@@ -68,7 +69,7 @@ def write_outputs(
     """
     pictures = _keyframes(folder, video, shown)
     if outputs.report:
-        _text(folder / REPORT, timeline_page(timeline, pictures, calibration_words(timeline), damage))
+        _text(folder / HTML, timeline_page(timeline, pictures, calibration_words(timeline), damage))
     _tables(folder, timeline)
     if outputs.subtitles:
         _text(folder / "segments.vtt", webvtt(timeline.segments, note=calibration_words(timeline)))

@@ -174,9 +174,7 @@ def test_a_mistake_is_one_message_and_its_exit_code(
 
 @pytest.fixture
 def _no_loading(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        "deepfakebench_ext.models.loading.load_detector", lambda *_, **__: pytest.fail("was loaded")
-    )
+    monkeypatch.setattr("deepfakebench_ext.models.loading.load_detector", lambda *_, **__: pytest.fail("was loaded"))
 
 
 @pytest.mark.usefixtures("_no_loading")
