@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -11,6 +11,7 @@ import numpy as np
 from deepfakebench_ext.analysis.formats.timeline_reading import SaidVideo
 from deepfakebench_ext.analysis.formats.truth import TrueVideo
 from deepfakebench_ext.common.errors import ConfigError
+from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.common.wording import counted
 from deepfakebench_ext.metrics.bootstrap import Bootstrap
 from deepfakebench_ext.metrics.figure import Figure, Floats
@@ -43,7 +44,7 @@ class TimelineFigures:
     manipulated: int
     analysed: int
     stretches: int
-    notices: tuple[str, ...]
+    notices: tuple[Notice, ...]
     bootstrap: Bootstrap | None
 
 
@@ -173,20 +174,24 @@ def _ends_of(stretches: Sequence[Stretch]) -> Floats:
 
 def _notices(
     paired_: Sequence[SaidVideo], unknown: Sequence[SaidVideo], absent: Sequence[JudgedVideo]
-) -> Iterable[str]:
+) -> Iterator[Notice]:
     if untrained := [each for each in paired_ if not each.head_trained]:
-        yield f"{counted(len(untrained), 'timeline')} of an untrained head: the scores, and every figure, are noise"
+        text = f"{counted(len(untrained), 'timeline')} of an untrained head: the scores, and every figure, are noise"
+        yield Notice("untrained", text, "severe")
     if bare := [each for each in paired_ if not each.calibrated]:
-        yield (
+        yield Notice(
+            "uncalibrated",
             f"{counted(len(bare), 'timeline')} not calibrated: no real video chose the threshold of the segments, so "
-            "false alarms, delay, boundaries and union are of an arbitrary one"
+            "false alarms, delay, boundaries and union are of an arbitrary one",
         )
     if absent:
         names = _some(video.key for video in absent)
-        yield f"{counted(len(absent), 'video')} without a timeline, such as {names}: manipulated stretches are missed"
+        text = f"{counted(len(absent), 'video')} without a timeline, such as {names}: manipulated stretches are missed"
+        yield Notice("no_timeline", text)
     if unknown:
         names = _some(each.file for each in unknown)
-        yield f"{counted(len(unknown), 'timeline')} of videos that the truth does not list, such as {names}: left out"
+        text = f"{counted(len(unknown), 'timeline')} of videos that the truth does not list, such as {names}: left out"
+        yield Notice("not_in_truth", text)
 
 
 def _some(names: Iterable[str]) -> str:

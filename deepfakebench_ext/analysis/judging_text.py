@@ -18,8 +18,8 @@ _WIDTH = 28
 
 def figure_lines(judged: TimelineFigures) -> Iterator[str]:
     """Yield notices, what was judged, each figure with its interval, and what other evaluators would print."""
-    for text in judged.notices:
-        yield f"WARNING: {printable(text)}"
+    for notice in judged.notices:
+        yield f"WARNING: {printable(notice.text)}"
     yield (
         f"{counted(judged.real, 'real video')}, {judged.manipulated} manipulated; manipulated stretches: "
         f"{judged.stretches}; timelines: {judged.analysed}"
@@ -45,7 +45,7 @@ def figures_text(judged: TimelineFigures) -> str:
         },
         "figures": figures_json(judged.figures),
         "peers": judged.peers,
-        "notices": judged.notices,
+        "notices": [notice.text for notice in judged.notices],
         "bootstrap": None if drawn is None else {"resamples": drawn.resamples, "seed": drawn.seed},
     }
     return json.dumps(document, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False) + "\n"

@@ -8,15 +8,23 @@ from pathlib import Path
 
 from deepfakebench_ext.analysis.analyze import Analysed, How, analyze, films_of, score_settings
 from deepfakebench_ext.analysis.assembling import Threshold
-from deepfakebench_ext.analysis.calibrating import calibration_basis, read_calibration
+from deepfakebench_ext.analysis.calibrating import (
+    Risk,
+    calibrated,
+    calibration_basis,
+    read_calibration,
+    write_calibration,
+)
 from deepfakebench_ext.analysis.outputs import Outputs
 from deepfakebench_ext.analysis.policy import Policy, with_onset
 from deepfakebench_ext.analysis.taking import DEFAULT_FPS, MIN_FACE_PX, Faces, Taking
 from deepfakebench_ext.analysis.video_score import TOP_FIFTH, check_rule
-from deepfakebench_ext.common.atomic_files import check_writable
+from deepfakebench_ext.common.atomic_files import check_writable, making
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.types import Sample
 from deepfakebench_ext.engine.input_options import FaceOptions
+from deepfakebench_ext.engine.run_directory import fingerprint
+from deepfakebench_ext.engine.run_name import run_name
 from deepfakebench_ext.media.film_writer import check_films_can_be_written
 from deepfakebench_ext.models.base import Detector
 from deepfakebench_ext.models.config import DetectorConfig
@@ -140,6 +148,30 @@ class AnalysisRequest(DetectorOptions):
         Raises:
             ConfigError, ModelError, OutputError: As `analyze`.
         """
+        yield from _each(films, detector, self.how(detector))
+
+    def calibrate(
+        self, real: Sequence[Sample], fake: Sequence[Sample], detector: Detector, risk: Risk
+    ) -> tuple[Threshold, Path, list[Analysed]]:
+        """Analyse films of which it is known what they are, and choose the threshold by them.
+
+        Returns:
+            The threshold, where it was written, and what became of each film.
+
+        Raises:
+            ConfigError, ModelError, OutputError: As `analyze` and `calibrated`.
+        """
         how = self.how(detector)
-        for film in films:
-            yield from analyze(detector, [film.path], how)
+        done = [list(_each(side, detector, how)) for side in (real, fake)]
+        timelines = ([each.timeline for each in side if each.timeline is not None] for side in done)
+        threshold = calibrated(*timelines, policy=Policy(), rule=self.aggregation, risk=risk)
+        basis = calibration_basis(score_settings(detector, how))
+        folder = Path(self.output_dir) / run_name(detector, "calibration", fingerprint(basis))
+        with making(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        return threshold, write_calibration(folder, threshold, basis), [*done[0], *done[1]]
+
+
+def _each(films: Sequence[Sample], detector: Detector, how: How) -> Iterator[Analysed]:
+    for film in films:
+        yield from analyze(detector, [film.path], how)

@@ -63,30 +63,19 @@ _RISK = (
 @options(DETECTOR, ANALYSIS, FINDING_FACES, _RISK, AGGREGATION, COMPUTING, OUTPUT_DIR)
 def calibrate_timeline(**given: Any) -> None:
     """Choose the threshold of timelines on videos that are known to be real, by the false alarms that it gives."""
-    from deepfakebench_ext.analysis.analyze import films_of, score_settings
-    from deepfakebench_ext.analysis.calibrating import Risk, calibrated, calibration_basis, write_calibration
-    from deepfakebench_ext.analysis.policy import Policy
-    from deepfakebench_ext.common.atomic_files import making
-    from deepfakebench_ext.engine.run_directory import fingerprint
-    from deepfakebench_ext.engine.run_name import run_name
+    from deepfakebench_ext.analysis.analyze import films_of
+    from deepfakebench_ext.analysis.calibrating import Risk
 
     risk = Risk(given["false_alarms"], given["risk"])
     request = request_of({**given, "report": False})
     hush_transformers()
     settings = request.settings()
-    sides = [request.films(), films_of(given["fake"]) if given["fake"] else []]
+    real, fake = request.films(), films_of(given["fake"]) if given["fake"] else []
     detector = request.load(settings)
     say_detector(detector)
-    done = [list(request.analyses(films, detector)) for films in sides]
-    real, fake = ([each.timeline for each in side if each.timeline is not None] for side in done)
-    threshold = calibrated(real, fake, policy=Policy(), rule=request.aggregation, risk=risk)
-    basis = calibration_basis(score_settings(detector, request.how(detector)))
-    folder = Path(request.output_dir) / run_name(detector, "calibration", fingerprint(basis))
-    with making(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    path = write_calibration(folder, threshold, basis)
+    threshold, path, done = request.calibrate(real, fake, detector, risk)
     _say(threshold, path)
-    finish([each for side in done for each in side])
+    finish(done)
 
 
 def _say(threshold: Any, path: Path) -> None:

@@ -41,6 +41,9 @@ Kind = Literal[
     "by_number",
     "other_files",
     "same_scores",
+    "uncalibrated",
+    "no_timeline",
+    "not_in_truth",
 ]
 """What a notice is about; `run` is what a file says of its run without a kind that we know."""
 FOUND_IN_SCORES: frozenset[Kind] = frozenset(

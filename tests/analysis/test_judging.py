@@ -120,7 +120,7 @@ def test_notices_say_what_the_figures_do_not(tmp_path):
     document["policy"]["calibrated"] = False
     timelines = [read_timeline(write(tmp_path / "a", document)), said("stranger.mp4")]
     notices = judge(timelines, [true("a.mp4"), true("absent.mp4")], None).notices
-    assert [text.split(":")[0] for text in notices] == [
+    assert [notice.text.split(":")[0] for notice in notices] == [
         "1 timeline of an untrained head",
         "1 timeline not calibrated",
         "1 video without a timeline, such as absent.mp4",
