@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from deepfakebench_ext.faces.detect import Face, FaceDetector
+from deepfakebench_ext.faces.detect import Face, FaceDetector, confident
 from deepfakebench_ext.faces.follow import FaceFollower
 from deepfakebench_ext.faces.smooth import Smoother, TrackedFrame
 from deepfakebench_ext.media.frame import RGB, Frame
@@ -52,7 +52,7 @@ class SureDetector:
 
     def detect(self, rgb: RGB) -> list[Face]:
         """The faces that it is sure of."""
-        return [face for face in self._detector.detect(rgb) if face.score >= self._least]
+        return confident(self._detector.detect(rgb), self._least)
 
 
 def _with_cuts(frames: Iterable[Frame]) -> Iterator[tuple[Frame, bool]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -11,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from deepfakebench_ext.faces.align import five_points, similarity, square_box, template, transform_points
-from deepfakebench_ext.faces.detect import WARP_LIMIT_PX, Face, FaceDetector, foremost
+from deepfakebench_ext.faces.detect import WARP_LIMIT_PX, Face, FaceDetector, confident, foremost
 from deepfakebench_ext.faces.settings import FaceSettings
 from deepfakebench_ext.faces.track import tracks_of
 from deepfakebench_ext.media import shots
@@ -165,7 +164,7 @@ def crop_people(frames: Sequence[RGB], detector: FaceDetector, settings: FaceSet
     if len(sizes) > 1:
         listed = ", ".join(f"{width}x{height}" for height, width, _ in sorted(sizes))
         return [[Miss(f"the frames of the clip differ in size: {listed}; use --crop frame")] * len(frames)]
-    found = [_confident(detector.detect(rgb), settings) for rgb in frames]
+    found = [confident(detector.detect(rgb), settings.min_face_score) for rgb in frames]
     people = _people(frames, found)
     if not people:
         return [[_without_face(rgb, NO_FACE, settings) for rgb in frames]]
@@ -197,11 +196,6 @@ def crop_person(
         replace(_crop(rgb, person.get(at), place, settings), num_faces=len(found[at]), is_off=at in off)
         for at, rgb in enumerate(frames)
     ]
-
-
-def _confident(faces: Sequence[Face], settings: FaceSettings) -> list[Face]:
-    least = -math.inf if settings.min_face_score is None else settings.min_face_score
-    return [face for face in faces if face.score >= least]
 
 
 def _is_of_face(result: FaceCrop | Miss) -> bool:

@@ -66,6 +66,11 @@ class FaceDetector(Protocol):
         """The faces in a uint8 (H, W, 3) RGB frame, in no promised order; empty where there are none."""
 
 
+def confident(faces: Sequence[Face], least: float | None) -> list[Face]:
+    """Return the faces whose score is at least `least`; all where that is None."""
+    return [face for face in faces if least is None or face.score >= least]
+
+
 def foremost(candidates: Sequence[tuple[Sequence[Face], T]], size_px: tuple[int, int]) -> T | None:
     """What stands beside the faces with the largest area together; None where there are none.
 
