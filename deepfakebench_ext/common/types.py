@@ -133,7 +133,8 @@ class LabelOrder:
         fake: Indices of the logits that mean fake; P(fake) is the sum of their probabilities.
         num_logits: Width of the head. 1 means a sigmoid: `fake == (0,)` where the logit speaks for fake, `()` for real.
         names: The checkpoint's class names by index, empty where it has none.
-        decided_by: `checkpoint names`, `--fake_index`, or `host contract` (two logits, 0 real and 1 fake).
+        decided_by: `--fake_index`, `the file itself`, where our own training wrote it, `checkpoint names`, or `host
+            contract` (two logits, 0 real and 1 fake).
         activation: `sigmoid` where the checkpoint says that each logit is a label of its own; then `fake` is one of
             them, and its sigmoid is P(fake).
     """
