@@ -48,14 +48,17 @@ def inject(backbone: nn.Module, names: list[str], tuning: TuningConfig, seed: in
 
 
 def merged(module: nn.Module, state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return the `state` of `module` with every adapter folded into its layer, under the layer's own names."""
+    """Return the `state` of `module` with every adapter folded into its layer, under the layer's own names.
+
+    Computed in float64, and rounded once.
+    """
     state = dict(state)
     for name, layer in module.named_modules():
         base = getattr(layer, _BASE, None)
         if base is None:
             continue
-        change = layer.get_delta_weight(_ADAPTER)
-        weight = (base.weight.double() + change.double()).to(base.weight.dtype)
+        up, down = (factors[_ADAPTER].weight.double() for factors in (layer.lora_B, layer.lora_A))
+        weight = (base.weight.double() + layer.scaling[_ADAPTER] * (up @ down)).to(base.weight.dtype)
         inside = f"{name}.{_BASE}."
         state = {key.replace(inside, f"{name}."): value for key, value in state.items() if f"{name}{MARK}" not in key}
         state[f"{name}.weight"] = weight

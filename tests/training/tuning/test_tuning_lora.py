@@ -125,3 +125,21 @@ def test_a_missing_peft_is_named_with_what_to_type(monkeypatch: pytest.MonkeyPat
     monkeypatch.setitem(sys.modules, "peft", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'deepfakebench-ext\[train\]'"):
         apply_tuning(tunable.detector("clip"), tunable.mode("lora"))
+
+
+@needs_peft
+def test_merged_matrices_are_the_float64_ones_rounded_once() -> None:
+    detector = adapted("clip")
+    tuned = apply_tuning(detector, tunable.mode("lora", lora_rank=3, lora_alpha=5))
+    fill(detector)
+    state, adapters = tuned.merged_state(), detector.state_dict()
+    firsts = [name for name in adapters if ".lora_A." in name]
+    assert len(firsts) == 2 * tunable.LAYERS
+    for name in firsts:
+        layer, _, _ = name.partition(".lora_A.")
+        base, down, up = (
+            adapters[key].double().numpy()
+            for key in (f"{layer}.base_layer.weight", name, name.replace(".lora_A.", ".lora_B."))
+        )
+        exact = torch.from_numpy(base + 5 / 3 * (up @ down))
+        torch.testing.assert_close(state[f"{layer}.weight"], exact.float(), atol=0, rtol=0)
