@@ -61,7 +61,8 @@ class How:
 
     Attributes:
         taking: What is taken of them; its `clip_len` is the detector's.
-        faces: What cuts frames to the face; None leaves them whole.
+        faces: What cuts frames to the face; None leaves them whole. Every face is followed and scored as `taking` says,
+            a frame without one has no score, and no crop is kept: a reader that says otherwise is refused.
         threshold: How scores are cut into segments.
         outputs: What is written beside the timeline.
         output_dir: Run directories are created in it.
@@ -76,6 +77,23 @@ class How:
     output_dir: str | Path = "inference_results"
     batch_size: int | None = None
     record: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse what an analysis would pass over.
+
+        Raises:
+            ConfigError: Which options, and what stands in their place.
+        """
+        if self.faces is None:
+            return
+        settings = self.faces.for_videos
+        passed_over = {
+            "face (Taking(faces=...) says whose face is scored)": settings.face == "all",
+            "no_face (what has no face has no score)": settings.no_face == "full_frame",
+            "crop_cache (crops of films are not kept)": self.faces.cache is not None,
+        }
+        if refused := [option for option, is_given in passed_over.items() if is_given]:
+            raise ConfigError(f"an analysis takes no {', no '.join(refused)}: leave it out of make_face_reader")
 
 
 def analyze(detector: Detector, videos: Sequence[str | Path], how: How | None = None) -> list[Analysed]:

@@ -22,7 +22,7 @@ from deepfakebench_ext.analysis.video_score import TOP_FIFTH, check_rule
 from deepfakebench_ext.common.atomic_files import check_writable, making
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.types import Sample
-from deepfakebench_ext.engine.input_options import FaceOptions
+from deepfakebench_ext.engine.input_options import FaceFinding
 from deepfakebench_ext.engine.run_directory import fingerprint
 from deepfakebench_ext.engine.run_name import run_name
 from deepfakebench_ext.media.film_writer import check_films_can_be_written
@@ -41,7 +41,7 @@ class AnalysisRequest(DetectorOptions):
         frame_interval: Distance between two frames of a clip of a video detector; None is 1.
         faces: `all` or `largest`.
         min_face_px: Faces less wide than this are not scored.
-        cutting: How frames are cut to the face.
+        cutting: How faces are found.
         threshold: Onset of a segment, typed by hand; None is 0.5.
         threshold_from: A calibration that chooses it instead: its file or folder.
         aggregation: How the scores of a face come to one.
@@ -55,7 +55,7 @@ class AnalysisRequest(DetectorOptions):
     frame_interval: int | None = None
     faces: Faces = "all"
     min_face_px: int = MIN_FACE_PX
-    cutting: FaceOptions = field(default_factory=FaceOptions)
+    cutting: FaceFinding = field(default_factory=FaceFinding)
     threshold: float | None = None
     threshold_from: str | None = None
     aggregation: str = TOP_FIFTH

@@ -88,9 +88,9 @@ def analyze(**given: Any) -> None:
 def request_of(given: dict[str, Any]) -> AnalysisRequest:
     """The request that the options make."""
     from deepfakebench_ext.analysis.request import AnalysisRequest
-    from deepfakebench_ext.engine.input_options import FaceOptions
+    from deepfakebench_ext.engine.input_options import FaceFinding
 
-    return record_of(AnalysisRequest, given, cutting=record_of(FaceOptions, given), command=command_line())
+    return record_of(AnalysisRequest, given, cutting=record_of(FaceFinding, given), command=command_line())
 
 
 def finish(done: Sequence[Analysed]) -> None:

@@ -36,11 +36,11 @@ def splice(**given: Any) -> None:
     from deepfakebench_ext.analysis import splicing
     from deepfakebench_ext.analysis.analyze import films_of
     from deepfakebench_ext.common.errors import ConfigError
-    from deepfakebench_ext.engine.input_options import FaceOptions
+    from deepfakebench_ext.engine.input_options import FaceFinding
     from deepfakebench_ext.media.film_writer import check_films_can_be_written
 
     check_films_can_be_written("dfb-ext splice")
-    reader = record_of(FaceOptions, given).cutting_to((224, 224), "frame", {})
+    reader = record_of(FaceFinding, given).cutting((224, 224))
     if reader is None:
         raise ConfigError("a face is what is blended: give --face_detector dlib, or --landmark_model")
     truth, refused = splicing.splice(

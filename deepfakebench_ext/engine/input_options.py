@@ -90,8 +90,8 @@ _OF_CLIPS = ("--num_clips", "--frame_interval", "--short_video")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FaceOptions:
-    """How frames are cut to the face.
+class FaceFinding:
+    """How faces are found, whatever is then cut out of the frame.
 
     Attributes:
         face_detector: `none`, `dlib` or `yunet`; None is dlib where a landmark model is given, else none.
@@ -99,11 +99,6 @@ class FaceOptions:
         face_model: YuNet's network (ONNX).
         face_search: `full`, or `coarse`: faces from about 90 px, in a third of the time or less.
         min_face_score: Faces that the face detector is less sure of are none; None takes all that it finds.
-        no_face: `skip` or `full_frame`; None is `full_frame` for images and `skip` for videos.
-        crop: `clip` cuts all frames of a clip at one place, `frame` each at its own; None is `clip`.
-        face: `largest`, or `all`: each face of a frame, each person of a clip, is scored, and the highest score counts;
-            None is `largest`.
-        crop_cache: Folder in which crops are kept for the next detector on the same data, up to 16 GiB.
     """
 
     face_detector: DetectorName | None = None
@@ -111,15 +106,65 @@ class FaceOptions:
     face_model: str | Path | None = None
     face_search: Search = "full"
     min_face_score: float | None = None
-    no_face: NoFace | None = None
-    crop: Per | None = None
-    face: Whose | None = None
-    crop_cache: str | Path | None = None
 
     @property
     def detector(self) -> DetectorName:
         """The face detector that is meant."""
         return self.face_detector or ("dlib" if self.landmark_model is not None else "none")
+
+    def cutting(
+        self,
+        size_px: tuple[int, int],
+        *,
+        no_face: NoFace | None = None,
+        per: Per = "clip",
+        face: Whose = "largest",
+        cache: CropCache | None = None,
+    ) -> FaceReader | None:
+        """Return what cuts frames to the face at a size, as `face_reader` does; None leaves them whole.
+
+        Raises:
+            ConfigError: Options that do not go together, or a model's file that is not what it should be.
+            MissingExtraError: dlib is not installed.
+        """
+        settings = face_settings(
+            self.detector,
+            size_px,
+            landmark_model=None if self.landmark_model is None else Path(self.landmark_model),
+            face_model=None if self.face_model is None else Path(self.face_model),
+            search=self.face_search,
+            min_face_score=self.min_face_score,
+            no_face=no_face or "skip",
+            per=per,
+            face=face,
+        )
+        return face_reader(settings, no_face, cache)
+
+    def reader(self, detector: Detector) -> FaceReader | None:
+        """Return what cuts frames to the face, at the size that the detector takes; None leaves them whole.
+
+        Raises:
+            ConfigError, MissingExtraError: As `cutting`.
+        """
+        return self.cutting(output_size(detector.preprocess) or (0, 0))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaceOptions(FaceFinding):
+    """How frames are cut to the face.
+
+    Attributes:
+        no_face: `skip` or `full_frame`; None is `full_frame` for images and `skip` for videos.
+        crop: `clip` cuts all frames of a clip at one place, `frame` each at its own; None is `clip`.
+        face: `largest`, or `all`: each face of a frame, each person of a clip, is scored, and the highest score counts;
+            None is `largest`.
+        crop_cache: Folder in which crops are kept for the next detector on the same data, up to 16 GiB.
+    """
+
+    no_face: NoFace | None = None
+    crop: Per | None = None
+    face: Whose | None = None
+    crop_cache: str | Path | None = None
 
     @property
     def choices(self) -> dict[str, Any]:
@@ -130,8 +175,7 @@ class FaceOptions:
         """Return what cuts frames to the face, at the size that the detector takes; None leaves them whole.
 
         Raises:
-            ConfigError: Options that do not go together, or a model's file that is not what it should be.
-            MissingExtraError: dlib is not installed.
+            ConfigError, MissingExtraError: As `cutting`.
         """
         if self.crop is not None and detector.takes == "image" and self.detector != "none":
             raise ConfigError(f"--crop means nothing here: {detector.settings.model_name} takes single frames")
@@ -152,22 +196,10 @@ class FaceOptions:
             of_crops: Options that mean nothing where frames stay whole, to what was said.
 
         Raises:
-            ConfigError: Options that do not go together, or a model's file that is not what it should be.
-            MissingExtraError: dlib is not installed.
+            ConfigError, MissingExtraError: As `cutting`.
         """
         unused = [option for option, value in of_crops.items() if value is not None]
         if self.detector == "none" and unused:
             raise ConfigError(f"{', '.join(unused)} means nothing here: without --face_detector frames stay whole")
-        settings = face_settings(
-            self.detector,
-            size_px,
-            landmark_model=None if self.landmark_model is None else Path(self.landmark_model),
-            face_model=None if self.face_model is None else Path(self.face_model),
-            search=self.face_search,
-            min_face_score=self.min_face_score,
-            no_face=self.no_face or "skip",
-            per=per,
-            face=self.face or "largest",
-        )
         cache = None if self.crop_cache is None else CropCache(Path(self.crop_cache), CROP_CACHE_BYTES)
-        return face_reader(settings, self.no_face, cache)
+        return self.cutting(size_px, no_face=self.no_face, per=per, face=self.face or "largest", cache=cache)

@@ -18,9 +18,12 @@ from made_timelines import valid
 from seers import DARK, LIGHT, dark_seer
 
 from deepfakebench_ext.analysis.analyze import How, analyze
+from deepfakebench_ext.analysis.request import AnalysisRequest
 from deepfakebench_ext.analysis.taking import Taking
+from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.data.samples.folders import collect_samples
 from deepfakebench_ext.engine.file_inputs import make_face_reader, make_reader
+from deepfakebench_ext.engine.input_options import FaceOptions
 from deepfakebench_ext.engine.predictor import predict
 from deepfakebench_ext.metrics.segments.stretches import Stretch, intersection_over_union
 from deepfakebench_ext.models.loading import load_detector
@@ -164,6 +167,17 @@ def test_small_faces_are_left_out_with_the_reason(tmp_path, face):
     (found,) = analyze(detector, [tmp_path / "a.mp4"], how)
     assert found.timeline.score.score is None
     assert [(each.reason, each.track) for each in found.timeline.unscored] == [("face less than 120 px wide", 1)]
+
+
+@pytest.mark.parametrize("option", [{"face": "all"}, {"no_face": "full_frame"}, {"crop_cache": "kept"}])
+def test_options_of_faces_that_an_analysis_would_pass_over_are_refused(tmp_path, option):
+    pytest.importorskip("dlib", reason="dlib is not installed (extra `faces`)")
+    detector = dark_seer(tmp_path)
+    faces = make_face_reader(detector, face_detector="dlib", **option)
+    with pytest.raises(ConfigError, match=f"an analysis takes no {next(iter(option))}"):
+        How(faces=faces)
+    with pytest.raises(ConfigError, match=f"an analysis takes no {next(iter(option))}"):
+        AnalysisRequest(cutting=FaceOptions(face_detector="dlib", **option)).how(detector)
 
 
 class Killed(Exception):
