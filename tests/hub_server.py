@@ -37,12 +37,14 @@ class Repo:
         faults: File name -> what goes wrong with it: `error` 500; `portal` a web page and no header of the hub's;
             `page` a web page in the place of the content; `cut` half of the content and then the end of the
             connection; `hang up` the end of the connection at once.
+        says: Its own words for why it refuses.
     """
 
     commits: dict[str, dict[str, bytes]] = field(default_factory=dict)
     refs: dict[str, str] = field(default_factory=dict)
     refuses: tuple[int, str] | None = None
     faults: dict[str, str] = field(default_factory=dict)
+    says: str = ""
 
 
 class FakeHub:
@@ -107,7 +109,7 @@ class _Handler(BaseHTTPRequestHandler):
         if repo is None:
             return self._error(404, "RepoNotFound")
         if repo.refuses:
-            return self._error(*repo.refuses)
+            return self._error(*repo.refuses, says=repo.says)
         sha = repo.refs.get(revision, revision)
         if sha not in repo.commits:
             return self._error(404, "RevisionNotFound")
@@ -135,8 +137,9 @@ class _Handler(BaseHTTPRequestHandler):
             return self._send(200, content, headers, only=len(content) // 2)
         return self._send(200, content, headers)
 
-    def _error(self, status: int, code: str, sha: str | None = None) -> None:
-        self._send(status, b"", {"X-Error-Code": code, **({"X-Repo-Commit": sha} if sha else {})})
+    def _error(self, status: int, code: str, sha: str | None = None, says: str = "") -> None:
+        said = {"X-Repo-Commit": sha or "", "X-Error-Message": says}
+        self._send(status, b"", {"X-Error-Code": code, **{name: value for name, value in said.items() if value}})
 
     def _send(self, status: int, body: bytes, headers: Mapping[str, str], *, only: int | None = None) -> None:
         self.send_response(status)

@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import cast
 
 from deepfakebench_ext.common.errors import WeightsError
+from deepfakebench_ext.common.wording import cut, printable
 
 logger = logging.getLogger(__name__)
+
+_LONGEST_REASON = 400
 
 
 def fetch_config(repo: str, revision: str | None) -> tuple[Path, str]:
@@ -158,4 +161,6 @@ def _refused(repo: str, revision: str | None, filename: str, error: Exception) -
 
 
 def _reason(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+    """What went wrong in one line: a server's words may be of any length, and hold what a terminal obeys."""
+    first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return cut(printable(first), _LONGEST_REASON)

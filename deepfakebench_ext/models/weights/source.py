@@ -15,6 +15,7 @@ from typing import Any, Literal
 from deepfakebench_ext.common.digests import sha256_of
 from deepfakebench_ext.common.errors import WeightsError
 from deepfakebench_ext.common.json_files import read_object
+from deepfakebench_ext.common.wording import cut, printable
 from deepfakebench_ext.models.weights import hub
 
 WEIGHT_SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt")
@@ -29,6 +30,7 @@ STANDARD_WEIGHTS = (
 DETECTOR_YAML, NAMES_YAML = "detector.yaml", "detector_yaml"
 PROCESSOR_FILES = ("processor_config.json", "preprocessor_config.json", "video_preprocessor_config.json")
 
+_LONGEST_NAME = 80
 _HUB_ID = re.compile(r"(?P<repo>[\w.-]+/[\w.-]+)(@(?P<revision>[\w./-]+))?", re.ASCII)
 _PATH_LIKE = re.compile(r"[./~]|[A-Za-z]:[\\/]|.*\\")
 _SPELLINGS = (
@@ -191,9 +193,11 @@ def _shard_names(weights: Path) -> list[str]:
     if not isinstance(names, dict) or not names:
         raise WeightsError(f"{weights} has no weight_map, so its shards are unknown")
     shards = sorted({str(name) for name in names.values()})
-    outside = [name for name in shards if Path(name).name != name]
-    if outside:
-        raise WeightsError(f"{weights} names shards outside its own folder: {', '.join(outside)}")
+    # The hub's client prints the names of what it fetches as they are.
+    odd = [name for name in shards if Path(name).name != name or not name.isprintable()]
+    if odd:
+        shown = ", ".join(cut(printable(name), _LONGEST_NAME) for name in odd[:3])
+        raise WeightsError(f"{weights} names shards that are no files of its own folder: {shown}")
     return shards
 
 

@@ -239,6 +239,26 @@ def test_a_refusal_says_what_to_do(
     assert answer.slept == 0
 
 
+def test_the_words_of_a_server_are_letters_alone_and_cut(hub: FakeHub, client: Client, repo: str) -> None:
+    hub.add(repo, FILES)
+    hub.repos[repo].refuses = (403, "")
+    hub.repos[repo].says = "\x1b[2Jpay \x9b31m here" + "!" * 3000
+    answer = client.ask("resolve", repo)
+    assert answer.kind == "WeightsError"
+    assert "\\x1b[2Jpay \\x9b31m here!!" in answer.error
+    assert answer.error.isprintable()
+    assert len(answer.error) < 1000
+
+
+def test_a_shard_of_a_name_that_a_terminal_obeys_is_not_asked_for(hub: FakeHub, client: Client, repo: str) -> None:
+    index = {"weight_map": {"a": "model\x1b[2J.safetensors", "b": "model.safetensors"}}
+    hub.add(repo, {"config.json": CONFIG, "model.safetensors.index.json": index})
+    answer = client.ask("resolve", repo)
+    assert answer.kind == "WeightsError"
+    assert answer.error.endswith(r"names shards that are no files of its own folder: model\x1b[2J.safetensors")
+    assert not any("2J" in line for line in hub.asked(repo))
+
+
 def test_a_repository_and_a_revision_that_are_not_there_are_told_apart(hub: FakeHub, client: Client, repo: str) -> None:
     assert "If a local path was meant: there is nothing at" in client.ask("resolve", repo).error
     hub.add(repo, FILES)
