@@ -106,7 +106,7 @@ def decide_architecture(settings: DetectorConfig, source: Source) -> Architectur
             return checked(resolve_config(backbone), f"the config.json of {backbone}", lent=True)
         return checked(values, str(path), of_weights=True)
     if settings.architecture is not None:
-        return checked(settings.architecture, "`architecture` in the detector YAML")
+        return checked(settings.architecture, f"`architecture` in {settings.file or 'the detector YAML'}")
     if settings.huggingface_model_name:
         name = settings.huggingface_model_name
         return checked(resolve_config(name), f"the config.json of {name}", lent=True)

@@ -42,7 +42,7 @@ _SHARED = """
     model_name architecture preprocess resolution mean std clip_size frame_num compression label_dict video_mode seed
 """
 # Fields that are ours to fill, not keys of a YAML.
-_INNER = frozenset({"host", "checkout"})
+_INNER = frozenset({"host", "checkout", "file"})
 NO_CHECKOUT = f"DeepfakeBench's own detectors need a checkout of it, and {HOW_TO_GET}"
 
 
@@ -75,6 +75,7 @@ class DetectorConfig(BaseModel):
         tuning, training: What is trained and how (`train_config`), which decides no score: no part of a run's identity.
         host: The whole YAML of one of DeepfakeBench's own detectors, for its constructor; None for ours.
         checkout: The DeepfakeBench checkout that this YAML lies in, if it lies in one. No part of a run's identity.
+        file: The YAML itself, for messages; None of a mapping. No part of a run's identity.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
@@ -103,6 +104,7 @@ class DetectorConfig(BaseModel):
     training: dict[str, Any] | None = Field(default=None, exclude=True)
     host: dict[str, Any] | None = None
     checkout: Path | None = Field(default=None, exclude=True)
+    file: Path | None = Field(default=None, exclude=True)
 
     @field_validator("weights", "fake_index", mode="before")
     @classmethod
@@ -118,7 +120,9 @@ class DetectorConfig(BaseModel):
         return {"weights": (), "preprocess": {}, "video_mode": False}[str(info.field_name)]
 
     @classmethod
-    def from_mapping(cls, values: Mapping[str, Any], checkout: Path | None = None) -> DetectorConfig:
+    def from_mapping(
+        cls, values: Mapping[str, Any], checkout: Path | None = None, file: Path | None = None
+    ) -> DetectorConfig:
         """Return the config that a whole YAML mapping says, DeepfakeBench's own keys left aside.
 
         A `model_name` that is not in our registry is taken for one of DeepfakeBench's: its keys are not checked.
@@ -126,6 +130,7 @@ class DetectorConfig(BaseModel):
         Args:
             values: What the YAML holds.
             checkout: The DeepfakeBench checkout that the YAML lies in.
+            file: The YAML.
 
         Raises:
             ConfigError: A key nobody knows, or a value of the wrong kind.
@@ -133,12 +138,12 @@ class DetectorConfig(BaseModel):
         name = values.get("model_name")
         if isinstance(name, str) and name not in DETECTOR:
             shared = {key: values[key] for key in _SHARED.split() if key in values}
-            return cls._validated(shared, host=dict(values), checkout=checkout)
+            return cls._validated(shared, host=dict(values), checkout=checkout, file=file)
         keys = set(cls.model_fields) - _INNER | HOST_KEYS
         unknown = sorted(set(values) - keys, key=str)
         if unknown:
             raise ConfigError(_unknown_keys(unknown, sorted(keys)))
-        return cls._validated(values)
+        return cls._validated(values, file=file)
 
     @classmethod
     def from_host(cls, values: Mapping[str, Any]) -> DetectorConfig:
@@ -200,7 +205,7 @@ def load_config(source: str | Path | Mapping[str, Any] | DetectorConfig) -> Dete
     path = find_config(source)
     values = read_mapping(path, "a detector config", unread=HOST_KEYS)
     try:
-        return DetectorConfig.from_mapping(values, _checkout_around(path))
+        return DetectorConfig.from_mapping(values, _checkout_around(path), path)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import tiny
 import torch
+from yaml import safe_dump
 
 from deepfakebench_ext import load_detector
 from deepfakebench_ext.common.errors import ExtError, WeightsError
@@ -87,9 +88,13 @@ def test_a_wrong_value_of_architecture_names_the_yaml_and_the_key(
         pytest.skip("VideoMAE takes a height and a width")
     state = tiny.clip_detector_state() if yaml is tiny.CLIP_YAML else tiny.videomae_detector_state()
     torch.save(state, tmp_path / "w.pth")
-    with pytest.raises(ExtError) as caught:
-        load_detector({**yaml, "architecture": {**yaml["architecture"], **changes}}, str(tmp_path / "w.pth"))
-    assert "`architecture` in the detector YAML" in str(caught.value) and key in str(caught.value)
+    wrong = {**yaml, "architecture": {**yaml["architecture"], **changes}}
+    file = tmp_path / "mine.yaml"
+    file.write_text(safe_dump(wrong))
+    for given, named in ((wrong, "the detector YAML"), (file, str(file))):
+        with pytest.raises(ExtError) as caught:
+            load_detector(given, str(tmp_path / "w.pth"))
+        assert f"`architecture` in {named}" in str(caught.value) and key in str(caught.value)
 
 
 def test_how_a_model_is_run_is_not_taken_from_a_stranger(tmp_path: Path) -> None:
