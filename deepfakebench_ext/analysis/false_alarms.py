@@ -1,7 +1,9 @@
 """The threshold of a policy, chosen on real videos by the false alarms that it may give. Pure.
 
 Nothing of a real video should be marked. The lowest onset is chosen whose marks on known-real videos last no longer
-than so many seconds a minute, so that a timeline can say what its marks are worth. What is measured on the very videos
+than so many seconds a minute, so that a timeline can say what its marks are worth. Where real videos score next to nothing, or hardly
+any of their time is scored, that alone would let an onset through that marks whatever has a score: so none is chosen
+below `policy.lowest_onset`, and none that marks more than half of what is scored of real videos. What is measured on the very videos
 that chose the onset flatters it; so each video is also judged by the onset that the other videos choose.
 """
 
@@ -16,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepfakebench_ext.analysis.cut import SmoothedRun, cut_run, smoothed_runs
-from deepfakebench_ext.analysis.policy import Policy, with_onset
+from deepfakebench_ext.analysis.policy import Policy, lowest_onset, with_onset
 from deepfakebench_ext.analysis.spans import TrackScores
 from deepfakebench_ext.metrics.bootstrap import UNASKED, Bootstrap, percentile_interval
 from deepfakebench_ext.metrics.figure import Figure
@@ -72,8 +74,8 @@ def choose_onset(
     """The lowest onset that keeps false alarms on these videos within a limit.
 
     Raising the onset, its offset with it, never adds a marked second, so the limit is met from one onset on: halfway
-    between the score that is still too low and the next higher one. Where scores of exactly 1 alone pass the limit,
-    there is no such onset.
+    between the score that is still too low and the next higher one, or `lowest_onset`. Where scores of exactly 1 alone
+    pass the limit, or nothing is scored, there is no such onset.
 
     Args:
         videos: Known to be real, in any order.
@@ -89,7 +91,7 @@ def choose_onset(
     everything = np.ones(len(videos), bool)
     level, settings = search.level(everything), bootstrap or Bootstrap(0)
     durations = search.durations
-    if level is None:
+    if level is None or not search.scored.any():
         reason = search.refusal()
         nothing = Figure(None, DEFINITION, reason, higher_is_better=False)
         return Chosen(None, limit, nothing, nothing, len(videos), float(durations.sum() / MICROSECONDS))
@@ -112,6 +114,7 @@ class _Search:
         self._runs = [[run for track in video.tracks for run in smoothed_runs(track, policy)] for video in videos]
         self._known: dict[int, Tally] = {}
         self.durations = np.array([video.duration_us for video in videos], np.int64)
+        self.scored = np.array([_scored_us(video) for video in videos], np.int64)
         self.onsets = _onsets(self._runs, policy)
 
     def alarms(self, level: int) -> Tally:
@@ -127,12 +130,20 @@ class _Search:
 
     def level(self, chosen: NDArray[np.bool_]) -> int | None:
         """The lowest onset whose false alarms on some videos keep the limit; None where none does."""
-        found = bisect_left(range(len(self.onsets)), True, key=lambda level: self.rate(level, chosen) <= self._limit)
+        found = bisect_left(range(len(self.onsets)), True, key=lambda level: self._keeps(level, chosen))
         return found if found < len(self.onsets) else None
+
+    def _keeps(self, level: int, chosen: NDArray[np.bool_]) -> bool:
+        marks_most = 2 * self.alarms(level)[chosen].sum() > self.scored[chosen].sum()
+        return self.rate(level, chosen) <= self._limit and not marks_most
 
     def refusal(self) -> str:
         """Why there is no onset."""
+        if not self.scored.any():
+            return "nothing of the real videos has a score"
         rate = self.rate(len(self.onsets) - 1, np.ones(len(self.durations), bool))
+        if rate <= self._limit:
+            return "more than half of what is scored of the real videos scores 1"
         return (
             f"no onset keeps {self._limit:g} s a minute: at the highest, {self.onsets[-1]:g}, real videos are still "
             f"marked for {rate:.3g} s a minute"
@@ -140,11 +151,16 @@ class _Search:
 
 
 def _onsets(videos: Sequence[Sequence[SmoothedRun]], policy: Policy) -> list[float]:
-    """Onsets between which nothing changes: 0, halves between neighbouring changes, and 1."""
-    below = policy.onset - policy.offset
+    """Onsets between which nothing changes: the lowest, halves between neighbouring changes above it, and 1."""
+    below, lowest = policy.onset - policy.offset, lowest_onset(policy)
     scores = {score for runs in videos for run in runs for score in run.scores}
     changes = sorted({0.0, 1.0, *scores, *(min(1.0, score + below) for score in scores)})
-    return sorted({0.0, *((low + high) / 2 for low, high in pairwise(changes)), 1.0})
+    halves = ((low + high) / 2 for low, high in pairwise(changes))
+    return sorted({lowest, *(half for half in halves if half > lowest), 1.0})
+
+
+def _scored_us(video: RealVideo) -> int:
+    return total(union(span for track in video.tracks for span in track.spans))
 
 
 def _alarm_us(runs: Sequence[SmoothedRun], policy: Policy) -> int:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 
 UNCALIBRATED = 0.5
 """Onset where no real video has said a better one."""
+LEAST_OFFSET = 0.01
+"""Real videos choose no offset below this: what ends only below a score of nearly 0 would never end."""
 
 _DURATIONS = ("smooth_s", "min_on_s", "min_off_s", "pad_s", "max_gap_s")
 _MILLIONTHS = 1_000_000
@@ -54,3 +56,8 @@ def with_onset(policy: Policy, onset: float) -> Policy:
     below = onset - (policy.onset - policy.offset)
     offset = math.floor(below * _MILLIONTHS + 0.5) / _MILLIONTHS
     return replace(policy, onset=onset, offset=min(max(offset, 0.0), onset))
+
+
+def lowest_onset(policy: Policy) -> float:
+    """The lowest onset that real videos may choose: its offset, as far below it as the policy's, is `LEAST_OFFSET`."""
+    return min(1.0, policy.onset - policy.offset + LEAST_OFFSET)

@@ -79,7 +79,11 @@ def calibrate_timeline(**given: Any) -> None:
 
 
 def _say(threshold: Any, path: Path) -> None:
+    from deepfakebench_ext.analysis.policy import LEAST_OFFSET
+
     chosen, bands = threshold.chosen, threshold.bands
+    if threshold.policy.offset <= LEAST_OFFSET:
+        say("these videos score so low that they would allow a lower threshold; this is the lowest one that is chosen")
     say(f"threshold {threshold.policy.onset:.6g}, {threshold.source}, {chosen.seconds / 60:.1f} minutes of them")
     for name, figure in (("on the videos that chose it", chosen.measured), ("each by the others'", chosen.held_out)):
         value = f"undefined ({figure.reason})" if figure.value is None else f"{figure.value:.3g} s a minute"

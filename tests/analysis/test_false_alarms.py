@@ -8,7 +8,7 @@ from made_tracks import bare, track, tracks_of
 
 from deepfakebench_ext.analysis.cut import cut_segments
 from deepfakebench_ext.analysis.false_alarms import RealVideo, choose_onset
-from deepfakebench_ext.analysis.policy import Policy, with_onset
+from deepfakebench_ext.analysis.policy import LEAST_OFFSET, Policy, lowest_onset, with_onset
 from deepfakebench_ext.metrics.bootstrap import Bootstrap
 from deepfakebench_ext.metrics.segments.stretches import total, union
 
@@ -20,6 +20,15 @@ def video(key, *tracks, minutes=1.0):
 def rate(videos, policy):
     marked = sum(total(union(cut_segments(each.tracks, policy))) for each in videos)
     return 60 * marked / sum(each.duration_us for each in videos)
+
+
+def scored_s(videos):
+    return sum(total(union(span for one in each.tracks for span in one.spans)) for each in videos) / 1e6
+
+
+def keeps(videos, policy, limit):
+    marked_s = rate(videos, policy) / 60 * sum(each.duration_us for each in videos) / 1e6
+    return rate(videos, policy) <= limit and marked_s <= scored_s(videos) / 2
 
 
 def some(count, seed=0):
@@ -36,13 +45,39 @@ def test_the_onset_lies_between_the_score_that_is_too_low_and_the_next():
     assert (chosen.videos, chosen.seconds) == (1, 60)
 
 
-def test_a_limit_of_0_marks_no_real_second_and_a_large_one_everything():
+def test_a_limit_of_0_marks_no_real_second_and_a_large_one_half_of_what_is_scored():
     videos = some(5)
     silent = choose_onset(videos, bare(), limit=0)
     highest = max(span.score for each in videos for one in each.tracks for span in one.spans)
     assert silent.measured.value == 0
     assert silent.policy.onset == pytest.approx((highest + 1) / 2)
-    assert choose_onset(videos, bare(), limit=60).policy.onset == 0
+    scores = [span.score for each in videos for one in each.tracks for span in one.spans]
+    assert choose_onset(videos, bare(), limit=60).policy.onset == pytest.approx(np.median(scores), abs=0.001)
+
+
+@pytest.mark.parametrize(("policy", "lowest"), [(bare(), 0.01), (Policy(), 0.11)])
+def test_where_real_videos_score_next_to_nothing_an_onset_is_chosen_below_which_a_segment_ends(policy, lowest):
+    videos = [video("a", track([1e-4] * 60)), video("b", track([2e-4] * 60))]
+    chosen = choose_onset(videos, policy, limit=1)
+    assert chosen.policy.onset == pytest.approx(lowest) == lowest_onset(policy)
+    assert chosen.policy.offset == pytest.approx(LEAST_OFFSET)
+    (marked,) = cut_segments([track([1e-4, 0.9, 1e-4, 1e-4])], chosen.policy)
+    assert marked.end_s < 4
+
+
+def test_an_onset_that_marks_whatever_is_scored_is_not_chosen_where_little_is_scored():
+    videos = [video("a", track([0.3, 0.4]), minutes=10), video("b", track([0.5, 0.2]), minutes=10)]
+    chosen = choose_onset(videos, bare(), limit=1)
+    assert chosen.policy.onset == pytest.approx(0.35)
+    assert chosen.measured.value == pytest.approx(0.1)
+
+
+def test_real_videos_without_a_score_choose_nothing():
+    chosen = choose_onset([video("a", track([None] * 3))], bare(), limit=1)
+    assert chosen.policy is None
+    assert chosen.measured.reason == "nothing of the real videos has a score"
+    chosen = choose_onset([video("a", track([1.0, 1.0, 0.2]), minutes=10)], bare(), limit=1)
+    assert chosen.measured.reason == "more than half of what is scored of the real videos scores 1"
 
 
 def test_the_offset_keeps_its_distance():
@@ -58,13 +93,13 @@ def test_no_lower_onset_keeps_the_limit(tracks, limit, wide):
     videos = [video(str(n), one) for n, one in enumerate(tracks)]
     chosen = choose_onset(videos, policy, limit=limit)
     if chosen.policy is None:
-        assert rate(videos, with_onset(policy, 1.0)) > limit
+        assert not scored_s(videos) or not keeps(videos, with_onset(policy, 1.0), limit)
         return
     assert chosen.measured.value == pytest.approx(rate(videos, chosen.policy))
-    assert chosen.measured.value <= limit
-    for lower in np.linspace(0, chosen.policy.onset, 40)[:-1]:
+    assert keeps(videos, chosen.policy, limit)
+    for lower in np.linspace(lowest_onset(policy), chosen.policy.onset, 40)[:-1]:
         between = with_onset(policy, float(lower))
-        assert rate(videos, between) > limit or rate(videos, between) == pytest.approx(chosen.measured.value)
+        assert not keeps(videos, between, limit) or rate(videos, between) == pytest.approx(chosen.measured.value)
 
 
 def test_scores_of_exactly_1_leave_no_onset_and_the_reason_says_how_much():
@@ -125,6 +160,6 @@ def test_nothing_to_choose_from_is_refused(videos, limit, message):
 
 
 def test_two_faces_at_once_are_one_alarm():
-    one, two = track([0.9] * 6, number=1), track([0.9] * 6, number=2)
+    one, two = (track([0.9] * 6 + [0.1] * 6, number=number) for number in (1, 2))
     chosen = choose_onset([video("a", one, two)], replace(bare(0.0)), limit=6)
     assert chosen.measured.value == 6
