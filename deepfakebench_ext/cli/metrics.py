@@ -161,7 +161,7 @@ def _write(folder: Path, file: ScoreFile, summary: Summary, *, plots: bool) -> N
     check_writable(folder)
     with atomic_writer(folder / METRICS_JSON) as stream:
         stream.write(summary_text(summary))
-    write_run_page(folder, summary, run=file.run, paths=file.paths, plots=plots)
+    write_run_page(folder, summary, run=file.run, looks=file.looks, plots=plots)
     say(f"report in {folder}", err=True)
 
 

@@ -10,6 +10,15 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
+def rounded(value: float, decimals: int = 4) -> str:
+    """Return the number with so many decimals, or more where these would make 0 or 1 of one between the two."""
+    if 0 < value < 0.5 * 10**-decimals:
+        return f"{value:.1g}"
+    while value < 1 and float(f"{value:.{decimals}f}") == 1:
+        decimals += 1
+    return f"{value:.{decimals}f}"
+
+
 def of_several(reasons: Sequence[str], total: int, noun: str) -> str:
     """Return the reasons of some of `total` things in a sentence: `no face found in 3 of 8 frames`; empty without any.
 

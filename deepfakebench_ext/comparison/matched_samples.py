@@ -135,10 +135,10 @@ def _times_of(file: ScoreFile, table: ScoreTable) -> list[str] | None:
     rows = range(len(table))
     if file.path.suffix.lower() == ".txt":
         return None
-    starts, ends = (pick(file.path, name, rows) for name in ("start_s", "end_s"))
-    if not all(starts[row] for row in table.usable().tolist()):
+    spans = pick(file.path, ("start_s", "end_s"), rows)
+    if not all(spans[row][0] for row in table.usable().tolist()):
         return None
-    return [_span(start, end) for start, end in zip(starts, ends, strict=True)]
+    return [_span(start, end) for start, end in spans]
 
 
 def _span(start: str, end: str) -> str:

@@ -135,9 +135,9 @@ def _thumbs(comparison: Comparison, places: Sequence[int]) -> list[Thumb]:
     pictures: list[bytes | None] = [None] * len(places)
     for detector in comparison.detectors:
         if lacking := [number for number, picture in enumerate(pictures) if picture is None]:
-            paths = detector.file.paths(detector.unit_rows[[places[number] for number in lacking]].tolist())
-            for number, path in zip(lacking, paths, strict=True):
-                pictures[number] = thumbnail(path)
+            seen = detector.file.looks(detector.unit_rows[[places[number] for number in lacking]].tolist())
+            for number, each in zip(lacking, seen, strict=True):
+                pictures[number] = thumbnail(each)
     return [_thumb(comparison, place, picture) for place, picture in zip(places, pictures, strict=True)]
 
 

@@ -15,7 +15,7 @@ from deepfakebench_ext.common.types import Label
 from deepfakebench_ext.common.wording import counted
 from deepfakebench_ext.metrics.misleading import duplicates_across_classes
 from deepfakebench_ext.metrics.score_table import UNKNOWN, ScoreTable
-from deepfakebench_ext.report.thumbnails import Paths
+from deepfakebench_ext.report.seen import Paths
 
 
 def check_files(table: ScoreTable, paths: Paths) -> list[Notice]:

@@ -32,7 +32,7 @@ from deepfakebench_ext.report.scores.videos import (
     picture_notices,
     video_scores,
 )
-from deepfakebench_ext.report.thumbnails import Paths
+from deepfakebench_ext.report.seen import Looks, Paths, Seen
 
 logger = logging.getLogger(__name__)
 
@@ -101,7 +101,7 @@ def write_report(
     _write_text(folder / RESULTS_TEXT, summary, rows[summary.level])
     if plots and summary.figures[f"{summary.level}_auc"].value is not None:
         _draw(folder / CURVES_PNG, summary)
-    write_run_page(folder, summary, run=_run(folder), paths=paths, plots=plots)
+    write_run_page(folder, summary, run=_run(folder), looks=_looks(unit_rows), plots=plots)
     with atomic_writer(folder / METRICS_JSON) as file:
         file.write(summary_text(summary))
     return summary
@@ -123,6 +123,19 @@ def _write_text(path: Path, summary: Summary, rows: Callable[[], Iterable[Row]])
 def _paths(samples: Sequence[Sample], table: ScoreTable) -> Paths:
     by_key = {sample.key: str(sample.path) for sample in samples}
     return lambda rows: [by_key[table.key.text(row)] for row in rows]
+
+
+def _looks(unit_rows: Callable[[], Iterator[Row]]) -> Looks:
+    def looks(rows: Sequence[int]) -> list[Seen]:
+        wanted = set(rows)
+        found = {
+            number: Seen.of(sample, prediction)
+            for number, (_, sample, prediction) in enumerate(unit_rows())
+            if number in wanted
+        }
+        return [found[row] for row in rows]
+
+    return looks
 
 
 def _run(folder: Path) -> dict[str, Any]:

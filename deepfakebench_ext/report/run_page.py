@@ -10,7 +10,8 @@ from typing import Any
 
 from deepfakebench_ext.common.atomic_files import atomic_writer, write_bytes_atomic
 from deepfakebench_ext.common.errors import MissingExtraError, OutputError
-from deepfakebench_ext.common.types import LABEL_NAMES
+from deepfakebench_ext.common.types import FAKE, LABEL_NAMES
+from deepfakebench_ext.common.wording import rounded
 from deepfakebench_ext.metrics.summary import Summary
 from deepfakebench_ext.report.document import (
     Block,
@@ -39,7 +40,8 @@ from deepfakebench_ext.report.figure_tables import (
 from deepfakebench_ext.report.html import to_html
 from deepfakebench_ext.report.markdown import to_markdown
 from deepfakebench_ext.report.pictures import Series, draw_pictures
-from deepfakebench_ext.report.thumbnails import Paths, Worst, first_rows, thumbnail, worst_samples
+from deepfakebench_ext.report.seen import Looks, Seen
+from deepfakebench_ext.report.thumbnails import Worst, telling_row, thumbnail, worst_samples
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +61,7 @@ def write_run_page(
     summary: Summary,
     *,
     run: Mapping[str, Any] | None = None,
-    paths: Paths | None = None,
+    looks: Looks | None = None,
     plots: bool = True,
 ) -> None:
     """Write `report.md`, its pictures in `report_pictures/`, and the single file `report.html`.
@@ -68,13 +70,13 @@ def write_run_page(
         folder: Where they go; it exists.
         summary: From `summarise`.
         run: What `run.json` holds; None or empty where there is none.
-        paths: Where the files of some rows of the table of frames or clips lie, for thumbnails; None for none.
+        looks: What was scored in some rows of the table of frames or clips, for thumbnails; None for none.
         plots: Draw the pictures, where matplotlib is installed.
 
     Raises:
         OutputError: A file cannot be written.
     """
-    document = run_document(summary, run=run, paths=paths, plots=plots)
+    document = run_document(summary, run=run, looks=looks, plots=plots)
     write_document(folder, document)
 
 
@@ -98,13 +100,13 @@ def write_document(folder: Path, document: Document) -> None:
 
 
 def run_document(
-    summary: Summary, *, run: Mapping[str, Any] | None = None, paths: Paths | None = None, plots: bool = True
+    summary: Summary, *, run: Mapping[str, Any] | None = None, looks: Looks | None = None, plots: bool = True
 ) -> Document:
     """Return the report; the arguments are those of `write_run_page`."""
     blocks = [*warnings_of(summary.said), *_figures(summary)]
     blocks += _pictures(summary) if plots else []
     blocks += _breakdowns(summary)
-    blocks += [*_scored(summary), *_thresholds(summary), *_host(summary), *_worst(summary, paths)]
+    blocks += [*_scored(summary), *_thresholds(summary), *_host(summary), *_worst(summary, looks)]
     blocks += _provenance(run or {})
     definitions = definitions_table(summary.figures, list(summary.levels))
     return Document(summary.title or "Results", [*blocks, Heading("Definitions"), definitions])
@@ -169,23 +171,28 @@ def _host(summary: Summary) -> list[Block]:
     return [Heading("DeepfakeBench's own figures"), table, Points(lines)]
 
 
-def _worst(summary: Summary, paths: Paths | None) -> list[Block]:
+def _worst(summary: Summary, looks: Looks | None) -> list[Block]:
     table = summary.tables[summary.level]
     units = next(iter(summary.tables.values()))
     missed, alarms = worst_samples(table, WORST_SHOWN)
     shown = [*missed, *alarms]
-    rows = [sample.row for sample in shown]
-    if units is not table and rows:
-        firsts = first_rows(units)
-        rows = [firsts[row] for row in rows]
-    where = list(paths(rows)) if paths is not None and rows else [""] * len(rows)
-    thumbs = [_thumb(sample, path) for sample, path in zip(shown, where, strict=True)]
+    rows = [each.row if units is table else telling_row(units, each.row, each.label) for each in shown]
+    seen = list(looks(rows)) if looks is not None and rows else [Seen("")] * len(rows)
+    thumbs = [
+        _thumb(sample, each, "" if units is table else f"{units.level}s", float(units.scores[row]))
+        for sample, row, each in zip(shown, rows, seen, strict=True)
+    ]
     parts = (("Fakes scored lowest", thumbs[: len(missed)]), ("Reals scored highest", thumbs[len(missed) :]))
     return [block for title, part in parts if part for block in (Heading(title), Gallery(part))]
 
 
-def _thumb(sample: Worst, path: str) -> Thumb:
-    return Thumb(sample.key, [f"{LABEL_NAMES[sample.label]}, scored {sample.score:.4f}"], thumbnail(path))
+def _thumb(sample: Worst, seen: Seen, units: str, score: float) -> Thumb:
+    """A sample; of a video the one of its `units` that was scored lowest or highest."""
+    lines = [f"{LABEL_NAMES[sample.label]}, scored {rounded(sample.score)}"]
+    if units and seen.frame is not None:
+        which = "lowest" if sample.label == FAKE else "highest"
+        lines.append(f"shown: frame {seen.frame}, {which} of its {units} at {rounded(score)}")
+    return Thumb(sample.key, lines, thumbnail(seen))
 
 
 def run_settings(run: Mapping[str, Any]) -> dict[str, str]:

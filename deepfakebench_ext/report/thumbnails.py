@@ -1,9 +1,10 @@
-"""The samples on which a detector was most wrong, and small pictures of them where their files are still there."""
+"""The samples on which a detector was most wrong, and small pictures of what it saw, where their files are there."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,15 +15,17 @@ from PIL import Image
 from deepfakebench_ext.common.errors import MediaError
 from deepfakebench_ext.common.suffixes import is_image_name, is_video_name
 from deepfakebench_ext.common.types import FAKE, REAL
+from deepfakebench_ext.faces.align import square_box
+from deepfakebench_ext.faces.detect import Box
 from deepfakebench_ext.media.image import frame_files, read_rgb
 from deepfakebench_ext.media.video import read_frames
 from deepfakebench_ext.metrics.score_table import ScoreTable
+from deepfakebench_ext.report.seen import Seen
 
 SIDE = 160
 QUALITY = 80
 
-Paths = Callable[[Sequence[int]], Sequence[str]]
-"""Where the files of some rows of the table of frames or clips lie; empty texts where unknown."""
+_LARGEST = 2.0  # a box, in sides of the frame: what is larger is no face in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,32 +69,54 @@ def _name(table: ScoreTable, row: int) -> str:
     return f"{key} #{index}" if table.has_videos and not video else key
 
 
-def first_rows(table: ScoreTable) -> list[int]:
-    """Return the first row of each video, in the order of `to_videos`."""
-    return [int(row) for row in table.videos().first]
+def telling_row(units: ScoreTable, video: int, label: int) -> int:
+    """Return the row of a video's frame or clip that made its score the most wrong: of equal ones the first.
 
-
-def thumbnail(path: str) -> bytes | None:
-    """Return a JPEG of at most `SIDE` pixels of an image, or of a video's or a folder's first frame; None without one.
-
-    A file that is gone or cannot be read has none, which its caption need not explain: the sample's status does.
+    Args:
+        units: The table of frames or clips.
+        video: Number of the video, as `video_codes` counts; something of it is scored.
+        label: 0 real, whose highest score it is; 1 fake, whose lowest.
     """
-    if not path:
+    rows = np.flatnonzero((units.video_codes() == video) & units.is_scored())
+    scores = units.scores[rows]
+    return int(rows[np.argmin(scores) if label == FAKE else np.argmax(scores)])
+
+
+def thumbnail(seen: Seen) -> bytes | None:
+    """Return a JPEG of at most `SIDE` pixels of the face that was scored, cut around its box, or of the whole frame.
+
+    Where it is not known which frame that was, it is the first of a video or folder. What is gone or cannot be read has
+    none, which its caption need not explain: the sample's status does.
+    """
+    if not seen.path:
         return None
     try:
-        rgb = _first_picture(Path(path))
+        rgb = _frame(Path(seen.path), seen)
     except (MediaError, OSError, ValueError):
         return None
     picture = Image.fromarray(rgb)
-    picture.thumbnail((SIDE, SIDE))
+    if seen.bbox_px is None:
+        picture.thumbnail((SIDE, SIDE))
+    elif _is_in(seen.bbox_px, rgb.shape):
+        picture = picture.crop(square_box(seen.bbox_px)).resize((SIDE, SIDE))
+    else:
+        return None
     jpeg = io.BytesIO()
     picture.save(jpeg, format="JPEG", quality=QUALITY)
     return jpeg.getvalue()
 
 
-def _first_picture(path: Path) -> NDArray[np.uint8]:
+def _frame(path: Path, seen: Seen) -> NDArray[np.uint8]:
     if path.is_dir():
-        return read_rgb(frame_files(path)[0])
+        return read_rgb(path / Path(seen.frame_file).name if seen.frame_file else frame_files(path)[0])
     if is_image_name(path.name) or not is_video_name(path.name):
         return read_rgb(path)
-    return next(iter(read_frames(path, [0]))).rgb
+    return next(iter(read_frames(path, [seen.frame or 0]))).rgb
+
+
+def _is_in(box: Box, shape: tuple[int, ...]) -> bool:
+    """Whether a box, which a file may say anything of, is one of something in the frame."""
+    x0, y0, x1, y1 = box
+    height, width = shape[:2]
+    is_box = all(map(math.isfinite, box)) and 0 < x1 - x0 <= _LARGEST * width and 0 < y1 - y0 <= _LARGEST * height
+    return is_box and x0 < width and y0 < height and x1 > 0 and y1 > 0

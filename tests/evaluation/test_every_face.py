@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import csv
+import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,7 @@ import pytest
 import skimage.data
 from faces.scenes import GREY, head, scene
 from films import film
+from PIL import Image
 from seers import DARK, LIGHT, dark_seer
 
 from deepfakebench_ext.common.errors import ConfigError
@@ -42,9 +46,11 @@ def frames() -> list[np.ndarray]:
     return [two(), two(forged=LIGHT)]
 
 
-def score(detector: Detector, path: Path, folder: Path, *, batch_size: int | None = None, **faces: Any) -> Evaluation:
+def score(
+    detector: Detector, path: Path, folder: Path, *, batch_size: int | None = None, label: Any = 1, **faces: Any
+) -> Evaluation:
     reader = make_reader(detector, faces=make_face_reader(detector, face_detector="dlib", **faces), **_few(detector))
-    samples = [Sample(path.name, path, 1)]
+    samples = [Sample(path.name, path, label)]
     return evaluate(detector, samples, reader=reader, output_dir=folder, batch_size=batch_size, plots=False)
 
 
@@ -102,6 +108,25 @@ def test_each_followed_person_gives_a_clip_and_the_highest_counts(frames: Any, t
     assert float(hidden["score"]) < 0.1 and middle(hidden) < 192
     assert float(seen["score"]) > 0.9 and middle(seen) > 192
     assert any("each person of a clip is scored" in str(notice) for notice in result.notices)
+
+
+def shown(result: Evaluation) -> float:
+    """The mean of the only picture of a sample on the run's page, 0 to 1."""
+    page = (result.folder / "report.html").read_text()
+    (data,) = re.findall(r'data:image/jpeg;base64,([^"]+)"', page)
+    return float(np.asarray(Image.open(io.BytesIO(base64.b64decode(data)))).mean()) / 255
+
+
+@pytest.mark.parametrize("takes", ["image", "video"])
+def test_the_report_shows_the_face_that_was_scored(frames: Any, tmp_path: Path, takes: Any) -> None:
+    detector, path = dark_seer(tmp_path, takes), tmp_path / "two.mp4"
+    film(path, [frames[0]] * (detector.clip_len if takes == "video" else 2))
+    largest = score(detector, path, tmp_path / "largest", label=1)
+    every = score(detector, path, tmp_path / "all", face="all", label=0)
+    left, right = frames[0][40:150, 40:140].mean() / 255, frames[0][40:150, FORGED_X - 50 : FORGED_X + 50].mean() / 255
+    assert abs(shown(largest) - left) < 0.08 < abs(shown(largest) - right)
+    assert abs(shown(every) - right) < 0.08 < abs(shown(every) - left)
+    assert "shown: frame 0, highest of its" in (every.folder / "report.html").read_text()
 
 
 class Listed:

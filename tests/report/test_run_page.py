@@ -17,6 +17,7 @@ from deepfakebench_ext.metrics.summary import Other, Summary, SummaryOptions, su
 from deepfakebench_ext.report.document import Document, Gallery, Heading, Pictures, Table, Warnings
 from deepfakebench_ext.report.figure_tables import title_of
 from deepfakebench_ext.report.run_page import run_document, write_run_page
+from deepfakebench_ext.report.seen import Seen
 
 HOSTILE = "<script>alert('x')</script>|`a`.png"
 RUN = {
@@ -116,19 +117,21 @@ def test_a_threshold_and_a_calibration_are_shown_with_their_file():
 def test_the_worst_samples_are_those_of_videos_where_there_are_videos():
     asked: list[int] = []
 
-    def paths(rows):
+    def looks(rows):
         asked.extend(rows)
-        return [""] * len(rows)
+        return [Seen("", frame=4)] * len(rows)
 
-    document = run_document(summary(), paths=paths, plots=False)
+    document = run_document(summary(), looks=looks, plots=False)
     galleries = [block for block in document.blocks if isinstance(block, Gallery)]
-    assert galleries[0].thumbs[0].lines == ["FAKE, scored 0.4000"]
-    assert asked[0] == 11  # the first frame of the fake of the last video
+    assert galleries[0].thumbs[0].lines == ["FAKE, scored 0.4000", "shown: frame 4, lowest of its frames at 0.4000"]
+    assert asked[0] == 11  # the frame of the fake of the last video
 
 
 def test_files_are_written_and_hold_no_markup_of_file_names(tmp_path):
     Image.new("RGB", (40, 40)).save(tmp_path / "a.png")
-    write_run_page(tmp_path, summary(title=HOSTILE), run=RUN, paths=lambda rows: [str(tmp_path / "a.png")] * len(rows))
+    write_run_page(
+        tmp_path, summary(title=HOSTILE), run=RUN, looks=lambda rows: [Seen(str(tmp_path / "a.png"))] * len(rows)
+    )
     page, text = ((tmp_path / f"report.{suffix}").read_text(encoding="utf-8") for suffix in ("html", "md"))
     assert "<script" not in page
     assert "&lt;script&gt;" in page

@@ -11,7 +11,8 @@ from videos import stamped_video
 
 from deepfakebench_ext.common.types import Prediction, Sample
 from deepfakebench_ext.metrics.score_table import ScoreTable
-from deepfakebench_ext.report.thumbnails import SIDE, first_rows, thumbnail, worst_samples
+from deepfakebench_ext.report.seen import Seen
+from deepfakebench_ext.report.thumbnails import SIDE, telling_row, thumbnail, worst_samples
 
 
 def table(rows: list[tuple[str, int | None, list[float | None]]], *, has_videos: bool = True) -> ScoreTable:
@@ -50,8 +51,9 @@ def test_images_and_videos_go_by_their_name_alone():
     assert worst_samples(table(ROWS).to_videos("mean"), 1)[0][0].key == "e"
 
 
-def test_a_videos_first_row_is_where_its_file_is_found():
-    assert first_rows(table(ROWS)) == [0, 2, 4, 5, 6, 8]
+def test_of_a_video_what_made_its_score_wrong_is_shown():
+    units = table([*ROWS, ("g", 1, [None, 0.4, 0.3, 0.3])])
+    assert [telling_row(units, video, label) for video, label in ((0, 1), (1, 0), (4, 1), (6, 1))] == [0, 2, 6, 11]
 
 
 def picture(data: bytes | None) -> Image.Image:
@@ -61,7 +63,7 @@ def picture(data: bytes | None) -> Image.Image:
 
 def test_an_image_becomes_a_small_jpeg(tmp_path):
     Image.new("RGB", (640, 320), (200, 10, 10)).save(tmp_path / "a.png")
-    small = picture(thumbnail(str(tmp_path / "a.png")))
+    small = picture(thumbnail(Seen(str(tmp_path / "a.png"))))
     assert (small.size, small.format) == ((SIDE, SIDE // 2), "JPEG")
     assert small.getpixel((5, 5))[0] == pytest.approx(200, abs=8)
 
@@ -69,12 +71,46 @@ def test_an_image_becomes_a_small_jpeg(tmp_path):
 def test_a_folder_shows_its_first_frame(tmp_path):
     for name, grey in (("10.png", 250), ("2.png", 10)):
         Image.new("L", (32, 32), grey).save(tmp_path / name)
-    assert picture(thumbnail(str(tmp_path))).convert("L").getpixel((5, 5)) == pytest.approx(10, abs=4)
+    assert picture(thumbnail(Seen(str(tmp_path)))).convert("L").getpixel((5, 5)) == pytest.approx(10, abs=4)
 
 
-def test_a_video_shows_its_first_frame(tmp_path):
+def test_a_folder_shows_the_frame_that_was_scored(tmp_path):
+    for name, grey in (("10.png", 250), ("2.png", 10)):
+        Image.new("L", (32, 32), grey).save(tmp_path / name)
+    shown = picture(thumbnail(Seen(str(tmp_path), frame=1, frame_file="10.png")))
+    assert shown.convert("L").getpixel((5, 5)) == pytest.approx(250, abs=4)
+
+
+def test_a_video_shows_the_frame_that_was_scored(tmp_path):
     stamped_video(tmp_path / "a.mp4", 3)
-    assert picture(thumbnail(str(tmp_path / "a.mp4"))).size[0] > 32
+    shown = {frame: picture(thumbnail(Seen(str(tmp_path / "a.mp4"), frame))).tobytes() for frame in (None, 0, 2)}
+    assert shown[None] == shown[0] != shown[2]
+
+
+BOX = (300.0, 100.0, 340.0, 140.0)
+
+
+def test_the_face_that_was_scored_is_shown_and_not_the_frame(tmp_path):
+    frame = Image.new("RGB", (640, 320), (10, 10, 200))
+    frame.paste((200, 10, 10), (290, 90, 350, 150))
+    frame.save(tmp_path / "a.png")
+    shown = picture(thumbnail(Seen(str(tmp_path / "a.png"), bbox_px=BOX)))
+    assert shown.size == (SIDE, SIDE)
+    assert {shown.getpixel((x, y))[0] > 150 for x in (4, SIDE - 4) for y in (4, SIDE - 4)} == {True}
+
+
+@pytest.mark.parametrize(
+    "box", [(5.0, 5.0, 5.0, 9.0), (0.0, 0.0, 1e9, 1e9), (1.0, 1.0, float("nan"), 9.0), (900.0, 0.0, 910.0, 10.0)]
+)
+def test_a_box_of_nothing_in_the_frame_shows_nothing(tmp_path, box):
+    Image.new("RGB", (64, 32)).save(tmp_path / "a.png")
+    assert thumbnail(Seen(str(tmp_path / "a.png"), bbox_px=box)) is None
+
+
+@pytest.mark.parametrize("frame", [3, 10**8])
+def test_a_frame_that_is_not_there_shows_nothing(tmp_path, frame):
+    stamped_video(tmp_path / "a.mp4", 3)
+    assert thumbnail(Seen(str(tmp_path / "a.mp4"), frame)) is None
 
 
 @pytest.mark.parametrize("name", ["gone.png", "broken.png", "broken.mp4", "empty", "", "nul\0.png", "x" * 300 + ".png"])
@@ -82,4 +118,4 @@ def test_what_cannot_be_read_has_no_picture(tmp_path, name):
     (tmp_path / "empty").mkdir()
     for broken in ("broken.png", "broken.mp4"):
         (tmp_path / broken).write_bytes(b"not a picture")
-    assert thumbnail(str(tmp_path / name) if name else "") is None
+    assert thumbnail(Seen(str(tmp_path / name) if name else "")) is None

@@ -111,13 +111,15 @@ def read_csv(path: Path, names: ColumnNames, *, keep: Iterable[str] = ()) -> Csv
     return CsvScores(table, tuple(header), is_ours, level, heads, "key" in places)
 
 
-def pick(path: Path, name: str, rows: Sequence[int]) -> list[str]:
-    """Return the cells of a column in some rows, numbered from 0, in the order given; empty without the column."""
+def pick(path: Path, names: Sequence[str], rows: Sequence[int]) -> list[tuple[str, ...]]:
+    """Return the cells of some columns in some rows, numbered from 0, in the order given; empty without the column."""
     with open_csv(path) as (header, each):
-        if name not in header:
-            return [""] * len(rows)
-        place, wanted = header.index(name), set(rows)
-        found = {number: row[place] for number, row in enumerate(each) if number in wanted}
+        places, wanted = [header.index(name) if name in header else -1 for name in names], set(rows)
+        found = {
+            number: tuple("" if place < 0 else row[place] for place in places)
+            for number, row in enumerate(each)
+            if number in wanted
+        }
     return [found[row] for row in rows]
 
 

@@ -25,7 +25,7 @@ SCORES_COLUMNS = (
     *("frames_faceless", "frames_off_crop", "num_faces", "face_x0", "face_y0", "face_x1", "face_y1", "face_score"),
     *("video", "dataset", "method", "head"),
 )
-_EDGES = ("face_x0", "face_y0", "face_x1", "face_y1")
+EDGES = ("face_x0", "face_y0", "face_x1", "face_y1")
 VIDEOS_COLUMNS = (
     *("key", "path", "label", "score", "status", "reason", "units_scored"),
     *("frames_planned", "frames_decoded", "frames_faceless", "frames_several_faces", "frames_off_crop"),
@@ -61,7 +61,7 @@ def _csv_row(sample: Sample, prediction: Prediction, head: Head) -> dict[str, st
         "frames_faceless": str(prediction.faceless),
         "frames_off_crop": str(prediction.off_crop),
         "num_faces": str(prediction.num_faces),
-        **{name: _number(edge) for name, edge in zip(_EDGES, prediction.bbox_px or (None,) * 4, strict=True)},
+        **{name: _number(edge) for name, edge in zip(EDGES, prediction.bbox_px or (None,) * 4, strict=True)},
         "face_score": _number(prediction.face_score),
     }
 

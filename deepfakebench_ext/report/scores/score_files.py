@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from deepfakebench_ext.common.csv_files import open_csv
+from deepfakebench_ext.common.csv_files import is_number, open_csv
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.notices import FOUND_IN_SCORES, Notice, notice_from_json
 from deepfakebench_ext.common.run_names import JOURNAL, METRICS_JSON, SCORES_CSV, SETTINGS, VIDEOS_CSV
@@ -17,12 +17,15 @@ from deepfakebench_ext.common.suffixes import is_image_name
 from deepfakebench_ext.metrics.figure import LEVELS, Level
 from deepfakebench_ext.metrics.score_table import COMPRESSION, ScoreTable
 from deepfakebench_ext.report.scores.csv_reading import ColumnNames, CsvScores, pick, read_csv
+from deepfakebench_ext.report.scores.csv_writing import EDGES
 from deepfakebench_ext.report.scores.text_reading import is_results_text, read_results_text
+from deepfakebench_ext.report.seen import Seen
 
 __all__ = ["ColumnNames", "ScoreFile", "columns_of", "read_scores", "refuse_run_directory"]
 
 ALWAYS_KEPT = (COMPRESSION, "split", "sha256")
 """Columns that are read where a file has them: a breakdown and warnings rest on them."""
+_LOOKED_AT = ("frame", "frame_file", *EDGES)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,11 +56,18 @@ class ScoreFile:
 
         A relative path holds from the working directory; where nothing is there, from the folder of the scores.
         """
-        if self._paths:
-            found = [self._paths[row] for row in rows]
-        else:
-            found = pick(self.path, "path", rows) if rows and self.path.suffix.lower() != ".txt" else [""] * len(rows)
-        return [_place(path, self.path.parent) for path in found]
+        return [_place(path, self.path.parent) for (path,) in self._cells(("path",), rows)]
+
+    def looks(self, rows: Sequence[int]) -> list[Seen]:
+        """Return what was scored in some rows, as far as is known. Reads the file once more."""
+        return [_seen(cells, self.path.parent) for cells in self._cells(("path", *_LOOKED_AT), rows)]
+
+    def _cells(self, names: Sequence[str], rows: Sequence[int]) -> list[tuple[str, ...]]:
+        """The cells of some columns, of which the first is `path`; a text has no other."""
+        if self._paths or not rows or self.path.suffix.lower() == ".txt":
+            others = ("",) * (len(names) - 1)
+            return [(self._paths[row] if self._paths else "", *others) for row in rows]
+        return pick(self.path, names, rows)
 
 
 def read_scores(
@@ -117,6 +127,17 @@ def refuse_run_directory(folder: Path) -> None:
 def _place(path: str, folder: Path) -> str:
     beside = os.path.join(folder, path)  # noqa: PTH118 - a million of them
     return beside if path and not os.path.exists(path) and os.path.exists(beside) else path  # noqa: PTH110
+
+
+def _seen(cells: Sequence[str], folder: Path) -> Seen:
+    path, frame, frame_file, *edges = cells
+    is_box = all(map(is_number, edges))
+    return Seen(
+        _place(path, folder),
+        int(frame) if frame.isdecimal() and len(frame) < 10 else None,
+        frame_file,
+        (float(edges[0]), float(edges[1]), float(edges[2]), float(edges[3])) if is_box else None,
+    )
 
 
 def _file_of(path: Path) -> Path:

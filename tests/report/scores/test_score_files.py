@@ -15,6 +15,7 @@ from deepfakebench_ext.common.types import Prediction, Sample
 from deepfakebench_ext.report.run_files import write_report
 from deepfakebench_ext.report.scores.csv_reading import line_of
 from deepfakebench_ext.report.scores.score_files import ColumnNames, read_scores
+from deepfakebench_ext.report.seen import Seen
 
 
 def written(tmp_path: Path, text: str, name: str = "theirs.csv") -> Path:
@@ -111,6 +112,18 @@ def test_paths_are_read_for_the_rows_that_ask(tmp_path):
     found = read_scores(run(tmp_path / "run", [Prediction(f"fake/{n}.png", 0.5) for n in range(600)]))
     assert found.paths([599, 0]) == [str(Path("in/fake/599.png")), str(Path("in/fake/0.png"))]
     assert found.paths([]) == []
+
+
+def test_what_was_scored_is_read_for_the_rows_that_ask(tmp_path):
+    seen = Prediction("fake/a.mp4", 0.5, frame=7, frame_file="007.png", bbox_px=(1.5, 2.0, 3.0, 4.0))
+    found = read_scores(run(tmp_path / "run", [seen, Prediction("fake/b.mp4", 0.5)], by_video=True))
+    path = str(Path("in/fake/a.mp4"))
+    assert found.looks([1, 0]) == [Seen(path[:-5] + "b.mp4"), Seen(path, 7, "007.png", (1.5, 2.0, 3.0, 4.0))]
+
+
+def test_columns_of_others_that_are_no_frame_and_no_box_say_nothing(tmp_path):
+    text = f"path,label,score,frame,face_x0,face_x1\na,1,0.5,{'9' * 5000},1,2\nb,0,0.5,first,,\n"
+    assert read_scores(written(tmp_path, text)).looks([0, 1]) == [Seen("a"), Seen("b")]
 
 
 def test_a_run_that_was_cut_off_says_how_to_end_it(tmp_path):
