@@ -1,10 +1,11 @@
 """The threshold of a policy, chosen on real videos by the false alarms that it may give. Pure.
 
 Nothing of a real video should be marked. The lowest onset is chosen whose marks on known-real videos last no longer
-than so many seconds a minute, so that a timeline can say what its marks are worth. Where real videos score next to nothing, or hardly
-any of their time is scored, that alone would let an onset through that marks whatever has a score: so none is chosen
-below `policy.lowest_onset`, and none that marks more than half of what is scored of real videos. What is measured on the very videos
-that chose the onset flatters it; so each video is also judged by the onset that the other videos choose.
+than so many seconds a minute, so that a timeline can say what its marks are worth. Where real videos score next to
+nothing, or hardly any of their time is scored, that alone would let an onset through that marks whatever has a score:
+so none is chosen below `policy.lowest_onset`, and none that marks more than half of what is scored of real videos. What
+is measured on the very videos that chose the onset flatters it; so each video is also judged by the onset that the
+other videos choose.
 """
 
 from __future__ import annotations
