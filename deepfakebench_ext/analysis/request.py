@@ -16,7 +16,7 @@ from deepfakebench_ext.analysis.calibrating import (
     write_calibration,
 )
 from deepfakebench_ext.analysis.outputs import Outputs
-from deepfakebench_ext.analysis.policy import Policy, with_onset
+from deepfakebench_ext.analysis.policy import Policy, PolicyOptions
 from deepfakebench_ext.analysis.taking import DEFAULT_FPS, MIN_FACE_PX, Faces, Taking
 from deepfakebench_ext.analysis.video_score import TOP_FIFTH, check_rule
 from deepfakebench_ext.common.atomic_files import check_writable, making
@@ -44,6 +44,7 @@ class AnalysisRequest(DetectorOptions):
         cutting: How faces are found.
         threshold: Onset of a segment, typed by hand; None is 0.5.
         threshold_from: A calibration that chooses it instead: its file or folder.
+        policy: How stretches are cut, apart from the threshold.
         aggregation: How the scores of a face come to one.
         overlay, subtitles, report: What is written besides.
         output_dir, batch_size: As `How`.
@@ -58,6 +59,7 @@ class AnalysisRequest(DetectorOptions):
     cutting: FaceFinding = field(default_factory=FaceFinding)
     threshold: float | None = None
     threshold_from: str | None = None
+    policy: PolicyOptions = field(default_factory=PolicyOptions)
     aggregation: str = TOP_FIFTH
     overlay: bool = False
     subtitles: bool = False
@@ -80,6 +82,7 @@ class AnalysisRequest(DetectorOptions):
             raise ConfigError("give --threshold, typed by hand, or --threshold_from, a calibration; not both")
         if self.threshold is not None and not 0 <= self.threshold <= 1:
             raise ConfigError(f"--threshold {self.threshold} is not allowed: give a score from 0 to 1")
+        self._policy()
 
     def settings(self) -> DetectorConfig:
         """Return the detector's config.
@@ -136,11 +139,14 @@ class AnalysisRequest(DetectorOptions):
                 raise ConfigError(
                     f"--threshold_from was made with --aggregation {found.rule}, and this is {self.aggregation}"
                 )
+            self.policy.check_same(found.policy)
             return found
-        if self.threshold is None:
-            return Threshold(rule=self.aggregation)
-        source = f"{self.threshold:g}, typed by hand, not calibrated"
-        return Threshold(with_onset(Policy(), self.threshold), source, rule=self.aggregation)
+        policy = self._policy()
+        typed = "" if self.threshold is None else "typed by hand, "
+        return Threshold(policy, f"{policy.onset:g}, {typed}not calibrated", rule=self.aggregation)
+
+    def _policy(self) -> Policy:
+        return self.policy.policy() if self.threshold is None else self.policy.policy(self.threshold)
 
     def analyses(self, films: Sequence[Sample], detector: Detector) -> Iterator[Analysed]:
         """Yield what became of each film, as it is done.
@@ -164,7 +170,7 @@ class AnalysisRequest(DetectorOptions):
         how = self.how(detector)
         done = [list(_each(side, detector, how)) for side in (real, fake)]
         timelines = ([each.timeline for each in side if each.timeline is not None] for side in done)
-        threshold = calibrated(*timelines, policy=Policy(), rule=self.aggregation, risk=risk)
+        threshold = calibrated(*timelines, policy=self._policy(), rule=self.aggregation, risk=risk)
         basis = calibration_basis(score_settings(detector, how))
         folder = Path(self.output_dir) / run_name(detector, "calibration", fingerprint(basis))
         with making(folder):

@@ -52,6 +52,13 @@ AGGREGATION = (
         help="Scores of a face to one: top_fifth, mean, median, max, topk:K, logit_mean.",
     ),
 )
+POLICY = (
+    click.option("--offset_below", type=float, help="A stretch ends where the score is so far below. Default: 0.1."),
+    click.option("--smooth_s", type=float, help="Seconds over which scores are smoothed. Default: 0.6."),
+    click.option("--min_on_s", type=float, help="Shorter stretches are not marked. Default: 0.4."),
+    click.option("--min_off_s", type=float, help="Shorter pauses between two are marked too. Default: 0.4."),
+    click.option("--pad_s", type=float, help="Seconds marked before and after each stretch. Default: 0."),
+)
 _CUT = (
     click.option("--threshold", type=float, help="Score from which a stretch is marked. Default: 0.5, not calibrated."),
     click.option("--threshold_from", help="Folder or file of dfb-ext calibrate-timeline, which chooses it instead."),
@@ -66,7 +73,7 @@ _BESIDES = (
 
 @click.command(cls=SpacedCommand, epilog=_EXAMPLES, context_settings=CONTEXT)
 @click.argument("videos", nargs=-1, required=True)
-@options(DETECTOR, ANALYSIS, FINDING_FACES, _CUT, AGGREGATION, COMPUTING, OUTPUT_DIR, _BESIDES)
+@options(DETECTOR, ANALYSIS, FINDING_FACES, _CUT, POLICY, AGGREGATION, COMPUTING, OUTPUT_DIR, _BESIDES)
 def analyze(**given: Any) -> None:
     """Find the suspicious stretches of videos: when, whose face, how sure, and what that is worth."""
     request = request_of(given)
@@ -87,10 +94,12 @@ def analyze(**given: Any) -> None:
 
 def request_of(given: dict[str, Any]) -> AnalysisRequest:
     """The request that the options make."""
+    from deepfakebench_ext.analysis.policy import PolicyOptions
     from deepfakebench_ext.analysis.request import AnalysisRequest
     from deepfakebench_ext.engine.input_options import FaceFinding
 
-    return record_of(AnalysisRequest, given, cutting=record_of(FaceFinding, given), command=command_line())
+    cutting, policy = record_of(FaceFinding, given), record_of(PolicyOptions, given)
+    return record_of(AnalysisRequest, given, cutting=cutting, policy=policy, command=command_line())
 
 
 def finish(done: Sequence[Analysed]) -> None:

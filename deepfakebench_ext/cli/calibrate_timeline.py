@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from deepfakebench_ext.cli.analyze import AGGREGATION, ANALYSIS, finish, request_of
+from deepfakebench_ext.cli.analyze import AGGREGATION, ANALYSIS, POLICY, finish, request_of
 from deepfakebench_ext.cli.evaluate import hush_transformers, say_detector
 from deepfakebench_ext.cli.options import (
     COMPUTING,
@@ -60,7 +60,7 @@ _RISK = (
 
 @click.command("calibrate-timeline", cls=SpacedCommand, epilog=_EXAMPLES, context_settings=CONTEXT)
 @click.argument("videos", nargs=-1, required=True)
-@options(DETECTOR, ANALYSIS, FINDING_FACES, _RISK, AGGREGATION, COMPUTING, OUTPUT_DIR)
+@options(DETECTOR, ANALYSIS, FINDING_FACES, _RISK, POLICY, AGGREGATION, COMPUTING, OUTPUT_DIR)
 def calibrate_timeline(**given: Any) -> None:
     """Choose the threshold of timelines on videos that are known to be real, by the false alarms that it gives."""
     from deepfakebench_ext.analysis.analyze import films_of

@@ -38,7 +38,7 @@ def detector(tmp_path):
 
 def test_a_video_gives_every_file(command, detector, tmp_path):
     videos.stamped_video(tmp_path / "a.mp4", 40)
-    code, out, _ = command("a.mp4", *detector, "--threshold", "0.01", "--subtitles", "--overlay")
+    code, out, _ = command("a.mp4", *detector, "--threshold", "0.01", "--offset_below", "0", "--subtitles", "--overlay")
     (folder,) = (path for path in (tmp_path / "inference_results").iterdir())
     tables = {"segments.csv", "scores.csv", "segments.vtt", "segments.srt"}
     kept = {"run.json", "scores.jsonl", "film.json", "timeline.json"}
@@ -76,6 +76,11 @@ def test_what_can_be_read_is_analysed_and_the_exit_code_is_3(command, detector, 
         (["--faces", "most"], "--faces 'most'"),
         (["--min_face_px", "-1"], "--min_face_px -1"),
         (["--threshold", "1.5"], "--threshold 1.5"),
+        (["--threshold", "0.1"], "--threshold 0.1 is not above --offset_below 0.1, so that no segment would end"),
+        (["--offset_below", "0.5"], "--offset_below 0.5 is not allowed: give a difference from 0 to 0.49"),
+        (["--min_on_s", "-1"], "--min_on_s -1 is not allowed: give seconds from 0 to 3600"),
+        (["--smooth_s", "inf"], "--smooth_s inf"),
+        (["--pad_s", "nan"], "--pad_s nan"),
         (["--aggregation", "best"], "best"),
         (["--frame_interval", "2"], "--frame_interval means nothing here"),
         (["--batch_size", "0"], "--batch_size 0"),
@@ -86,6 +91,19 @@ def test_what_is_not_allowed_is_said(command, detector, tmp_path, said, named):
     code, _, err = command("a.mp4", *detector, *said)
     assert code == 2
     assert named in err
+
+
+def test_how_stretches_are_cut_can_be_said_and_is_recorded(command, detector, tmp_path):
+    videos.stamped_video(tmp_path / "a.mp4", 40)
+    numbers = {"smooth_s": 0.0, "min_on_s": 0.2, "min_off_s": 0.1, "pad_s": 0.3}
+    said = [part for name, value in numbers.items() for part in (f"--{name}", value)]
+    code, _, _ = command("a.mp4", *detector, *said, "--threshold", "0.8", "--offset_below", "0.25")
+    assert code == 0
+    (path,) = (tmp_path / "inference_results").rglob("timeline.json")
+    policy = json.loads(path.read_text())["policy"]
+    assert {name: policy[name] for name in numbers} == numbers
+    assert (policy["onset"], policy["offset"]) == (0.8, 0.55)
+    assert "typed by hand" in policy["source"]
 
 
 def test_an_untrained_head_says_nothing_of_a_video(command, tmp_path):
@@ -104,8 +122,9 @@ def test_a_calibration_is_taken_from_its_folder(command, detector, tmp_path, cap
     for number in range(3):
         videos.stamped_video(tmp_path / f"real/{number}.mp4", 30 + number)
     videos.stamped_video(tmp_path / "a.mp4", 30)
+    cut = ["--offset_below", "0.45", "--min_on_s", "0.2"]
     with pytest.raises(SystemExit) as exit_:
-        run(lambda: calibrate_timeline(["real", *detector, "--false_alarms", "2/min", "--risk", "0.3"]))
+        run(lambda: calibrate_timeline(["real", *detector, *cut, "--false_alarms", "2/min", "--risk", "0.3"]))
     out, _ = capsys.readouterr()
     assert exit_.value.code == 0
     assert "false alarms on the videos that chose it: 0 s a minute" in out
@@ -115,3 +134,19 @@ def test_a_calibration_is_taken_from_its_folder(command, detector, tmp_path, cap
     assert "measured on 3 real videos" in out
     code, _, err = command("a.mp4", *detector, "--threshold_from", path, "--threshold", "0.5")
     assert (code, "not both" in err) == (2, True)
+    code, _, _ = command("a.mp4", *detector, "--threshold_from", path, *cut)
+    policy = json.loads(next((tmp_path / "inference_results").rglob("timeline.json")).read_text())["policy"]
+    assert (code, policy["min_on_s"], policy["smooth_s"]) == (0, 0.2, 0.6)
+    code, _, err = command("a.mp4", *detector, "--threshold_from", path, "--min_on_s", "1")
+    assert (code, "--threshold_from was made with --min_on_s 0.2, and this is 1; calibrate anew" in err) == (2, True)
+    code, _, err = command("a.mp4", *detector, "--threshold_from", path, "--offset_below", "0.2")
+    assert (code, "made with --offset_below 0.45, and this is 0.2" in err) == (2, True)
+
+
+def test_a_threshold_that_is_as_low_as_one_may_be_is_said_to_be(tmp_path, capsys, detector):
+    (tmp_path / "real").mkdir()
+    videos.stamped_video(tmp_path / "real/a.mp4", 30)
+    with pytest.raises(SystemExit) as exit_:
+        run(lambda: calibrate_timeline(["real", *detector, "--offset_below", "0.49", "--smooth_s", "0"]))
+    assert exit_.value.code == 0
+    assert "this is the lowest one that is chosen\nthreshold 0.5, " in capsys.readouterr().out
