@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,19 +16,32 @@ from deepfakebench_ext.common.regular_files import regular
 OURS = frozenset({"key", "path", "label", "score", "status", "head"})
 """Columns that a file of scores of ours has; one that has them all was written by `write_csv`."""
 _SIGNS = tuple("=+-@\t\r\n'")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_LOOKS_ESCAPED = re.compile(r"\\ud[89a-f][0-9a-f]{2}")
+_ESCAPED = re.compile(r"\\(\\)|\\u(d[89a-f][0-9a-f]{2})")
 
 
-def defused(cell: str) -> str:
-    """Return a cell that no spreadsheet takes for a formula: with an apostrophe before `=`, `+`, `-`, `@` or a break.
+def written(cell: str) -> str:
+    r"""Return a cell as it is written: as UTF-8 can hold it, and no formula to a spreadsheet.
 
-    Numbers stay as they are. What begins with an apostrophe gets another, so that `restored` gives back every cell.
+    A byte of a name that is no text becomes `\udcff`; in such cells, and in those with such words of their own, each
+    backslash becomes two. What begins with `=`, `+`, `-`, `@` or a break and is no number gets an apostrophe before it,
+    as does what begins with one: `restored` gives back every cell.
     """
+    if "\\" in cell or not cell.isascii():
+        if _SURROGATE.search(cell) or _LOOKS_ESCAPED.search(cell):
+            cell = cell.replace("\\", r"\\")
+        cell = _SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", cell)
     return f"'{cell}" if cell.startswith(_SIGNS) and not is_number(cell) else cell
 
 
 def restored(cell: str) -> str:
-    """Return the cell that `defused` was given."""
-    return cell[1:] if cell.startswith("'") and cell[1:].startswith(_SIGNS) else cell
+    """Return the cell that `written` was given."""
+    if cell.startswith("'") and cell[1:].startswith(_SIGNS):
+        cell = cell[1:]
+    if "\\ud" in cell and _LOOKS_ESCAPED.search(cell):
+        return _ESCAPED.sub(lambda found: found[1] or chr(int(found[2], 16)), cell)
+    return cell
 
 
 def is_number(cell: str) -> bool:
@@ -40,7 +54,7 @@ def is_number(cell: str) -> bool:
 
 
 def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> None:
-    r"""Write a CSV whose first line names its columns: UTF-8, commas, lines that end in `\n`, no formulas (`defused`).
+    r"""Write a CSV whose first line names its columns: UTF-8, commas, lines that end in `\n`, cells as by `written`.
 
     Args:
         path: File to create or replace.
@@ -58,7 +72,7 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, st
         )
         plain.writeheader()
         for given in rows:
-            row = {column: defused(cell) for column, cell in given.items()}
+            row = {column: written(cell) for column, cell in given.items()}
             # QUOTE_MINIMAL of some Pythons (3.11.7) leaves a carriage return bare, which readers take for a line end.
             has_return = any("\r" in cell for cell in row.values())
             (quoted if has_return else plain).writerow(row)
@@ -68,7 +82,7 @@ class Rows:
     """The rows of an open CSV that are not blank."""
 
     def __init__(self, reader: Any, *, is_ours: bool) -> None:
-        """Take a `csv.reader` that has given its header; the cells of a file of ours were `defused`."""
+        """Take a `csv.reader` that has given its header; the cells of a file of ours were `written`."""
         self._reader, self._is_ours = reader, is_ours
 
     def __iter__(self) -> Iterator[list[str]]:

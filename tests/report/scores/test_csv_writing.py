@@ -27,6 +27,10 @@ NASTY = [
     "-1",
     "semi;colon\t.png",
     "100%",
+    "byte\udcff.png",
+    r"byte\udcff.png",
+    r"byte\\udcff.png",
+    r"byte\xff.png",
 ]
 
 
@@ -47,8 +51,9 @@ def test_names_with_separators_quotes_breaks_and_other_scripts_come_back(tmp_pat
     write_scores_csv(tmp_path / "scores.csv", rows, head="trained")
     for name, line in zip(NASTY, read(tmp_path / "scores.csv"), strict=True):
         assert [restored(line[column]) for column in ("key", "path", "video", "dataset", "method")] == [name] * 5
-    table = read_scores(tmp_path / "scores.csv").table
-    assert [table.key.text(row) for row in range(len(NASTY))] == NASTY
+    read_back = read_scores(tmp_path / "scores.csv")
+    assert [read_back.table.key.text(row) for row in range(len(NASTY))] == NASTY
+    assert read_back.paths(range(len(NASTY))) == NASTY
 
 
 def test_videos_of_any_name_read_back(tmp_path):
