@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from contextlib import closing
-from dataclasses import asdict, dataclass, field
+from contextlib import ExitStack, closing
+from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from deepfakebench_ext.analysis.assembling import Scores, Threshold, timeline_of
 from deepfakebench_ext.analysis.film import Film, film_json, film_of
 from deepfakebench_ext.analysis.outputs import Outputs, write_outputs
 from deepfakebench_ext.analysis.progress import Progress
+from deepfakebench_ext.analysis.searches import SEARCHES, KeptSearches
 from deepfakebench_ext.analysis.taking import FilmReader, Taking
 from deepfakebench_ext.analysis.timeline import Timeline, VideoFacts
 from deepfakebench_ext.common.atomic_files import atomic_writer
@@ -138,11 +139,10 @@ def _analysed(detector: Detector, sample: Sample, how: How) -> Analysed:
         return Analysed(file, None, None, str(error))
     except OSError as error:
         return Analysed(file, None, None, f"{file}: {error.strerror or error}")
-    reader = FilmReader(detector.preprocess, _taking(detector, how), how.faces, tell=Progress(file))
-    settings = _settings(detector, reader, how, {"file": file, "sha256": sha256})
+    settings = _settings(detector, how, {"file": file, "sha256": sha256})
     folder = Path(how.output_dir) / run_name(detector, sample.path.stem, settings["fingerprint"])
     with RunDirectory(folder, {**settings, **how.record}) as run:
-        film, scores, reason = _scored(detector, sample, reader, run, settings["batch_size"])
+        film, scores, reason = _scored(detector, sample, how, run, settings["batch_size"])
         if not film.frames:
             return Analysed(file, folder, None, reason)
         facts = VideoFacts(file, sha256, size, film.duration_us, film.start_us, held)
@@ -152,7 +152,7 @@ def _analysed(detector: Detector, sample: Sample, how: How) -> Analysed:
 
 
 def _scored(
-    detector: Detector, sample: Sample, reader: FilmReader, run: RunDirectory, batch_size: int
+    detector: Detector, sample: Sample, how: How, run: RunDirectory, batch_size: int
 ) -> tuple[Film, Scores, str]:
     """What was seen of the film, the score of each unit, and why there is none: out of the run, as far as it got."""
     done, units = run.resume([sample], batch_size)
@@ -160,23 +160,36 @@ def _scored(
     if not done:
         if units:
             logger.info("going on after %d scores that %s already holds", units, run.folder)
-        waiting = read_units([sample], reader.units, workers=1, ahead=1, depth=2 * batch_size)
-        with closing(waiting):  # type: ignore[type-var]  # a generator: its thread ends with it
-            rest = islice(waiting, units, None)
-            for predictions in predict_units(detector, reader.preprocess, rest, batch_size=batch_size):
-                run.append(predictions)
+        film = _see(detector, sample, how, run, units, batch_size)
         with atomic_writer(path) as stream:
-            json.dump(film_json(reader.film), stream)
+            json.dump(film_json(film), stream)
         run.complete()
+    (run.folder / SEARCHES).unlink(missing_ok=True)
     film = film_of(json.loads(path.read_text(encoding="utf-8")))
     predictions = list(run.predictions())
     return film, [each.score for each in predictions], "".join(each.reason for each in predictions[:1])
 
 
+def _see(detector: Detector, sample: Sample, how: How, run: RunDirectory, units: int, batch_size: int) -> Film:
+    """Score the film, but for its first units, into the run, and return what was seen of all of it."""
+    with ExitStack() as stack:
+        faces = how.faces
+        if faces is not None:
+            faces = replace(faces, detector=stack.enter_context(closing(KeptSearches(faces.detector, run.folder))))
+        tell = Progress(sample.path.as_posix())
+        reader = FilmReader(detector.preprocess, _taking(detector, how), faces, tell=tell)
+        waiting = read_units([sample], reader.units, workers=1, ahead=1, depth=2 * batch_size)
+        stack.enter_context(closing(waiting))  # type: ignore[type-var]  # a generator: its thread ends with it
+        for predictions in predict_units(
+            detector, reader.preprocess, islice(waiting, units, None), batch_size=batch_size
+        ):
+            run.append(predictions)
+        return reader.film
+
+
 def score_settings(detector: Detector, how: How) -> dict[str, Any]:
     """What decides the scores of films, apart from the films themselves."""
-    reader = FilmReader(detector.preprocess, _taking(detector, how), how.faces)
-    return _settings(detector, reader, how, {})
+    return _settings(detector, how, {})
 
 
 def _taking(detector: Detector, how: How) -> Taking:
@@ -184,8 +197,9 @@ def _taking(detector: Detector, how: How) -> Taking:
     return Taking(**{**asdict(how.taking), "clip_len": clip_len})
 
 
-def _settings(detector: Detector, reader: FilmReader, how: How, video: Mapping[str, Any]) -> dict[str, Any]:
+def _settings(detector: Detector, how: How, video: Mapping[str, Any]) -> dict[str, Any]:
     check_count("--batch_size", how.batch_size)
+    reader = FilmReader(detector.preprocess, _taking(detector, how), how.faces)
     batch_size = how.batch_size or default_batch_size(detector)
     scored = {"video_backend": backend_name(), "video": dict(video)}
     return run_settings(detector, reader.to_dict(), batch_size, scored)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from fractions import Fraction
 
 import av
@@ -20,7 +21,7 @@ from seers import DARK, LIGHT, dark_seer
 from deepfakebench_ext.analysis.analyze import How, analyze
 from deepfakebench_ext.analysis.request import AnalysisRequest
 from deepfakebench_ext.analysis.taking import Taking
-from deepfakebench_ext.common.errors import ConfigError
+from deepfakebench_ext.common.errors import ConfigError, OutputError
 from deepfakebench_ext.data.samples.folders import collect_samples
 from deepfakebench_ext.engine.file_inputs import make_face_reader, make_reader
 from deepfakebench_ext.engine.input_options import FaceOptions
@@ -204,12 +205,58 @@ def test_a_run_that_was_cut_off_goes_on_and_ends_with_the_same_bytes(tmp_path, f
         analyze(detector, [tmp_path / "a.mp4"], How(output_dir=tmp_path / "cut", faces=faces))
     (journal,) = (tmp_path / "cut").rglob("scores.jsonl")
     assert len(journal.read_text().splitlines()) == 4 * batches
-    journal.write_bytes(journal.read_bytes() + b'{"key": "a.mp')
+    for file in (journal, journal.with_name("searches.jsonl")):
+        file.write_bytes(file.read_bytes() + b'{"key": "a.mp')
     detector.forward = see
     (again,) = analyze(detector, [tmp_path / "a.mp4"], How(output_dir=tmp_path / "cut", faces=faces))
     assert {name: data for name, data in tree(again.folder).items() if name != ".lock"} == {
         name: data for name, data in tree(whole.folder).items() if name != ".lock"
     }
+
+
+class Counting:
+    """A face detector that counts its searches."""
+
+    def __init__(self, detector):
+        self.detector, self.searches = detector, 0
+
+    def detect(self, rgb):
+        self.searches += 1
+        return self.detector.detect(rgb)
+
+
+def test_a_run_that_goes_on_searches_no_frame_twice(tmp_path, face):
+    film(tmp_path / "a.mp4", [still(face, LIGHT, centre=(80.0 + at / 4, 96.0)) for at in range(90)])
+    detector = dark_seer(tmp_path)
+    faces = faces_of(detector)
+    whole = Counting(faces.detector)
+    analyze(detector, [tmp_path / "a.mp4"], How(output_dir=tmp_path / "whole", faces=replace(faces, detector=whole)))
+    see = detector.forward
+    detector.forward = lambda batch, inference=False: (_ for _ in ()).throw(Killed)
+    cut, again = Counting(faces.detector), Counting(faces.detector)
+    with pytest.raises(Killed):
+        analyze(detector, [tmp_path / "a.mp4"], How(output_dir=tmp_path / "cut", faces=replace(faces, detector=cut)))
+    detector.forward = see
+    how = How(output_dir=tmp_path / "cut", faces=replace(faces, detector=again))
+    (done,) = analyze(detector, [tmp_path / "a.mp4"], how)
+    assert cut.searches > 0
+    assert cut.searches + again.searches == whole.searches
+    assert not (done.folder / "searches.jsonl").exists()
+
+
+def test_damaged_searches_are_said(tmp_path, face):
+    film(tmp_path / "a.mp4", [still(face, LIGHT)] * 9)
+    detector = dark_seer(tmp_path)
+    how = How(output_dir=tmp_path / "out", faces=faces_of(detector))
+    see = detector.forward
+    detector.forward = lambda batch, inference=False: (_ for _ in ()).throw(Killed)
+    with pytest.raises(Killed):
+        analyze(detector, [tmp_path / "a.mp4"], how)
+    (path,) = (tmp_path / "out").rglob("searches.jsonl")
+    path.write_text('{"faces": [{"bbox_px": [1, 2, 3], "landmarks_px": null, "score": 1}]}\n')
+    detector.forward = see
+    with pytest.raises(OutputError, match=r"searches.jsonl is damaged: line 1 holds no faces"):
+        analyze(detector, [tmp_path / "a.mp4"], how)
 
 
 def test_a_run_that_is_done_is_not_scored_again(tmp_path):

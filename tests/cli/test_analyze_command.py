@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import csv
 import json
+import signal
+import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
+import skimage.data
 import tiny
 import torch
 import videos
 import yaml
+from faces.scenes import head, scene
+from films import film, tree
 
 from deepfakebench_ext.cli.analyze import analyze
 from deepfakebench_ext.cli.calibrate_timeline import calibrate_timeline
@@ -150,3 +157,38 @@ def test_a_threshold_that_is_as_low_as_one_may_be_is_said_to_be(tmp_path, capsys
         run(lambda: calibrate_timeline(["real", *detector, "--offset_below", "0.49", "--smooth_s", "0"]))
     assert exit_.value.code == 0
     assert "this is the lowest one that is chosen\nthreshold 0.5, " in capsys.readouterr().out
+
+
+SCRIPT = Path(__file__).parents[2] / "scripts/analyze_video.py"
+MOMENTS = (("searches.jsonl", 1), ("scores.jsonl", 9), ("film.json", 0))
+"""Files of a run, and how many lines they have when it is killed."""
+
+
+def kill_at(command, folder, name, lines):
+    """Run the command and kill it when a file of its run has so many lines."""
+    process = subprocess.Popen([sys.executable, SCRIPT, *command], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    while process.poll() is None:
+        if any(path.read_bytes().count(b"\n") >= lines for path in folder.glob(f"*/{name}")):
+            break
+        time.sleep(0.001)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+
+
+def test_a_run_killed_at_any_moment_ends_with_the_bytes_of_one_that_was_not(detector, tmp_path):
+    pytest.importorskip("dlib", reason="dlib is not installed (extra `faces`)")
+    face = head(skimage.data.astronaut())
+    film(tmp_path / "a.mp4", [scene(face, (192, 200), 90, (80.0 + at / 4, 96.0)) for at in range(100)])
+    how = ["--face_detector", "dlib", "--fps", "25", "--batch_size", "4", "--threshold", "0.4", "--subtitles"]
+    command = ["a.mp4", *detector, *how]
+    subprocess.run([sys.executable, SCRIPT, *command, "--output_dir", "whole"], check=True, capture_output=True)
+    for name, lines in MOMENTS:
+        kill_at([*command, "--output_dir", "cut"], tmp_path / "cut", name, lines)
+        assert not list(tmp_path.glob("cut/*/timeline.json")), f"the run was over before {name} had {lines} lines"
+    subprocess.run([sys.executable, SCRIPT, *command, "--output_dir", "cut"], check=True, capture_output=True)
+    whole, cut = (tree(tmp_path / name) for name in ("whole", "cut"))
+    facts = [name for name in whole if name.endswith(("run.json", ".lock"))]
+    assert len(facts) >= 1
+    assert {name: data for name, data in cut.items() if name not in facts} == {
+        name: data for name, data in whole.items() if name not in facts
+    }
