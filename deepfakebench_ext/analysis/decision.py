@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from deepfakebench_ext.common.wording import rounded
+
 Word = Literal["fake", "real", "no decision"]
 
 
@@ -112,13 +114,17 @@ def decide(evidence: Evidence, bands: Bands | None) -> Decision:
 def _banded(score: float, scored_share: float, bands: Bands) -> Decision:
     if bands.fake_above is not None and score > bands.fake_above:
         risk = f"of real videos, at most {bands.false_alarms:.1%} score so high"
-        return Decision("fake", f"the score {score:.3f} is above {bands.fake_above:.3f}: {risk} ({bands.source})")
+        return Decision(
+            "fake", f"the score {rounded(score, 3)} is above {rounded(bands.fake_above, 3)}: {risk} ({bands.source})"
+        )
     if bands.real_below is None or score >= bands.real_below:
-        return _none(f"the score {score:.3f} allows neither word at the stated risk ({bands.source})")
+        return _none(f"the score {rounded(score, 3)} allows neither word at the stated risk ({bands.source})")
     if scored_share < LEAST_SHARE:
         return _none(f"only {scored_share:.0%} of the video is scored: the rest was not seen")
     risk = f"of fakes, at most {bands.misses:.1%} score so low"
-    return Decision("real", f"the score {score:.3f} is below {bands.real_below:.3f}: {risk} ({bands.source})")
+    return Decision(
+        "real", f"the score {rounded(score, 3)} is below {rounded(bands.real_below, 3)}: {risk} ({bands.source})"
+    )
 
 
 def _none(reason: str) -> Decision:

@@ -8,8 +8,7 @@ from typing import Any
 
 from deepfakebench_ext.analysis.judging import TimelineFigures
 from deepfakebench_ext.common.wording import counted, printable
-from deepfakebench_ext.metrics.figure import Figure
-from deepfakebench_ext.report.figure_tables import with_interval
+from deepfakebench_ext.metrics.figure import Figure, with_interval
 from deepfakebench_ext.report.metrics_json import figures_json
 
 SCHEMA_VERSION = 1

@@ -11,6 +11,7 @@ import cv2
 from deepfakebench_ext.analysis.film import frame_times
 from deepfakebench_ext.analysis.keyframes import with_boxes
 from deepfakebench_ext.analysis.timeline import BoxPx, FaceTrack, Timeline
+from deepfakebench_ext.common.wording import rounded
 from deepfakebench_ext.media.film_writer import FilmWriter
 from deepfakebench_ext.media.frame import RGB
 from deepfakebench_ext.media.video import every_frame
@@ -81,7 +82,7 @@ def _drawn(rgb: RGB, lanes: Sequence[_Lane], time_us: int, onset: float) -> RGB:
         colour = score_colour(score, onset)
         drawn = with_boxes(drawn, {(x0, y0, x1, y1): colour})
         size = max(0.4, rgb.shape[0] / 900)
-        text = "-" if score is None else f"{score:.2f}"
+        text = "-" if score is None else rounded(score, 2)
         at = (max(round(x0), 0) + 4, max(round(y0), 0) + round(24 * size))
         cv2.putText(drawn, text, at, cv2.FONT_HERSHEY_SIMPLEX, size, colour, max(1, round(2 * size)), cv2.LINE_AA)
     return drawn

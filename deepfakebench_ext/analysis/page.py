@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from deepfakebench_ext.analysis.drawing import lanes_svg
 from deepfakebench_ext.analysis.timeline import Keyframe, Timeline
-from deepfakebench_ext.common.wording import counted
+from deepfakebench_ext.common.wording import counted, rounded
 from deepfakebench_ext.metrics.segments.stretches import MICROSECONDS
 from deepfakebench_ext.report.document import (
     Album,
@@ -40,7 +40,9 @@ def _blocks(timeline: Timeline, pictures: Mapping[str, bytes], worth: str, damag
     said = timeline.decision
     yield Paragraph(f"{said.word}: {said.reason}.")
     score = timeline.score
-    decided = f"{score.score:.3f}, that of face {score.track}" if score.score is not None else f"none: {score.reason}"
+    decided = (
+        f"{rounded(score.score, 3)}, that of face {score.track}" if score.score is not None else f"none: {score.reason}"
+    )
     yield Points(
         [
             f"score of the video: {decided} (rule {score.rule})",
@@ -81,8 +83,8 @@ def _warnings(timeline: Timeline, worth: str, damage: str) -> Iterable[Block]:
 def _segments(timeline: Timeline) -> Block:
     rows = [
         [
-            *(str(number), str(each.track), clock(each.start_us), clock(each.end_us), f"{each.score:.3f}"),
-            *(clock(each.peak_us), f"{each.peak_score:.3f}", f"{each.scored_share:.0%}"),
+            *(str(number), str(each.track), clock(each.start_us), clock(each.end_us), rounded(each.score, 3)),
+            *(clock(each.peak_us), rounded(each.peak_score, 3), f"{each.scored_share:.0%}"),
         ]
         for number, each in enumerate(timeline.segments, 1)
     ]
@@ -91,7 +93,7 @@ def _segments(timeline: Timeline) -> Block:
 
 def _plate(frame: Keyframe, jpeg: bytes) -> Plate:
     kind = "highest score" if frame.kind == "peak" else "same face, low score, to compare"
-    lines = [kind, f"at {clock(frame.at_us)}, score {frame.score:.3f}, face {frame.track}"]
+    lines = [kind, f"at {clock(frame.at_us)}, score {rounded(frame.score, 3)}, face {frame.track}"]
     return Plate(f"stretch {frame.segment}", lines, jpeg)
 
 

@@ -22,7 +22,7 @@ from deepfakebench_ext.cli.options import (
     record_of,
 )
 from deepfakebench_ext.cli.terminal import say, say_json
-from deepfakebench_ext.common.wording import counted
+from deepfakebench_ext.common.wording import counted, rounded
 
 if TYPE_CHECKING:
     from deepfakebench_ext.analysis.analyze import Analysed
@@ -117,7 +117,7 @@ def analysed_line(each: Analysed) -> str:
     timeline = each.timeline
     if timeline is None:
         return f"{each.file}: not analysed: {each.reason}"
-    score = "none" if timeline.score.score is None else f"{timeline.score.score:.3f}"
+    score = "none" if timeline.score.score is None else rounded(timeline.score.score, 3)
     marked = ", ".join(f"{each.start_s:.2f}-{each.end_s:.2f} s (face {each.track})" for each in timeline.segments)
     said = f"{timeline.decision.word} ({timeline.decision.reason})"
     lines = [f"{each.file}: {said}; score {score}; marked: {marked or 'nothing'}"]

@@ -28,7 +28,7 @@ from deepfakebench_ext.cli.options import (
 from deepfakebench_ext.cli.terminal import say, say_json, warn
 from deepfakebench_ext.common.errors import ConfigError, OutputError
 from deepfakebench_ext.common.types import FAKE, REAL
-from deepfakebench_ext.common.wording import counted, printable
+from deepfakebench_ext.common.wording import counted, printable, rounded
 
 if TYPE_CHECKING:
     from deepfakebench_ext.data.stores.coverage import Coverage
@@ -176,7 +176,7 @@ def _summary(result: Evaluation, *, host: bool = False) -> str:
         )
         for name in ("auc", "ap", "eer", "accuracy"):
             figure = result.figures[f"{level}_{name}"]
-            value = f"{figure.value:.4f}" if figure.value is not None else f"undefined ({figure.reason})"
+            value = rounded(figure.value) if figure.value is not None else f"undefined ({figure.reason})"
             lines.append(f"{level}_{name:<9} {value}")
     if host and result.host_video_auc:
         lines.append(result.host_video_auc)

@@ -201,6 +201,8 @@ def _memory(plan: Plan) -> str:
 
 
 def _say_result(tuning: FineTuning, result: FineTuned, summary: Summary) -> None:
+    from deepfakebench_ext.common.wording import rounded
+    from deepfakebench_ext.metrics.figure import interval_of
     from deepfakebench_ext.training.results import scoring_command
 
     position, monitor, figures = result.position, tuning.validator.monitor, summary.figures
@@ -214,7 +216,7 @@ def _say_result(tuning: FineTuning, result: FineTuned, summary: Summary) -> None
     level = monitor.partition("_")[0]
     for name in dict.fromkeys((monitor, *(f"{level}_{short}" for short in ("auc", "ap", "eer", "accuracy")))):
         figure = figures[name]
-        value = f"{figure.value:.4f}" if figure.value is not None else f"undefined ({figure.reason})"
-        between = f"  95 % {figure.low:.4f} to {figure.high:.4f}" if figure.low is not None else ""
+        value = rounded(figure.value) if figure.value is not None else f"undefined ({figure.reason})"
+        between = f"  95 % {interval}" if (interval := interval_of(figure)) else ""
         say(f"{name:<16} {value}{between}")
     say(f"score with: {scoring_command(tuning, result)}")

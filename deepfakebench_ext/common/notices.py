@@ -33,6 +33,7 @@ Kind = Literal[
     "few_samples",
     "few_in_group",
     "all_alike",
+    "ties",
     "turned_round",
     "other_threshold",
     "lopsided",
@@ -47,7 +48,7 @@ Kind = Literal[
 ]
 """What a notice is about; `run` is what a file says of its run without a kind that we know."""
 FOUND_IN_SCORES: frozenset[Kind] = frozenset(
-    {"told_apart", "few_samples", "few_in_group", "all_alike", "turned_round", "other_threshold", "lopsided"}
+    {"told_apart", "few_samples", "few_in_group", "all_alike", "ties", "turned_round", "other_threshold", "lopsided"}
 )
 """Kinds that whoever has the scores finds anew, with the numbers of these scores."""
 Severity = Literal["warning", "severe"]

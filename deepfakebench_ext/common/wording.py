@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 
 def counted(number: int, noun: str) -> str:
@@ -10,13 +11,23 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def rounded(value: float, decimals: int = 4) -> str:
-    """Return the number with so many decimals, or more where these would make 0 or 1 of one between the two."""
-    if 0 < value < 0.5 * 10**-decimals:
-        return f"{value:.1g}"
-    while value < 1 and float(f"{value:.{decimals}f}") == 1:
-        decimals += 1
-    return f"{value:.{decimals}f}"
+def rounded(value: float, digits: int = 4, form: Literal["f", "g"] = "f") -> str:
+    """Return the number with so many digits, or more where these would make 0 or 1 of one between the two.
+
+    Args:
+        value: Any number.
+        digits: After the point; with `g` in all.
+        form: `f`: `0.5000`; `g`: `0.5`.
+    """
+    text = f"{value:.{digits}{form}}"
+    if not 0 < value < 1 or 0 < float(text) < 1:
+        return text
+    return f"{value:.1g}" if value < 0.5 else rounded(value, digits + 1, form)
+
+
+def percent(share: float) -> str:
+    """Return `15.7 %`: 0 % and 100 % are none and all."""
+    return f"{100 * float(rounded(share, 3)):g} %"
 
 
 def of_several(reasons: Sequence[str], total: int, noun: str) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from deepfakebench_ext.common.atomic_files import atomic_writer
 from deepfakebench_ext.common.errors import MissingExtraError, OutputError
 from deepfakebench_ext.common.types import LABEL_NAMES
+from deepfakebench_ext.common.wording import rounded
 from deepfakebench_ext.comparison.compare import disagreements, wrong_by_all
 from deepfakebench_ext.comparison.comparison_json import comparison_text
 from deepfakebench_ext.comparison.records import Compared, Comparison
@@ -142,7 +143,7 @@ def _thumbs(comparison: Comparison, places: Sequence[int]) -> list[Thumb]:
 
 
 def _thumb(comparison: Comparison, place: int, picture: bytes | None) -> Thumb:
-    scores = [f"{shown_name(each)} {each.scores[place]:.4f}" for each in comparison.detectors]
+    scores = [f"{shown_name(each)} {rounded(float(each.scores[place]))}" for each in comparison.detectors]
     return Thumb(comparison.keys[place], [LABEL_NAMES[int(comparison.labels[place])], *scores], picture)
 
 

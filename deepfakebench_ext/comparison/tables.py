@@ -8,10 +8,10 @@ from pathlib import Path
 from deepfakebench_ext.common.csv_files import write_csv
 from deepfakebench_ext.common.wording import printable
 from deepfakebench_ext.comparison.records import Compared, Comparison
-from deepfakebench_ext.metrics.figure import Figure
+from deepfakebench_ext.metrics.figure import Figure, with_interval
 from deepfakebench_ext.metrics.pairs import SIGNIFICANT, Pair
 from deepfakebench_ext.report.document import Table
-from deepfakebench_ext.report.figure_tables import title_of, with_interval, without_last_if_empty
+from deepfakebench_ext.report.figure_tables import title_of, without_last_if_empty
 from deepfakebench_ext.report.scores.csv_writing import head_of
 
 SMALLEST_SHOWN = 1e-4

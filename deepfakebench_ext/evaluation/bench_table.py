@@ -8,7 +8,7 @@ from pathlib import Path
 
 from deepfakebench_ext.common.csv_files import write_csv
 from deepfakebench_ext.common.notices import Notice
-from deepfakebench_ext.common.wording import printable
+from deepfakebench_ext.common.wording import printable, rounded
 from deepfakebench_ext.metrics.counts import Counts
 from deepfakebench_ext.metrics.figure import Figure, Level
 from deepfakebench_ext.report.scores.csv_writing import head_of
@@ -120,7 +120,7 @@ def _text(cell: Cell, level: str) -> str:
 
 def _shown(value: float | None, rests_on: Sequence[Cell], level: str) -> str:
     clips = level == "unit" and any("clip" in cell.counts for cell in rests_on)
-    return "-" if value is None else f"{value:.4f}" + (" (clip)" if clips else "")
+    return "-" if value is None else rounded(value) + (" (clip)" if clips else "")
 
 
 def _auc(cell: Cell, level: str) -> float | None:

@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+import numpy as np
+
 from deepfakebench_ext.common.types import FAKE, REAL
-from deepfakebench_ext.common.wording import counted
+from deepfakebench_ext.common.wording import counted, percent, rounded
 from deepfakebench_ext.metrics.bootstrap import (
     UNASKED,
     Bootstrap,
@@ -38,6 +40,7 @@ from deepfakebench_ext.metrics.probability_errors import Bins, bins, probability
 from deepfakebench_ext.metrics.ranking import DEFINITIONS as CORE_DEFINITIONS
 from deepfakebench_ext.metrics.ranking import HIGHER_IS_BETTER, ranking_values
 from deepfakebench_ext.metrics.steps import (
+    ROUNDING,
     Steps,
     alarm_rate_at,
     area,
@@ -127,7 +130,7 @@ def definitions(threshold: Threshold | None = None) -> dict[str, str]:
     at_half = {**CORE_DEFINITIONS, **OPERATING_DEFINITIONS, **PROBABILITY_DEFINITIONS}
     if threshold is None:
         return at_half
-    where = f"> {threshold.value:.6g} ({threshold.source})"
+    where = f"> {rounded(threshold.value, 6, 'g')} ({threshold.source})"
     return {**at_half, **{f"{name}{GIVEN}": at_half[name].replace("> 0.5", where) for name in DECISION_NAMES}}
 
 
@@ -236,9 +239,25 @@ def _few_samples(steps: Steps) -> dict[str, str]:
         for name, rate in TPR_AT_FPR.items()
         if rate * reals < 1
     }
+    warnings |= {
+        name: text for name, rate in TPR_AT_FPR.items() if name not in warnings and (text := _gap(steps, rate))
+    }
     if (1 - TRUE_POSITIVE_RATE) * fakes < 1:
         warnings[FPR_AT_TPR] = f"{counted(fakes, 'fake')} cannot show a TPR of 95%: all must be found; it takes 20"
     return warnings
+
+
+def _gap(steps: Steps, rate: float) -> str:
+    """Why the TPR at an FPR is that at a far lower one: the reals at the next threshold are too many; empty if not."""
+    alarms = steps.alarms[0]
+    reached = int(np.searchsorted(alarms, rate * alarms[-1] + ROUNDING, side="right")) - 1
+    if reached == len(alarms) - 1 or alarms[reached] > rate * alarms[-1] / 2:
+        return ""
+    low, high = alarms[reached] / alarms[-1], alarms[reached + 1] / alarms[-1]
+    return (
+        f"{int(alarms[reached + 1] - alarms[reached])} reals share a score, so that no threshold has an FPR between "
+        f"{percent(low)} and {percent(high)}: the figure is that at {percent(low)}"
+    )
 
 
 def _narrow_interval(

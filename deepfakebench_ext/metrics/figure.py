@@ -9,6 +9,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from deepfakebench_ext.common.wording import rounded
+
 Level = Literal["frame", "clip", "video"]
 LEVELS = ("frame", "clip", "video")
 Floats = NDArray[np.float64]
@@ -49,6 +51,18 @@ class Figure:
             return
         if self.value is None or self.low is None or self.high is None or not self.low <= self.value <= self.high:
             raise ValueError(f"value is {self.value!r}, interval {self.low!r} to {self.high!r}; it must hold the value")
+
+
+def with_interval(figure: Figure) -> str:
+    """Return the value with its 95 % interval, as far as there is one: `0.9123 (0.8900 to 0.9310)`."""
+    if figure.value is None:
+        return "-"
+    return rounded(figure.value) + (f" ({interval})" if (interval := interval_of(figure)) else "")
+
+
+def interval_of(figure: Figure) -> str:
+    """Return `0.8900 to 0.9310`; empty where there is no interval."""
+    return "" if figure.low is None or figure.high is None else f"{rounded(figure.low)} to {rounded(figure.high)}"
 
 
 def check_arrays(labels: Integers, scores: Floats) -> None:

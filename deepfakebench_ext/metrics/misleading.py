@@ -8,8 +8,17 @@ import numpy as np
 
 from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.common.types import FAKE, LABEL_NAMES, REAL, Label
-from deepfakebench_ext.common.wording import counted
-from deepfakebench_ext.metrics.figure import Figure, Floats, Integers, Level, check_arrays, class_size
+from deepfakebench_ext.common.wording import counted, percent, rounded
+from deepfakebench_ext.metrics.figure import (
+    Figure,
+    Floats,
+    Integers,
+    Level,
+    check_arrays,
+    class_size,
+    interval_of,
+    with_interval,
+)
 
 FEW = 20
 """Fewer samples of a class than this give intervals too wide, and too unreliable, to publish."""
@@ -17,6 +26,8 @@ LOPSIDED = 0.8
 """Share of one class from which accuracy, precision and AP say more about the classes than about the detector."""
 OFF_THRESHOLD = 0.2
 """An AUC this far above the balanced accuracy at 0.5 means that 0.5 is not where the scores part."""
+TIED, FEWEST_TIED = 0.05, 5
+"""Share of a class, and number of its samples, from which equal scores leave a gap in what thresholds can do."""
 SHOWN = 3
 
 
@@ -43,8 +54,11 @@ def score_warnings(
     check_arrays(labels, scores)
     found = _few(labels, clusters, level)
     if len(scores) > 1 and scores.min() == scores.max():
-        text = f"all {len(scores)} {level} scores are {scores[0]:.6g}: the detector tells nothing apart"
+        score = rounded(float(scores[0]), 6, "g")
+        text = f"all {len(scores)} {level} scores are {score}: the detector tells nothing apart"
         found.append(Notice("all_alike", text))
+    else:
+        found += _tied(labels, scores, level)
     return found + _turned(figures, level) + _threshold(figures, level) + _lopsided(labels, level)
 
 
@@ -82,9 +96,7 @@ def turned_in_groups(column: str, aucs: Mapping[str, Figure]) -> Notice | None:
         aucs: Their names to their AUCs.
     """
     found = [
-        f"{name} {auc.value:.4f} ({auc.low:.4f} to {auc.high:.4f})"
-        for name, auc in aucs.items()
-        if auc.value is not None and is_below_chance(auc)
+        f"{name} {with_interval(auc)}" for name, auc in aucs.items() if auc.value is not None and is_below_chance(auc)
     ]
     if not found:
         return None
@@ -136,8 +148,8 @@ def duplicates_across_classes(keys: Sequence[str], labels: Sequence[Label], dige
 
 
 def size_in_words(samples: int, noun: str, videos: int | None) -> str:
-    """Return `12 reals`, or `12 reals of 3 videos` where samples are from videos."""
-    return counted(samples, noun) + ("" if videos is None else f" of {counted(videos, 'video')}")
+    """Return `12 reals`, or `3 videos (12 reals)` where samples are from videos, which are what counts."""
+    return counted(samples, noun) if videos is None else f"{counted(videos, 'video')} ({counted(samples, noun)})"
 
 
 def _few(labels: Integers, clusters: Integers | None, level: Level) -> list[Notice]:
@@ -146,9 +158,30 @@ def _few(labels: Integers, clusters: Integers | None, level: Level) -> list[Noti
         samples, videos = class_size(labels, label, clusters)
         if 0 < videos < FEW:
             of = size_in_words(samples, level, None if clusters is None else videos)
-            verb = "is" if samples == 1 else "are"
-            text = f"only {of} {verb} {name}: under {FEW}, figures say little and intervals may be too narrow"
+            verb, units = "is" if videos == 1 else "are", level if clusters is None else "video"
+            text = f"only {of} {verb} {name}: under {FEW} {units}s, figures say little and intervals may be too narrow"
             found.append(Notice("few_samples", text))
+    return found
+
+
+def _tied(labels: Integers, scores: Floats, level: Level) -> list[Notice]:
+    """What no threshold parts, class by class: the score that most samples of it share."""
+    found = []
+    for label, rate in ((REAL, "an FPR"), (FAKE, "a TPR")):
+        own = np.sort(scores[labels == label])
+        ends = np.flatnonzero(np.diff(own, append=2.0)) + 1  # of each run of equal scores; none is above 1
+        runs = np.diff(ends, prepend=0)
+        if not len(own) or (most := int(runs.max())) < max(FEWEST_TIED, TIED * len(own)):
+            continue
+        end = int(ends[runs.argmax()])
+        score, above = float(own[end - 1]), len(own) - end
+        place = {float(scores.max()): "the highest score", float(scores.min()): "the lowest score"}
+        text = (
+            f"{percent(most / len(own))} of {len(own)} {LABEL_NAMES[label]} {level}s share "
+            f"{place.get(score, 'one score')}, {rounded(score, 6, 'g')}: no threshold has {rate} between "
+            f"{percent(above / len(own))} and {percent((above + most) / len(own))}"
+        )
+        found.append(Notice("ties", text))
     return found
 
 
@@ -157,8 +190,8 @@ def _turned(figures: Mapping[str, Figure], level: Level) -> list[Notice]:
     if auc.value is None or not is_below_chance(auc):
         return []
     text = (
-        f"{level}_auc is {auc.value:.4f}, and its interval ({auc.low:.4f} to {auc.high:.4f}) excludes 0.5: reals score "
-        "above fakes; is the label order right (--fake_index)?"
+        f"{level}_auc is {rounded(auc.value)}, and its interval ({interval_of(auc)}) excludes 0.5: reals score above "
+        "fakes; is the label order right (--fake_index)?"
     )
     return [Notice("turned_round", text)]
 
@@ -168,8 +201,8 @@ def _threshold(figures: Mapping[str, Figure], level: Level) -> list[Notice]:
     if auc is None or balanced is None or auc - balanced < OFF_THRESHOLD:
         return []
     text = (
-        f"{level}_auc is {auc:.4f} but balanced accuracy at 0.5 only {balanced:.4f}: the scores part elsewhere; choose "
-        "a threshold or calibrate on other samples (--threshold_from, --calibrate)"
+        f"{level}_auc is {rounded(auc)} but balanced accuracy at 0.5 only {rounded(balanced)}: the scores part "
+        "elsewhere; choose a threshold or calibrate on other samples (--threshold_from, --calibrate)"
     )
     return [Notice("other_threshold", text)]
 
@@ -181,8 +214,9 @@ def _lopsided(labels: Integers, level: Level) -> list[Notice]:
         return []
     name = LABEL_NAMES[FAKE if fakes == most else REAL]
     text = (
-        f"{most} of {len(labels)} {level}s are {name}: calling all so has an accuracy of {most / len(labels):.4f}; "
-        "read balanced accuracy and AUC, and compare AP and precision only at the same share of fakes"
+        f"{most} of {len(labels)} {level}s are {name}: calling all so has an accuracy of "
+        f"{rounded(most / len(labels))}; read balanced accuracy and AUC, and compare AP and precision only at the same "
+        "share of fakes"
     )
     return [Notice("lopsided", text)]
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from deepfakebench_ext.common.wording import rounded
 from deepfakebench_ext.metrics.figure import Floats, Integers, check_arrays, one_class_reason
 from deepfakebench_ext.metrics.steps import Steps, Tally, called_fake, count_steps, equal_error_cut, ladder
 
@@ -75,7 +76,7 @@ def decision_values(steps: Steps, threshold: float, one_class: str) -> dict[str,
     """
     rates = {name: float(values[0]) for name, values in decision_rates(steps, threshold).items()}
     total = int(steps.fakes[0] + steps.reals[0])
-    no_calls = f"no predicted fakes: none of {total} scores is above {threshold:.6g}"
+    no_calls = f"no predicted fakes: none of {total} scores is above {rounded(threshold, 6, 'g')}"
     return {
         "accuracy": rates["accuracy"] if total else one_class,
         "balanced_accuracy": one_class or rates["balanced_accuracy"],

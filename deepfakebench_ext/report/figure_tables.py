@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from deepfakebench_ext.common.wording import counted
+from deepfakebench_ext.common.wording import counted, rounded
 from deepfakebench_ext.metrics.breakdown import Breakdown, Group
-from deepfakebench_ext.metrics.figure import Figure, Level
+from deepfakebench_ext.metrics.figure import Figure, Level, interval_of, with_interval
 from deepfakebench_ext.metrics.summary import LevelSummary, Summary
 from deepfakebench_ext.report.document import Table
 
@@ -45,25 +45,14 @@ def title_of(name: str) -> str:
 
 
 def shown(figure: Figure) -> str:
-    """Return the value with 4 decimals, or why there is none."""
-    return f"undefined: {figure.reason}" if figure.value is None else f"{figure.value:.4f}"
-
-
-def with_interval(figure: Figure) -> str:
-    """Return the value with its 95 % interval, as far as there is one: `0.9123 (0.8900 to 0.9310)`."""
-    if figure.value is None:
-        return "-"
-    return f"{figure.value:.4f} ({_interval(figure)})" if figure.low is not None else f"{figure.value:.4f}"
-
-
-def _interval(figure: Figure) -> str:
-    return "" if figure.low is None else f"{figure.low:.4f} to {figure.high:.4f}"
+    """Return the value, or why there is none."""
+    return f"undefined: {figure.reason}" if figure.value is None else rounded(figure.value)
 
 
 def level_table(level: Level, summary: LevelSummary) -> Table:
     """Return the figures of one level with their intervals."""
     rows = [
-        (title_of(name.removeprefix(f"{level}_")), shown(figure), _interval(figure), figure.warning)
+        (title_of(name.removeprefix(f"{level}_")), shown(figure), interval_of(figure), figure.warning)
         for name, figure in summary.figures.items()
     ]
     return without_last_if_empty(Table(("figure", "value", "95 % interval", "beware"), rows))

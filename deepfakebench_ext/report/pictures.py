@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from deepfakebench_ext.common.wording import printable
+from deepfakebench_ext.common.wording import printable, rounded
 from deepfakebench_ext.metrics.figure import Floats, Integers, Level, check_arrays, one_class_reason
 from deepfakebench_ext.metrics.probability_errors import BINS, bins, reliability
 from deepfakebench_ext.metrics.ranking import binary_figures, pr_points, roc_points
@@ -102,7 +102,7 @@ def draw_roc(axes: Any, series: Sequence[Series], level: Level) -> None:
         axes.plot(*_thinned(false_positive, true_positive), label=_label(series, each, level, "auc"), **line)
     if len(series) == 1:
         rate = _value(series[0], level, "eer")
-        axes.plot(rate, 1 - rate, "o", color=POINT, label=f"{level} EER {rate:.4f}", zorder=3)
+        axes.plot(rate, 1 - rate, "o", color=POINT, label=f"{level} EER {rounded(rate)}", zorder=3)
     axes.plot([0, 1], [0, 1], "--", color=CHANCE, lw=1, label="chance")
     x_label, y_label = "false positive rate (real called fake)", "true positive rate (fake called fake)"
     finish_rates(axes, "ROC curve", x_label, y_label, legend="lower right")
@@ -175,7 +175,7 @@ def _label(series: Sequence[Series], each: Series, level: Level, figure: str) ->
     name = "" if len(series) == 1 else _shortened(each.name)
     if not figure:
         return name or f"{level}s"
-    return f"{name} {level} {figure.upper()} {_value(each, level, figure):.4f}".strip()
+    return f"{name} {level} {figure.upper()} {rounded(_value(each, level, figure))}".strip()
 
 
 def _value(each: Series, level: Level, figure: str) -> float:

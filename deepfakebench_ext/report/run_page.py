@@ -149,7 +149,7 @@ def _scored(summary: Summary) -> list[Block]:
 
 def _thresholds(summary: Summary) -> list[Block]:
     lines = [
-        f"{level}: a score above {each.threshold.value:.6g} is fake, by {each.threshold.source}"
+        f"{level}: a score above {rounded(each.threshold.value, 6, 'g')} is fake, by {each.threshold.source}"
         for level, each in summary.levels.items()
         if each.threshold is not None
     ]

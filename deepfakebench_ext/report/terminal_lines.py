@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from deepfakebench_ext.common.wording import printable
+from deepfakebench_ext.common.wording import printable, rounded
 from deepfakebench_ext.metrics.breakdown import Breakdown
-from deepfakebench_ext.metrics.figure import Figure, Level
+from deepfakebench_ext.metrics.figure import Figure, Level, with_interval
 from deepfakebench_ext.metrics.summary import LevelSummary, Summary
-from deepfakebench_ext.report.figure_tables import counts_sentence, with_interval
+from deepfakebench_ext.report.figure_tables import counts_sentence
 
 _WIDTH = 40
 
@@ -34,7 +34,7 @@ def _level_lines(level: Level, summary: LevelSummary) -> Iterator[str]:
     for name, figure in summary.figures.items():
         yield _line(name, figure)
     if summary.threshold is not None:
-        yield f"{level} threshold {summary.threshold.value:.4f}, {printable(summary.threshold.source)}"
+        yield f"{level} threshold {rounded(summary.threshold.value)}, {printable(summary.threshold.source)}"
     for breakdown in summary.breakdowns:
         yield from _breakdown_lines(level, breakdown)
     if summary.calibration is not None:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from deepfakebench_ext.common.notices import Notice
-from deepfakebench_ext.metrics.figure import Figure, Level
+from deepfakebench_ext.metrics.figure import Figure, Level, interval_of
+from deepfakebench_ext.report.figure_tables import shown
 
 _LIMITS = """\
 - The figures are those of the epoch that did best on the validation samples, so they flatter it a little. Judge it on
@@ -125,7 +126,7 @@ def _recipe(card: Card) -> str:
 
 def _figures(card: Card) -> str:
     chosen = "" if card.epoch is None else f" Epoch {card.epoch} was best by `{card.monitor}`."
-    rows = "\n".join(f"| {name} | {_value(figure)} | {_interval(figure)} |" for name, figure in card.figures.items())
+    rows = "\n".join(f"| {name} | {shown(figure)} | {interval_of(figure)} |" for name, figure in card.figures.items())
     counted = "; ".join(f"{real} real and {fake} fake {level}s" for level, (real, fake) in card.counts.items())
     return (
         f"## Figures on the validation samples\n\n{counted}.{chosen} Scored with `{card.scoring}`.\n\n"
@@ -136,14 +137,6 @@ def _figures(card: Card) -> str:
 def _facts(card: Card) -> str:
     rows = "\n".join(f"- {name}: `{value}`" for name, value in card.facts.items())
     return f"## How it was made\n\n{rows}\n"
-
-
-def _value(figure: Figure) -> str:
-    return f"{figure.value:.4f}" if figure.value is not None else f"undefined: {figure.reason}"
-
-
-def _interval(figure: Figure) -> str:
-    return f"{figure.low:.4f} to {figure.high:.4f}" if figure.low is not None and figure.high is not None else ""
 
 
 def _one_line(text: str) -> str:

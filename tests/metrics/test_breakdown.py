@@ -109,7 +109,7 @@ def test_videos_and_not_frames_are_few():
     labels, scores = faces(100)
     videos = np.where(labels == 1, np.arange(100) % 7, 100 + np.arange(100))
     breakdown = by_column(scored(labels, scores, clusters=videos), ["a"] * 100, column="dataset")
-    assert breakdown.groups[0].warning == "only 50 fakes of 7 videos"
+    assert breakdown.groups[0].warning == "only 7 videos (50 fakes)"
     assert "fewer than 20 videos of reals or of fakes: a; what it says is little" in breakdown.notices[0].text
 
 

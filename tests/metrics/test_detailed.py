@@ -56,6 +56,17 @@ def test_an_auc_between_them_is_not_called_near_1_however_few_the_samples_are():
     assert detailed(np.array([0, 0, 1, 1]), np.array([0.1, 0.5, 0.5, 0.4]))["auc"].warning == ""
 
 
+def test_a_tpr_says_where_equal_scores_keep_it_from_its_fpr():
+    labels = np.repeat([0, 1], 1000)
+    scores = np.concatenate([np.linspace(0, 0.9, 843), np.ones(157), np.linspace(0.5, 1, 1000)])
+    said = {name: figure.warning for name, figure in detailed(labels, scores).items() if name.startswith("tpr")}
+    assert set(said.values()) == {
+        "157 reals share a score, so that no threshold has an FPR between 0 % and 15.7 %: the figure is that at 0 %"
+    }
+    scores[labels == 0] = np.linspace(0, 0.9, 1000)
+    assert {figure.warning for name, figure in detailed(labels, scores).items() if name.startswith("tpr")} == {""}
+
+
 def test_an_auc_of_1_has_an_interval_of_another_kind_and_no_such_warning():
     assert detailed(np.repeat([0, 1], 30), np.linspace(0, 1, 60))["auc"].warning == ""
 

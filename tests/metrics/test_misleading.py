@@ -44,19 +44,45 @@ def test_few_samples_of_a_class_are_named():
     labels, scores = good()
     kept = np.concatenate([np.flatnonzero(labels == 1)[:19], np.flatnonzero(labels == 0)])
     lines = warnings(labels[kept], scores[kept])
-    assert lines[0].startswith("only 19 videos are FAKE: under 20")
+    assert lines[0].startswith("only 19 videos are FAKE: under 20 videos, figures say little")
 
 
 def test_videos_and_not_frames_are_counted():
     labels, scores = good()
     videos = np.where(labels == 1, np.arange(2000) % 7, 100 + np.arange(2000))
     (line,) = [line for line in warnings(labels, scores, clusters=videos) if "only" in line]
-    assert line.startswith("only 1000 videos of 7 videos are FAKE")
+    assert line.startswith("only 7 videos (1000 videos) are FAKE: under 20 videos")
 
 
 def test_equal_scores_are_named():
     lines = warnings([0] * 1000 + [1] * 1000, [0.5] * 2000)
     assert "all 2000 video scores are 0.5: the detector tells nothing apart" in lines
+
+
+def test_scores_that_many_reals_share_leave_a_gap_in_the_fpr():
+    labels, scores = good()
+    scores[np.flatnonzero(labels == 0)[:157]] = 1.0
+    tied = [line for line in warnings(labels, scores) if "share" in line]
+    assert tied == [
+        f"{100 * (157 + many) / 1000:g} % of 1000 REAL videos share the highest score, 1: no threshold has an FPR "
+        f"between 0 % and {100 * (157 + many) / 1000:g} %"
+        for many in [int((scores[labels == 0] == 1).sum()) - 157]
+    ]
+
+
+def test_scores_that_many_share_amid_others_are_named_for_both_classes():
+    labels, scores = np.repeat([0, 1], 1000), np.concatenate([np.linspace(0.2, 0.8, 1000)] * 2)
+    scores[5:995] = scores[1005:1995] = 0.5
+    assert [line for line in warnings(labels, scores) if "share" in line] == [
+        "99 % of 1000 REAL videos share one score, 0.5: no threshold has an FPR between 0.5 % and 99.5 %",
+        "99 % of 1000 FAKE videos share one score, 0.5: no threshold has a TPR between 0.5 % and 99.5 %",
+    ]
+
+
+@pytest.mark.parametrize(("reals", "tied", "said"), [(100, 5, ["ties"]), (100, 4, []), (40, 4, []), (120, 5, [])])
+def test_equal_scores_are_said_from_five_of_a_class_and_a_twentieth_on(reals, tied, said):
+    scores = np.concatenate([np.linspace(0, 0.9, reals - tied), [0.95] * tied, np.linspace(0.1, 1, reals)])
+    assert kinds(np.repeat([0, 1], reals), scores, figures_of(0.5, 0.5)) == said
 
 
 def test_a_good_ranking_far_from_a_half_asks_for_a_threshold():
