@@ -52,12 +52,13 @@ Exit codes: 0 done, 1 failure, 2 usage.
 @column_options
 @click.option("--output_dir", default="comparison", show_default=True, help="Where the reports and tables go.")
 @click.option("--plots/--no_plots", default=True, show_default=True, help="Draw pictures into the reports.")
-@click.option("--json", "as_json", is_flag=True, help="Print what comparison.json holds instead of the table.")
+@click.option("--json", "as_json", is_flag=True, help="Print what comparison.json holds instead of the ranks.")
 def compare(run_or_csv: tuple[str, ...], **said: Any) -> None:
     """Compare detectors on the samples that all of them scored: figures side by side, and which pairs differ."""
     from deepfakebench_ext.comparison.compare import compare as compared
     from deepfakebench_ext.comparison.comparison_json import comparison_text
-    from deepfakebench_ext.comparison.page import comparison_markdown, write_comparison
+    from deepfakebench_ext.comparison.comparison_lines import comparison_lines
+    from deepfakebench_ext.comparison.page import write_comparison
     from deepfakebench_ext.report.scores.score_files import refuse_run_directory
 
     folder, how = Path(said["output_dir"]), _how(said)
@@ -68,7 +69,7 @@ def compare(run_or_csv: tuple[str, ...], **said: Any) -> None:
     if said["as_json"]:
         say_json(comparison_text(comparison), nl=False)
     else:
-        say(comparison_markdown(comparison), nl=False)
+        say("\n".join(comparison_lines(comparison)))
     say(f"report in {folder}", err=True)
 
 

@@ -49,6 +49,12 @@ def cut(text: str, most: int) -> str:
     return f"{text[: most // 2]} ... ({len(text)} characters) ... {text[-most // 4 :]}"
 
 
+def shortened(text: str, most: int) -> str:
+    """The text on one line, without its beginning where it is longer: the end of a long name tells more."""
+    line = printable(text)
+    return line if len(line) <= most else "..." + line[3 - most :]
+
+
 def printable(text: str) -> str:
     r"""The text with line breaks and other unprintable characters as backslash escapes, such as `\n` and `\udcff`.
 

@@ -17,11 +17,13 @@ from deepfakebench_ext.comparison.records import Compared, Comparison
 from deepfakebench_ext.comparison.tables import (
     counts_sentences,
     figure_notes,
-    figures_table,
+    figures_tables,
     group_tables,
     pair_sentences,
     pairs_table,
+    rank_table,
     shown_name,
+    side_by_side,
     write_comparison_csv,
 )
 from deepfakebench_ext.report.document import (
@@ -39,7 +41,6 @@ from deepfakebench_ext.report.document import (
     warnings_of,
 )
 from deepfakebench_ext.report.figure_tables import definitions_table
-from deepfakebench_ext.report.markdown import to_markdown
 from deepfakebench_ext.report.pictures import Series, draw_pictures
 from deepfakebench_ext.report.run_page import PICTURE_TEXTS, run_settings, write_document
 from deepfakebench_ext.report.scores.score_files import refuse_run_directory
@@ -74,15 +75,9 @@ def write_comparison(folder: Path, comparison: Comparison, *, plots: bool = True
     write_document(folder, comparison_document(comparison, plots=plots))
 
 
-def comparison_markdown(comparison: Comparison) -> str:
-    """Return what the terminal shows, as Markdown: warnings, the table of figures, and which pairs differ."""
-    blocks = [*warnings_of(comparison.warnings), *_figures(comparison), *_pairs(comparison)]
-    return to_markdown(Document(_title(comparison), blocks))
-
-
 def comparison_document(comparison: Comparison, *, plots: bool = True) -> Document:
     """Return the report."""
-    blocks = [*warnings_of(comparison.warnings), *_pairs(comparison), *_figures(comparison)]
+    blocks = [*warnings_of(comparison.warnings), *_ranks(comparison), *_pairs(comparison), *_figures(comparison)]
     blocks += _pictures(comparison) if plots else []
     groups = group_tables(comparison)
     blocks += [Heading("Groups"), *groups] if groups else []
@@ -94,10 +89,15 @@ def _title(comparison: Comparison) -> str:
     return f"Comparison of {len(comparison.detectors)} detectors"
 
 
+def _ranks(comparison: Comparison) -> Iterator[Block]:
+    yield Heading("Ranks")
+    yield Points(counts_sentences(comparison))
+    yield rank_table(comparison)
+
+
 def _figures(comparison: Comparison) -> Iterator[Block]:
     yield Heading("Figures")
-    yield Points(counts_sentences(comparison))
-    yield figures_table(comparison)
+    yield from figures_tables(comparison)
     if notes := figure_notes(comparison):
         yield Points(notes)
 
@@ -149,16 +149,18 @@ def _thumb(comparison: Comparison, place: int, picture: bytes | None) -> Thumb:
 
 def _settings(comparison: Comparison) -> Iterator[Block]:
     """What each run was made with, side by side; what differs stands out."""
-    settings = [{"scores": each.file.path.as_posix(), **run_settings(each.file.run)} for each in comparison.detectors]
-    for each, own in zip(comparison.detectors, settings, strict=True):
-        if each.aggregation is not None:
-            own["score of a video"] = each.aggregation
-    names = list(dict.fromkeys(name for each in settings for name in each))
-    rows = [(name, *(each.get(name, "-") for each in settings)) for name in names]
-    differing = frozenset(number for number, row in enumerate(rows) if number and len(set(row[1:])) > 1)
+    settings = {}
+    for each in comparison.detectors:
+        rule = {} if each.aggregation is None else {"score of a video": each.aggregation}
+        settings[each.name] = {"scores": each.file.path.as_posix(), **run_settings(each.file.run), **rule}
+    names = list(dict.fromkeys(name for own in settings.values() for name in own))
+    said = [{own.get(name, "-") for own in settings.values()} for name in names]
+    differing = frozenset(number for number, values in enumerate(said) if number and len(values) > 1)
     yield Heading("Provenance")
     yield Paragraph("Rows that stand out differ between the detectors.")
-    yield Table(("setting", *map(shown_name, comparison.detectors)), rows, differing)
+    for part in side_by_side(comparison.detectors):
+        rows = [(name, *(settings[each.name].get(name, "-") for each in part)) for name in names]
+        yield Table(("setting", *map(shown_name, part)), rows, differing)
     for each in comparison.detectors:
         yield from _command(each)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from deepfakebench_ext.common.csv_files import write_csv
@@ -16,6 +17,10 @@ from deepfakebench_ext.report.scores.csv_writing import head_of
 
 SMALLEST_SHOWN = 1e-4
 """Smaller p-values are shown in powers of ten."""
+RANKED_BY = ("auc", "ap", "eer")
+"""Figures, without level, of the table of ranks; the first decides."""
+MOST_BESIDE = 4
+"""Detectors side by side in a table of a page, which shall be whole in print."""
 COLUMNS = ("detector", "file", "head", "level", "real", "fake", "left_out")
 """Columns of the CSV before those of the figures."""
 
@@ -25,25 +30,66 @@ def shown_name(detector: Compared) -> str:
     return f"{detector.name} (UNTRAINED)" if detector.file.trained is False else detector.name
 
 
-def figures_table(comparison: Comparison) -> Table:
-    """Return every figure with its interval, detectors side by side."""
-    header, detectors = ("figure", *map(shown_name, comparison.detectors)), comparison.detectors
+def side_by_side(detectors: Sequence[Compared]) -> list[Sequence[Compared]]:
+    """Return the detectors, in their order, in as few parts as have room beside each other on a page, of like size."""
+    parts = -(-len(detectors) // MOST_BESIDE)
+    ends = [len(detectors) * part // parts for part in range(parts + 1)]
+    return [detectors[first:end] for first, end in pairwise(ends)]
+
+
+def rank_table(comparison: Comparison) -> Table:
+    """Return a row a detector, by falling AUC; those of equal AUC share a rank, those without one come last."""
+    level, detectors = comparison.level, comparison.detectors
+    aucs = [(each.figures[f"{level}_auc"].value, each) for each in detectors]
+    value = {each.name: -1.0 if auc is None else auc for auc, each in aucs}
+    rows = []
+    for each in sorted(detectors, key=lambda each: -value[each.name]):
+        rank = 1 + sum(other > value[each.name] for other in value.values())
+        figures = (each.figures[f"{level}_{name}"] for name in RANKED_BY)
+        rows.append((str(rank), shown_name(each), *map(_cell, figures), _better_than(comparison, each.name)))
+    header = ("rank", "detector", *map(title_of, RANKED_BY), "better than")
+    better = "; better than: so many of the others, beyond noise" if comparison.pairs else ""
+    caption = f"detectors by {level} AUC, with 95 % intervals{better}"
+    return without_last_if_empty(Table(header, rows, caption=caption))
+
+
+def _better_than(comparison: Comparison, name: str) -> str:
+    if not comparison.pairs:
+        return ""
+    won = sum(name == (each.first if each.difference > 0 else each.second) for each in comparison.pairs if each.differ)
+    return f"{won} of {len(comparison.detectors) - 1}"
+
+
+def figures_tables(comparison: Comparison) -> list[Table]:
+    """Return every figure with its interval, detectors side by side, as many to a table as have room."""
+    return [_figures(comparison, part) for part in side_by_side(comparison.detectors)]
+
+
+def _figures(comparison: Comparison, detectors: Sequence[Compared]) -> Table:
     rows = [
         (title_of(name.removeprefix(f"{comparison.level}_")), *(_cell(each.figures[name]) for each in detectors))
         for name in detectors[0].figures
     ]
-    return Table(header, rows, caption=f"figures of {comparison.level}s, with 95 % intervals")
+    caption = f"figures of {comparison.level}s, with 95 % intervals"
+    return Table(("figure", *map(shown_name, detectors)), rows, caption=caption)
 
 
 def _cell(figure: Figure) -> str:
     return "undefined" if figure.value is None else with_interval(figure)
 
 
-def figure_notes(comparison: Comparison) -> list[str]:
-    """Return why figures are undefined, and which should not be relied on, once for all that share the cause."""
+def figure_notes(comparison: Comparison, names: Sequence[str] = ()) -> list[str]:
+    """Return why figures are undefined, and which should not be relied on, once for all that share the cause.
+
+    Args:
+        comparison: Of which.
+        names: Figures, without level, that it is said of; empty for all.
+    """
     causes: dict[str, tuple[list[str], list[str]]] = {}
     for detector in comparison.detectors:
         for name, figure in detector.figures.items():
+            if names and name.removeprefix(f"{comparison.level}_") not in names:
+                continue
             title = title_of(name.removeprefix(f"{comparison.level}_"))
             cause = f"undefined, {figure.reason}" if figure.reason else figure.warning
             if cause:
@@ -158,12 +204,16 @@ def _p(value: float | None) -> str:
 
 
 def group_tables(comparison: Comparison) -> list[Table]:
-    """Return the AUC of each group, detectors side by side, a table a column; each detector's worst group is named."""
-    return [_groups(comparison, number) for number in range(len(comparison.detectors[0].breakdowns))]
+    """Return the AUC of each group, detectors side by side, and each one's worst group: for each column, in tables."""
+    return [
+        _groups(comparison, number, part)
+        for number in range(len(comparison.detectors[0].breakdowns))
+        for part in side_by_side(comparison.detectors)
+    ]
 
 
-def _groups(comparison: Comparison, number: int) -> Table:
-    breakdowns = [each.breakdowns[number] for each in comparison.detectors]
+def _groups(comparison: Comparison, number: int, detectors: Sequence[Compared]) -> Table:
+    breakdowns = [each.breakdowns[number] for each in detectors]
     auc, first = f"{comparison.level}_auc", breakdowns[0]
     rows = [
         (
@@ -177,7 +227,7 @@ def _groups(comparison: Comparison, number: int) -> Table:
     rows.append(("all pooled", "", "", *(_cell(each.pooled_auc) for each in breakdowns), ""))
     rows.append(("worst group", "", "", *(each.worst or "-" for each in breakdowns), ""))
     against = " (fakes of each against all reals)" if first.column == "method" else ""
-    header = (first.column, "real", "fake", *map(shown_name, comparison.detectors), "beware")
+    header = (first.column, "real", "fake", *map(shown_name, detectors), "beware")
     return without_last_if_empty(Table(header, rows, caption=f"{comparison.level} AUC by {first.column}{against}"))
 
 

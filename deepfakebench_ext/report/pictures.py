@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from deepfakebench_ext.common.wording import printable, rounded
+from deepfakebench_ext.common.wording import rounded, shortened
 from deepfakebench_ext.metrics.figure import Floats, Integers, Level, check_arrays, one_class_reason
 from deepfakebench_ext.metrics.probability_errors import BINS, bins, reliability
 from deepfakebench_ext.metrics.ranking import binary_figures, pr_points, roc_points
@@ -146,7 +146,7 @@ def _histograms(picture: Any, series: Sequence[Series], level: Level) -> None:
             chosen = each.scores[each.labels == label]
             shares = np.histogram(chosen, edges)[0] / max(len(chosen), 1)
             axes.stairs(shares, edges, color=colour, fill=True, alpha=0.45, label=f"{name} ({len(chosen)} {level}s)")
-        title = "Scores" if len(series) == 1 else _shortened(each.name)
+        title = "Scores" if len(series) == 1 else shortened(each.name, NAME_WIDTH)
         axes.set(title=title, ylabel="share of the class", xlim=(0, 1))
         finish(axes, legend="upper center")
     panels[-1].set_xlabel("score, P(fake)")
@@ -172,7 +172,7 @@ def _lines(series: Sequence[Series]) -> list[tuple[Series, Mapping[str, Any]]]:
 
 def _label(series: Sequence[Series], each: Series, level: Level, figure: str) -> str:
     """`video AUC 0.9123`, after the detector's name where there are several."""
-    name = "" if len(series) == 1 else _shortened(each.name)
+    name = "" if len(series) == 1 else shortened(each.name, NAME_WIDTH)
     if not figure:
         return name or f"{level}s"
     return f"{name} {level} {figure.upper()} {rounded(_value(each, level, figure))}".strip()
@@ -182,12 +182,6 @@ def _value(each: Series, level: Level, figure: str) -> float:
     value = binary_figures(each.labels, each.scores, level=level)[f"{level}_{figure}"].value
     assert value is not None, "curves are drawn of both classes only"
     return value
-
-
-def _shortened(name: str) -> str:
-    """The end of a long name, which tells more than its beginning."""
-    text = printable(name)
-    return text if len(text) <= NAME_WIDTH else "..." + text[3 - NAME_WIDTH :]
 
 
 def _thinned(x: Floats, y: Floats) -> tuple[Floats, Floats]:

@@ -60,7 +60,7 @@ def out(tmp_path) -> Path:
 
 def test_the_table_and_the_sentences_are_printed_and_the_reports_written(tmp_path, out):
     text = run(csv(tmp_path / "a.csv", 1), csv(tmp_path / "b.csv", 5), output=out)
-    assert "| figure | a | b |" in text
+    assert "rank  detector  AUC" in text
     assert "2 detectors are compared on 30 videos (15 real, 15 fake)" in text
     assert "of 1 pair differs in video AUC beyond noise" in text
     assert sorted(path.name for path in out.iterdir()) == [

@@ -17,17 +17,20 @@ from deepfakebench_ext.common.errors import ConfigError, OutputError
 from deepfakebench_ext.common.notices import Notice, untrained_head
 from deepfakebench_ext.comparison.compare import compare
 from deepfakebench_ext.comparison.comparison_json import comparison_json, comparison_text
-from deepfakebench_ext.comparison.page import comparison_document, comparison_markdown, write_comparison
+from deepfakebench_ext.comparison.page import comparison_document, write_comparison
 from deepfakebench_ext.comparison.records import CompareOptions, Comparison
 from deepfakebench_ext.comparison.tables import (
     counts_sentences,
     figure_notes,
-    figures_table,
+    figures_tables,
     group_tables,
     pair_sentences,
     pairs_table,
+    rank_table,
+    side_by_side,
     write_comparison_csv,
 )
+from deepfakebench_ext.metrics.figure import Figure
 from deepfakebench_ext.metrics.pairs import Pair
 from deepfakebench_ext.report.document import Document, Gallery, Heading, Pictures, Table, Warnings
 from deepfakebench_ext.report.scores.score_files import ScoreFile, read_scores
@@ -70,12 +73,53 @@ def headings(document: Document) -> list[str]:
 
 
 def test_every_figure_stands_under_its_detector_with_its_interval(comparison):
-    table = figures_table(comparison)
+    (table,) = figures_tables(comparison)
     assert table.header == ("figure", "good", "fine", "poor")
     assert len(table.rows) == len(comparison.detectors[0].figures)
     for column, detector in enumerate(comparison.detectors, start=1):
         auc = detector.figures["frame_auc"]
         assert table.rows[0][column] == f"{auc.value:.4f} ({auc.low:.4f} to {auc.high:.4f})"
+
+
+def nine(folder: Path) -> Comparison:
+    """Nine detectors, the better the later; two of them are alike."""
+    files = [file(folder, f"d{n}", quality=min(n, 7) / 3, seed=min(n, 7), size=200) for n in range(9)]
+    return compare(files)
+
+
+def test_detectors_are_ranked_by_auc_with_how_many_they_beat(comparison):
+    table = rank_table(comparison)
+    assert table.header == ("rank", "detector", "AUC", "AP (PR-AUC)", "EER", "better than")
+    aucs = {each.name: each.figures["frame_auc"].value for each in comparison.detectors}
+    assert [row[1] for row in table.rows] == sorted(aucs, key=aucs.get, reverse=True)
+    assert {row[1]: row[-1] for row in table.rows} == {"good": "1 of 2", "fine": "1 of 2", "poor": "0 of 2"}
+    assert [row[0] for row in table.rows] == ["1", "2", "3"]
+
+
+def test_equal_aucs_share_a_rank_and_one_without_comes_last(comparison):
+    good, fine, poor = comparison.detectors
+    nothing = Figure(None, "d", "none", higher_is_better=True)
+    changed = (
+        replace(good, figures={**good.figures, "frame_auc": nothing}),
+        replace(fine, figures={**fine.figures, "frame_auc": poor.figures["frame_auc"]}),
+        poor,
+    )
+    table = rank_table(replace(comparison, detectors=changed, pairs=()))
+    assert [row[:3:2] for row in table.rows][2] == ("3", "undefined")
+    assert [row[:2] for row in table.rows] == [("1", "fine"), ("1", "poor"), ("3", "good")]
+    assert table.header[-1] == "EER"
+
+
+def test_of_nine_detectors_every_table_of_the_report_is_whole_on_a_page(tmp_path):
+    found = nine(tmp_path)
+    tables = [block for block in comparison_document(found, plots=False).blocks if isinstance(block, Table)]
+    assert max(len(table.header) for table in tables) <= 8
+    for kind in ("figure", "method", "setting"):
+        parts = [table.header for table in tables if table.header[0] == kind and len(table.header) > 3]
+        named = [name for header in parts for name in header if name.startswith("d") and name[1:].isdigit()]
+        assert named == [f"d{n}" for n in range(9)]
+    assert [len(part) for part in side_by_side(found.detectors)] == [3, 3, 3]
+    assert [len(part) for part in side_by_side(found.detectors[:4])] == [4]
 
 
 def test_what_was_left_out_is_counted_with_its_causes(comparison):
@@ -171,7 +215,7 @@ def test_one_class_is_undefined_in_words_everywhere(tmp_path):
     notes = figure_notes(found)
     assert notes[0].startswith("AUC, AP (PR-AUC), EER")
     assert "undefined, only fake samples" in notes[0]
-    assert figures_table(found).rows[0] == ("AUC", "undefined", "undefined")
+    assert figures_tables(found)[0].rows[0] == ("AUC", "undefined", "undefined")
     write_comparison(tmp_path / "out", found)
     assert json.loads((tmp_path / "out/comparison.json").read_text())["pairs"] == []
 
@@ -212,7 +256,7 @@ def test_the_json_holds_figures_pairs_groups_and_disagreements(comparison):
 def test_the_report_has_every_part_and_all_pictures(comparison):
     document = comparison_document(comparison)
     assert headings(document) == [
-        "Which detectors differ", "Figures", "Pictures", "Groups", "Samples on which detectors disagree most",
+        "Ranks", "Which detectors differ", "Figures", "Pictures", "Groups", "Samples on which detectors disagree most",
         "Samples that all detectors get wrong", "Provenance", "Definitions",
     ]  # fmt: skip
     (pictures,) = (block.pictures for block in document.blocks if isinstance(block, Pictures))
@@ -269,7 +313,7 @@ def test_an_untrained_head_stands_above_everything_and_in_every_table(comparison
     assert isinstance(block, Warnings)
     assert block.severe
     assert block.texts == [f"good: {untrained_head()}"]
-    for table in (figures_table(noise), pairs_table(noise), *group_tables(noise)):
+    for table in (rank_table(noise), *figures_tables(noise), pairs_table(noise), *group_tables(noise)):
         assert "good (UNTRAINED)" in (*table.header, *table.rows[0])
     assert "good (UNTRAINED) is better" in pair_sentences(noise)[2]
 
@@ -283,7 +327,7 @@ def test_names_and_keys_cannot_bring_markup(tmp_path):
     found = compare([read_scores(one), read_scores(two)], CompareOptions(names=(HOSTILE, "b")))
     write_comparison(tmp_path / "out", found)
     page, text = ((tmp_path / f"out/report.{suffix}").read_text(encoding="utf-8") for suffix in ("html", "md"))
-    for written in (page, text, comparison_markdown(found)):
+    for written in (page, text):
         assert "<script" not in written
     assert "&lt;script&gt;" in page
     assert "http" not in page.replace("http-equiv", "")  # nothing to fetch
