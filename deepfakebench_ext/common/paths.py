@@ -16,19 +16,29 @@ def plain_path(path: Path) -> Path:
     return Path(os.path.normpath(path.absolute()))
 
 
-def manifest_entry(text: str, folder: Path) -> tuple[str, Path]:
+def manifest_entry(text: str, folder: Path) -> tuple[str, str]:
     """Key and path of what a manifest in `folder` lists; a path of its folder has one key, absolute or relative."""
     given = os.path.normpath(text.strip().replace("\\", "/"))
     key = given
-    if os.path.isabs(given) or given.startswith(os.pardir):  # noqa: PTH117 (a million names)
+    if is_outside(given):
         inside, root = Path(named_file(given, folder)), plain_path(folder)
         key = str(inside.relative_to(root)) if inside.is_relative_to(root) else given
-    return key.replace(os.sep, "/"), folder / given
+    return key.replace(os.sep, "/"), os.path.join(_start(folder), given)  # noqa: PTH118 (a million names)
+
+
+def is_outside(key: str) -> bool:
+    """Whether what is listed so may lie elsewhere than below the manifest's folder."""
+    return key.startswith(os.pardir) or os.path.isabs(key)  # noqa: PTH117 (a million names)
 
 
 def named_file(key: str, folder: Path) -> str:
     """The absolute path, without `..`, of what has a key in a manifest in `folder`; one file has one."""
     return os.path.normpath(os.path.join(_root(folder), key))  # noqa: PTH118 (a million names)
+
+
+@lru_cache(maxsize=4)
+def _start(folder: Path) -> str:
+    return "" if folder == Path() else str(folder)
 
 
 @lru_cache(maxsize=4)

@@ -20,7 +20,7 @@ class Sample:
     Attributes:
         key: Identity within a run: the path relative to the input, with `/` on every system, or
             `<dataset>/<label name>/<video>` where a DeepfakeBench JSON lists it. Unique.
-        path: The image file, the video file, or the folder of frames; where frames are listed, the folder of the first
+        file: The image file, the video file, or the folder of frames; where frames are listed, the folder of the first
             or the database that holds them.
         label: 0 real, 1 fake, None when unknown.
         video: Identity of the video that an image was taken from, or None.
@@ -31,13 +31,23 @@ class Sample:
     """
 
     key: str
-    path: Path
+    file: str
     label: Label | None = None
     video: str | None = None
     dataset: str | None = None
     method: str | None = None
     frames: tuple[str, ...] = ()
     fault: str = ""
+
+    def __post_init__(self) -> None:
+        """Keep a path as text: the objects of a million samples would take 400 MB."""
+        if not isinstance(self.file, str):
+            object.__setattr__(self, "file", str(self.file))
+
+    @property
+    def path(self) -> Path:
+        """`file`, as a path."""
+        return Path(self.file)
 
 
 Status = Literal["ok", "unreadable", "too_short", "no_face", "off_crop"]

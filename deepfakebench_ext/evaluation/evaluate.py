@@ -175,7 +175,6 @@ class Scoring:
             ModelError: Logits that are not finite.
             OutputError: The journal cannot be written.
         """
-        numbers = {sample.key: number for number, sample in enumerate(self.samples)}
         batches = predict(
             self.detector,
             self.reader,
@@ -187,7 +186,8 @@ class Scoring:
         with closing(batches):
             for predictions in batches:
                 self._run.append(predictions)
-                self.done = numbers[predictions[-1].key]
+                while self.samples[self.done].key != predictions[-1].key:
+                    self.done += 1
                 yield self.done
         self._run.complete()
         self.done = len(self.samples)

@@ -90,7 +90,7 @@ class TrainingInputs:
             raise ConfigError("training takes one face of a frame; leave --face all out")
         return self.faces.reader(detector)
 
-    def files(self, sample: Sample) -> Iterator[Path]:
+    def files(self, sample: Sample) -> Iterator[Path | str]:
         """Yield the files that a draw of a training sample may be read from."""
         return files_of(sample, self.stores)
 

@@ -187,7 +187,7 @@ class FrameSource:
 
 def files_of(
     sample: Sample, stores: Mapping[str, FrameStore] | None = None, sampling: Sampling | None = None
-) -> Iterator[Path]:
+) -> Iterator[Path | str]:
     """Yield the files that the frames of a sample are read from: an image, a film, pictures, or a database.
 
     Args:
@@ -203,7 +203,7 @@ def files_of(
             yield from _sampled(frame_files(sample.path), sampling)
         yield sample.path  # whose time changes with the names in it, which say how many frames there are
     else:
-        yield sample.path
+        yield sample.file
 
 
 def _sampled(items: Sequence[T], sampling: Sampling | None) -> Sequence[T]:

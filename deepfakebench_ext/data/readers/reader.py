@@ -93,7 +93,7 @@ class Reader:
             "faces": None if self._faces is None else self._faces.to_dict(),
         }
 
-    def files(self, sample: Sample) -> Iterator[Path]:
+    def files(self, sample: Sample) -> Iterator[Path | str]:
         """Yield the files that decide what a detector sees of a sample."""
         return files_of(sample, self._stores, self._sampling)
 

@@ -67,7 +67,7 @@ def gather_dataset(
     return [
         Sample(
             path_key(f"{name}/{video.key}"),
-            _home(store, video.frames[0]) if video.frames else json_folder / f"{name}{_SUFFIX}",
+            str(_home(store, video.frames[0]) if video.frames else json_folder / f"{name}{_SUFFIX}"),
             video.label,
             dataset=name,
             method=video.label_name,

@@ -189,26 +189,27 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 def _samples_of(
     root: Path, parts: Sequence[str], names: Sequence[str], label: Label | None, kind: Kind
 ) -> Iterator[Sample]:
-    folder = root.joinpath(*parts)
+    folder = str(root.joinpath(*parts))
     for name in names:
         if kind == "image" or is_video_name(name):
-            yield Sample(key=path_key("/".join([*parts, name])), path=folder / name, label=label)
+            yield Sample(key=path_key("/".join([*parts, name])), file=os.path.join(folder, name), label=label)  # noqa: PTH118
     if kind == "video" and any(map(is_image_name, names)):
-        yield Sample(key=path_key("/".join(parts)), path=folder, label=label)
+        yield Sample(key=path_key("/".join(parts)), file=folder, label=label)
 
 
 def _with_distinct_root(samples: Sequence[Sample], root: Path) -> list[Sample]:
     """The given folder, where it is itself a video, goes by its name, unless a folder in it has that name."""
     keys = {sample.key for sample in samples}
     name = path_key(plain_path(root).name)
-    return [replace(sample, key="." if name in keys else name) if not sample.key else sample for sample in samples]
+    own = "." if name in keys else name
+    return [sample if sample.key else replace(sample, key=own) for sample in samples]
 
 
 def _single_file(path: Path, kind: Kind) -> Sample:
     allowed = is_image_name if kind == "image" else is_video_name
     if not allowed(path.name):
         raise ConfigError(f"{path} is no {_wanted(kind)}.{_other_kind([path.suffix.lower()], kind)}")
-    return Sample(key=path_key(path.name), path=path, label=_above(path.parent))
+    return Sample(key=path_key(path.name), file=str(path), label=_above(path.parent))
 
 
 def _even_shares(sizes: Sequence[int], n: int) -> list[int]:

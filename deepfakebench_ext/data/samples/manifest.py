@@ -5,23 +5,35 @@ from __future__ import annotations
 import codecs
 import csv
 import difflib
+import os
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
+from typing import Literal, NamedTuple
 
 from deepfakebench_ext.common.csv_files import OURS, Rows, csv_header, csv_text
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.json_text import parse_json
 from deepfakebench_ext.common.label_words import claims
-from deepfakebench_ext.common.paths import manifest_entry, missing_path, named_file
+from deepfakebench_ext.common.paths import is_outside, manifest_entry, missing_path, named_file
 from deepfakebench_ext.common.regular_files import regular
 from deepfakebench_ext.common.suffixes import is_image_name
 from deepfakebench_ext.common.types import Label, Sample
 from deepfakebench_ext.common.wording import printable
 from deepfakebench_ext.data.samples.folders import Kind
 
-_COLUMNS = ("path", "label", "video", "dataset", "method")
-_EMPTY = dict.fromkeys(_COLUMNS, "")
+
+class _Row(NamedTuple):
+    """The columns of a manifest."""
+
+    path: str
+    label: str
+    video: str = ""
+    dataset: str = ""
+    method: str = ""
+
+
 # "1.0" is what pandas writes for 1 in a column with gaps.
 _LABELS: dict[str, Label | None] = {"": None, "0": 0, "0.0": 0, "1": 1, "1.0": 1}
 
@@ -40,19 +52,27 @@ def read_manifest(csv_path: Path, *, kind: Kind) -> list[Sample]:
     if not csv_path.exists():
         raise missing_path(csv_path)
     is_json = _begins(csv_path, b"{", b"[")
-    place, rows = ("entry", _json_rows(csv_path)) if is_json else ("line", _rows(csv_path))
+    place, rows = ("entry", _json_rows) if is_json else ("line", _rows)
     samples: list[Sample] = []
-    lines: dict[str, int] = {}
+    files = set[str]()
     folder, name = csv_path.parent, str(csv_path)
-    for line, row in rows:
+    for line, row in rows(csv_path):
         sample = _sample(row, folder, f"{name}, {place} {line}", kind)
-        first = lines.setdefault(named_file(sample.key, folder), line)
-        if first != line:
-            raise ConfigError(f"{csv_path}, {place} {line}: {row['path']} was already listed in {place} {first}")
+        files.add(_file(sample.key, folder))
         samples.append(sample)
+        if len(files) < len(samples):
+            file = _file(sample.key, folder)
+            earlier = zip(samples, rows(csv_path), strict=False)
+            first = next(at for before, (at, _) in earlier if _file(before.key, folder) == file)
+            raise ConfigError(f"{csv_path}, {place} {line}: {row.path} was already listed in {place} {first}")
     if not samples:
         raise ConfigError(f"{csv_path} lists no samples; it needs a row for each under the header path,label")
     return samples
+
+
+def _file(key: str, folder: Path) -> str:
+    """What is equal for two keys exactly where their file is the same."""
+    return named_file(key, folder) if is_outside(key) else key
 
 
 def _begins(path: Path, *beginnings: bytes) -> bool:
@@ -64,7 +84,7 @@ def _begins(path: Path, *beginnings: bytes) -> bool:
         raise ConfigError(f"{path} cannot be read: {error}") from error
 
 
-def _json_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
+def _json_rows(path: Path) -> Iterator[tuple[int, _Row]]:
     """Numbers of entries, and rows as `_rows` gives them, of `{"a.mp4": {"label": "FAKE", ...}, ...}`."""
     wanted = (
         f'{path} is JSON, and is read only in the form of DFDC, {{"a.mp4": {{"label": "FAKE"}}}}; write a CSV with the '
@@ -79,16 +99,18 @@ def _json_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     for number, (name, entry) in enumerate(entries.items(), start=1):
         if not isinstance(entry, dict) or not isinstance(entry.get("label"), str):
             raise ConfigError(f"{wanted}; {printable(name[:80])!r} holds no label")
-        yield number, {**dict.fromkeys(_COLUMNS, ""), "path": name, "label": entry["label"]}
+        yield number, _Row(name, entry["label"])
 
 
-def _rows(csv_path: Path) -> Iterator[tuple[int, dict[str, str]]]:
+def _rows(csv_path: Path) -> Iterator[tuple[int, _Row]]:
     """Line numbers and stripped cells of a manifest, under its checked header; absent cells are empty."""
     with csv_text(csv_path) as file:
         reader = csv.reader(file, strict=True)
         header = csv_header(reader, csv_path)
         _check_header(header, csv_path)
-        columns = [(name, header.index(name)) for name in _COLUMNS if name in header]
+        # What a row lacks is taken from one empty cell behind its last.
+        places = [header.index(name) if name in header else len(header) for name in _Row._fields]
+        shared: dict[str, str] = {}
         # scores.csv of a run may be listed anew.
         for cells in filter(any, Rows(reader, is_ours=set(header) >= OURS)):
             if len(cells) > len(header):
@@ -96,13 +118,14 @@ def _rows(csv_path: Path) -> Iterator[tuple[int, dict[str, str]]]:
                     f"{csv_path}, line {reader.line_num}: {len(cells)} cells under a header of {len(header)}; "
                     "put a path with a comma in quotes"
                 )
-            found = {name: cells[at].strip() for name, at in columns if at < len(cells)}
-            yield reader.line_num, {**_EMPTY, **found}
+            cells += [""] * (len(header) + 1 - len(cells))
+            path, *others = [cells[place].strip() for place in places]
+            yield reader.line_num, _Row(path, *(shared.setdefault(text, text) for text in others))
 
 
 def _check_header(header: Sequence[str], csv_path: Path) -> None:
     """Accept a header with `path` and without what looks like a misspelt column of ours."""
-    absent = [column for column in _COLUMNS if column not in header]
+    absent = [column for column in _Row._fields if column not in header]
     for name in header:
         meant = difflib.get_close_matches(name.lower(), absent, n=1, cutoff=0.8)
         if meant:
@@ -114,34 +137,33 @@ def _check_header(header: Sequence[str], csv_path: Path) -> None:
         )
 
 
-def _sample(row: Mapping[str, str], folder: Path, where: str, kind: Kind) -> Sample:
-    if not row["path"]:
+def _sample(row: _Row, folder: Path, where: str, kind: Kind) -> Sample:
+    if not row.path:
         raise ConfigError(f"{where}: the path is empty")
-    key, path = manifest_entry(row["path"], folder)
-    if kind == "video" and is_image_name(path.name) and stat.S_ISREG(_mode(path)):
-        raise ConfigError(f"{where}: {row['path']} is one image; a video detector takes videos and folders of frames")
-    return Sample(
-        key=key,
-        path=path,
-        label=_label(row["label"], where),
-        video=row["video"] or None,
-        dataset=row["dataset"] or None,
-        method=row["method"] or None,
-    )
+    key, path = manifest_entry(row.path, folder)
+    if kind == "video" and is_image_name(os.path.basename(path)) and stat.S_ISREG(_mode(path)):  # noqa: PTH119
+        raise ConfigError(f"{where}: {row.path} is one image; a video detector takes videos and folders of frames")
+    return Sample(key, path, _label(row.label, where), row.video or None, row.dataset or None, row.method or None)
 
 
-def _mode(path: Path) -> int:
+def _mode(path: str) -> int:
     """The file's mode bits, 0 where there is none to be had."""
     try:
-        return path.stat().st_mode
+        return os.stat(path).st_mode  # noqa: PTH116 (a million names)
     except (OSError, ValueError):
         return 0
 
 
 def _label(text: str, where: str) -> Label | None:
+    meant = _meant(text)
+    if isinstance(meant, str):
+        raise ConfigError(f"{where}: unknown label {text!r}; write 0 or real, 1 or fake, or nothing")
+    return meant
+
+
+@lru_cache(maxsize=1000)
+def _meant(text: str) -> Label | Literal["unknown"] | None:
     if text in _LABELS:
         return _LABELS[text]
     claim = claims(text)
-    if len(claim) != 1:
-        raise ConfigError(f"{where}: unknown label {text!r}; write 0 or real, 1 or fake, or nothing")
-    return next(iter(claim))
+    return next(iter(claim)) if len(claim) == 1 else "unknown"

@@ -28,7 +28,7 @@ def test_images_are_found_at_any_depth_in_any_case_and_sorted_by_key(folder):
     touch(folder, "b.PNG", "a/z.jpg", "a/b/c/d/e/f/g.webp", "a.jpeg", "x.tif", "y.TIFF", "w.bmp", "notes.txt")
     samples = collect_samples(folder, kind="image")
     assert keys(samples) == ["a.jpeg", "a/b/c/d/e/f/g.webp", "a/z.jpg", "b.PNG", "w.bmp", "x.tif", "y.TIFF"]
-    assert samples[2] == Sample(key="a/z.jpg", path=folder / "a" / "z.jpg")
+    assert samples[2] == Sample(key="a/z.jpg", file=folder / "a" / "z.jpg")
 
 
 def test_hidden_files_and_leftovers_of_archives_are_left_out(folder):
@@ -63,7 +63,7 @@ def test_the_inner_folder_of_a_contradiction_can_be_passed_alone(folder):
 def test_one_file_is_one_sample_labelled_by_its_directories(folder):
     touch(folder, "fake/x.png")
     path = folder / "fake" / "x.png"
-    assert collect_samples(path, kind="image") == [Sample(key="x.png", path=path, label=FAKE)]
+    assert collect_samples(path, kind="image") == [Sample(key="x.png", file=path, label=FAKE)]
 
 
 def test_a_file_that_is_no_image_is_refused(folder):
@@ -76,9 +76,9 @@ def test_each_folder_that_directly_holds_images_is_a_video(folder):
     touch(folder, "real/v1/0.png", "real/v1/1.png", "real/v1/sub/0.png", "fake/v1/0.png", "fake/notes.txt")
     samples = collect_samples(folder, kind="video")
     assert samples == [
-        Sample(key="fake/v1", path=folder / "fake" / "v1", label=FAKE),
-        Sample(key="real/v1", path=folder / "real" / "v1", label=REAL),
-        Sample(key="real/v1/sub", path=folder / "real" / "v1" / "sub", label=REAL),
+        Sample(key="fake/v1", file=folder / "fake" / "v1", label=FAKE),
+        Sample(key="real/v1", file=folder / "real" / "v1", label=REAL),
+        Sample(key="real/v1/sub", file=folder / "real" / "v1" / "sub", label=REAL),
     ]
 
 

@@ -152,3 +152,16 @@ def test_json_of_another_form_says_what_it_is(text: str, message: str, tmp_path:
     (tmp_path / "metadata.json").write_text(text)
     with pytest.raises(ConfigError, match=message):
         read_manifest(tmp_path / "metadata.json", kind="video")
+
+
+def test_a_path_is_kept_as_text_whatever_it_is_given_as():
+    one, other = Sample("a", Path("in/a.png")), Sample("a", "in/a.png")
+    assert (one, type(one.file), one.path) == (other, str, Path("in/a.png"))
+
+
+def test_one_file_listed_by_two_ways_that_leave_the_folder_is_an_error_that_names_both_lines(tmp_path):
+    (tmp_path / "in").mkdir()
+    listed = tmp_path / "in/m.csv"
+    listed.write_text(f"path,label\nx.png,0\n../a.png,1\n\n{tmp_path}/a.png,1\n")
+    with pytest.raises(ConfigError, match=r"m\.csv, line 5: .*a\.png was already listed in line 3"):
+        read_manifest(listed, kind="image")

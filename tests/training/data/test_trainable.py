@@ -38,8 +38,8 @@ def test_self_blending_takes_the_real_ones_and_counts_the_others() -> None:
 
 
 def test_images_are_no_videos() -> None:
-    video = replace(REAL, path=Path("/data/r.mp4"))
-    check_videos([video, replace(video, path=Path("/data/r"))])
+    video = replace(REAL, file=Path("/data/r.mp4"))
+    check_videos([video, replace(video, file=Path("/data/r"))])
     with pytest.raises(ConfigError, match="1 samples are single images, such as f"):
         check_videos([video, FAKE])
 
@@ -58,4 +58,4 @@ def test_batches_need_images_of_one_size() -> None:
 def test_other_keys_labels_or_orders_have_another_fingerprint() -> None:
     lists = [[REAL, FAKE], [FAKE, REAL], [REAL], [REAL, replace(FAKE, label=0)], [REAL, replace(FAKE, key="g")]]
     assert len({digest_of_labels(samples) for samples in lists}) == 5
-    assert digest_of_labels([REAL, replace(FAKE, path=Path("/elsewhere"))]) == digest_of_labels([REAL, FAKE])
+    assert digest_of_labels([REAL, replace(FAKE, file=Path("/elsewhere"))]) == digest_of_labels([REAL, FAKE])
