@@ -21,6 +21,7 @@ _VERBS = {
     "analyze": "deepfakebench_ext.cli.analyze",
     "bench": "deepfakebench_ext.cli.bench",
     "calibrate-timeline": "deepfakebench_ext.cli.calibrate_timeline",
+    "convert-timelines": "deepfakebench_ext.cli.convert_timelines",
     "compare": "deepfakebench_ext.cli.compare",
     "evaluate": "deepfakebench_ext.cli.evaluate",
     "extract": "deepfakebench_ext.cli.extract",

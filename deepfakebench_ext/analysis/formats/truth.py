@@ -18,6 +18,7 @@ FORMATS = (
     '{"database": {"a": {"duration": 12.5, "annotations": [{"label": "Fake", "segment": [3.0, 4.2]}]}}} (ActivityNet)'
 )
 AV_DEEPFAKE1M_FPS = 25
+_KEYS = ("videos", "database")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,11 @@ def read_truth(path: Path) -> list[TrueVideo]:
     if len(set(files)) < len(files):
         raise ConfigError(f"truth {path} lists {max(files, key=files.count)!r} twice; list each video once")
     return videos
+
+
+def is_truth(document: Any) -> bool:
+    """Whether what a file holds has the shape of a truth."""
+    return isinstance(document, list) or (isinstance(document, Mapping) and not document.keys().isdisjoint(_KEYS))
 
 
 def truth_of(document: Any) -> list[TrueVideo]:
