@@ -15,6 +15,7 @@ from deepfakebench_ext.cli.score_options import (
     column_names,
     column_options,
     given_columns,
+    score_columns,
 )
 from deepfakebench_ext.cli.terminal import say, say_json
 
@@ -28,6 +29,7 @@ Examples:
   dfb-ext compare inference_results/huggingface_clip-demo-1a2b3c4d inference_results/xception-demo-5e6f7a8b
   dfb-ext compare run_a/ run_b/ theirs.csv --names ours,older,theirs --output_dir comparison/
   dfb-ext compare a.csv b.csv --level video --by method,compression --json
+  dfb-ext compare wide.csv --score_column xception,effort,clip
 
 \b
 Reads what `dfb-ext metrics` reads. Detectors are compared on the samples that all of them scored, by their keys.
@@ -64,7 +66,7 @@ def compare(run_or_csv: tuple[str, ...], **said: Any) -> None:
     folder, how = Path(said["output_dir"]), _how(said)
     refuse_run_directory(folder)
     _check_columns(run_or_csv, said)
-    comparison = compared([_read(path, said, how.by or ()) for path in run_or_csv], how)
+    comparison = compared([file for path in run_or_csv for file in _read(path, said, how.by or ())], how)
     write_comparison(folder, comparison, plots=said["plots"])
     if said["as_json"]:
         say_json(comparison_text(comparison), nl=False)
@@ -95,16 +97,28 @@ def _check_columns(paths: Sequence[str], said: dict[str, Any]) -> None:
     from deepfakebench_ext.report.scores.score_files import columns_of
 
     known = {name for path in paths for name in columns_of(path)}
-    for option, name in given_columns(said).items():
+    names = [("score_column", name) for name in score_columns(said, tuple(known))]
+    for option, name in [*given_columns({**said, "score_column": None}).items(), *names]:
         if name not in known:
             raise ConfigError(f"--{option} {name!r}: none of the files has a column of that name")
 
 
-def _read(path: str, said: dict[str, Any], by: Sequence[str]) -> ScoreFile:
-    """Read a file: with the columns of `by` that it has, and its rows as `--row_level` says where it does not."""
-    from deepfakebench_ext.report.scores.score_files import columns_of, read_scores
+def _read(path: str, said: dict[str, Any], by: Sequence[str]) -> list[ScoreFile]:
+    """Read a file: of several detectors where it has several of the columns that `--score_column` names."""
+    from deepfakebench_ext.report.scores.score_files import columns_of
 
     header = columns_of(path)
+    names = score_columns(said, header)
+    if len(names) < 2 or not set(names) & set(header):
+        return [_read_one(path, header, said, by)]
+    own = [name for name in names if name in header]
+    return [_read_one(path, header, {**said, "score_column": name}, by).of_column(name) for name in own]
+
+
+def _read_one(path: str, header: Sequence[str], said: dict[str, Any], by: Sequence[str]) -> ScoreFile:
+    """Read a file: with the columns of `by` that it has, and its rows as `--row_level` says where it does not."""
+    from deepfakebench_ext.report.scores.score_files import read_scores
+
     columns = column_names(said, header)
     file = read_scores(path, columns=columns)
     keep = tuple(name for name in by if name in header and file.table.column(name) is None)

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 from deepfakebench_ext.cli.options import CONTEXT, SpacedCommand
-from deepfakebench_ext.cli.score_options import bootstrap_of, bootstrap_options, column_names, column_options
+from deepfakebench_ext.cli.score_options import (
+    bootstrap_of,
+    bootstrap_options,
+    column_names,
+    column_options,
+    score_columns,
+)
 from deepfakebench_ext.cli.terminal import say, say_json
 
 if TYPE_CHECKING:
@@ -23,6 +29,7 @@ Examples:
   dfb-ext metrics inference_results_huggingface.txt --json
   dfb-ext metrics run/ --by method,compression --threshold_from val.csv --output_dir report/
   dfb-ext metrics theirs.csv --label_column is_fake --score_column prob --video_column clip_id
+  dfb-ext metrics wide.csv --score_column xception,effort,clip
 
 \b
 Reads a run directory, our scores.csv or videos.csv, the older tool's inference_results*.txt, or a CSV whose columns
@@ -55,15 +62,16 @@ def metrics(run_or_csv: tuple[str, ...], **said: Any) -> None:
     from deepfakebench_ext.report.scores.score_files import refuse_run_directory
     from deepfakebench_ext.report.terminal_lines import summary_lines
 
-    several, texts = len(run_or_csv) > 1, {}
-    folders = _folders(run_or_csv, said["output_dir"])
+    inputs = _inputs(run_or_csv, said)
+    several, texts = len(inputs) > 1, {}
+    folders = _folders(inputs, said["output_dir"])
     for planned in filter(None, folders):
         refuse_run_directory(planned)
-    for folder, (file, summary) in zip(folders, _summaries(run_or_csv, said), strict=True):
+    for folder, (file, summary) in zip(folders, _summaries(inputs, said), strict=True):
         if folder is not None:
             _write(folder, file, summary, plots=said["plots"])
         if said["as_json"]:
-            texts[str(file.path)] = summary_text(summary)
+            texts[f"{file.path} {file.column}".rstrip()] = summary_text(summary)
         else:
             say(f"{summary.title} ({file.path})" if several else summary.title)
             say("\n".join(summary_lines(summary)) + ("\n" if several else ""))
@@ -71,13 +79,32 @@ def metrics(run_or_csv: tuple[str, ...], **said: Any) -> None:
         say_json(_joined(texts), nl=False)
 
 
-def _summaries(paths: Sequence[str], said: dict[str, Any]) -> Iterator[tuple[ScoreFile, Summary]]:
+class _Input(NamedTuple):
+    """A file, and which column its scores are, where several were named."""
+
+    path: str
+    column: str = ""
+
+
+def _inputs(paths: Sequence[str], said: dict[str, Any]) -> list[_Input]:
+    from deepfakebench_ext.report.scores.score_files import columns_of
+
+    if said["score_column"] is None:
+        return [_Input(path) for path in paths]
+    columns = [(path, score_columns(said, columns_of(path))) for path in paths]
+    return [_Input(path, name if len(names) > 1 else "") for path, names in columns for name in names or [""]]
+
+
+def _summaries(inputs: Sequence[_Input], said: dict[str, Any]) -> Iterator[tuple[ScoreFile, Summary]]:
     from deepfakebench_ext.metrics.summary import summarise
     from deepfakebench_ext.report.duplicates import check_files
 
-    others = _Others(said)
-    for path in paths:
-        file = others.read(path)
+    by_column: dict[str, _Others] = {}
+    for each in inputs:
+        own = {**said, "score_column": each.column} if each.column else said
+        others = by_column.setdefault(each.column, _Others(own))
+        file = others.read(each.path)
+        file = file.of_column(each.column) if each.column else file
         found = check_files(file.table, file.paths) if said["check_files"] else []
         notices = [*file.notices, *found]
         yield file, summarise(file.table, others.how(file), title=file.title, trained=file.trained, notices=notices)
@@ -132,19 +159,20 @@ def _other(judged: ScoreFile, read: tuple[ScoreFile, str] | None) -> Other | Non
     return None if read is None else Other(read[0].table, read[1], tuple(shared_videos(judged, read[0])))
 
 
-def _folders(paths: Sequence[str], output_dir: str | None) -> list[Path | None]:
+def _folders(inputs: Sequence[_Input], output_dir: str | None) -> list[Path | None]:
     """Where the report of each input goes: of several, a folder each."""
-    if output_dir is None or len(paths) == 1:
-        return [None if output_dir is None else Path(output_dir)] * len(paths)
-    return [Path(output_dir) / name for name in _names(paths)]
+    if output_dir is None or len(inputs) == 1:
+        return [None if output_dir is None else Path(output_dir)] * len(inputs)
+    return [Path(output_dir) / name for name in _names(inputs)]
 
 
-def _names(paths: Sequence[str]) -> list[str]:
+def _names(inputs: Sequence[_Input]) -> list[str]:
     """A folder's name for each input, with a number where two would share one."""
     names: list[str] = []
-    for path in map(Path, paths):
+    for path, column in ((Path(each.path), each.column) for each in inputs):
         whole = path.resolve().parent if path.name == "scores.csv" else path.resolve()
         base = whole.name if whole.is_dir() else whole.stem
+        base += "".join(["-", *(c if c.isalnum() or c in "._-" else "_" for c in column)]) if column else ""
         name, number = base, 2
         while name in names:
             name, number = f"{base}-{number}", number + 1

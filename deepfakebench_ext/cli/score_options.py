@@ -18,8 +18,9 @@ _ROLES = ("label", "score", "key", "video", "dataset", "method", "status", "inde
 def column_options(command: Any) -> Any:
     """Add `--label_column` and the like to a command."""
     for role in reversed(_ROLES):
+        several = "; of several detectors, each column: a,b,c" if role == "score" else ""
         command = click.option(
-            f"--{role}_column", help=f"Name of the {role} column, in a CSV that calls it otherwise."
+            f"--{role}_column", help=f"Name of the {role} column, in a CSV that calls it otherwise{several}."
         )(command)
     return command
 
@@ -36,6 +37,23 @@ def column_names(said: dict[str, Any], header: Sequence[str] | None = None) -> C
     given = given_columns(said)
     names = {role: given.get(f"{role}_column") for role in _ROLES}
     return ColumnNames(**{role: name for role, name in names.items() if header is None or name in header})
+
+
+def score_columns(said: dict[str, Any], header: Sequence[str]) -> list[str]:
+    """Return which columns of a file with this header `--score_column` names; none where it was not given.
+
+    Raises:
+        ConfigError: No name between two commas, or one twice.
+    """
+    from deepfakebench_ext.common.errors import ConfigError
+
+    given = said["score_column"]
+    if given is None or given in header:  # a column's name may hold a comma
+        return [] if given is None else [given]
+    names = [name.strip() for name in given.split(",")]
+    if not all(names) or len(set(names)) < len(names):
+        raise ConfigError(f"--score_column {given!r} must name columns, each once, with commas between them: a,b,c")
+    return names
 
 
 def bootstrap_options(command: Any) -> Any:

@@ -103,12 +103,12 @@ def wrong_by_all(comparison: Comparison, count: int) -> list[int]:
 
 def _check_files(files: Sequence[ScoreFile]) -> None:
     if len(files) < 2:
-        raise ConfigError(f"{len(files)} run to compare; give two or more run directories or files of scores")
+        raise ConfigError(f"{len(files)} run to compare; give two or more run directories, files or --score_column a,b")
     seen = set()
     for file in files:
-        if (path := file.path.resolve()) in seen:
+        if (place := (file.path.resolve(), file.column)) in seen:
             raise ConfigError(f"{file.path} is given twice; give each run once")
-        seen.add(path)
+        seen.add(place)
 
 
 def _place(file: ScoreFile) -> str:

@@ -152,7 +152,8 @@ def _settings(comparison: Comparison) -> Iterator[Block]:
     settings = {}
     for each in comparison.detectors:
         rule = {} if each.aggregation is None else {"score of a video": each.aggregation}
-        settings[each.name] = {"scores": each.file.path.as_posix(), **run_settings(each.file.run), **rule}
+        where = f"{each.file.path.as_posix()} {each.file.column}".rstrip()
+        settings[each.name] = {"scores": where, **run_settings(each.file.run), **rule}
     names = list(dict.fromkeys(name for own in settings.values() for name in own))
     said = [{own.get(name, "-") for own in settings.values()} for name in names]
     differing = frozenset(number for number, values in enumerate(said) if number and len(values) > 1)

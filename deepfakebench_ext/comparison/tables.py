@@ -112,7 +112,11 @@ def counts_sentences(comparison: Comparison) -> list[str]:
         f"{len(detectors)} detectors are compared on {count} {level}s ({count - fake} real, {fake} fake) that all of "
         f"them scored; {comparison.in_all} are in all files"
     )
-    return [first, *(_left_out(comparison, each) for each in detectors if each.left_out)]
+    causes: dict[str, list[str]] = {}
+    for each in detectors:
+        if each.left_out:
+            causes.setdefault(_left_out(comparison, each), []).append(each.name)
+    return [first, *(f"{', '.join(names)}: {cause}" for cause, names in causes.items())]
 
 
 def _left_out(comparison: Comparison, detector: Compared) -> str:
@@ -124,7 +128,7 @@ def _left_out(comparison: Comparison, detector: Compared) -> str:
         "without a label or not scored by another": others,
     }
     said = ", ".join(f"{number} {cause}" for cause, number in causes.items() if number)
-    return f"{detector.name}: {detector.left_out} of {total} {comparison.level}s are left out ({said})"
+    return f"{detector.left_out} of {total} {comparison.level}s are left out ({said})"
 
 
 def pairs_table(comparison: Comparison) -> Table | None:

@@ -165,20 +165,24 @@ def _few(labels: Integers, clusters: Integers | None, level: Level) -> list[Noti
 
 
 def _tied(labels: Integers, scores: Floats, level: Level) -> list[Notice]:
-    """What no threshold parts, class by class: the score that most samples of it share."""
+    """What no threshold parts, class by class: the score that most of it share, but for the one where it belongs.
+
+    Reals of the lowest score and fakes of the highest are told apart as well as can be.
+    """
+    lowest, highest = float(scores.min(initial=0.5)), float(scores.max(initial=0.5))
+    ends = {lowest: "the lowest score", highest: "the highest score"}
     found = []
-    for label, rate in ((REAL, "an FPR"), (FAKE, "a TPR")):
+    for label, rate, harmless in ((REAL, "an FPR", lowest), (FAKE, "a TPR", highest)):
         own = np.sort(scores[labels == label])
-        ends = np.flatnonzero(np.diff(own, append=2.0)) + 1  # of each run of equal scores; none is above 1
-        runs = np.diff(ends, prepend=0)
+        last = np.flatnonzero(np.diff(own, append=2.0))  # of each run of equal scores; none is above 1
+        runs = np.where(own[last] == harmless, 0, np.diff(last, prepend=-1))
         if not len(own) or (most := int(runs.max())) < max(FEWEST_TIED, TIED * len(own)):
             continue
-        end = int(ends[runs.argmax()])
-        score, above = float(own[end - 1]), len(own) - end
-        place = {float(scores.max()): "the highest score", float(scores.min()): "the lowest score"}
+        at = int(last[runs.argmax()])
+        score, above = float(own[at]), len(own) - at - 1
         text = (
             f"{percent(most / len(own))} of {len(own)} {LABEL_NAMES[label]} {level}s share "
-            f"{place.get(score, 'one score')}, {rounded(score, 6, 'g')}: no threshold has {rate} between "
+            f"{ends.get(score, 'one score')}, {rounded(score, 6, 'g')}: no threshold has {rate} between "
             f"{percent(above / len(own))} and {percent((above + most) / len(own))}"
         )
         found.append(Notice("ties", text))

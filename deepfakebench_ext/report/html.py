@@ -63,7 +63,8 @@ td:first-child { min-width: 9rem; } tr.marked td { background: var(--mark); font
 summary { cursor: pointer; color: var(--soft); } li { max-width: 60rem; overflow-wrap: anywhere; }
 @media print { :root { --ink: #000; --page: #fff; --band: #f4f4f4; --line: #bbb; --soft: #333; --mark: #f4eecb; }
   body { max-width: none; padding: 0; font-size: 11pt; } figure, tr, .warning { break-inside: avoid; }
-  .scroll { overflow: visible; } td.short { white-space: normal; } th { overflow-wrap: anywhere; }
+  .scroll { overflow: visible; } table { font-size: 9pt; } th, td { padding-right: .4rem; }
+  th { overflow-wrap: anywhere; } td:first-child { min-width: 0; }
   h2, h3 { break-after: avoid; } }
 """
 

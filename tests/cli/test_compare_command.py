@@ -97,6 +97,48 @@ def test_run_directories_go_with_files_of_others(tmp_path, out):
         run(ours, plain, "--level", "video", output=out)
 
 
+def wide(path: Path) -> Path:
+    """A column a detector; a fourth that holds no score, and one that holds 0 and 1 alone."""
+    lines = ["id,truth,one,two,three,flag,millis"]
+    for n in range(60):
+        scores = [((7 * n + shift) % 23) / 46 + (0.3 if n % 2 else 0) for shift in (1, 5, 9)]
+        cells = ["" if n == 3 else str(scores[0]), *map(str, scores[1:])]
+        lines.append(f"{n}.png,{('real', 'fake')[n % 2]},{','.join(cells)},{n % 2},{n}.5")
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+WIDE = ("--key_column", "id", "--label_column", "truth", "--score_column")
+
+
+def test_a_column_a_detector_is_read_where_the_columns_are_named(tmp_path, out):
+    found = json.loads(run(wide(tmp_path / "wide.csv"), *WIDE, "one, two,three", "--json", output=out))
+    assert [each["name"] for each in found["detectors"]] == ["one", "two", "three"]
+    assert [each["unscored"] for each in found["detectors"]] == [1, 0, 0]
+    assert (found["real"], found["fake"]) == (30, 29)
+    assert "wide.csv two" in (out / "report.md").read_text().replace("\\", "")
+
+
+def test_a_wide_file_goes_beside_one_that_has_none_of_its_columns(tmp_path, out):
+    one, both = csv(tmp_path / "a.csv", 1), wide(tmp_path / "wide.csv")
+    found = json.loads(run(both, one, *WIDE, "two,three", "--level", "frame", "--json", output=out))
+    assert [each["name"] for each in found["detectors"]] == ["two", "three", "a"]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("one,,two", "must name columns, each once"),
+        ("one,one", "must name columns, each once"),
+        ("one,four", "--score_column 'four': none of the files has a column of that name"),
+        ("one", "1 run to compare; give two or more run directories, files or --score_column a,b"),
+    ],
+)
+def test_columns_that_are_no_two_detectors_are_usage(tmp_path, out, given, said):
+    with pytest.raises(ConfigError, match=said):
+        run(wide(tmp_path / "wide.csv"), *WIDE, given, output=out)
+
+
 def test_the_level_and_the_rule_are_as_asked(tmp_path, out):
     runs = [made_run(tmp_path / "a", 0), made_run(tmp_path / "b", 1)]
     frames = json.loads(run(*runs, "--level", "frame", "--json", output=out))

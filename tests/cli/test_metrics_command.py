@@ -91,6 +91,42 @@ def test_columns_of_others_are_named(tmp_path):
         run(path)
 
 
+WIDE = (
+    "key,label,one,t/o,flag,seconds,note\na,1,0.9,0.4,1,7.5,x\nb,0,0.2,0.6,0,9,y\nc,1,0.7,,1,8,z\nd,0,0.1,0.5,0,0.5,\n"
+)
+
+
+def test_a_column_a_detector_is_a_document_and_a_folder_each(tmp_path):
+    path, out = tmp_path / "wide.csv", tmp_path / "out"
+    path.write_text(WIDE)
+    columns = ("--score_column", "one, t/o", "--no_bootstrap")
+    found = json.loads(run(path, *columns, "--json"))
+    run(path, *columns, "--no_plots", "--output_dir", out)
+    assert [found[f"{path} {name}"]["figures"]["frame_auc"]["value"] for name in ("one", "t/o")] == [1.0, 0.0]
+    assert [found[f"{path} {name}"]["counts"]["frame"]["not_scored"] for name in ("one", "t/o")] == [0, 1]
+    assert sorted(folder.name for folder in out.iterdir()) == ["wide-one", "wide-t_o"]
+    assert run(path, "--score_column", "one", "--no_bootstrap").startswith("wide\n")
+
+
+def test_which_of_several_columns_is_the_score_is_never_guessed(tmp_path):
+    path = tmp_path / "wide.csv"
+    path.write_text(WIDE)
+    with pytest.raises(ConfigError, match=r"several that hold numbers from 0 to 1; .*: --score_column one,t/o$"):
+        run(path)
+    with pytest.raises(ConfigError, match=r"has no column 'two'.*as --score_column says"):
+        run(path, "--score_column", "one,two")
+    path.write_text(WIDE.replace("0.6", "0.6s"))
+    with pytest.raises(ConfigError, match=r"no column 'score' .*name it: --score_column NAME"):
+        run(path)
+
+
+def test_a_name_with_a_comma_is_one_column(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text('key,label,"p, fake"\na,1,0.9\nb,0,0.2\n')
+    document = json.loads(run(path, "--score_column", "p, fake", "--no_bootstrap", "--json"))
+    assert document["figures"]["frame_auc"]["value"] == 1.0
+
+
 def test_by_takes_columns_of_the_file_or_of_its_manifest(tmp_path):
     path, manifest = csv(tmp_path / "a.csv"), tmp_path / "manifest.csv"
     rows = [f"{n}.png,{('young', 'old')[n % 8 > 3]}" for n in range(40)]

@@ -131,6 +131,14 @@ def test_what_was_left_out_is_counted_with_its_causes(comparison):
     ]
 
 
+def test_detectors_of_which_as_much_is_left_out_are_named_together(comparison):
+    good, fine, _ = comparison.detectors
+    alike = tuple(replace(fine, name=name) for name in ("fine", "other"))
+    assert counts_sentences(replace(comparison, detectors=(good, *alike)))[2:] == [
+        "fine, other: 13 of 100 frames are left out (10 not in every file, 3 without a label or not scored by another)"
+    ]
+
+
 def test_sentences_say_of_every_pair_whether_it_differs(comparison):
     general, *pairs = pair_sentences(comparison)
     assert general == (

@@ -79,6 +79,19 @@ def test_scores_that_many_share_amid_others_are_named_for_both_classes():
     ]
 
 
+def test_reals_of_the_lowest_score_and_fakes_of_the_highest_are_where_they_belong():
+    labels = np.repeat([0, 1], 100)
+    scores = np.concatenate([np.zeros(40), np.linspace(0.1, 0.8, 60), np.linspace(0.2, 0.9, 60), np.ones(40)])
+    assert not [line for line in warnings(labels, scores) if "share" in line]
+    assert [line.partition(":")[0] for line in warnings(labels, 1 - scores) if "share" in line] == [
+        "40 % of 100 REAL videos share the highest score, 1",
+        "40 % of 100 FAKE videos share the lowest score, 0",
+    ]
+    scores[40:46] = 1.0
+    (line,) = [line for line in warnings(labels, scores) if "share" in line]
+    assert line.startswith("6 % of 100 REAL videos share the highest score, 1"), "fewer than share the lowest"
+
+
 @pytest.mark.parametrize(("reals", "tied", "said"), [(100, 5, ["ties"]), (100, 4, []), (40, 4, []), (120, 5, [])])
 def test_equal_scores_are_said_from_five_of_a_class_and_a_twentieth_on(reals, tied, said):
     scores = np.concatenate([np.linspace(0, 0.9, reals - tied), [0.95] * tied, np.linspace(0.1, 1, reals)])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from itertools import islice
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deepfakebench_ext.common.csv_files import OURS, Rows, open_csv
+from deepfakebench_ext.common.csv_files import OURS, Rows, is_number, open_csv
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.metrics.figure import Floats, Level
 from deepfakebench_ext.metrics.score_table import UNKNOWN, Coder, Column, Numbers, ScoreTable
@@ -27,6 +27,7 @@ from deepfakebench_ext.report.scores.csv_cells import (
 )
 
 _CHUNK = 256  # larger pieces outlive the garbage collector's young generation, and take twice as long
+_LOOKED_AT = 1000
 _HEAD, _EXTRA = "\0head", "\0extra "
 """What columns are held under that have no role; no role is called so."""
 
@@ -141,8 +142,29 @@ def _places(path: Path, header: Sequence[str], names: ColumnNames) -> dict[str, 
             places[role] = header.index(given or default)
     for role in ("label", "score"):
         if role not in places:
+            several = _probabilities(path, header, set(places.values())) if role == "score" else []
+            if len(several) > 1:
+                raise ConfigError(
+                    f"{path} has no column 'score', and several that hold numbers from 0 to 1; name one, or several "
+                    f"detectors' with commas: --score_column {','.join(several)}"
+                )
             raise ConfigError(f"{path} has no column {role!r}{_meant(role, header)}; name it: --{role}_column NAME")
     return places
+
+
+def _probabilities(path: Path, header: Sequence[str], taken: Collection[int]) -> list[str]:
+    """The columns whose cells are numbers from 0 to 1 or empty, and not only 0 and 1, as the first rows have them."""
+    with open_csv(path) as (_, rows):
+        cells = list(zip(*(row for row in islice(rows, _LOOKED_AT) if len(row) == len(header)), strict=True))
+    return [
+        name
+        for place, (name, column) in enumerate(zip(header, cells, strict=False))
+        if place not in taken and name and _are_probabilities(set(column) - {""})
+    ]
+
+
+def _are_probabilities(cells: Collection[str]) -> bool:
+    return all(is_number(cell) and 0 <= float(cell) <= 1 for cell in cells) and any(float(cell) % 1 for cell in cells)
 
 
 def _key_column(header: Sequence[str], names: ColumnNames) -> str:

@@ -40,6 +40,7 @@ class ScoreFile:
         aggregation: The rule by which the run came to the scores of its videos; None where it has none.
         notices: Warnings that belong to the scores.
         run: What `run.json` holds; empty where there is none.
+        column: The column that the scores are of, where the file has those of several detectors.
     """
 
     table: ScoreTable
@@ -49,7 +50,12 @@ class ScoreFile:
     aggregation: str | None = None
     notices: tuple[Notice, ...] = ()
     run: Mapping[str, Any] = field(default_factory=dict)
+    column: str = ""
     _paths: tuple[str, ...] = ()
+
+    def of_column(self, name: str) -> ScoreFile:
+        """Return the same as the scores of one of several detectors, which is called as its column is."""
+        return replace(self, title=name, column=name)
 
     def paths(self, rows: Sequence[int]) -> list[str]:
         """Return where the files of some rows lie, as far as is known; else empty texts. Reads the file once more.
