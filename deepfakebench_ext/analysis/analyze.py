@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
@@ -69,6 +69,8 @@ class How:
         output_dir: Run directories are created in it.
         batch_size: Frames or clips of a batch; None takes what suits the device.
         record: Further settings for `run.json`, such as the command line. They decide no score.
+        shown_as: What a film is called in its results; None is the path that it was given by.
+        tell: Told after each frame how far the film is and how far it goes, in microseconds; None logs it now and then.
     """
 
     taking: Taking = field(default_factory=Taking)
@@ -78,6 +80,8 @@ class How:
     output_dir: str | Path = "inference_results"
     batch_size: int | None = None
     record: Mapping[str, Any] = field(default_factory=dict)
+    shown_as: str | None = None
+    tell: Callable[[int, int], None] | None = None
 
     def __post_init__(self) -> None:
         """Refuse what an analysis would pass over.
@@ -116,7 +120,7 @@ def analyze(detector: Detector, videos: Sequence[str | Path], how: How | None = 
         OutputError: Results that cannot be written; what was scored until then is kept.
     """
     how = how or How()
-    return [_analysed(detector, sample, how) for sample in films_of(videos)]
+    return [analyse_film(detector, sample, how) for sample in films_of(videos)]
 
 
 def films_of(videos: Sequence[str | Path]) -> list[Sample]:
@@ -131,8 +135,13 @@ def films_of(videos: Sequence[str | Path]) -> list[Sample]:
     return list({sample.path: sample for sample in found}.values())
 
 
-def _analysed(detector: Detector, sample: Sample, how: How) -> Analysed:
-    file = sample.path.as_posix()
+def analyse_film(detector: Detector, sample: Sample, how: How) -> Analysed:
+    """Make the timeline of one film, whatever its file is called.
+
+    Raises:
+        ConfigError, ModelError, OutputError: As `analyze`.
+    """
+    file = how.shown_as or sample.path.as_posix()
     try:
         sha256, size, held = sha256_of(sample.path), sample.path.stat().st_size, tuple(streams(sample.path))
     except MediaError as error:
@@ -176,7 +185,7 @@ def _see(detector: Detector, sample: Sample, how: How, run: RunDirectory, units:
         faces = how.faces
         if faces is not None:
             faces = replace(faces, detector=stack.enter_context(closing(KeptSearches(faces.detector, run.folder))))
-        tell = Progress(sample.path.as_posix())
+        tell = how.tell or Progress(sample.path.as_posix())
         reader = FilmReader(detector.preprocess, _taking(detector, how), faces, tell=tell)
         waiting = read_units([sample], reader.units, workers=1, ahead=1, depth=2 * batch_size)
         stack.enter_context(closing(waiting))  # type: ignore[type-var]  # a generator: its thread ends with it

@@ -83,6 +83,7 @@ class AnalysisRequest(DetectorOptions):
         if self.threshold is not None and not 0 <= self.threshold <= 1:
             raise ConfigError(f"--threshold {self.threshold} is not allowed: give a score from 0 to 1")
         self._policy()
+        self._taking()
 
     def settings(self) -> DetectorConfig:
         """Return the detector's config.
@@ -92,11 +93,22 @@ class AnalysisRequest(DetectorOptions):
             WeightsError: The weights that it depends on cannot be had.
         """
         settings = DetectorOptions.settings(self)  # super() knows no class that has slots
-        takes = detector_class(settings).takes
+        self.check_takes(detector_class(settings).takes, settings.model_name)
+        return settings
+
+    def check_takes(self, takes: str, name: str) -> None:
+        """Pass options that mean something to a detector.
+
+        Args:
+            takes: `image` or `video`.
+            name: The detector's, for the message.
+
+        Raises:
+            ConfigError: An option for the other kind of detector.
+        """
         unused = {"image": ("--frame_interval", self.frame_interval), "video": ("--fps", self.fps)}[takes]
         if unused[1] is not None:
-            raise ConfigError(f"{unused[0]} means nothing here: {settings.model_name} takes {takes}s")
-        return settings
+            raise ConfigError(f"{unused[0]} means nothing here: {name} takes {takes}s")
 
     def films(self) -> list[Sample]:
         """Return what is analysed, once results can be written.
@@ -116,14 +128,8 @@ class AnalysisRequest(DetectorOptions):
             ConfigError: Options that do not go together.
             MissingExtraError: dlib is not installed.
         """
-        taking = Taking(
-            fps=DEFAULT_FPS if self.fps is None else self.fps,
-            frame_interval=1 if self.frame_interval is None else self.frame_interval,
-            faces=self.faces,
-            min_face_px=self.min_face_px,
-        )
         how = How(
-            taking=taking,
+            taking=self._taking(),
             faces=self.cutting.reader(detector),
             outputs=Outputs(report=self.report, overlay=self.overlay, subtitles=self.subtitles),
             output_dir=self.output_dir,
@@ -131,6 +137,14 @@ class AnalysisRequest(DetectorOptions):
             record={"command": self.command},
         )
         return replace(how, threshold=self._cut_by(detector, how))
+
+    def _taking(self) -> Taking:
+        return Taking(
+            fps=DEFAULT_FPS if self.fps is None else self.fps,
+            frame_interval=1 if self.frame_interval is None else self.frame_interval,
+            faces=self.faces,
+            min_face_px=self.min_face_px,
+        )
 
     def _cut_by(self, detector: Detector, how: How) -> Threshold:
         if self.threshold_from is not None:

@@ -27,9 +27,11 @@ _VERBS = {
     "extract": "deepfakebench_ext.cli.extract",
     "metrics": "deepfakebench_ext.cli.metrics",
     "host": "deepfakebench_ext.cli.host",
+    "serve": "deepfakebench_ext.cli.serve",
     "splice": "deepfakebench_ext.cli.splice",
     "timeline-metrics": "deepfakebench_ext.cli.timeline_metrics",
     "train": "deepfakebench_ext.cli.train",
+    "worker": "deepfakebench_ext.cli.worker",
 }
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
@@ -61,7 +63,7 @@ def run(command: Callable[..., Any]) -> None:
     handler.setFormatter(SafeFormatter("%(levelname)s %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     # Requests are reported by our own hub module; the client's line for each would drown them.
-    for noisy in ("httpx", "httpx2", "httpcore", "urllib3", "filelock"):
+    for noisy in ("httpx", "httpx2", "httpcore", "urllib3", "filelock", "alembic"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     logging.getLogger("huggingface_hub").propagate = False  # it has a handler of its own, and would say all twice
     try:

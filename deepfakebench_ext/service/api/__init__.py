@@ -1,0 +1,1 @@
+"""The HTTP interface: routes, who may call them, uploads, events."""

@@ -1,0 +1,72 @@
+"""What the routes share: the jobs, the folders, and how a job is found for its caller."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, cast
+
+from fastapi import Depends, HTTPException, Path, Request
+
+from deepfakebench_ext.service.api.answers import JobAnswer, job_answer
+from deepfakebench_ext.service.api.tokens import Caller
+from deepfakebench_ext.service.folders import Folders
+from deepfakebench_ext.service.jobs import Job, Jobs
+from deepfakebench_ext.service.models_seen import ModelsSeen
+from deepfakebench_ext.service.settings import ServiceSettings
+
+JOB_ID = r"^job_[0-9a-f]{12}_[0-9a-f]{16}$"
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """All that a route needs.
+
+    Attributes:
+        settings: The service's.
+        jobs: All jobs.
+        models: The detectors that workers have loaded.
+        folders: Where files lie.
+        wake: Tells workers of a job that waits.
+    """
+
+    settings: ServiceSettings
+    jobs: Jobs
+    models: ModelsSeen
+    folders: Folders
+    wake: Callable[[str], None]
+
+    def said(self, job: Job) -> JobAnswer:
+        """What is said of a job."""
+        return job_answer(job, self.jobs.place(job))
+
+    def own(self, caller: Caller, job_id: str) -> Job:
+        """The caller's job of that id; another's is as unknown as none.
+
+        Raises:
+            HTTPException: 404, there is none.
+        """
+        job = self.jobs.find(job_id) if re.match(JOB_ID, job_id) else None
+        if job is None or caller.sees not in (None, job.owner):
+            raise HTTPException(404, f"there is no job {job_id[:64]!r}; it may have been deleted")
+        return job
+
+
+def _serving(request: Request) -> Serving:
+    return cast(Serving, request.app.state.serving)
+
+
+def _caller(request: Request) -> Caller:
+    return cast(Caller, request.state.caller)
+
+
+ServingNow = Annotated[Serving, Depends(_serving)]
+CallerNow = Annotated[Caller, Depends(_caller)]
+
+
+def _own_job(serving: ServingNow, caller: CallerNow, job_id: Annotated[str, Path(max_length=64)]) -> Job:
+    return serving.own(caller, job_id)
+
+
+OwnJob = Annotated[Job, Depends(_own_job)]
