@@ -22,17 +22,19 @@ _EXAMPLES = """
 Examples:
   extract_frames.py --input_dir videos/ --output_dir datasets/ --landmark_model shape_predictor_81_face_landmarks.dat
   extract_frames.py --input_dir videos/ --output_dir datasets/ --face_detector dlib --fps 5 --split train
+  extract_frames.py --manifest dfdc/metadata.json --dataset dfdc --output_dir datasets/ --face_detector dlib
 
 \b
-Labels come from directory names (real, original, ... / fake, deepfake, ...).
+Labels come from directory names (real, original, ... / fake, deepfake, ...) or from the manifest.
 The same command goes on where it was cut off.
 Exit codes: 0 done, 1 failure, 2 usage, 3 done but some videos gave no frame.
 """
 
 _PLACES = (
-    click.option("--input_dir", required=True, help="Folder searched in all depths for videos and folders of frames."),
+    click.option("--input_dir", help="Folder searched in all depths for videos and folders of frames."),
+    click.option("--manifest", help="CSV with path,label of videos, or DFDC's metadata.json, in place of --input_dir."),
     click.option("--output_dir", required=True, help="Where <dataset>/ and <dataset>.json go."),
-    click.option("--dataset", help="Name of the dataset in DeepfakeBench. Default: that of the input folder."),
+    click.option("--dataset", help="Name of the dataset in DeepfakeBench. Default: that of the folder or manifest."),
     click.option(
         "--split",
         default="test",
@@ -80,6 +82,7 @@ def extract(**said: Any) -> None:
     result = extraction.extract(
         said["input_dir"],
         said["output_dir"],
+        manifest=said["manifest"],
         dataset=said["dataset"],
         sampling=FrameSampling.from_options(policy, num_frames=said["num_frames"], fps=said["fps"]),
         faces=extraction.make_crop_reader(**{name: said[name] for name in cropping}),

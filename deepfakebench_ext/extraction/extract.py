@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -15,17 +14,15 @@ from deepfakebench_ext.common.atomic_files import atomic_writer, remove_unfinish
 from deepfakebench_ext.common.csv_files import write_csv
 from deepfakebench_ext.common.errors import ConfigError, MediaError
 from deepfakebench_ext.common.numbers import MOST_WORKERS, check_count
-from deepfakebench_ext.common.paths import plain_path
-from deepfakebench_ext.common.suffixes import is_video_name
 from deepfakebench_ext.common.types import Sample
 from deepfakebench_ext.common.wording import counted, of_several
-from deepfakebench_ext.data.samples.folders import collect_samples, labels_above_notices
 from deepfakebench_ext.engine.input_options import FaceOptions
 from deepfakebench_ext.engine.read_ahead import default_workers
 from deepfakebench_ext.engine.run_directory import fingerprint
 from deepfakebench_ext.extraction.crop_folder import CropFolder, VideoFrames, folder_bytes, writing
 from deepfakebench_ext.extraction.crop_writer import write_crops
 from deepfakebench_ext.extraction.places import Place, places
+from deepfakebench_ext.extraction.sources import Source
 from deepfakebench_ext.faces.detect import Search
 from deepfakebench_ext.faces.reader import FaceReader
 from deepfakebench_ext.faces.settings import DetectorName, NoFace
@@ -116,9 +113,10 @@ def make_crop_reader(
 
 
 def extract(
-    input_dir: str | Path,
+    input_dir: str | Path | None,
     output_dir: str | Path,
     *,
+    manifest: str | Path | None = None,
     dataset: str | None = None,
     sampling: FrameSampling | None = None,
     faces: FaceReader | None = None,
@@ -126,7 +124,7 @@ def extract(
     run_from: str | Path | None = None,
     workers: int | None = None,
 ) -> Extraction:
-    """Write the frames of all videos under `input_dir`, their landmarks, a report, and the JSON for DeepfakeBench.
+    """Write the frames of videos of a folder or manifest, their landmarks, a report, and the JSON for DeepfakeBench.
 
     Frames are `<output_dir>/<dataset>/<class>/frames/<video>/000.png`, by their numbers in the video; landmarks lie
     beside them, `landmarks/<video>/000.npy`, float64 (K, 2) x, y in the crop. The JSON is
@@ -134,9 +132,11 @@ def extract(
     extraction that was cut off goes on with the videos that it had not finished, and ends with the same files.
 
     Args:
-        input_dir: Video files and folders of frames, in any depth; labels come from directory names.
+        input_dir: Video files and folders of frames, in any depth; labels come from directory names. None with a
+            manifest.
         output_dir: Created if need be.
-        dataset: Its name in DeepfakeBench; None is the name of `input_dir`.
+        manifest: A CSV with `path` and `label`, or DFDC's metadata.json, in place of the folder.
+        dataset: Its name in DeepfakeBench; None is the name of `input_dir`, or of the manifest without its suffix.
         sampling: Which frames; None takes 32 evenly spread ones.
         faces: From `make_crop_reader`; None leaves frames whole.
         splits: Under which the JSON lists the videos, all under each: `train`, `val`, `test`.
@@ -147,22 +147,22 @@ def extract(
         ConfigError: No videos, contradicting labels, or a name, split or folder that is not allowed.
         OutputError: Files that cannot be written; what was finished is kept.
     """
-    name = _default_name(Path(input_dir)) if dataset is None else dataset
+    source = Source(None if input_dir is None else Path(input_dir), None if manifest is None else Path(manifest))
+    name = source.name if dataset is None else dataset
     folder, listing = Path(output_dir) / name, Path(output_dir) / f"{name}.json"
     check_dataset_name(name)
     check_splits(splits)
     spelled = frames_root(folder, Path(run_from or "."), has_landmarks=_finds_landmarks(faces))
     check_count("--workers", workers, most=MOST_WORKERS)
-    _check_apart(Path(input_dir), folder, listing)
-    samples = tuple(collect_samples(Path(input_dir), kind="video"))
-    for notice in labels_above_notices(Path(input_dir), samples):
-        logger.warning("%s", notice.text)
+    samples = source.samples(apart_from=folder)
+    if listing.exists() and not folder.exists():
+        raise ConfigError(f"{listing} exists, and {folder} does not; give another --output_dir or --dataset")
     with CropFolder(folder) as store:
         extractor = _Extractor(store, sampling or FrameSampling.from_options(), faces)
         videos = extractor.run(samples, places(samples, name), workers or default_workers())
         _write_report(folder / REPORT, samples, videos)
         listed = list(_listed(samples, videos, spelled))
-        _say_left_out(samples, videos, listing)
+        _say_left_out(samples, videos, listing, source.why_unlabelled)
         with writing(listing):
             for path in (folder / REPORT, listing):
                 remove_unfinished(path.parent, path.name)
@@ -247,11 +247,6 @@ class _Extractor:
         return video
 
 
-def _default_name(input_dir: Path) -> str:
-    path = plain_path(input_dir)
-    return path.stem if is_video_name(path.name) else path.name
-
-
 def _state(path: Path) -> Any:
     """Name, size and time of the video's file, or of each of its frames; None where there is no such file."""
     try:
@@ -265,18 +260,6 @@ def _finds_landmarks(faces: FaceReader | None) -> bool:
     return faces is not None and (faces.for_videos.landmark_model is not None or faces.for_videos.detector == "yunet")
 
 
-def _check_apart(input_dir: Path, folder: Path, listing: Path) -> None:
-    """Pass folders of which none holds the other, so that no run takes frames that it has written for videos."""
-    inner, outer = (Path(os.path.realpath(path)) for path in (folder, input_dir))
-    if inner.is_relative_to(outer) or outer.is_relative_to(inner):
-        raise ConfigError(
-            f"{folder} and --input_dir {input_dir} lie one in the other, so that the next run would take frames for "
-            "videos; give an --output_dir elsewhere"
-        )
-    if listing.exists() and not folder.exists():
-        raise ConfigError(f"{listing} exists, and {folder} does not; give another --output_dir or --dataset")
-
-
 def _listed(samples: Sequence[Sample], videos: Sequence[VideoFrames], root: str) -> Iterator[ListedVideo]:
     """What the JSON lists: the videos with a label and at least one frame."""
     for sample, video in zip(samples, videos, strict=True):
@@ -285,12 +268,12 @@ def _listed(samples: Sequence[Sample], videos: Sequence[VideoFrames], root: str)
             yield ListedVideo(video.place.video, sample.label, frames)
 
 
-def _say_left_out(samples: Sequence[Sample], videos: Sequence[VideoFrames], listing: Path) -> None:
+def _say_left_out(samples: Sequence[Sample], videos: Sequence[VideoFrames], listing: Path, why: str) -> None:
     unknown = [s.key for s, video in zip(samples, videos, strict=True) if s.label is None and video.frames]
     if unknown:
         logger.warning(
-            "%s of %d left out of %s, such as %s: no directory of theirs says real or fake alone",
-            *(counted(len(unknown), "video"), len(samples), listing, unknown[0]),
+            "%s of %d left out of %s, such as %s: %s",
+            *(counted(len(unknown), "video"), len(samples), listing, unknown[0], why),
         )
 
 

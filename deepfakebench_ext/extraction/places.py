@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from deepfakebench_ext.common.errors import ConfigError
+from deepfakebench_ext.common.paths import is_outside
 from deepfakebench_ext.common.suffixes import is_video_name
 from deepfakebench_ext.common.types import LABEL_NAMES, Label, Sample
 from deepfakebench_ext.data.samples.folder_labels import label_of
@@ -32,7 +33,8 @@ class Place:
     """Where one video's files go, below the dataset's folder, with `/`.
 
     Attributes:
-        class_dir: The video's own folder in the input; with `real` or `fake` at its end where it does not say which.
+        class_dir: The video's own folder in the input, with `real` or `fake` at its end where it does not say which;
+            that alone where the folder says otherwise, or is none below a manifest's.
         video: The video's name, unique in the dataset.
     """
 
@@ -69,13 +71,14 @@ def places(samples: Sequence[Sample], dataset: str) -> list[Place]:
 
 
 def _wanted(sample: Sample, dataset: str) -> Place:
-    parts = [part.replace("\\", "_") for part in sample.key.split("/") if part != "."]
+    parts = [part.replace("\\", "_") for part in sample.key.split("/") if part not in ("", ".", "..")]
     *folders, name = [part for part in parts if part.casefold() not in _KINDS] or [dataset]
     if is_video_name(name):
         name = name.rpartition(".")[0]
-    if sample.label is not None and not _say(folders, sample.label):
-        folders = [*folders, LABEL_NAMES[sample.label].lower()]
-    return Place("/".join(folders or [_UNLABELLED]), name)
+    label = _UNLABELLED if sample.label is None else LABEL_NAMES[sample.label].lower()
+    own = [] if is_outside(sample.key) else folders
+    fitting = (each for each in (own, [*own, label]) if each and _say(each, sample.label))
+    return Place("/".join(next(fitting, [label])), name)
 
 
 def _tagged(place: Place, sample: Sample) -> Place:

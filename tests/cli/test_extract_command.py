@@ -92,6 +92,55 @@ def test_videos_are_listed_under_each_split_that_is_named(command: Command, tmp_
     assert {split: list(videos) for split, videos in content.items() if videos} == {"train": ["a"], "test": ["a"]}
 
 
+def test_a_manifest_says_which_videos_and_of_which_label(
+    command: Command, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("in/real/a.mp4", "in/x/b.mp4", "in/x/c.mp4", "elsewhere/d.mp4", "in/x/not_listed.mp4"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        videos.stamped_video(tmp_path / name, 2)
+    rows = ["real/a.mp4,fake", "x/b.mp4,0", "x/c.mp4,", "../elsewhere/d.mp4,1", "x/gone.mp4,real"]
+    Path("in/list.csv").write_text("\n".join(["path,label", *rows]) + "\n")
+    code, out, err = command(extract, "--manifest", "in/list.csv", "--output_dir", "out")
+    assert (code, "5 videos: 2 real, 2 fake, 1 without a label" in out) == (3, True)
+    assert "1 video of 5 left out of out/list.json, such as x/c.mp4: in/list.csv has no label for them" in caplog.text
+    assert "1 video gave no frame" in err
+    content = json.loads(Path("out/list.json").read_text())["list"]
+    assert {label: list(found["test"]) for label, found in content.items()} == {"DF_fake": ["a", "d"], "DF_real": ["b"]}
+    assert [path.name for path in Path("out/list/fake/frames/a").iterdir()] == ["000.png", "001.png"]
+    assert sorted(path.name for path in Path("out").iterdir()) == ["list", "list.json"]
+
+
+def test_the_metadata_of_dfdc_is_a_manifest(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "part_0").mkdir()
+    for name in "ab":
+        videos.stamped_video(tmp_path / f"part_0/{name}.mp4", 2)
+    said = {"a.mp4": {"label": "FAKE", "split": "train", "original": "b.mp4"}, "b.mp4": {"label": "REAL"}}
+    Path("part_0/metadata.json").write_text(json.dumps(said))
+    manifest = ["--manifest", "part_0/metadata.json", "--dataset", "dfdc"]
+    assert command(extract, *manifest, "--output_dir", "out")[0] == 0
+    content = json.loads(Path("out/dfdc.json").read_text())["dfdc"]
+    assert {label: list(found["test"]) for label, found in content.items()} == {"DF_fake": ["a"], "DF_real": ["b"]}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "give one of --input_dir (a folder) and --manifest"),
+        (["--input_dir", "in", "--manifest", "in/list.csv"], "give one of --input_dir (a folder) and --manifest"),
+        (["--manifest", "in/none.csv"], "in/none.csv does not exist"),
+        (["--manifest", "in/list.csv", "--output_dir", "in", "--dataset", "real"], "lie one in the other"),
+    ],
+)
+def test_what_is_no_source_of_videos_is_usage(
+    arguments: list[str], message: str, command: Command, tmp_path: Path
+) -> None:
+    (tmp_path / "in/real").mkdir(parents=True)
+    videos.stamped_video(tmp_path / "in/real/a.mp4", 2)
+    Path("in/list.csv").write_text("path,label\nreal/a.mp4,0\n")
+    code, _, err = command(extract, "--output_dir", "out", *arguments)
+    assert (code, message in err, Path("out").exists()) == (2, True, False)
+
+
 def test_nothing_to_list_is_said(command: Command, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     videos.stamped_video(tmp_path / "in/a.mp4", 2)

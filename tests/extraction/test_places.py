@@ -31,6 +31,11 @@ def place(key: str, label: Label | None = None, *others: str) -> Place:
         ("x.mp4", None, "unlabelled/frames/x"),
         (".", FAKE, "fake/frames/data"),
         ("real/a\\\\b.mp4", REAL, "real/frames/a__b"),
+        ("real/a.mp4", FAKE, "fake/frames/a"),
+        ("fake/a.mp4", None, "unlabelled/frames/a"),
+        ("../real/a.mp4", REAL, "real/frames/a"),
+        ("../../etc/a.mp4", None, "unlabelled/frames/a"),
+        ("/srv/fake/a.mp4", FAKE, "fake/frames/a"),
     ],
 )  # fmt: skip
 def test_frames_lie_under_the_folder_of_the_video(key: str, label: Label | None, frames: str) -> None:
