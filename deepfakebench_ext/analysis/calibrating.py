@@ -7,6 +7,7 @@ that is made otherwise does not take it.
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from deepfakebench_ext.analysis.decision import Bands, choose_bands
 from deepfakebench_ext.analysis.false_alarms import Chosen, RealVideo, choose_onset
 from deepfakebench_ext.analysis.formats.files import read_json
 from deepfakebench_ext.analysis.formats.values import got, mapping
+from deepfakebench_ext.analysis.known import is_evaluation
 from deepfakebench_ext.analysis.policy import Policy
 from deepfakebench_ext.analysis.timeline import Timeline
 from deepfakebench_ext.common.atomic_files import atomic_writer
@@ -120,9 +122,16 @@ def read_calibration(given: Path, basis: Mapping[str, Any]) -> Threshold:
         basis: As `calibration_basis`.
 
     Raises:
-        ConfigError: It is missing, no calibration, or holds for another detector or other crops.
+        ConfigError: It is missing, no calibration, an evaluation, or holds for another detector or other crops.
     """
     path = given / CALIBRATION if given.is_dir() else given
+    if not path.is_file() and is_evaluation(given):
+        raise ConfigError(
+            f"{given} is an evaluation. It scored frames or clips one by one, of no cuts and no followed faces, so it "
+            "does not say for how long a real video would be marked. Its labels say which videos are real: "
+            f"dfb-ext calibrate-timeline {shlex.quote(str(given))}, with the options of this analysis, chooses a "
+            "threshold on them"
+        )
     values = mapping(read_json(path), str(path))
     if values.get("version") != CALIBRATION_VERSION:
         raise ConfigError(f"{path} is no calibration of this version; dfb-ext calibrate-timeline makes one")

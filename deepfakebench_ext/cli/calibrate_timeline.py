@@ -24,10 +24,12 @@ _EXAMPLES = """
 \b
 Examples:
   dfb-ext calibrate-timeline real/ --weights w.pth --false_alarms 1/min
+  dfb-ext calibrate-timeline inference_results/huggingface_clip-w-48d0c4b4 --weights w.pth
   dfb-ext analyze talk.mp4 --weights w.pth --threshold_from inference_results/huggingface_clip-w-calibration-1a2b3c4d
 
 \b
-Nothing of the videos may be manipulated. They should be of the kind that will be analysed; give an hour of them.
+Nothing of the videos may be manipulated. The run directory of an evaluation stands for its videos: those labelled real,
+and as --fake those labelled fake. They should be of the kind that will be analysed; give an hour of them.
 Exit codes: 0 done, 1 failure, 2 usage, 3 done but some videos could not be read.
 """
 
@@ -63,14 +65,16 @@ _RISK = (
 @options(DETECTOR, ANALYSIS, FINDING_FACES, _RISK, POLICY, AGGREGATION, COMPUTING, OUTPUT_DIR)
 def calibrate_timeline(**given: Any) -> None:
     """Choose the threshold of timelines on videos that are known to be real, by the false alarms that it gives."""
-    from deepfakebench_ext.analysis.analyze import films_of
     from deepfakebench_ext.analysis.calibrating import Risk
+    from deepfakebench_ext.analysis.known import known_films
+    from deepfakebench_ext.common.atomic_files import check_writable
 
     risk = Risk(given["false_alarms"], given["risk"])
     request = request_of({**given, "report": False})
     hush_transformers()
     settings = request.settings()
-    real, fake = request.films(), films_of(given["fake"]) if given["fake"] else []
+    real, fake = known_films(request.videos, given["fake"])
+    check_writable(Path(request.output_dir))
     detector = request.load(settings)
     say_detector(detector)
     threshold, path, done = request.calibrate(real, fake, detector, risk)
