@@ -96,7 +96,7 @@ class _Network:
     def _film(self, task: dict[str, Any], file: Path, served: _Served) -> str:
         request = analysis_request(served.model, Wishes(**task["params"]), output_dir=task["folder"])
         how = replace(request.how(served.detector), shown_as=task["filename"], tell=self._tell)
-        found = analyse_film(served.detector, Sample(task["filename"], file), how)
+        found = analyse_film(served.detector, Sample(task["filename"], str(file)), how)
         if found.timeline is None or found.folder is None:
             raise ExtError(found.reason)
         return found.folder.name
@@ -108,7 +108,7 @@ class _Network:
         faces = FaceOptions(**asdict(finding)).reader(served.detector)  # as `evaluate` cuts images
         picture = Path(task["folder"]) / "upload.jpg"  # a name by which it is an image; what kind, its bytes say
         shutil.copyfile(file, picture)
-        sample = Sample(task["filename"], picture)
+        sample = Sample(task["filename"], str(picture))
         reader = file_reader(served.detector, NOTHING_SAID, faces)
         batch_size = served.model.batch_size or default_batch_size(served.detector)
         (scored,) = (
