@@ -142,6 +142,8 @@ def analyse_film(detector: Detector, sample: Sample, how: How) -> Analysed:
         ConfigError, ModelError, OutputError: As `analyze`.
     """
     file = how.shown_as or sample.path.as_posix()
+    if sample.path.is_dir():
+        return Analysed(file, None, None, f"{file}: a folder of frames, which have no times; give the film itself")
     try:
         sha256, size, held = sha256_of(sample.path), sample.path.stat().st_size, tuple(streams(sample.path))
     except MediaError as error:

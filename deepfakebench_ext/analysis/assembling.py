@@ -30,6 +30,7 @@ Scores = Sequence[float | None]
 """The score of each unit, by its number in the journal."""
 
 LOST = "the face was not found"
+BETWEEN = "in sight between two scored moments only"
 UNDECODABLE = "cannot be decoded"
 
 
@@ -118,7 +119,8 @@ def unscored_of(film: Film, tracks: Sequence[FaceTrack]) -> tuple[Unscored, ...]
         found.extend(_lapses(film, track.scores.track, scored))
         known = [each.where for each in found if each.track == track.scores.track]
         rest = without([track.where], union([*scored, *known]))
-        found.extend(Unscored(each, LOST, track.scores.track) for each in rest)
+        reason = BETWEEN if _is_between_moments(track.where, film) else LOST
+        found.extend(Unscored(each, reason, track.scores.track) for each in rest)
     if film.duration_us > max(film.end_us, 0):
         found.append(Unscored(Stretch(film.end_us, film.duration_us), UNDECODABLE, None))
     return tuple(sorted(found, key=lambda each: (each.where.start_us, each.where.end_us, each.track or 0)))
@@ -138,6 +140,12 @@ def without(stretches: Iterable[Stretch], taken: Sequence[Stretch]) -> tuple[Str
         if start < stretch.end_us:
             left.append(Stretch(start, stretch.end_us))
     return tuple(left)
+
+
+def _is_between_moments(where: Stretch, film: Film) -> bool:
+    """Whether nothing of a stretch was to be scored."""
+    at = bisect_left(film.moments_us, where.start_us)
+    return film.takes == "image" and (at == len(film.moments_us) or film.moments_us[at] >= where.end_us)
 
 
 def _lapses(film: Film, track: int | None, scored: Sequence[Stretch]) -> Iterable[Unscored]:

@@ -5,11 +5,23 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from deepfakebench_ext.analysis.seeing import SeenFrame
 
-Cut = tuple[int, list[SeenFrame]]
-"""Number of a track, and the frames of a clip; fewer than a clip has where the face was not in sight for longer."""
+
+class Cut(NamedTuple):
+    """A clip of a face.
+
+    Attributes:
+        track: Number of the track.
+        frames: Those of the clip; all in which the face was in sight where that are too few for one.
+        is_short: Whether they are.
+    """
+
+    track: int
+    frames: list[SeenFrame]
+    is_short: bool = False
 
 
 @dataclass(slots=True)
@@ -38,7 +50,7 @@ class ClipMaker:
             run.frames.append(frame)
             run.count += 1
             if run.count >= self._span and (run.count - self._span) % self._hop == 0:
-                yield track, list(run.frames)[:: self._interval]
+                yield Cut(track, list(run.frames)[:: self._interval])
 
     def finish(self) -> Iterator[Cut]:
         """Yield the clips that end with the film, or with the size of its pictures."""
@@ -49,6 +61,6 @@ class ClipMaker:
         """The last frames, where the last clip did not reach them: one that ends with them."""
         run = self._runs.pop(track)
         if run.count < self._span:
-            yield track, list(run.frames)[: max(1, len(run.frames) // self._span)]
+            yield Cut(track, list(run.frames), is_short=True)
         elif (run.count - self._span) % self._hop:
-            yield track, list(run.frames)[:: self._interval]
+            yield Cut(track, list(run.frames)[:: self._interval])

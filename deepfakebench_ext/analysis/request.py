@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from deepfakebench_ext.analysis.analyze import Analysed, How, analyze, films_of, score_settings
+from deepfakebench_ext.analysis.analyze import Analysed, How, analyse_film, films_of, score_settings
 from deepfakebench_ext.analysis.assembling import Threshold
 from deepfakebench_ext.analysis.calibrating import (
     Risk,
@@ -194,4 +194,4 @@ class AnalysisRequest(DetectorOptions):
 
 def _each(films: Sequence[Sample], detector: Detector, how: How) -> Iterator[Analysed]:
     for film in films:
-        yield from analyze(detector, [film.path], how)
+        yield analyse_film(detector, film, how)

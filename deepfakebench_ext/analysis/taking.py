@@ -14,7 +14,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import torch
 
-from deepfakebench_ext.analysis.clips import ClipMaker
+from deepfakebench_ext.analysis.clips import ClipMaker, Cut
 from deepfakebench_ext.analysis.film import Clip, Film, Followed, Lapse, Sighting, frame_times
 from deepfakebench_ext.analysis.seeing import SeenFrame, SureDetector, seen
 from deepfakebench_ext.common.errors import ConfigError, MediaError
@@ -122,6 +122,8 @@ class FilmReader:
                 yield from self._taken(sample, frame)
             if promised.num_frames > self.film.frames or promised.breaks_off:
                 self.film.damage = f"cut short or damaged: {self.film.frames} frames of it can be decoded"
+            else:
+                self.film.promised_end_us = self.film.end_us  # the last frame says how long it lasts, its time does not
         except MediaError as error:
             if not self.film.frames:
                 yield Unit(Prediction(sample.key, None, "unreadable", str(error), decoded=0), None)
@@ -202,18 +204,19 @@ class FilmReader:
         if frame.frame.rgb.shape != self._shape:
             self._shape = frame.frame.rgb.shape
             yield from self._ended(sample)
-        for track, frames in self._clips.add(frame, tracks):
-            yield from self._clip(sample, track, frames)
+        for cut in self._clips.add(frame, tracks):
+            yield from self._clip(sample, cut)
 
     def _ended(self, sample: Sample) -> Iterator[Unit]:
-        for track, frames in () if self._clips is None else self._clips.finish():
-            yield from self._clip(sample, track, frames)
+        for cut in () if self._clips is None else self._clips.finish():
+            yield from self._clip(sample, cut)
 
-    def _clip(self, sample: Sample, track: int, frames: Sequence[SeenFrame]) -> Iterator[Unit]:
+    def _clip(self, sample: Sample, cut: Cut) -> Iterator[Unit]:
+        track, frames = cut.track, cut.frames
         (start_us, _), (_, end_us) = (
             frame_times(f.frame.time_s or 0, f.frame.end_s or 0) for f in (frames[0], frames[-1])
         )
-        if len(frames) < (self._taking.clip_len or 1):
+        if cut.is_short:
             self.film.lapses.append(Lapse(start_us, end_us, self._too_short(), track))
         elif (pixels := self._pixels(frames, track)) is not None:
             self._tracks[track].clips.append(Clip(start_us, end_us, self._count))

@@ -144,6 +144,16 @@ def test_times_are_those_of_the_file_where_frames_are_unevenly_long(tmp_path):
     (found,) = analyze(detector, [tmp_path / "a.mp4"], How(output_dir=tmp_path / "out", taking=Taking(fps=1000)))
     at = [span.at_us for track in found.timeline.tracks for span in track.scores.spans]
     assert at == [round(time * 1e6) for time in times]
+    assert found.timeline.unscored == ()  # its last frame is not as long as the one before
+
+
+@pytest.mark.parametrize("frames", [1, 3])
+def test_a_film_shorter_than_a_clip_is_unscored_from_end_to_end(tmp_path, frames):
+    videos.stamped_video(tmp_path / "a.mp4", frames)
+    (found,) = analyze(dark_seer(tmp_path, "video"), [tmp_path / "a.mp4"], How(output_dir=tmp_path / "out"))
+    (whole,) = found.timeline.unscored
+    assert (whole.where.start_s, whole.where.end_s) == (0, pytest.approx(frames / 25))
+    assert whole.reason == "in sight for less than the 4 frames of a clip"
 
 
 def test_clips_cover_a_track_by_halves_and_scores_are_their_means(tmp_path, face):

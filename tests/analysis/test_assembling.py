@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepfakebench_ext.analysis.assembling import LOST, UNDECODABLE, tracks_of, unscored_of, without
+from deepfakebench_ext.analysis.assembling import BETWEEN, LOST, UNDECODABLE, tracks_of, unscored_of, without
 from deepfakebench_ext.analysis.film import Clip, Film, Followed, Lapse, Sighting, film_json, film_of
 from deepfakebench_ext.metrics.segments.stretches import Stretch, common, total, union
 
@@ -75,3 +75,10 @@ def test_shots_cover_the_film_without_a_gap(cuts):
     shots = film(cuts_us=cuts).shots()
     assert union(shots) == (Stretch(0, 10 * TENTH),)
     assert len(shots) == len(cuts) + 1
+
+
+def test_a_face_in_sight_between_two_moments_is_said_to_be_so():
+    brief = Followed(2, 1, 3 * TENTH, 4 * TENTH, [Sighting(3 * TENTH, 3, BOX)])
+    seen = film(tracks=[*film().tracks, brief])
+    found = [each for each in unscored_of(seen, tracks_of(seen, [0.5] * 5)) if each.track == 2]
+    assert [(each.where, each.reason) for each in found] == [(Stretch(3 * TENTH, 4 * TENTH), BETWEEN)]

@@ -69,11 +69,15 @@ def test_what_can_be_read_is_analysed_and_the_exit_code_is_3(command, detector, 
     (tmp_path / "films").mkdir()
     videos.stamped_video(tmp_path / "films/b.mp4", 10)
     (tmp_path / "films/a.mp4").write_text("no")
+    (tmp_path / "films/link.mp4").symlink_to("nowhere.mp4")
+    tiny.photos(tmp_path / "films/frames", 2)
     code, out, err = command("films", *detector, "--json")
     assert code == 3
-    found = json.loads(out)
-    assert [(each["file"], each["status"]) for each in found] == [("films/a.mp4", "unreadable"), ("films/b.mp4", "ok")]
-    assert "1 video could not be read" in err
+    found = {each["file"]: (each["status"], each["reason"]) for each in json.loads(out)}
+    assert {file for file, (status, _) in found.items() if status == "ok"} == {"films/b.mp4"}
+    assert found["films/link.mp4"] == ("unreadable", "films/link.mp4: No such file or directory")
+    assert "a folder of frames, which have no times" in found["films/frames/real"][1]
+    assert "4 videos could not be read" in err
 
 
 @pytest.mark.parametrize(
