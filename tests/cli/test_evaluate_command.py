@@ -340,8 +340,8 @@ def test_help_answers_at_once_and_without_torch() -> None:
     assert "Examples:" in done.stdout
 
 
-def undisturbed(command: list[str], folder: Path) -> dict[str, bytes]:
-    subprocess.run([*SCRIPT, *command, "--output_dir", str(folder)], env=ENVIRONMENT, check=True, capture_output=True)
+def undisturbed(perf: Command, command: list[str], folder: Path) -> dict[str, bytes]:
+    assert perf(*command, "--output_dir", folder)[0] == 0
     return results(folder)
 
 
@@ -350,13 +350,15 @@ def results(folder: Path) -> dict[str, bytes]:
     return {name: (run_folder / name).read_bytes() for name in ("scores.csv", "metrics.json", "scores.jsonl")}
 
 
-def test_a_run_killed_at_a_random_moment_ends_with_the_same_bytes(detector: list[str], tmp_path: Path) -> None:
+def test_a_run_killed_at_a_random_moment_ends_with_the_same_bytes(
+    perf: Command, detector: list[str], tmp_path: Path
+) -> None:
     tiny.photos(tmp_path / "photos", 60)
     command = [*detector, "--image", "photos", "--batch_size", "4", "--no_plots"]
-    expected = undisturbed(command, tmp_path / "whole")
+    expected = undisturbed(perf, command, tmp_path / "whole")
     for seed in (1, 2):
         kill_at(random.Random(seed).randrange(1, 60) * seed, command, tmp_path / "killed")
-    assert undisturbed(command, tmp_path / "killed") == expected
+    assert undisturbed(perf, command, tmp_path / "killed") == expected
 
 
 def kill_at(lines: int, command: list[str], folder: Path) -> None:
@@ -437,20 +439,22 @@ def test_a_mistake_in_sampling_is_said_before_anything_is_scored(
     assert not list((tmp_path / "inference_results").glob("*/scores.jsonl"))
 
 
-def test_a_run_over_videos_killed_in_one_of_them_ends_with_the_same_bytes(detector: list[str], tmp_path: Path) -> None:
+def test_a_run_over_videos_killed_in_one_of_them_ends_with_the_same_bytes(
+    perf: Command, detector: list[str], tmp_path: Path
+) -> None:
     for number in range(6):
         (tmp_path / "films/real").mkdir(parents=True, exist_ok=True)
         videos.stamped_video(tmp_path / f"films/real/{number}.mp4", 50)
     command = [*detector, "--video", "films", "--num_frames", "50", "--batch_size", "3", "--no_plots"]
-    expected = undisturbed(command, tmp_path / "whole")
+    expected = undisturbed(perf, command, tmp_path / "whole")
     kill_at(70, command, tmp_path / "killed")
-    assert undisturbed(command, tmp_path / "killed") == expected
+    assert undisturbed(perf, command, tmp_path / "killed") == expected
 
 
-def test_a_full_disk_is_a_clear_failure_that_loses_nothing(detector: list[str], tmp_path: Path) -> None:
+def test_a_full_disk_is_a_clear_failure_that_loses_nothing(perf: Command, detector: list[str], tmp_path: Path) -> None:
     tiny.photos(tmp_path / "photos", 60)
     command = [*detector, "--image", "photos", "--batch_size", "4", "--no_plots"]
-    expected = undisturbed(command, tmp_path / "whole")
+    expected = undisturbed(perf, command, tmp_path / "whole")
 
     def full() -> None:  # no file may grow beyond 6000 bytes: the journal of 120 samples would
         resource.setrlimit(resource.RLIMIT_FSIZE, (6000, 6000))
@@ -461,7 +465,7 @@ def test_a_full_disk_is_a_clear_failure_that_loses_nothing(detector: list[str], 
     assert "scores.jsonl cannot be written" in done.stderr
     assert "run the same command again" in done.stderr
     assert scored_lines(tmp_path / "full") > 0
-    assert undisturbed(command, tmp_path / "full") == expected
+    assert undisturbed(perf, command, tmp_path / "full") == expected
 
 
 def test_what_looks_like_pictures_and_is_left_aside_is_said(

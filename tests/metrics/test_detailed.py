@@ -51,6 +51,16 @@ def test_an_auc_near_1_with_few_of_a_class_has_an_interval_that_is_too_narrow():
     assert detailed(labels, scores)["auc"].warning == ""
 
 
+@pytest.mark.parametrize("name", ["ap", "partial_auc_mcclish_fpr_0.1"])
+def test_draws_without_a_wrong_pair_count_as_near_1_as_half_of_one(name):
+    labels, scores = np.repeat([0, 1], 100), np.linspace(0, 1, 200)
+    scores[[99, 100]] = scores[[100, 99]]  # one wrong pair of 10,000: every third draw has none, and a figure of 1
+    figure = detailed(labels, scores, bootstrap=QUICK)[name]
+    low, high = ((1 - end) / (1 - figure.value) for end in (figure.low, figure.high))
+    assert 3 < low < 7  # wrong pairs
+    assert 0.1 < high < 0.4
+
+
 def test_an_auc_between_them_is_not_called_near_1_however_few_the_samples_are():
     assert detailed(np.array([0, 0, 1, 1]), np.array([0.1, 0.5, 0.5, 0.4]))["auc"].value == 0.625
     assert detailed(np.array([0, 0, 1, 1]), np.array([0.1, 0.5, 0.5, 0.4]))["auc"].warning == ""

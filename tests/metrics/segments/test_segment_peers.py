@@ -169,6 +169,11 @@ def test_activitynet_is_the_one_added_up_by_hand_on_random_files():
     assert compared > CASES
 
 
+def test_the_overlaps_are_those_that_the_benchmarks_name():
+    assert activitynet.THRESHOLDS == (0.5, 0.75, 0.95)  # eval_detection.py of ActivityNet, AV-Deepfake1M's paper
+    assert activitynet.MEAN_THRESHOLDS == pytest.approx(np.linspace(0.5, 0.95, 10))
+
+
 def test_activitynet_counts_the_area_from_recall_0_and_an_overlap_of_the_threshold():
     said, true = {"a": rows([0.9, 0, 2])}, {"a": stretches([0, 1])}
     assert activitynet.average_precision(said, true, 0.5) == 1.0
