@@ -171,7 +171,7 @@ def test_activitynet_is_the_one_added_up_by_hand_on_random_files():
 
 def test_the_overlaps_are_those_that_the_benchmarks_name():
     assert activitynet.THRESHOLDS == (0.5, 0.75, 0.95)  # eval_detection.py of ActivityNet, AV-Deepfake1M's paper
-    assert activitynet.MEAN_THRESHOLDS == pytest.approx(np.linspace(0.5, 0.95, 10))
+    assert pytest.approx(np.linspace(0.5, 0.95, 10)) == activitynet.MEAN_THRESHOLDS
 
 
 def test_activitynet_counts_the_area_from_recall_0_and_an_overlap_of_the_threshold():
