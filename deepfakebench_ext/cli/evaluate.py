@@ -125,14 +125,12 @@ def say_detector(detector: Detector) -> None:
     from deepfakebench_ext.common.notices import untrained_head
 
     report, parameter = detector.report, next(detector.backbone.parameters())
-    order = report.label_order
-    names = f" ({', '.join(order.names)})" if order.names else ""
     dtype = str(parameter.dtype).removeprefix("torch.")
     say(
         f"{detector.settings.model_name} from {report.source}"
         f"{f' at {report.revision}' if report.revision else ''}: {report.matched} tensors matched, "
         f"{len(report.renamed)} renamed, {len(report.missing)} missing; {parameter.device.type}, "
-        f"{dtype}; fake is logit {list(order.fake)}{names}, by {order.decided_by}",
+        f"{dtype}; {report.label_order.text()}",
         err=True,
     )
     if not report.head_trained:

@@ -23,6 +23,7 @@ _VERBS = {
     "calibrate-timeline": "deepfakebench_ext.cli.calibrate_timeline",
     "convert-timelines": "deepfakebench_ext.cli.convert_timelines",
     "compare": "deepfakebench_ext.cli.compare",
+    "doctor": "deepfakebench_ext.cli.doctor",
     "evaluate": "deepfakebench_ext.cli.evaluate",
     "extract": "deepfakebench_ext.cli.extract",
     "metrics": "deepfakebench_ext.cli.metrics",

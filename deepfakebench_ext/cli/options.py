@@ -141,7 +141,7 @@ FACES = (
 WHOSE_FACE = (
     click.option("--face", help="largest (default); all: each face is scored, and the highest score counts."),
 )
-COMPUTING = (
+PLACING = (
     click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, mps."),
     click.option(
         "--dtype",
@@ -150,8 +150,8 @@ COMPUTING = (
         help="auto (bfloat16 where the hardware has it; float32 for DeepfakeBench's detectors and protocol), float32, "
         "bfloat16, float16.",
     ),
-    click.option("--batch_size", type=int, help="Default: what suits the device."),
 )
+COMPUTING = (*PLACING, click.option("--batch_size", type=int, help="Default: what suits the device."))
 RUNNING = (
     *COMPUTING,
     click.option("--workers", type=int, help="Reading threads. Default: the CPUs, at most 8."),

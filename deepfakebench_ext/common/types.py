@@ -155,6 +155,11 @@ class LabelOrder:
     decided_by: str
     activation: Literal["softmax", "sigmoid"] = "softmax"
 
+    def text(self) -> str:
+        """Return it for people: `fake is logit [1] (Real, Fake), by checkpoint names`."""
+        names = f" ({', '.join(self.names)})" if self.names else ""
+        return f"fake is logit {list(self.fake)}{names}, by {self.decided_by}"
+
 
 @dataclass(frozen=True, slots=True)
 class WeightsReport:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable
 
 __version__ = "0.1.0"
 
 
-# What computes a score, or decodes what it is of; each under the names that it is distributed by.
-_DECIDES = {
-    **{name: (name,) for name in ("torch", "transformers", "numpy", "pillow", "av")},
-    "opencv": ("opencv-python-headless", "opencv-python", "opencv-contrib-python-headless", "opencv-contrib-python"),
+_OPENCV = "opencv-python-headless"
+# What is distributed under several names.
+_SAME = {
+    _OPENCV: (_OPENCV, "opencv-python", "opencv-contrib-python-headless", "opencv-contrib-python"),
+    "dlib-bin": ("dlib-bin", "dlib"),
 }
+# What computes a score, or decodes what it is of.
+_DECIDES = {name: name for name in ("torch", "transformers", "numpy", "pillow", "av")} | {"opencv": _OPENCV}
 
 
 def versions(*more: str) -> dict[str, str]:
@@ -20,15 +22,16 @@ def versions(*more: str) -> dict[str, str]:
 
     What is not installed is left out.
     """
-    found = {name: _installed(names) for name, names in (_DECIDES | {name: (name,) for name in more}).items()}
+    found = {name: installed(package) for name, package in (_DECIDES | {name: name for name in more}).items()}
     own = {"python": platform.python_version(), "deepfakebench-ext": __version__}
     return {name: each for name, each in found.items() if each is not None} | own
 
 
-def _installed(names: Iterable[str]) -> str | None:
+def installed(package: str) -> str | None:
+    """Return the version of a package, under whichever of its names it is installed; None where it is not."""
     from importlib.metadata import PackageNotFoundError, version  # not at the top: it would double the time of --help
 
-    for name in names:
+    for name in _SAME.get(package, (package,)):
         try:
             return version(name)
         except PackageNotFoundError:

@@ -6,7 +6,7 @@ Times are the database's own, so that no machine's clock decides who has lost a 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from deepfakebench_ext.common.errors import ConfigError, OutputError
 SQLITE = "jobs.sqlite3"
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _BUSY_MS = 30_000
+_LOOK_S = 5
 _LOCK_NUMBER = 0x64666265  # of PostgreSQL's advisory lock around migrations
 _WRITES = "writes"
 
@@ -83,16 +84,50 @@ def open_database(url: str | None, folder: Path) -> Database:
         OutputError: It cannot be reached or opened, or a newer version of this program made its schema.
     """
     engine = _engine(url, folder)
-    try:
-        with _alone(engine, folder) as connection:
-            _migrate(connection)
-    except SQLAlchemyError as error:
-        reason = error.orig if isinstance(error, DBAPIError) else error
-        raise OutputError(f"the database {_shown(engine.url)} cannot be opened: {reason}") from error
+    with ExitStack() as unless_opened:
+        unless_opened.callback(engine.dispose)
+        try:
+            with _alone(engine, folder) as connection:
+                _migrate(connection)
+        except SQLAlchemyError as error:
+            raise _unopened(engine.url, error) from error
+        unless_opened.pop_all()
     return Database(engine)
 
 
-def _engine(url: str | None, folder: Path) -> Engine:
+def look_at_database(url: str | None, folder: Path) -> str:
+    """Return how the database stands, for people. Nothing is made or migrated.
+
+    Args:
+        url, folder: As `open_database`.
+
+    Raises:
+        ConfigError: As `open_database`.
+        OutputError: As `open_database`.
+    """
+    if url is None and not (folder / SQLITE).is_file():
+        return f"SQLite: none yet in {folder}, the first start makes it"
+    engine = _engine(url, folder, timeout_s=_LOOK_S)
+    try:
+        with Database(engine).reading() as connection:
+            found, known = _schema(connection)
+            server = ".".join(map(str, connection.dialect.server_version_info or ()))
+    except SQLAlchemyError as error:
+        raise _unopened(engine.url, error) from error
+    finally:
+        engine.dispose()
+    if found is None:
+        return f"{engine.dialect.name} {server}, empty: the first start makes its tables"
+    older = "" if found == known[0] else f", which the next start brings up to {known[0]}"
+    return f"{engine.dialect.name} {server}, schema {found}{older}"
+
+
+def _unopened(url: URL, error: SQLAlchemyError) -> OutputError:
+    reason = error.orig if isinstance(error, DBAPIError) else error
+    return OutputError(f"the database {_shown(url)} cannot be opened: {reason}")
+
+
+def _engine(url: str | None, folder: Path, *, timeout_s: int | None = None) -> Engine:
     if url is None:
         engine = create_engine(URL.create("sqlite", database=str(folder / SQLITE)))
         event.listen(engine, "connect", _sqlite_connected)
@@ -105,8 +140,11 @@ def _engine(url: str | None, folder: Path) -> Engine:
     if parsed.get_backend_name() not in ("postgresql", "postgres"):
         raise ConfigError(f"--database of {parsed.drivername} is not served; give postgresql://user:password@host/name")
     driver = parsed.drivername.partition("+")[2] or "psycopg"
+    timeout = {} if timeout_s is None else {"connect_timeout": timeout_s}
     try:
-        return create_engine(parsed.set(drivername=f"postgresql+{driver}"), pool_pre_ping=True, pool_size=20)
+        return create_engine(
+            parsed.set(drivername=f"postgresql+{driver}"), pool_pre_ping=True, pool_size=20, connect_args=timeout
+        )
     except (ModuleNotFoundError, NoSuchModuleError) as error:
         raise ConfigError(
             f"--database needs the driver {driver}; type: pip install 'deepfakebench-ext[cluster]'"
@@ -136,17 +174,28 @@ def _alone(engine: Engine, folder: Path) -> Iterator[Connection]:
 
 
 def _migrate(connection: Connection) -> None:
-    config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    _schema(connection)
+    config = _migrations()
     config.attributes["connection"] = connection
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    command.upgrade(config, "head")
+
+
+def _schema(connection: Connection) -> tuple[str | None, list[str]]:
+    """The schema that a database has, None where it is empty, and those that are known here, the newest first."""
+    known = [script.revision for script in ScriptDirectory.from_config(_migrations()).walk_revisions()]
     found = MigrationContext.configure(connection).get_current_revision()
     if found is not None and found not in known:
         raise OutputError(
             f"the database {_shown(connection.engine.url)} was made by a newer version of deepfakebench-ext (schema "
             f"{found}, this one knows {', '.join(sorted(known))}); install that version, or give another database"
         )
-    command.upgrade(config, "head")
+    return found, known
+
+
+def _migrations() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    return config
 
 
 def _shown(url: URL) -> str:

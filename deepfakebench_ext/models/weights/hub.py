@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
@@ -13,6 +14,40 @@ from deepfakebench_ext.common.wording import cut, printable
 logger = logging.getLogger(__name__)
 
 _LONGEST_REASON = 400
+_LOOK_S = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class HubSeen:
+    """The hub as this process would use it.
+
+    Attributes:
+        endpoint: Its address, by HF_ENDPOINT.
+        cache: Where its files are kept.
+        is_offline: Whether HF_HUB_OFFLINE keeps every request from it.
+        has_token: Whether a token is known, which private and gated repositories need.
+        fault: Why it does not answer; empty where it does, or is not asked.
+    """
+
+    endpoint: str
+    cache: Path
+    is_offline: bool
+    has_token: bool
+    fault: str
+
+
+def look() -> HubSeen:
+    """Return how the hub stands. It is asked for nothing but an answer, for at most a few seconds."""
+    from huggingface_hub import constants, get_session, get_token
+
+    fault = ""
+    if not constants.HF_HUB_OFFLINE:
+        try:
+            get_session().head(constants.ENDPOINT, timeout=_LOOK_S)  # any answer will do
+        except _failures() as error:
+            fault = _reason(error)
+    cache = Path(constants.HF_HUB_CACHE)
+    return HubSeen(constants.ENDPOINT, cache, constants.HF_HUB_OFFLINE, get_token() is not None, fault)
 
 
 def fetch_config(repo: str, revision: str | None) -> tuple[Path, str]:
