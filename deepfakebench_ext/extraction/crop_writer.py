@@ -82,7 +82,7 @@ def write_crops(
         tuple(miss.reason for miss in misses if miss.is_unreadable),
         taken.damage,
         decoded=sum(not shot.is_unreadable for shot in shots),
-        faceless=sum(not shot.face_found and not shot.is_unreadable for shot in shots),
+        faceless=sum(shot.is_faceless for shot in shots),
         replanned=taken.num_frames != taken.promised,
     )
 

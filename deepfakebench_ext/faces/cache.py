@@ -242,7 +242,7 @@ def _shot_to_json(shot: Shot, arrays: io.BytesIO) -> dict[str, Any]:
 
 def _result_to_json(crop: FaceCrop | Miss, arrays: io.BytesIO) -> dict[str, Any]:
     if isinstance(crop, Miss):
-        return {"miss": crop.reason, "is_off": crop.is_off}
+        return {"miss": crop.reason, "is_off": crop.is_off, "num_faces": crop.num_faces}
     np.save(arrays, crop.rgb, allow_pickle=False)
     if crop.landmarks_px is not None:
         np.save(arrays, crop.landmarks_px, allow_pickle=False)
@@ -265,7 +265,7 @@ def _shot_from_json(values: Mapping[str, Any], arrays: io.BytesIO) -> Shot:
 
 def _result_from_json(values: Mapping[str, Any], arrays: io.BytesIO) -> FaceCrop | Miss:
     if "miss" in values:
-        return Miss(values["miss"], is_off=values["is_off"])
+        return Miss(values["miss"], is_off=values["is_off"], num_faces=values["num_faces"])
     return FaceCrop(
         rgb=np.load(arrays, allow_pickle=False),
         landmarks_px=np.load(arrays, allow_pickle=False) if values["has_landmarks"] else None,

@@ -58,11 +58,13 @@ class Miss:
         reason: For people.
         is_unreadable: Whether there is no frame to look for a face in.
         is_off: Whether it is of a clip whose crop would show another place than the face in too many frames.
+        num_faces: Faces that were found in this frame, and not used.
     """
 
     reason: str
     is_unreadable: bool = False
     is_off: bool = False
+    num_faces: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,6 +94,11 @@ class Shot:
     def face_found(self) -> bool:
         """Whether a face was found in this very frame, or none was looked for."""
         return isinstance(self.result, FaceCrop) and self.result.face_found
+
+    @property
+    def is_faceless(self) -> bool:
+        """Whether no face at all was found in this very frame, nobody else's either."""
+        return not self.face_found and not self.is_unreadable and not self.result.num_faces
 
     @property
     def is_unreadable(self) -> bool:
@@ -191,7 +198,10 @@ def crop_person(
     off = {at for at, faces in enumerate(found) if faces and not (at in person and _shows(place, person[at], settings))}
     if len(off) > _MAX_OFF * len(frames):
         reason = f"the face that is followed lies off the crop or is another's in {len(off)} of {len(frames)} frames"
-        return [_without_face(rgb, reason, settings, is_off=True) for rgb in frames]
+        return [
+            _without_face(rgb, reason, settings, is_off=True, num_faces=len(faces))
+            for rgb, faces in zip(frames, found, strict=True)
+        ]
     return [
         replace(_crop(rgb, person.get(at), place, settings), num_faces=len(found[at]), is_off=at in off)
         for at, rgb in enumerate(frames)
@@ -238,10 +248,12 @@ def _crop(rgb: RGB, face: Face | None, place: _Matrix | _Region, settings: FaceS
     return FaceCrop(_warped(rgb, place, settings.size_px), landmarks, face is not None, face=plain)
 
 
-def _without_face(rgb: RGB, reason: str, settings: FaceSettings, *, is_off: bool = False) -> FaceCrop | Miss:
+def _without_face(
+    rgb: RGB, reason: str, settings: FaceSettings, *, is_off: bool = False, num_faces: int = 0
+) -> FaceCrop | Miss:
     if settings.no_face == "skip":
-        return Miss(reason, is_off=is_off)
-    return FaceCrop(rgb, None, face_found=False, is_full_frame=True, reason=reason, is_off=is_off)
+        return Miss(reason, is_off=is_off, num_faces=num_faces)
+    return FaceCrop(rgb, None, face_found=False, is_full_frame=True, reason=reason, is_off=is_off, num_faces=num_faces)
 
 
 def _warped(rgb: RGB, matrix: _Matrix, size_px: tuple[int, int]) -> RGB:

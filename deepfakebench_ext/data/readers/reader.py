@@ -171,17 +171,17 @@ def _known(
     """What is known of a frame or clip before it is scored; `seen` are the frames that earlier clips have."""
     missed = [shot.result for shot in shots if isinstance(shot.result, Miss)]
     lost = [miss for miss in missed if miss.is_unreadable]
-    there = {shot.index: shot.face_found for shot in shots if not shot.is_unreadable}
-    faceless = [number for number, found in there.items() if not found]
-    crops = {shot.index: shot.result for shot in shots if isinstance(shot.result, FaceCrop)}
-    several = {number for number, crop in crops.items() if crop.num_faces > 1}
-    faces = [crop.face for crop in crops.values() if crop.face is not None]
+    there = {shot.index: shot for shot in shots if not shot.is_unreadable}
+    faceless = [number for number, shot in there.items() if shot.is_faceless]
+    several = {number for number, shot in there.items() if shot.result.num_faces > 1}
+    crops = [shot.result for shot in there.values() if isinstance(shot.result, FaceCrop)]
+    faces = [crop.face for crop in crops if crop.face is not None]
     times_s = [shot.time_s for shot in shots if shot.time_s is not None]
     return Prediction(
         sample.key,
         None,
         _status(missed),
-        of_several([miss.reason for miss in lost or missed], len(shots), "frames") or taken.damage,
+        _reason(lost or missed, len(shots)) or taken.damage,
         index=index,
         start_s=min(times_s, default=None),
         end_s=max((shot.end_s for shot in shots if shot.end_s is not None), default=None) if len(shots) > 1 else None,
@@ -192,11 +192,18 @@ def _known(
         frame=min(shot.index for shot in shots) if is_video(sample) else None,
         bbox_px=_median_box(faces),
         face_score=float(np.median([face.score for face in faces])) if faces else None,
-        num_faces=max((crop.num_faces for crop in crops.values()), default=0),
+        num_faces=max((shot.result.num_faces for shot in there.values()), default=0),
         several=len(several.difference(seen)),
         off_crop=len({shot.index for shot in shots if shot.result.is_off}),
         remark=taken.remark,
     )
+
+
+def _reason(missed: Sequence[Miss], total: int) -> str:
+    """Why there is no score; a clip that is off says itself in how many of its frames."""
+    if missed and missed[0].is_off:
+        return missed[0].reason
+    return of_several([miss.reason for miss in missed], total, "frames")
 
 
 def _status(missed: Sequence[Miss]) -> Status:
