@@ -19,6 +19,7 @@ from deepfakebench_ext.common.suffixes import IMAGE_SUFFIXES, VIDEO_SUFFIXES, is
 from deepfakebench_ext.common.types import LABEL_NAMES, Label, Sample
 from deepfakebench_ext.common.wording import counted
 from deepfakebench_ext.data.samples.folder_labels import label_above, label_of, says_nothing
+from deepfakebench_ext.data.samples.frame_folders import is_of_a_class
 from deepfakebench_ext.media.asking import is_picture_or_film
 
 Kind = Literal["image", "video"]
@@ -26,6 +27,8 @@ Kind = Literal["image", "video"]
 logger = logging.getLogger(__name__)
 
 _OF_DFDC = "metadata.json"
+# Folders above the given one that may say that it is of a class: its own name, and one that says what it holds.
+_ABOVE = 2
 # Pictures and films that no decoder here may know; whoever gives a folder may think that they are scored.
 _LEFT_ASIDE = VIDEO_SUFFIXES | {
     *(".avif", ".gif", ".heic", ".heif", ".j2k", ".jfif", ".jp2", ".jpe", ".jxl", ".ppm", ".pgm", ".tga"),
@@ -57,6 +60,8 @@ def collect_samples(path: Path, *, kind: Kind) -> list[Sample]:
         raise ConfigError(f"{path} holds no {_wanted(kind)}; it holds {_counted(counts)}.{_other_kind(counts, kind)}")
     if aside := {suffix: count for suffix, count in counts.items() if others.is_media(suffix)}:
         logger.warning("%s: left aside, as no %s: %s", path, _wanted(kind), _counted(aside))
+    if kind == "video":
+        found = [(parts, _without_pictures(path, parts, names)) for parts, names in found]
     labels = [label_of(parts, root=path) for parts, _ in found]
     if all(says_nothing(parts) for parts, _ in found):
         labels = [_above(path)] * len(found)
@@ -172,6 +177,26 @@ def _walk(
     yield parts, names
     for name in subfolders:
         yield from _walk(folder / name, (*parts, name), above | {identity}, kind, others)
+
+
+def _without_pictures(root: Path, parts: Sequence[str], names: list[str]) -> list[str]:
+    """The films of a folder, and its images where they are the frames of a video.
+
+    Raises:
+        ConfigError: It is named after a class, and holds pictures alone.
+    """
+    images = [name for name in names if is_image_name(name)]
+    if not images or not is_of_a_class((*plain_path(root).parts[-_ABOVE:], *parts), images):
+        return names
+    folder = root.joinpath(*parts)
+    if len(images) == len(names):
+        raise ConfigError(
+            f"{folder} is named after a class and holds {counted(len(images), 'picture')}, which are not the frames of "
+            "one video: single pictures are for an image detector. If they are one video, put them into a folder of "
+            "their own below it"
+        )
+    logger.warning("%s: left aside, beside films: %s", folder, counted(len(images), "picture"))
+    return [name for name in names if name not in set(images)]
 
 
 def _is_of(name: str, kind: Kind) -> bool:

@@ -23,6 +23,7 @@ from deepfakebench_ext.common.wording import counted
 from deepfakebench_ext.data.stores.frame_stores import FrameStore, RgbStore
 from deepfakebench_ext.host.frame_paths import parts
 from deepfakebench_ext.media.image import frame_files
+from deepfakebench_ext.training.data.sources import faces_of, pair_of, sources_of
 
 Side = Literal["train", "val"]
 
@@ -36,13 +37,13 @@ class Leak:
     """Two samples that must not be where they are.
 
     Attributes:
-        kind: `video`: one video on both sides; `content`: equal files on both sides; `labels`: equal files on one side
-            under both labels.
+        kind: `video`: one video on both sides; `source`: a fake of FaceForensics++ and what it was made of, by their
+            names; `content`: equal files on both sides; `labels`: equal files on one side under both labels.
         keys: Of the one and of the other.
         message: A sentence for people.
     """
 
-    kind: Literal["video", "content", "labels"]
+    kind: Literal["video", "source", "content", "labels"]
     keys: tuple[str, str]
     message: str
 
@@ -72,9 +73,10 @@ def find_leaks(train: Sequence[Sample], val: Sequence[Sample], stores: _Stores |
     """Return the leaks between two sides, and the files that one side has under both labels.
 
     One video is the same file or folder, an image in such a folder, the same `video` of the same dataset, or the same
-    folder of frames in DeepfakeBench's JSONs. Equal content is that of image and video files; of folders of frames and
-    of a JSON's videos, of the first, the middle and the last frame. A validation sample whose video leaks is not looked
-    at for its content. What cannot be read is passed over: whoever reads it for training or validation reports it.
+    folder of frames in DeepfakeBench's JSONs. One source is, by FaceForensics++'s names, a fake and what it was made
+    of. Equal content is that of image and video files; of folders of frames and of a JSON's videos, of the first, the
+    middle and the last frame. A validation sample whose video leaks is not looked at for its content. What cannot be
+    read is passed over: whoever reads it for training or validation reports it.
 
     Args:
         train: What is trained on.
@@ -84,7 +86,7 @@ def find_leaks(train: Sequence[Sample], val: Sequence[Sample], stores: _Stores |
     videos = list(_same_videos(train, val, stores or {}))
     known = {leak.keys[1] for leak in videos}
     rest = [sample for sample in val if sample.key not in known]
-    return videos + list(_same_contents(train, rest, stores or {}))
+    return videos + list(_same_sources(train, rest)) + list(_same_contents(train, rest, stores or {}))
 
 
 def check_leaks(leaks: Sequence[Leak]) -> None:
@@ -100,7 +102,7 @@ def check_leaks(leaks: Sequence[Leak]) -> None:
 def describe(leaks: Sequence[Leak]) -> str:
     """Return the leaks in words, a line each, at most 5 of a kind."""
     lines = [f"{counted(len(leaks), 'leak')} in the data:"]
-    for kind in ("video", "content", "labels"):
+    for kind in ("video", "source", "content", "labels"):
         messages = [leak.message for leak in leaks if leak.kind == kind]
         lines += [f"  {message}" for message in messages[:_SHOWN]]
         if len(messages) > _SHOWN:
@@ -126,6 +128,22 @@ def _same_videos(train: Sequence[Sample], val: Sequence[Sample], stores: _Stores
                 same = "come from one place:" if identity[0] == "path" else f"are one video: {identity[0]}"
                 message = f"{other.key} (train) and {sample.key} (val) {same} {identity[-1]}"
                 yield Leak("video", (other.key, sample.key), message)
+                break
+
+
+def _same_sources(train: Sequence[Sample], val: Sequence[Sample]) -> Iterator[Leak]:
+    """One leak for each validation sample that shares a video of FaceForensics++ with training, one of both a fake."""
+    own, made_of = dict[tuple[str, str], Sample](), dict[tuple[str, str], Sample]()
+    for sample, source in zip(train, sources_of(train), strict=True):
+        for number in faces_of(source):
+            (made_of if pair_of(source) else own).setdefault((sample.dataset or "", number), sample)
+    for sample, source in zip(val, sources_of(val), strict=True):
+        for number in faces_of(source):
+            place = (sample.dataset or "", number)
+            other = made_of.get(place) or (own.get(place) if pair_of(source) else None)
+            if other is not None:
+                message = f"{other.key} (train) and {sample.key} (val) share a source, by their names: {number}"
+                yield Leak("source", (other.key, sample.key), message)
                 break
 
 

@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
-from typing import TypeAlias
 
 import numpy as np
 
 from deepfakebench_ext.common.errors import ConfigError
-from deepfakebench_ext.common.label_words import folder_claims
 from deepfakebench_ext.common.types import FAKE, LABEL_NAMES, REAL, Sample
-from deepfakebench_ext.data.samples.kinds import is_video
-
-_Source: TypeAlias = tuple[str, ...]
-
-# FaceForensics++: the fake 000_003 shows the video 000 with the face of 003, and 003_000 the other way round.
-_FF_PAIR = re.compile(r"(\d{3})_(\d{3})")
-# Folders that say what they hold, not of which video it is.
-_KINDS = frozenset({"videos", "frames", "images", "faces", "crops", "raw", "c23", "c40"})
+from deepfakebench_ext.training.data.sources import Source, pair_of, sources_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +35,9 @@ def split_by_source(samples: Sequence[Sample], val_share: float, seed: int) -> S
 
     Of one source are samples of the same `video`; else videos with the same name, in whatever folder or dataset, since
     `fake/012.mp4` is often made of `real/012.mp4`, and by FaceForensics++'s names a fake and both videos that it was
-    made of; else the images of folders with the same name. Only where that folder is named after its class, its images
-    are taken for unrelated ones, and the note says so. Of each kind of source (its datasets and labels) the same share
-    goes to validation, at random.
+    made of; else the images of folders with the same name. Only where that folder is named after its class, and does
+    not hold numbered frames, its images are taken for unrelated ones, and the note says so. Of each kind of source (its
+    datasets and labels) the same share goes to validation, at random.
 
     Args:
         samples: Labelled.
@@ -60,7 +49,7 @@ def split_by_source(samples: Sequence[Sample], val_share: float, seed: int) -> S
     """
     if not 0 < val_share < 1:
         raise ConfigError(f"--val_share {val_share} is not allowed; give a share above 0 and below 1, such as 0.1")
-    own = [_source(sample) for sample in samples]
+    own = sources_of(samples)
     joined = _joined(own)
     sources = [joined[source] for source in own]
     chosen = _chosen(samples, sources, val_share, seed)
@@ -71,47 +60,32 @@ def split_by_source(samples: Sequence[Sample], val_share: float, seed: int) -> S
     return Split(train, val, count, _note(own))
 
 
-def _source(sample: Sample) -> _Source:
-    if sample.video is not None:
-        return "video", sample.dataset or "", sample.video
-    key = PurePosixPath(sample.key)
-    folders = [part for part in key.parent.parts if part.lower() not in _KINDS]
-    if is_video(sample):
-        name = key.name if sample.frames or sample.path.is_dir() else key.stem
-        return "name", folders[-1] if name.lower() in _KINDS and folders else name
-    # `fake` is a class, `fake7` one of several fakes.
-    if not folders or (folder_claims(folders[-1]) and not folders[-1][-1].isdigit()):
-        return "image", sample.key
-    return "name", folders[-1]
-
-
-def _joined(sources: Iterable[_Source]) -> dict[_Source, _Source]:
+def _joined(sources: Iterable[Source]) -> dict[Source, Source]:
     """Each source with the one that stands for all it is connected to."""
-    leader: dict[_Source, _Source] = {}
+    leader: dict[Source, Source] = {}
 
-    def find(source: _Source) -> _Source:
+    def find(source: Source) -> Source:
         while leader.setdefault(source, source) != source:
             source = leader[source]
         return source
 
     distinct = sorted(set(sources))
     for source in distinct:
-        pair = _FF_PAIR.fullmatch(source[-1]) if source[0] != "image" else None
-        for number in pair.groups() if pair else ():
+        for number in pair_of(source):
             leader[find((*source[:-1], number))] = find(source)
     return {source: find(source) for source in distinct}
 
 
-def _chosen(samples: Sequence[Sample], sources: Sequence[_Source], val_share: float, seed: int) -> set[_Source]:
+def _chosen(samples: Sequence[Sample], sources: Sequence[Source], val_share: float, seed: int) -> set[Source]:
     """The sources for validation: of each kind the same share, of two or more at least one and never all."""
-    holds: dict[_Source, set[tuple[str, int]]] = defaultdict(set)
+    holds: dict[Source, set[tuple[str, int]]] = defaultdict(set)
     for sample, source in zip(samples, sources, strict=True):
         holds[source].add((sample.dataset or "", -1 if sample.label is None else sample.label))
-    kinds: dict[tuple[tuple[str, int], ...], list[_Source]] = defaultdict(list)
+    kinds: dict[tuple[tuple[str, int], ...], list[Source]] = defaultdict(list)
     for source in sorted(holds):
         kinds[tuple(sorted(holds[source]))].append(source)
     rng = np.random.default_rng(seed)
-    chosen: set[_Source] = set()
+    chosen: set[Source] = set()
     for _, members in sorted(kinds.items()):
         wanted = min(max(round(val_share * len(members)), 1), len(members) - 1)
         chosen.update(members[at] for at in rng.permutation(len(members))[:wanted])
@@ -129,7 +103,7 @@ def _check_classes(train: Sequence[Sample], val: Sequence[Sample], sources: int)
                 )
 
 
-def _note(sources: Iterable[_Source]) -> str:
+def _note(sources: Iterable[Source]) -> str:
     images = sum(source[0] == "image" for source in sources)
     if not images:
         return ""

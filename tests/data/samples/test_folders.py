@@ -246,7 +246,7 @@ def test_where_directories_within_say_it_or_none_does_nothing_is_said(tmp_path: 
 
 
 def test_a_video_that_is_a_folder_of_frames_is_asked_by_its_own_name(tmp_path: Path) -> None:
-    touch(tmp_path / "real/set/fake", "0.png", "1.png")
+    touch(tmp_path / "real/set/fake_clip", "0.png", "1.png")
     samples = collect_samples(tmp_path / "real/set", kind="video")
     assert [s.label for s in samples] == [FAKE] and labels_above_notices(tmp_path / "real/set", samples) == []
 
@@ -315,3 +315,18 @@ def test_every_picture_and_film_that_is_not_scored_is_counted_whatever_it_is_cal
 def test_films_of_cameras_are_films(tmp_path, suffix):
     (tmp_path / f"a.{suffix}").touch()
     assert [sample.key for sample in collect_samples(tmp_path, kind="video")] == [f"a.{suffix}"]
+
+
+@pytest.mark.parametrize("name", ["real", "0_real", "Deepfakes", "real/images"])
+def test_pictures_in_a_folder_of_their_class_are_no_video(tmp_path: Path, name: str) -> None:
+    touch(tmp_path / name, "0.png", "1.png")
+    for place in (tmp_path, tmp_path / name):
+        with pytest.raises(ConfigError, match=r"is named after a class and holds 2 pictures"):
+            collect_samples(place, kind="video")
+    assert len(collect_samples(tmp_path, kind="image")) == 2
+
+
+def test_pictures_beside_films_in_a_folder_of_their_class_are_left_aside_in_words(tmp_path: Path, caplog) -> None:
+    touch(tmp_path / "real", "poster.png", "a.mp4")
+    assert keys(collect_samples(tmp_path, kind="video")) == ["real/a.mp4"]
+    assert "left aside, beside films: 1 picture" in caplog.text

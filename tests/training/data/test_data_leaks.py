@@ -210,3 +210,35 @@ def test_folders_that_share_only_their_first_and_last_frame_are_two_videos(tmp_p
 
     assert found([video("a", b"one__")], [video("b", b"other")]) == []
     assert found([video("c", b"same_")], [video("d", b"same_")]) == [("content", "c", "d")]
+
+
+@pytest.mark.parametrize(
+    ("train", "val", "number"),
+    [
+        ("fake/000_003", "real/003", "003"),
+        ("fake/000_003", "fake/003_000", "003"),
+        ("real/000", "fake/000_003", "000"),
+        ("fake/000_003.mp4", "real/000.mp4", "000"),
+        ("fake/000_003/007.png", "real/000/011.png", "000"),
+    ],
+)
+def test_a_fake_of_faceforensics_and_what_it_was_made_of_may_not_be_parted(
+    train: str, val: str, number: str, tmp_path: Path
+) -> None:
+    sides = [[Sample(name, str(tmp_path / side / name), 0)] for side, name in (("train", train), ("val", val))]
+    (leak,) = find_leaks(*sides)
+    assert leak.kind == "source" and leak.keys == (train, val) and leak.message.endswith(f"by their names: {number}")
+
+
+@pytest.mark.parametrize(
+    ("train", "val"),
+    [
+        ("real/000", "real/001"),
+        ("real/000", "real/000"),
+        ("fake/000_003", "fake/001_004"),
+        ("fake/1000_003", "real/003"),
+    ],
+)
+def test_other_numbers_are_no_faces(train: str, val: str, tmp_path: Path) -> None:
+    sides = [[Sample(name, str(tmp_path / side / name), 0)] for side, name in (("train", train), ("val", val))]
+    assert find_leaks(*sides) == []

@@ -150,3 +150,14 @@ def test_a_folder_that_says_what_it_holds_is_no_video_in_any_spelling(kind: str)
     assert split.sources == 12
     videos = [{sample.key.split("/")[1] for sample in side} for side in (split.train, split.val)]
     assert not videos[0] & videos[1]
+
+
+def test_numbered_frames_are_a_video_whatever_words_their_folder_is_called_by() -> None:
+    samples = [
+        image(f"{label}/frames/vid{video}_{label}/{number:03d}.png")
+        for label in ("real", "fake")
+        for video in range(4)
+        for number in range(7)
+    ]
+    split = split_by_source(samples, 0.1, 0)
+    assert (split.sources, len(split.val), split.note) == (8, 14, "")
