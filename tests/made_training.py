@@ -13,6 +13,7 @@ import numpy as np
 import tiny
 import torch
 import yaml
+from click.testing import CliRunner, Result
 from PIL import Image
 from safetensors.torch import load_file
 
@@ -91,6 +92,13 @@ def run(folder: Path, *options: object, processes: int = 1) -> subprocess.Comple
         check=False,
         timeout=240,
     )
+
+
+def run_here(*options: object) -> Result:
+    """Train in this process, inside the working directory."""
+    from deepfakebench_ext.cli.train import train
+
+    return CliRunner().invoke(train, command(*options)[2:])
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import made_training
 import pytest
-from made_training import command, environment, run, same, values, weights, write_yaml
+from made_training import command, environment, run, run_here, same, values, weights, write_yaml
 
 
 @pytest.fixture(scope="module")
@@ -33,16 +33,17 @@ def figures(run: Path) -> list[float]:
     return [line["val_frame_auc"] for line in lines(run) if "is_best" in line]
 
 
-def test_two_processes_train_as_one(folder):
+def test_two_processes_train_as_one(folder, monkeypatch):
     # 80 samples in batches of 7: uneven shares, a last batch of 3, and one that cannot be read.
     (folder / "train/real/005.png").write_bytes(b"not a picture")
     recipe = {"epochs": 2, "batch_size": 7, "accumulate": 2, "balance": "weights", "augmentation": {}, "dropout": 0.2}
     write_yaml(folder / "recipe.yaml", values({"mode": "gradual"}, **recipe))
-    for processes in (1, 2):
-        options = ("--detector_config", "recipe.yaml", "--output_dir", f"run{processes}", "--device", "auto")
-        done = run(folder, *options, processes=processes)
-        assert (folder / f"run{processes}/best/README.md").is_file(), done.stderr
-        assert "not usable: 1 training samples" in done.stderr
+    monkeypatch.chdir(folder)
+    options = ("--detector_config", "recipe.yaml", "--output_dir")
+    one, two = run_here(*options, "run1"), run(folder, *options, "run2", "--device", "auto", processes=2)
+    for number, said in ((1, one.stderr), (2, two.stderr)):
+        assert (folder / f"run{number}/best/README.md").is_file(), said
+        assert "not usable: 1 training samples" in said
     one, two = losses(folder / "run1"), losses(folder / "run2")
     assert len(one) == len(two) == 12
     assert one == pytest.approx(two, abs=1e-4)
@@ -75,7 +76,7 @@ def test_a_run_killed_at_any_moment_ends_as_an_undisturbed_one(tmp_path):
     recipe = {"epochs": 6, "batch_size": 2, "dropout": 0.2, "ema": 0.9, "augmentation": {}, "patience": 5}
     write_yaml(tmp_path / "recipe.yaml", values({"mode": "gradual", "unfreeze_every": 2}, **recipe))
     options = ("--detector_config", "recipe.yaml", "--checkpoint_minutes", "0")
-    assert run(tmp_path, *options, "--output_dir", "whole").returncode == 0
+    assert run_here(*options, "--output_dir", "whole").exit_code == 0
     undisturbed = (tmp_path / "whole/metrics.jsonl").read_bytes()
     assert undisturbed.count(b"\n") == 54  # six epochs of eight steps and a validation
     rng = random.Random(0)
@@ -85,8 +86,8 @@ def test_a_run_killed_at_any_moment_ends_as_an_undisturbed_one(tmp_path):
         kept = (tmp_path / "cut/metrics.jsonl").read_bytes().rpartition(b"\n")[0]
         assert kept.count(b"\n") + 1 >= at
         assert undisturbed.startswith(kept)
-    done = run(tmp_path, *options, "--output_dir", "cut")
-    assert done.returncode == 0, done.stderr
+    done = run_here(*options, "--output_dir", "cut")
+    assert done.exit_code == 0, done.stderr
     for part in ("best", "last"):
         assert same(weights(tmp_path / "whole" / part), weights(tmp_path / "cut" / part))
     assert undisturbed == (tmp_path / "cut/metrics.jsonl").read_bytes()
