@@ -19,7 +19,7 @@ from deepfakebench_ext.common.suffixes import IMAGE_SUFFIXES, VIDEO_SUFFIXES, is
 from deepfakebench_ext.common.types import LABEL_NAMES, Label, Sample
 from deepfakebench_ext.common.wording import counted
 from deepfakebench_ext.data.samples.folder_labels import label_above, label_of, says_nothing
-from deepfakebench_ext.data.samples.frame_folders import is_of_a_class
+from deepfakebench_ext.data.samples.frame_folders import holds_no_video
 from deepfakebench_ext.media.asking import is_picture_or_film
 
 Kind = Literal["image", "video"]
@@ -186,7 +186,7 @@ def _without_pictures(root: Path, parts: Sequence[str], names: list[str]) -> lis
         ConfigError: It is named after a class, and holds pictures alone.
     """
     images = [name for name in names if is_image_name(name)]
-    if not images or not is_of_a_class((*plain_path(root).parts[-_ABOVE:], *parts), images):
+    if not images or not holds_no_video((*plain_path(root).parts[-_ABOVE:], *parts), images):
         return names
     folder = root.joinpath(*parts)
     if len(images) == len(names):

@@ -40,6 +40,12 @@ def is_of_a_class(folders: Sequence[str], names: Sequence[str]) -> bool:
     return is_bare_claim(own) and not is_extracted
 
 
+def holds_no_video(folders: Sequence[str], names: Sequence[str]) -> bool:
+    """Whether images are no video's frames: as `is_of_a_class`, but numbered ones in a folder called `frames` are."""
+    called_frames = bool(folders) and folders[-1].lower() == _EXTRACTED
+    return is_of_a_class(folders, names) and not (called_frames and are_numbered(names))
+
+
 def are_numbered(names: Sequence[str]) -> bool:
     """Whether file names are those of frames: numbers, after the same letters, each once."""
     found = [_NUMBERED.fullmatch(PurePath(name).stem) for name in names]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from deepfakebench_ext.data.samples.frame_folders import are_numbered, is_of_a_class
+from deepfakebench_ext.data.samples.frame_folders import are_numbered, holds_no_video, is_of_a_class
 
 FRAMES, PICTURES = ["000.png", "001.png", "002.png"], ["anna.png", "ben.png"]
 
@@ -33,6 +33,12 @@ def test_a_folder_named_after_its_class_is_no_video_but_frames_in_their_own_are(
     folder: str, names: list[str], expected: bool
 ) -> None:
     assert is_of_a_class(tuple(filter(None, folder.split("/"))), names) is expected
+
+
+def test_numbered_images_called_frames_are_a_video_even_of_a_class() -> None:
+    assert not holds_no_video(("real", "frames"), FRAMES)
+    assert holds_no_video(("real", "frames"), PICTURES)
+    assert holds_no_video(("real", "images"), FRAMES)
 
 
 @pytest.mark.parametrize(
