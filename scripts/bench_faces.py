@@ -269,14 +269,39 @@ def following(detectors: dict[str, FaceDetector]) -> None:
         followed = [follower.faces(index, rgb) for index, rgb in enumerate(frames)]
         cost = 1000 * (time.perf_counter() - start) / len(frames)
         faces, full = detected(detector, frames)
-        found = [[tracked.face for tracked in here] for here in followed]
-        apart = np.array([_apart(*pair) for pair in zip(found, faces, strict=True) if all(pair)])
         tracks = {tracked.track for here in followed for tracked in here}
         print(f"  {name:<12} costs {cost / full:.1%} of searching each frame ({cost:.1f} of {full:.1f} ms), ", end="")
         print(f"{searches.count} searches, {len(tracks)} tracks; boxes apart, in % of the width:")
-        for what, values in zip(("centre", "width"), 100 * apart.T, strict=True):
-            print(f"    {what}: median {np.median(values):.1f}, 95th percentile {np.percentile(values, 95):.1f}")
+        found, steady = ([[each.face for each in here] for here in some] for some in (followed, _steady(followed)))
+        each_frame = _steady(_tracked(faces))
+        _print_apart("as they are", found, faces)
+        _print_apart("both smoothed", steady, [[each.face for each in here] for here in each_frame])
         print(f"    off the truth: followed {_off(found, people):.1f}, searched {_off(faces, people):.1f}", flush=True)
+
+
+def _tracked(faces: Sequence[Sequence[Face]]) -> list[list[TrackedFace]]:
+    """The faces of a search in each frame, with their tracks."""
+    out: list[list[TrackedFace]] = [[] for _ in faces]
+    for track in tracks_of(faces):
+        for index, face in track.faces.items():
+            out[index].append(TrackedFace(track.number, face, is_found=True))
+    return out
+
+
+def _steady(tracked: Sequence[Sequence[TrackedFace]]) -> list[Sequence[TrackedFace]]:
+    """The same, smoothed as faces of a timeline are."""
+    smoother = Smoother()
+    out = [frame for index, here in enumerate(tracked) for frame in smoother.add(TrackedFrame(index, here))]
+    return [frame.faces for frame in out + smoother.finish()]
+
+
+def _print_apart(how: str, some: Sequence[Sequence[Face]], others: Sequence[Sequence[Face]]) -> None:
+    apart = np.array([_apart(*pair) for pair in zip(some, others, strict=True) if all(pair)])
+    said = (
+        f"{what} median {np.median(values):.1f}, 95th percentile {np.percentile(values, 95):.1f}"
+        for what, values in zip(("centre", "width"), 100 * apart.T, strict=True)
+    )
+    print(f"    {how}: {'; '.join(said)}")
 
 
 def _apart(some: Sequence[Face], others: Sequence[Face]) -> tuple[float, float]:
@@ -290,13 +315,13 @@ def _apart(some: Sequence[Face], others: Sequence[Face]) -> tuple[float, float]:
 
 
 def _off(faces: Sequence[Sequence[Face]], people: Sequence[Sequence[Person]]) -> float:
-    """How much the centre wanders about its mean place in the face, RMS in percent of the width."""
+    """How far the centre is from its mean place in the face, median in percent of the width."""
     off = []
     for found, (person,) in zip(faces, people, strict=True):
         for face in found[:1]:
             x0, y0, x1, y1 = face.bbox_px
             off.append((((x0 + x1) / 2 - person.x) / person.width, ((y0 + y1) / 2 - person.y) / person.width))
-    return 100 * float(np.sqrt(np.var(np.array(off), axis=0).sum()))
+    return 100 * float(np.median(np.hypot(*(np.array(off) - np.mean(off, axis=0)).T)))
 
 
 class _Counting:

@@ -7,6 +7,7 @@ as they have, and where they do not, that is said and the frame is searched.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 
 import cv2
@@ -56,20 +57,17 @@ class FaceFollower:
         before, self._before = self._before, rgb
         if is_cut:
             self._tracker.cut()
-        moved = None if before is None or self._tracker.is_due(index) else self._moved(before, rgb)
-        if moved is None:
-            return self._tracker.search(index, self._detector.detect(rgb))
+        in_sight = self._tracker.in_sight()
+        moved = {} if before is None else self._moved(before, rgb, in_sight)
+        if self._tracker.is_due(index) or len(moved) < len(in_sight):
+            return self._tracker.search(index, self._detector.detect(rgb), moved)
         return self._tracker.follow(index, moved)
 
-    def _moved(self, before: RGB, rgb: RGB) -> dict[int, Face] | None:
-        """Where all faces in sight are now, by track; None where one was lost."""
-        moved = {}
-        for track, face in self._tracker.in_sight().items():
-            there = moved_face(before, rgb, face)
-            if there is None:
-                return None
-            moved[track] = there
-        return moved
+    @staticmethod
+    def _moved(before: RGB, rgb: RGB, faces: Mapping[int, Face]) -> dict[int, Face]:
+        """Where faces are now, by track, but for those that are lost."""
+        there = ((track, moved_face(before, rgb, face)) for track, face in faces.items())
+        return {track: face for track, face in there if face is not None}
 
 
 def moved_face(before: RGB, rgb: RGB, face: Face) -> Face | None:

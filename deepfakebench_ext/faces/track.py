@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +30,8 @@ _REACH, _REACH_PER_FRAME = 0.75, 0.05
 _MAX_SIZE_RATIO = 1.7
 _MAX_COAST = 1.5  # widths that a face is expected to move unseen, at most
 _PLACES, _FADING = 8, 0.8  # of a track that its motion is taken from, and what each counts beside the next
+# A found face is steadied by where the one before has moved to, if they overlap by this IoU: as the mean of so many.
+_AGREEING, _MOST_AGREED = 0.5, 3
 _CROSSING = 0.05  # IoU from which two faces are about to pass each other
 
 
@@ -39,7 +41,8 @@ class TrackedFace:
 
     Attributes:
         track: Number of the track, from 0, never used again.
-        face: The face; of one that was followed, the detector's score when it was last found.
+        face: The face, steadied where it was both found and followed; of one that was only followed, the detector's
+            score when it was last found.
         is_found: Whether the detector found it in this very frame, and it was not followed since an earlier one.
     """
 
@@ -96,8 +99,14 @@ class Tracker:
         """The faces to follow into the next frame, by track: all that the last search found."""
         return {path.number: path.face for path in self._living if path.is_in_sight}
 
-    def search(self, index: int, faces: Sequence[Face]) -> list[TrackedFace]:
+    def search(self, index: int, faces: Sequence[Face], moved: Mapping[int, Face] | None = None) -> list[TrackedFace]:
         """Give the faces that a search found to tracks, as they are closest together, and open tracks for the rest.
+
+        Args:
+            index: Of the frame.
+            faces: That the search found.
+            moved: By track, where the faces of the frame before have moved to, as far as is known: what is found is
+                steadied by them, since a detector jumps from one place and size to the next, and a face does not.
 
         Raises:
             ValueError: `index` does not follow that of the search before.
@@ -110,7 +119,7 @@ class Tracker:
         owners = {place: self._living[at] for at, place in pairs.items()}
         for path in self._living:
             path.is_in_sight = False
-        return [self._sighted(owners.get(place), index, face) for place, face in enumerate(faces)]
+        return [self._sighted(owners.get(place), index, face, moved or {}) for place, face in enumerate(faces)]
 
     def follow(self, index: int, moved: Mapping[int, Face]) -> list[TrackedFace]:
         """Take over where faces have moved to in a frame that is not searched, by track; all that are in sight."""
@@ -123,14 +132,14 @@ class Tracker:
         """End all tracks: the next frame is of another shot."""
         self._living, self._searched_at = [], None
 
-    def _sighted(self, path: _Path | None, index: int, face: Face) -> TrackedFace:
+    def _sighted(self, path: _Path | None, index: int, face: Face, moved: Mapping[int, Face]) -> TrackedFace:
         if path is None:
             path = _Path(self._born, index, face)
             self._born += 1
             self._living.append(path)
         else:
-            path.sight(index, face)
-        return TrackedFace(path.number, face, is_found=True)
+            path.sight(index, face, moved.get(path.number))
+        return TrackedFace(path.number, path.face, is_found=True)
 
 
 def tracks_of(found: Sequence[Sequence[Face]], cuts: Collection[int] = ()) -> tuple[Track, ...]:
@@ -200,11 +209,14 @@ class _Path:
     def __init__(self, number: int, index: int, face: Face) -> None:
         self.number = number
         self._places: deque[tuple[int, Box]] = deque(maxlen=_PLACES)
+        self._agreed = 0
         self.sight(index, face)
 
-    def sight(self, index: int, face: Face) -> None:
+    def sight(self, index: int, face: Face, moved: Face | None = None) -> None:
         self.is_in_sight = True
-        self.place(index, face)
+        agrees = moved is not None and overlap(moved.bbox_px, face.bbox_px) > _AGREEING
+        self._agreed = min(self._agreed + 1, _MOST_AGREED) if agrees else 0
+        self.place(index, _between(face, moved, self._agreed / (self._agreed + 1)) if moved and agrees else face)
 
     def place(self, index: int, face: Face) -> None:
         self.face, self.seen_at = face, index
@@ -228,6 +240,16 @@ class _Path:
         spread = weights @ (at - middle) ** 2
         slope = (weights * (at - middle)) @ (centres - mean) / spread if spread > 0 else np.zeros(2)
         return np.asarray(mean + slope * (index - middle), dtype=np.float64)
+
+
+def _between(found: Face, moved: Face, share: float) -> Face:
+    """The found face, moved by a share of the way to where it was expected: box, and landmarks where both have them."""
+    box = share * np.array(moved.bbox_px) + (1 - share) * np.array(found.bbox_px)
+    landmarks = found.landmarks_px
+    if landmarks is not None and moved.landmarks_px is not None:
+        landmarks = share * moved.landmarks_px + (1 - share) * landmarks
+    x0, y0, x1, y1 = box.tolist()
+    return replace(found, bbox_px=(x0, y0, x1, y1), landmarks_px=landmarks)
 
 
 def _cost(track: Expected, box: Box) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scenes import FACE_WIDTH_PX, head, scene
@@ -59,6 +61,23 @@ def test_a_face_is_followed_within_3_percent_of_its_width(film):
         assert tracked.track == 0
         assert tracked.is_found == (index in detector.asked)
     assert detector.asked == [0, 5, 10]
+
+
+def test_a_detector_that_jumps_about_a_face_is_steadied_by_following_it(film):
+    rng = np.random.default_rng(1)
+
+    class Jumping(Truth):
+        def detect(self, rgb):
+            (found,) = super().detect(rgb)
+            width = found.bbox_px[2] - found.bbox_px[0]
+            jump = np.tile(rng.normal(0, 0.05 * width, 2), 2)
+            return [replace(found, bbox_px=tuple(found.bbox_px + jump))]
+
+    follower, off = FaceFollower(Jumping(film), search_every=1), []
+    for index, rgb in enumerate(film):
+        (tracked,) = follower.faces(index, rgb)
+        off.append(np.subtract(tracked.face.bbox_px, true_face(*place(index)).bbox_px) / place(index)[2])
+    assert np.std(off[3:]) < 0.03, "of 5 % that the detector jumps"
 
 
 def test_a_cut_is_searched_and_begins_new_tracks(film):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -190,6 +191,44 @@ def test_a_followed_face_is_where_it_was_followed_to():
 def test_numbers_out_of_range_are_errors(every, patience):
     with pytest.raises(ValueError, match="must be at least 1"):
         Tracker(search_every=every, patience=patience)
+
+
+def test_what_jumps_about_a_steady_face_is_steadied_by_where_it_was():
+    rng, tracker, off = np.random.default_rng(0), Tracker(search_every=1), []
+    shown = face(300)
+    for index in range(200):
+        x, y = 300 + rng.normal(0, 4), 300 + rng.normal(0, 4)
+        found = face(x, y, rng.choice([91, 100, 109]), score=index)
+        ((shown, number, is_found),) = (
+            (each.face, each.track, each.is_found)
+            for each in tracker.search(index, [found], {0: shown} if index else None)
+        )
+        assert (number, is_found, shown.score) == (0, True, index)
+        off.append([*np.subtract(shown.bbox_px, face(300).bbox_px), *np.subtract(found.bbox_px, face(300).bbox_px)])
+    steady, jumping = np.std(off[10:], axis=0).reshape(2, 4)
+    assert (steady < 0.5 * jumping).all()
+
+
+def test_a_face_that_is_found_elsewhere_than_it_was_expected_is_where_it_was_found():
+    tracker = Tracker(search_every=1)
+    tracker.search(0, [face(300)])
+    (tracked,) = tracker.search(1, [face(350)], {0: face(300)})
+    assert (tracked.track, tracked.face.bbox_px) == (0, face(350).bbox_px)
+    (unknown,) = tracker.search(2, [face(352)], {7: face(300)})
+    assert unknown.face.bbox_px == face(352).bbox_px
+
+
+def test_landmarks_are_steadied_as_the_box_is_where_both_faces_have_them():
+    points = np.arange(10, dtype=np.float64).reshape(5, 2)
+    tracker = Tracker(search_every=1)
+    tracker.search(0, [replace(face(300), landmarks_px=points)])
+    moved = {0: replace(face(300), landmarks_px=points)}
+    (tracked,) = tracker.search(1, [replace(face(304), landmarks_px=points + 4)], moved)
+    np.testing.assert_allclose(tracked.face.landmarks_px, points + 2)
+    np.testing.assert_allclose(tracked.face.bbox_px, face(302).bbox_px)
+    (bare,) = tracker.search(2, [replace(face(306), landmarks_px=points)], {0: face(303)})
+    np.testing.assert_allclose(bare.face.landmarks_px, points)
+    np.testing.assert_allclose(bare.face.bbox_px, face(304).bbox_px)
 
 
 def test_frames_must_ascend():
