@@ -1,6 +1,7 @@
 """From scores over time to marked segments: a function of scores and policy alone. Pure.
 
-**The rule**, which `cut.js` follows in a browser, number by number (`tests/vectors/segments.json` holds both to it):
+**The rule**, which `viewer/cut.js` follows in a browser, number by number
+(`tests/vectors/segments.json` holds both to it):
 
 1. Times are whole microseconds, `floor(seconds * 1e6 + 0.5)`. Intervals hold their start and not their end.
 2. *Runs.* The spans of a track, rising, are divided wherever more than `max_gap_s` lies between one's end and the

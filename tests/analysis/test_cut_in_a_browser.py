@@ -18,8 +18,11 @@ def run(program):
     """What a program that follows the rule prints, as JSON."""
     if NODE is None:
         pytest.skip("node is not installed")
-    script = (files("deepfakebench_ext.analysis") / "cut.js").read_text(encoding="utf-8")
-    done = subprocess.run([NODE, "-"], input=script + program, capture_output=True, text=True, timeout=60)
+    rule = Path(str(files("deepfakebench_ext.analysis") / "viewer/cut.js")).as_uri()
+    program = (
+        f"import {{readFileSync}} from 'fs';\nimport {{cutSegments, withOnset}} from {json.dumps(rule)};\n{program}"
+    )
+    done = subprocess.run([NODE, "--input-type=module", "-"], input=program, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -27,7 +30,7 @@ def run(program):
 def test_a_page_cuts_the_segments_of_the_shared_file():
     cases = json.loads(VECTORS.read_text(encoding="utf-8"))["cases"]
     found = run(
-        f"const cases = JSON.parse(require('fs').readFileSync({json.dumps(str(VECTORS))})).cases;\n"
+        f"const cases = JSON.parse(readFileSync({json.dumps(str(VECTORS))})).cases;\n"
         "console.log(JSON.stringify(cases.map((one) => cutSegments(one.tracks, one.policy))));"
     )
     assert found == [case["segments"] for case in cases]

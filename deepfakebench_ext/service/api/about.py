@@ -10,8 +10,12 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from sqlalchemy.exc import SQLAlchemyError
 
-from deepfakebench_ext.service.api.answers import Health, ModelAnswer
+from deepfakebench_ext.analysis.policy import Policy
+from deepfakebench_ext.analysis.taking import Taking
+from deepfakebench_ext.common.suffixes import VIDEO_SUFFIXES
+from deepfakebench_ext.service.api.answers import Health, ModelAnswer, OptionsAnswer
 from deepfakebench_ext.service.api.serving import Serving, ServingNow
+from deepfakebench_ext.service.wishes import Wishes
 
 models_router = APIRouter(tags=["service"])
 health_router = APIRouter(tags=["service"])
@@ -31,6 +35,24 @@ def list_models(serving: ServingNow) -> list[ModelAnswer]:
         )
         for name, seen in found.items()
     ]
+
+
+@models_router.get("/options", response_model=OptionsAnswer)
+def list_options(serving: ServingNow) -> OptionsAnswer:
+    """List what may be asked of an analysis, with the defaults."""
+    limits, policy, taking = serving.settings.limits, Policy(), Taking()
+    filled = {
+        "threshold": policy.onset,
+        "offset_below": round(policy.onset - policy.offset, 6),
+        **{name: getattr(policy, name) for name in ("smooth_s", "min_on_s", "min_off_s", "pad_s")},
+        **{name: getattr(taking, name) for name in ("fps", "frame_interval")},
+    }
+    return OptionsAnswer(
+        upload_bytes=limits.upload_bytes,
+        duration_s=limits.duration_s,
+        suffixes=sorted(VIDEO_SUFFIXES),
+        defaults=Wishes().model_dump(mode="json") | filled,
+    )
 
 
 @health_router.get("/healthz", response_model=Health)

@@ -61,6 +61,15 @@ class ModelAnswer(BaseModel):
     about: dict[str, Any] | None = Field(description="Weights, what it takes, threshold; null until it is loaded")
 
 
+class OptionsAnswer(BaseModel):
+    """What may be asked, and what stands where nothing is said."""
+
+    upload_bytes: int = Field(description="Largest upload")
+    duration_s: float = Field(description="Longest film")
+    suffixes: list[str] = Field(description="How names of films end")
+    defaults: dict[str, Any] = Field(description="Options of an analysis; a calibration may choose another threshold")
+
+
 class Health(BaseModel):
     """Whether the service can do its work."""
 

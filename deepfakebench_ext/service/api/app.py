@@ -16,7 +16,7 @@ from starlette.middleware import Middleware
 
 from deepfakebench_ext.common.version import __version__
 from deepfakebench_ext.common.wording import cut, printable
-from deepfakebench_ext.service.api import about, jobs, older, submitting
+from deepfakebench_ext.service.api import about, jobs, older, pages, session, submitting
 from deepfakebench_ext.service.api.gate import Gate
 from deepfakebench_ext.service.api.serving import Serving
 from deepfakebench_ext.service.api.tokens import Tokens
@@ -59,6 +59,8 @@ def service_app(
     app.state.serving = serving
     # Where forms wait until they are whole: on the disk that has the room, and not in a system folder in memory.
     tempfile.tempdir = str(serving.folders.incoming)
+    app.include_router(pages.router)
+    app.include_router(session.router, prefix="/v1")
     for router in (submitting.router, jobs.router, about.models_router):
         app.include_router(router, prefix="/v1")
         app.include_router(router, include_in_schema=False)

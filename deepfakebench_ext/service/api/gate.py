@@ -10,13 +10,17 @@ from dataclasses import dataclass
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.requests import cookie_parser
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from deepfakebench_ext.service.api.tokens import NOBODY, Caller, Tokens
+from deepfakebench_ext.service.api.pages import PAGE
+from deepfakebench_ext.service.api.tokens import COOKIE, NOBODY, Caller, Tokens
 from deepfakebench_ext.service.settings import Limits
 
-_OPEN = ("/healthz", "/readyz")
+_OPEN = ("/", "/healthz", "/readyz")
+_SESSION = "/v1/session"
+_READING = ("GET", "HEAD", "OPTIONS")
 _BODY_TIMEOUT_S = 30.0
 _BURST_S = 10.0
 _MOST_BUCKETS = 10_000
@@ -67,9 +71,13 @@ class Gate:
 
     async def _passed(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
-        caller = NOBODY if scope["path"] in _OPEN else self._caller(headers)
+        path, is_reading = scope["path"], scope["method"] in _READING
+        if not is_reading:
+            _check_site(headers)
+        is_open = path in _OPEN or path.startswith(PAGE)
+        caller = NOBODY if is_open else self._caller(headers, is_reading=is_reading)
         self._count(caller.owner or (scope.get("client") or ("",))[0])
-        needed = "read" if scope["method"] in ("GET", "HEAD", "OPTIONS") else "submit"
+        needed = "read" if is_reading or path == _SESSION else "submit"
         if not caller.may(needed):  # type: ignore[arg-type]  # one of the two
             raise HTTPException(403, f"this token may not {needed}; ask for one that may")
         scope.setdefault("state", {})["caller"] = caller
@@ -79,11 +87,14 @@ class Gate:
         finally:
             self._reserved -= reserved
 
-    def _caller(self, headers: Headers) -> Caller:
+    def _caller(self, headers: Headers, *, is_reading: bool) -> Caller:
+        """Who calls: by a token, or, where nothing is changed, by the cookie of `session`."""
         if self._tokens is None:
             return NOBODY
         kind, _, token = headers.get("authorization", "").partition(" ")
         caller = self._tokens.caller(token.strip()) if kind.lower() == "bearer" else None
+        if caller is None and is_reading and "authorization" not in headers:
+            caller = self._tokens.reader(cookie_parser(headers.get("cookie", "")).get(COOKIE, ""))
         if caller is None:
             raise HTTPException(
                 401, "give a token of this service: Authorization: Bearer <token>", {"www-authenticate": "Bearer"}
@@ -112,6 +123,12 @@ class Gate:
             raise HTTPException(507, "the disk of this service is too full for this upload; try again later")
         self._reserved += 2 * size
         return 2 * size
+
+
+def _check_site(headers: Headers) -> None:
+    """Pass what no page of another site has a browser send: forms need no permission to be posted anywhere."""
+    if headers.get("sec-fetch-site") in ("cross-site", "same-site"):
+        raise HTTPException(403, "a page of another site may change nothing here")
 
 
 def _in_time(receive: Receive) -> Receive:

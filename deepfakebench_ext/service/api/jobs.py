@@ -21,16 +21,23 @@ from deepfakebench_ext.service.upkeep import delete
 _LOOK_EVERY_S = 0.3
 _NO_JOB: dict[int | str, dict[str, Any]] = {code: {"model": Problem} for code in (401, 403, 404, 422, 429)}
 _NO_RESULT: dict[int | str, dict[str, Any]] = {409: {"model": Problem}, **_NO_JOB}
-FileName = Literal["report.html", "overlay.mp4", "segments.csv", "scores.csv", "segments.vtt", "segments.srt"]
+FileName = Literal[
+    "report.html", "overlay.mp4", "proxy.mp4", "segments.csv", "scores.csv", "segments.vtt", "segments.srt"
+]
 _FILES: dict[FileName, str] = {
     "report.html": "text/html",
     "overlay.mp4": "video/mp4",
+    "proxy.mp4": "video/mp4",
     "segments.csv": "text/csv",
     "scores.csv": "text/csv",
     "segments.vtt": "text/vtt",
     "segments.srt": "application/x-subrip",
 }
-_REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'"
+# The report's own policy names the one script that it may run; here it has no origin, and reaches no service.
+_REPORT_POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'; "
+    "sandbox allow-scripts allow-modals allow-downloads"
+)
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 
@@ -120,6 +127,13 @@ def job_keyframe(job: OwnJob, number: int, serving: ServingNow) -> FileResponse:
         finished(serving, job, TIMELINE)
         raise HTTPException(404, f"there is no keyframe {number}: the timeline has {len(frames)}")
     return file_answer(finished(serving, job, frames[number - 1]["file"]), "image/jpeg")
+
+
+@router.get("/{job_id}/files", responses=_NO_RESULT)
+def job_files(job: OwnJob, serving: ServingNow) -> list[FileName]:
+    """List the files of a completed job that can be fetched beside its result and its keyframes."""
+    folder = finished(serving, job, result_name(job)).parent
+    return [name for name in _FILES if (folder / name).is_file()]
 
 
 @router.get("/{job_id}/{name}", responses=_NO_RESULT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import re
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from deepfakebench_ext.common.errors import ConfigError
 
 Scope = Literal["read", "submit", "admin"]
 LEAST_LETTERS = 16
+COOKIE = "dfb_read"
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _LINE = "<name> <scopes> <token>, such as: alice read,submit 7f3c09e2b81d4a56"
 
@@ -56,6 +58,19 @@ class Tokens:
             if hmac.compare_digest(known.encode(), token.encode()):
                 found = caller
         return found
+
+    def reader(self, key: str) -> Caller | None:
+        """Whose token has this reading key."""
+        found = None
+        for known, caller in self._callers.items():
+            if hmac.compare_digest(reading_key(known).encode(), key.encode()):
+                found = caller
+        return found
+
+
+def reading_key(token: str) -> str:
+    """What a browser keeps in a cookie in place of the token: it reads as the token does, and does not tell it."""
+    return hmac.new(token.encode(), b"deepfakebench_ext reads", hashlib.sha256).hexdigest()
 
 
 def read_tokens(path: Path) -> Tokens:

@@ -1,11 +1,25 @@
 // The rule of cut.py in a browser: segments from scores over time and a policy, number by number the same.
-// `tests/vectors/segments.json` holds both to it. Needs nothing, touches nothing: put it into a page, call cutSegments.
-//
-// tracks: [{track, shot, spans: [[start_s, end_s, at_s, score], ...]}, ...], spans rising; policy as in timeline.json.
-// Gives [{start_s, end_s, score, peak_s, peak_score, track, shot, scored_share}, ...] by start, end and track.
-"use strict";
+// `tests/vectors/segments.json` holds both to it. Needs nothing, touches nothing: import it, call cutSegments.
 
-function cutSegments(tracks, policy) {
+/**
+ * @typedef {[start_s: number, end_s: number, at_s: number, score: number]} Span
+ * @typedef {{track: number, shot: number, spans: Span[]}} Scored
+ * @typedef {{onset: number, offset: number, smooth_s: number, min_on_s: number, min_off_s: number, pad_s: number,
+ *   max_gap_s: number}} Policy
+ * @typedef {{start_s: number, end_s: number, score: number, peak_s: number, peak_score: number, track: number,
+ *   shot: number, scored_share: number}} Segment
+ * @typedef {{start: number, end: number, at: number, score: number}} Whole a span in whole microseconds
+ * @typedef {[start: number, end: number]} Mark
+ */
+
+/**
+ * The segments of tracks, by start, end and track.
+ * @param {Scored[]} tracks with rising spans
+ * @param {Policy} policy as in timeline.json
+ * @returns {Segment[]}
+ */
+export function cutSegments(tracks, policy) {
+  /** @type {(Omit<Segment, "start_s" | "end_s"> & {start: number, end: number})[]} */
   const found = [];
   for (const track of tracks) {
     const spans = track.spans.map(([start, end, at, score]) => (
@@ -18,17 +32,29 @@ function cutSegments(tracks, policy) {
   return found.map(({start, end, ...segment}) => ({start_s: start / 1e6, end_s: end / 1e6, ...segment}));
 }
 
-// The policy with another onset, its offset as far below as before.
-function withOnset(policy, onset) {
+/**
+ * The policy with another onset, its offset as far below as before.
+ * @template {{onset: number, offset: number}} P
+ * @param {P} policy
+ * @param {number} onset
+ * @returns {P}
+ */
+export function withOnset(policy, onset) {
   const offset = Math.floor((onset - (policy.onset - policy.offset)) * 1e6 + 0.5) / 1e6;
   return {...policy, onset, offset: Math.min(Math.max(offset, 0), onset)};
 }
 
+/** @param {number} seconds */
 function microseconds(seconds) {
   return Math.floor(seconds * 1e6 + 0.5);
 }
 
+/**
+ * @param {Whole[]} spans
+ * @param {number} maxGap
+ */
 function runsOf(spans, maxGap) {
+  /** @type {Whole[][]} */
   const runs = [];
   spans.forEach((span, place) => {
     if (place === 0 || span.start - spans[place - 1].end > maxGap) runs.push([]);
@@ -37,6 +63,10 @@ function runsOf(spans, maxGap) {
   return runs;
 }
 
+/**
+ * @param {Whole[]} run
+ * @param {Policy} policy
+ */
 function cutRun(run, policy) {
   const least = microseconds(policy.min_on_s), pad = microseconds(policy.pad_s);
   const first = run[0].start, last = run[run.length - 1].end;
@@ -45,7 +75,11 @@ function cutRun(run, policy) {
   return closed(kept.map(([start, end]) => [Math.max(first, start - pad), Math.min(last, end + pad)]), 1);
 }
 
-// Window ends and weights are in half microseconds, which are whole.
+/**
+ * Window ends and weights are in half microseconds, which are whole.
+ * @param {Whole[]} run
+ * @param {number} width
+ */
 function smoothed(run, width) {
   if (!width) return run.map((span) => span.score);
   let first = 0;
@@ -62,8 +96,15 @@ function smoothed(run, width) {
   });
 }
 
+/**
+ * @param {Whole[]} run
+ * @param {number[]} scores
+ * @param {Policy} policy
+ */
 function marksOf(run, scores, policy) {
+  /** @type {Mark[]} */
   const marks = [];
+  /** @type {Mark | null} */
   let open = null;
   run.forEach((span, place) => {
     if (scores[place] >= (open ? policy.offset : policy.onset)) {
@@ -76,7 +117,12 @@ function marksOf(run, scores, policy) {
   return marks;
 }
 
+/**
+ * @param {Mark[]} marks
+ * @param {number} least
+ */
 function closed(marks, least) {
+  /** @type {Mark[]} */
   const joined = [];
   for (const [start, end] of marks) {
     const last = joined[joined.length - 1];
@@ -86,14 +132,20 @@ function closed(marks, least) {
   return joined;
 }
 
+/**
+ * @param {Mark} mark
+ * @param {Whole[]} run
+ * @param {Scored} track
+ */
 function described([start, end], run, {track, shot}) {
-  let added = 0, scored = 0, peak = null;
+  let added = 0, scored = 0, peak = run[0], isFirst = true;
   for (const span of run) {
     const weight = Math.min(end, span.end) - Math.max(start, span.start);
     if (weight <= 0) continue;
     added += weight * span.score;
     scored += weight;
-    if (!peak || span.score > peak.score) peak = span;
+    if (isFirst || span.score > peak.score) peak = span;
+    isFirst = false;
   }
   return {
     start, end, score: added / scored, peak_s: Math.min(Math.max(peak.at, start), end - 1) / 1e6,

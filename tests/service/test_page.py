@@ -1,0 +1,172 @@
+"""The page in a real browser, before a real service: from a dropped film to the very frame that is sought."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import browsers
+import pytest
+import services
+import videos
+
+from deepfakebench_ext.analysis.cut import cut_segments
+from deepfakebench_ext.analysis.policy import Policy, with_onset
+from deepfakebench_ext.analysis.spans import ScoredSpan, TrackScores
+from deepfakebench_ext.metrics.segments.stretches import microseconds
+
+RATE = 25
+HOSTILE = ("<img src=x onerror=alert(1)>.mp4", "\u202eגשר\u202c \"'`.mp4", "a&amp;b %2e%2e .mp4")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with browsers.chromium() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("films") / "talk.mp4"
+    videos.stamped_video(path, 150)
+    return path
+
+
+@pytest.fixture(scope="module")
+def done(service: services.Service, film: Path) -> str:
+    """A job that is completed, all of it marked."""
+    with service.client() as client, film.open("rb") as file:
+        fields = {"threshold": "0.2", "offset_below": "0", "min_on_s": "0.2", "subtitles": "true"}
+        answer = client.post("/v1/video/analyze?wait=60", files={"file": (film.name, file)}, data=fields)
+    assert answer.status_code == 200, answer.text
+    return str(answer.json()["job_id"])
+
+
+def drop(page: Any, path: Path, name: str | None = None) -> None:
+    """Drop a file onto the page, as a hand does."""
+    page.wait_for_selector(".drop")
+    data = page.evaluate_handle(
+        """([content, name]) => {
+          const carried = new DataTransfer();
+          carried.items.add(new File([Uint8Array.from(atob(content), (each) => each.charCodeAt(0))], name));
+          return carried;
+        }""",
+        [base64.b64encode(path.read_bytes()).decode(), name or path.name],
+    )
+    page.dispatch_event(".drop", "drop", {"dataTransfer": data})
+
+
+def scored(document: dict[str, Any]) -> list[TrackScores]:
+    """The scores of a timeline."""
+    spans: dict[tuple[int, int], list[ScoredSpan]] = {}
+    for each in document["scores"]:
+        start, end, at = (microseconds(each[name]) for name in ("start_s", "end_s", "time"))
+        spans.setdefault((each["track"], each["shot"]), []).append(ScoredSpan(start, end, each["score"], at))
+    return [TrackScores(*which, tuple(own)) for which, own in spans.items()]
+
+
+def sought(page: Any, frame: int) -> None:
+    """Return once the film shows a frame."""
+    page.wait_for_function(f"() => ({browsers.STAMP})() === {frame}", timeout=5000)
+
+
+def click(page: Any, time_s: float) -> None:
+    """Click into the chart where a time is."""
+    box, length = page.locator(".slider").bounding_box(), float(page.get_attribute(".slider", "aria-valuemax"))
+    page.mouse.click(box["x"] + box["width"] * time_s / length, box["y"] + 30)
+
+
+def test_a_film_that_is_dropped_is_judged_and_any_frame_of_it_found(
+    browser: Any, service: services.Service, film: Path
+) -> None:
+    with browsers.page_of(browser, service.url) as page:
+        drop(page, film)
+        page.click(".is-completed .open", timeout=30_000)
+        page.wait_for_function("() => document.querySelector('video')?.readyState >= 2")
+        for frame in (101, 7, 60, 148):
+            click(page, (frame + 0.5) / RATE)
+            sought(page, frame)
+        click(page, 60.5 / RATE)
+        sought(page, 60)
+        for key, frame in (
+            ("ArrowRight", 61),
+            ("ArrowRight", 62),
+            ("ArrowLeft", 61),
+            ("Home", 0),
+            ("Shift+ArrowRight", 25),
+        ):
+            page.keyboard.press(key)
+            sought(page, frame)
+        page.reload()
+        page.wait_for_selector(".timeline")
+
+
+def test_the_curve_is_the_timelines_and_another_threshold_cuts_as_python_does(
+    browser: Any, service: services.Service, done: str
+) -> None:
+    with service.client() as client:
+        document = client.get(f"/v1/jobs/{done}/result").json()
+    onset = sorted(each["score"] for each in document["scores"])[len(document["scores"]) // 2]
+    with browsers.page_of(browser, f"{service.url}/#{done}") as page:
+        page.wait_for_selector(".timeline")
+        for track in document["tracks"]:
+            path = page.get_attribute(f".lane[data-track='{track['track']}'] path", "d")
+            drawn = [
+                tuple(map(float, step.replace("H", " ").split())) for step in path.replace("L", "M").split("M")[1:]
+            ]
+            own = [each for each in document["scores"] if each["track"] == track["track"]]
+            assert drawn == [(each["start_s"], each["score"], each["end_s"]) for each in own]
+        page.fill("input[name=onset_typed]", repr(onset))
+        marks = page.eval_on_selector_all(
+            ".overview .mark", "(all) => all.map((each) => [each.style.left, each.style.width].map(parseFloat))"
+        )
+    length = document["video"]["duration_s"]
+    policy = Policy(**{name: document["policy"][name] for name in Policy.__dataclass_fields__})
+    cut = cut_segments(scored(document), with_onset(policy, onset))
+    assert len(cut) > 1
+    want = [(100 * each.start_s / length, 100 * (each.end_s - each.start_s) / length) for each in cut]
+    assert marks == [pytest.approx(each, rel=1e-4) for each in want]
+
+
+def test_what_cannot_be_judged_is_refused_before_it_is_sent(
+    browser: Any, service: services.Service, tmp_path: Path
+) -> None:
+    (tmp_path / "notes.txt").write_text("no film")
+    (tmp_path / "empty.mp4").touch()
+    sent: list[str] = []
+    with browsers.page_of(browser, service.url) as page:
+        page.on("request", lambda request: sent.append(request.url) if request.method == "POST" else None)
+        drop(page, tmp_path / "notes.txt")
+        drop(page, tmp_path / "empty.mp4")
+        refusals = page.locator(".uploads .warning").all_inner_texts()
+    assert "notes.txt is no video that is known here" in refusals[0]
+    assert "empty.mp4 is empty" in refusals[1]
+    assert not sent
+
+
+def test_names_of_files_are_text_and_nothing_else(browser: Any, service: services.Service, film: Path) -> None:
+    with service.client() as client:
+        for name in HOSTILE:
+            with film.open("rb") as file:
+                client.post("/v1/video/analyze?wait=60", files={"file": (name, file)}, data={"fps": "2"})
+            videos.stamped_video(film, 150 + len(name))
+    with browsers.page_of(browser, service.url) as page:
+        page.on("dialog", lambda dialog: pytest.fail("a script of a name ran"))
+        page.wait_for_selector(".job")
+        names = page.locator(".job .file").all_inner_texts()
+        assert any(name == HOSTILE[0] for name in names)
+        assert page.locator("main img, main script").count() == 0
+        assert page.locator(".job bdi[dir=auto]").count() == len(names)
+
+
+def test_everything_is_said_in_german_too(browser: Any, service: services.Service, done: str) -> None:
+    with browsers.page_of(browser, f"{service.url}/#{done}", locale="de-DE") as page:
+        page.wait_for_selector(".timeline")
+        assert page.evaluate("document.documentElement.lang") == "de"
+        assert "Keine Entscheidung" in page.inner_text(".verdict")
+        page.select_option(".language", "en")
+        page.wait_for_selector("text=No decision")
+        page.reload()
+        page.wait_for_selector("text=No decision")
