@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from deepfakebench_ext.metrics.figure import Floats
+from deepfakebench_ext.metrics.figure import Figure, Floats, Integers, Level, one_class_reason
 from deepfakebench_ext.metrics.logits import SMALLEST
-from deepfakebench_ext.metrics.steps import Steps
+from deepfakebench_ext.metrics.steps import Steps, count_steps, ladder
 
 BINS = 15
 
@@ -67,6 +67,21 @@ def probability_errors(steps: Steps, edges: Bins) -> dict[str, Floats]:
         "ece_equal_width": _distance(steps, mean, edges.equal_width) / total,
         "ece_equal_mass": _distance(steps, mean, edges.equal_mass) / total,
     }
+
+
+def log_loss(labels: Integers, scores: Floats, *, level: Level) -> dict[str, Figure]:
+    """The figure `{level}_log_loss` alone; undefined without a sample.
+
+    Args:
+        labels: Integers (N,): 0 real, 1 fake.
+        scores: float64 (N,): P(fake) in [0, 1].
+        level: What one row stands for.
+    """
+    said, name = DEFINITIONS["log_loss"], f"{level}_log_loss"
+    if not len(labels):
+        return {name: Figure(None, said, one_class_reason(labels), higher_is_better=False)}
+    steps = count_steps(ladder(labels, scores))
+    return {name: Figure(float(probability_errors(steps, bins(steps))["log_loss"][0]), said, higher_is_better=False)}
 
 
 def reliability(steps: Steps, places: NDArray[np.intp]) -> tuple[Floats, Floats, NDArray[np.int64]]:

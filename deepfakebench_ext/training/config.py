@@ -129,8 +129,8 @@ class TrainingConfig(_Block):
         precision: `no` (float32), `bf16`, `fp16`.
         gradient_checkpointing: Less memory for more time.
         ema: Decay of a moving average of the parameters, which is then validated and saved; None for none.
-        monitor: Validation figure that says which epoch is best: `auc`, `ap`, `eer`, ... of videos where there are any,
-            else of frames or clips; or with its level, such as `frame_auc`.
+        monitor: Validation figure that says which epoch is best: `auc`, `ap`, `eer`, `loss`, ... of videos where there
+            are any, else of frames or clips; or with its level, such as `frame_auc`. Equal ones are told by the loss.
         patience: Epochs without improvement before it stops; None never stops early.
         min_delta: What counts as improvement.
         frames_per_video: Frames of a video drawn anew each epoch, for an image detector.

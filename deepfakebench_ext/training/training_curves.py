@@ -8,6 +8,7 @@ from typing import Any
 
 from deepfakebench_ext.common.atomic_files import write_bytes_atomic
 from deepfakebench_ext.report.canvas import to_png
+from deepfakebench_ext.training.loop.validation import loss_of
 
 WIDTH, HEIGHT = 10.0, 4.2
 LOSS, SMOOTH, FIGURE, BEST = "#9bb8d9", "#1f5fa8", "#2a7f62", "#d1495b"
@@ -34,13 +35,13 @@ def write_training_curves(path: Path, lines: Iterable[Mapping[str, Any]], *, mon
     def draw(picture: Any) -> None:
         left, right = picture.subplots(1, 2)
         picture.suptitle(title, fontsize=10)
-        _draw_loss(left, steps)
+        _draw_loss(left, steps, epochs, f"val_{loss_of(monitor)}")
         _draw_figure(right, epochs, monitor)
 
     write_bytes_atomic(path, to_png(draw, figsize=(WIDTH, HEIGHT), layout="constrained"))
 
 
-def _draw_loss(panel: Any, steps: list[Mapping[str, Any]]) -> None:
+def _draw_loss(panel: Any, steps: list[Mapping[str, Any]], epochs: list[Mapping[str, Any]], validation: str) -> None:
     numbers, losses = [line["step"] for line in steps], [line["loss"] for line in steps]
     panel.plot(numbers, losses, color=LOSS, linewidth=0.8, label="of each step")
     means = [
@@ -48,7 +49,13 @@ def _draw_loss(panel: Any, steps: list[Mapping[str, Any]]) -> None:
         for at in range(len(losses))
     ]
     panel.plot(numbers, means, color=SMOOTH, label=f"mean of the last {_WINDOW}")
-    panel.set(xlabel="step", ylabel="training loss")
+    judged = [line for line in epochs if validation in line]  # older journals have none
+    if judged:
+        marks = {"color": BEST, "marker": "o", "markersize": 3, "linewidth": 1.0}
+        panel.plot(
+            [line["step"] for line in judged], [line[validation] for line in judged], label="validation", **marks
+        )
+    panel.set(xlabel="step", ylabel="loss")
     panel.legend(frameon=False)
 
 

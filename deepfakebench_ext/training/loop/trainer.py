@@ -37,6 +37,7 @@ class Position:
         phase_epoch: The epoch for which the parameters now trained were thawed.
         loss_sum, weight, samples, unreadable: Of the current epoch.
         best: Best value of the watched figure, None before the first validation.
+        best_loss: The validation loss of that epoch.
         best_epoch: The epoch that had it, from 0.
         stale: Validations since the last improvement.
         best_figures: Figures of the best epoch: name to value.
@@ -53,6 +54,7 @@ class Position:
     samples: int = 0
     unreadable: int = 0
     best: float | None = None
+    best_loss: float | None = None
     best_epoch: int = -1
     stale: int = 0
     best_figures: dict[str, float | None] = field(default_factory=dict)
@@ -231,11 +233,13 @@ class Trainer:
         position = self.position
         gain = 0.0 if position.best is None else validated.value - position.best
         gain = gain if self.validator.higher_is_better else -gain
-        is_best = position.best is None or gain > self.training.min_delta
+        is_surer = gain == 0 and position.best_loss is not None and validated.loss < position.best_loss
+        is_best = position.best is None or gain > self.training.min_delta or is_surer
         position.stale = 0 if is_best else position.stale + 1
         figures = {name: figure.value for name, figure in validated.figures.items()}
         if is_best:
-            position.best, position.best_epoch, position.best_figures = validated.value, position.epoch, figures
+            position.best, position.best_loss = validated.value, validated.loss
+            position.best_epoch, position.best_figures = position.epoch, figures
             if self.processes.is_main:
                 self._save_best(validated)
         values = {

@@ -12,9 +12,12 @@ from deepfakebench_ext.data.samples.kinds import is_video
 from deepfakebench_ext.engine.predictor import default_batch_size, predict
 from deepfakebench_ext.engine.processes import Processes
 from deepfakebench_ext.metrics.figure import Figure, Level
+from deepfakebench_ext.metrics.probability_errors import log_loss
 from deepfakebench_ext.metrics.ranking import DEFINITIONS, HIGHER_IS_BETTER, binary_figures
 from deepfakebench_ext.metrics.score_table import ScoreTable
 from deepfakebench_ext.models.base import Detector
+
+_LOSS = "log_loss"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +27,14 @@ class Validated:
     Attributes:
         figures: Name with its level to figure, of every level.
         value: Of the figure that is watched.
+        loss: Log loss at the level of that figure, which decides between equal values.
         table: The scores.
         predictions: What the table was made of, one or more a sample.
     """
 
     figures: dict[str, Figure]
     value: float
+    loss: float
     table: ScoreTable = field(repr=False)
     predictions: Sequence[Prediction] = field(repr=False)
 
@@ -62,7 +67,7 @@ class Validator:
             reader: From `make_reader`, as an evaluation has it.
             processes: Who shares the work.
             takes: What the detector takes, `image` or `video`.
-            monitor: Name of a figure, such as `auc`, of the highest level there is; or with its level.
+            monitor: Name of a figure, such as `auc` or `loss`, of the highest level there is; or with its level.
             workers: Reading threads.
             aggregation: As an evaluation has it.
 
@@ -74,21 +79,21 @@ class Validator:
         self._unit: Level = "frame" if takes == "image" else "clip"
         self._has_videos = any(sample.video is not None or is_video(sample) for sample in samples)
         self.monitor = self._named(monitor)
-        better = HIGHER_IS_BETTER[self.monitor.partition("_")[2]]
-        self.higher_is_better = bool(better)
+        self.higher_is_better = bool(HIGHER_IS_BETTER.get(self.monitor.partition("_")[2]))
         self._check_classes()
 
     def _named(self, monitor: str) -> str:
         levels = [self._unit, *(["video"] if self._has_videos else [])]
         good = [name for name, better in HIGHER_IS_BETTER.items() if better is not None and name in DEFINITIONS]
-        allowed = {f"{level}_{name}" for level in levels for name in good}
-        name = f"{levels[-1]}_{monitor}" if monitor in good else monitor
+        allowed = {f"{level}_{name}" for level in levels for name in (*good, _LOSS)}
+        meant = _LOSS if monitor == "loss" else monitor
+        name = f"{levels[-1]}_{meant}" if meant in (*good, _LOSS) else meant
         if name in allowed:
             return name
         why = "; the validation samples are not videos" if monitor.startswith("video_") and not self._has_videos else ""
         raise ConfigError(
-            f"training.monitor: {monitor!r} is not a figure that can be watched{why}. Allowed are {', '.join(good)}, "
-            f"also with the level before them ({' or '.join(levels)}), such as {levels[-1]}_auc"
+            f"training.monitor: {monitor!r} is not a figure that can be watched{why}. Allowed are loss, "
+            f"{', '.join(good)}, also with the level before them ({' or '.join(levels)}), such as {levels[-1]}_auc"
         )
 
     def _check_classes(self) -> None:
@@ -134,8 +139,16 @@ class Validator:
         figures: dict[str, Figure] = {}
         for each in tables:
             rows = each.usable()
-            figures |= binary_figures(each.labels[rows].astype("int64"), each.scores[rows], level=each.level)
+            labels, scores = each.labels[rows].astype("int64"), each.scores[rows]
+            figures |= binary_figures(labels, scores, level=each.level) | log_loss(labels, scores, level=each.level)
         watched = figures[self.monitor]
         if watched.value is None:
             raise ModelError(f"{self.monitor} of the validation samples is undefined: {watched.reason}")
-        return Validated(figures, watched.value, table, predictions)
+        loss = figures[loss_of(self.monitor)].value
+        assert loss is not None  # where a figure has a value there are samples
+        return Validated(figures, watched.value, loss, table, predictions)
+
+
+def loss_of(monitor: str) -> str:
+    """The loss at the level of a watched figure: `video_log_loss` of `video_auc`."""
+    return f"{monitor.partition('_')[0]}_{_LOSS}"

@@ -11,6 +11,7 @@ from typing import Any
 from deepfakebench_ext.engine.processes import Processes
 from deepfakebench_ext.training.loop.stepping import Step
 from deepfakebench_ext.training.loop.trainer import Position
+from deepfakebench_ext.training.loop.validation import loss_of
 
 _SMOOTHING = 0.98
 
@@ -44,8 +45,10 @@ class ProgressLine:
         best = ", the best so far" if values["is_best"] else ""
         lost = f", {values['unreadable']} draws left out" if values["unreadable"] else ""
         loss = "no sample was readable" if values["train_loss"] is None else f"loss {values['train_loss']:.4f}"
-        figure = values[f"val_{self._monitor}"]
-        tqdm.write(f"epoch {position.epoch + 1}: {loss}{lost}, {self._monitor} {figure:.4f}{best}", file=sys.stderr)
+        validation = f"{self._monitor} {values[f'val_{self._monitor}']:.4f}"
+        if (watched := loss_of(self._monitor)) != self._monitor:
+            validation += f", validation loss {values[f'val_{watched}']:.4f}"
+        tqdm.write(f"epoch {position.epoch + 1}: {loss}{lost}, {validation}{best}", file=sys.stderr)
 
     def close(self) -> None:
         """Leave the line as it is."""

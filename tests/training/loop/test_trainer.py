@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 
 import made_training
+import numpy as np
 import pytest
 import torch
 from made_training import same, tuning, values, weights
@@ -136,17 +137,19 @@ def test_the_average_is_what_is_validated_and_saved(folder, tmp_path):
     assert not same(weights(tmp_path / "plain/best"), weights(tmp_path / "average/best"))
 
 
-def scripted(monkeypatch, made, name, found):
-    """Let validation give these values, one an epoch, and then the best one for the check of the files."""
+def scripted(monkeypatch, made, name, found, loss=None):
+    """Let validation give these values and losses, one an epoch, and then the best one for the check of the files."""
     from deepfakebench_ext.metrics.figure import Figure
     from deepfakebench_ext.training.loop.validation import Validated, Validator
 
-    waiting = iter(found)
-    monkeypatch.setattr(
-        Validator,
-        "__call__",
-        lambda self, detector: Validated({name: Figure(value := next(waiting), "made up")}, value, None, ()),
-    )
+    waiting = iter(zip(found, loss or [0.5] * len(found), strict=True))
+
+    def validated(self, detector):
+        value, lost = next(waiting)
+        figures = {name: Figure(value, "made up"), "frame_log_loss": Figure(lost, "made up")}
+        return Validated(figures, value, lost, None, ())
+
+    monkeypatch.setattr(Validator, "__call__", validated)
     return made
 
 
@@ -171,6 +174,24 @@ def test_the_watched_figure_says_which_epoch_is_best_and_when_to_stop(
     assert len(is_best) == epochs
     assert is_best[0]
     assert max(epoch for epoch, each in enumerate(is_best) if each) == best
+
+
+def test_of_equal_figures_the_smaller_loss_is_better_and_no_epoch_is_stale_for_it(folder, tmp_path, monkeypatch):
+    values_, losses_ = [1.0, 1.0, 1.0, 1.0, 1.0], [0.5, 0.3, 0.4, 0.4, 0.3]
+    recipe = values(monitor="auc", epochs=5, patience=2)
+    made = scripted(monkeypatch, tuning(folder, recipe), "frame_auc", values_, losses_)
+    position = made.run(tmp_path / "run").position
+    assert (position.epoch, position.best_epoch, position.best_loss, position.stopped) == (4, 1, 0.3, True)
+
+
+def test_the_loss_can_be_watched_and_is_journaled_after_each_epoch(folder, tmp_path):
+    result = tuning(folder, values(monitor="loss", epochs=2)).run(tmp_path / "run")
+    epochs = [line for line in lines(tmp_path / "run") if "is_best" in line]
+    noted = [line["val_frame_log_loss"] for line in epochs]
+    assert len(noted) == 2 and min(noted) == noted[result.position.best_epoch] == result.position.best
+    rows = result.validated.table
+    expected = -np.mean(np.where(rows.labels == 1, np.log(rows.scores), np.log1p(-rows.scores)))
+    assert result.validated.loss == pytest.approx(expected, rel=1e-9)
 
 
 def test_files_that_do_not_score_as_was_validated_are_an_error(folder, tmp_path, monkeypatch):
