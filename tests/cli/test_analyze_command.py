@@ -179,17 +179,17 @@ def kill_at(command, folder, name, lines):
     process.wait()
 
 
-def test_a_run_killed_at_any_moment_ends_with_the_bytes_of_one_that_was_not(detector, tmp_path):
+def test_a_run_killed_at_any_moment_ends_with_the_bytes_of_one_that_was_not(command, detector, tmp_path):
     pytest.importorskip("dlib", reason="dlib is not installed (extra `faces`)")
     face = head(skimage.data.astronaut())
     film(tmp_path / "a.mp4", [scene(face, (192, 200), 90, (80.0 + at / 4, 96.0)) for at in range(100)])
     how = ["--face_detector", "dlib", "--fps", "25", "--batch_size", "4", "--threshold", "0.4", "--subtitles"]
-    command = ["a.mp4", *detector, *how]
-    subprocess.run([sys.executable, SCRIPT, *command, "--output_dir", "whole"], check=True, capture_output=True)
+    asked = ["a.mp4", *detector, *how, "--output_dir"]
+    assert command(*asked, "whole")[0] == 0
     for name, lines in MOMENTS:
-        kill_at([*command, "--output_dir", "cut"], tmp_path / "cut", name, lines)
+        kill_at([*asked, "cut"], tmp_path / "cut", name, lines)
         assert not list(tmp_path.glob("cut/*/timeline.json")), f"the run was over before {name} had {lines} lines"
-    subprocess.run([sys.executable, SCRIPT, *command, "--output_dir", "cut"], check=True, capture_output=True)
+    assert command(*asked, "cut")[0] == 0
     whole, cut = (tree(tmp_path / name) for name in ("whole", "cut"))
     facts = [name for name in whole if name.endswith(("run.json", ".lock"))]
     assert len(facts) >= 1

@@ -192,3 +192,8 @@ def test_what_is_remarked_of_a_films_pictures_goes_with_every_frame(tmp_path: Pa
     for sampling in (FrameSampling("uniform", 2), FrameSampling("fps", fps=10), ClipSampling(3)):
         remarks = {unit.prediction.remark for unit in units(tmp_path / "v.mp4", sampling)}
         assert remarks == {"pixels 2:1 wide, scored as they are stored"}
+
+
+def test_two_batches_of_images_are_read_ahead_or_two_for_each_thread(tmp_path: Path) -> None:
+    reader, images = Reader(AS_IS), [Sample("a.png", tmp_path / "a.png")]
+    assert [reader.look_ahead(images, *given) for given in ((8, 3), (2, 6))] == [(16, 1), (12, 1)]

@@ -13,7 +13,12 @@ from sample_lists import keys, labels, touch
 
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.types import FAKE, REAL, Sample
-from deepfakebench_ext.data.samples.folders import collect_samples, labels_above_notices, limit_samples
+from deepfakebench_ext.data.samples.folders import (
+    collect_samples,
+    labels_above_notices,
+    limit_notices,
+    limit_samples,
+)
 
 
 @pytest.fixture
@@ -217,6 +222,13 @@ def test_a_limit_draws_evenly_keeps_order_and_repeats(sizes, n, seed):
 def test_another_seed_draws_others():
     samples = some(50, 50, 0)
     assert limit_samples(samples, 10, 0) != limit_samples(samples, 10, 1)
+
+
+@pytest.mark.parametrize(("count", "limit", "said"), [(3, None, 0), (3, 4, 0), (4, 4, 1), (1, 1, 1)])
+def test_a_limit_that_was_met_is_said(count, limit, said):
+    notices = limit_notices(count, limit, 7)
+    assert len(notices) == said
+    assert all(f"{count} sample" in notice.text and "seed 7" in notice.text for notice in notices)
 
 
 @pytest.mark.parametrize("n", [0, -5])
