@@ -24,6 +24,15 @@ def keep_frozen_in_inference(module: nn.Module) -> None:
     _settle(module, trained=module.training)
 
 
+def statistics_moved(module: nn.Module) -> list[str]:
+    """Names of the trained modules whose statistics are those of a batch, such as a BatchNorm."""
+    return [
+        name
+        for name, each in module.named_modules()
+        if isinstance(each, nn.modules.batchnorm._BatchNorm) and any(p.requires_grad for p in each.parameters())
+    ]
+
+
 def _settle(module: nn.Module, trained: bool) -> None:
     parameters = list(module.parameters())
     if parameters:

@@ -10,13 +10,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from deepfakebench_ext.common.errors import ModelError
+from deepfakebench_ext.common.errors import ConfigError, ModelError
 from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.common.run_names import BEST, LAST
 from deepfakebench_ext.engine.processes import Processes
 from deepfakebench_ext.engine.run_directory import digest_samples
 from deepfakebench_ext.models.base import Detector
 from deepfakebench_ext.models.export.hub_folder import write_settings, write_weights
+from deepfakebench_ext.models.freezing import statistics_moved
 from deepfakebench_ext.models.loading import detector_class, load_detector
 from deepfakebench_ext.models.weights.source import resolve_weights
 from deepfakebench_ext.training.data.leaks import check_leaks, describe, find_leaks
@@ -140,6 +141,7 @@ class FineTuning:
             dropout=recipe.training.dropout,
             gradient_checkpointing=recipe.training.gradient_checkpointing,
         )
+        self._check_statistics()
         self.data = inputs.training_set(self.detector, recipe.training)
         self.validator = Validator(
             inputs.val,
@@ -149,6 +151,18 @@ class FineTuning:
             monitor=recipe.training.monitor,
             workers=workers,
         )
+
+    def _check_statistics(self) -> None:
+        """Pass what is trained alike by one process and by several."""
+        self.tuned.start_epoch(self.recipe.training.epochs - 1)
+        moved = statistics_moved(self.detector) if self.processes.count > 1 else []
+        self.tuned.start_epoch(0)
+        if moved:
+            raise ConfigError(
+                f"{len(moved)} modules such as {moved[0]} keep statistics of the batch of their own process, so that "
+                f"{self.processes.count} processes would not train as one does; train in one process, or in a tuning "
+                "mode that leaves them frozen (head, lora)"
+            )
 
     @cached_property
     def _stepper(self) -> Stepper:

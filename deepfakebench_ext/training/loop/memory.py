@@ -1,7 +1,9 @@
-"""What a training will need of the device's memory, measured on one sample instead of guessed."""
+"""What a training will need of the device's memory, measured on a few samples instead of guessed."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +11,7 @@ import torch
 from torch import Tensor
 
 from deepfakebench_ext.data.preprocess.transform import output_size
+from deepfakebench_ext.models.base import Detector
 from deepfakebench_ext.training.config import TrainingConfig
 from deepfakebench_ext.training.loop.stepping import Stepper
 
@@ -41,7 +44,7 @@ class Memory:
 
 
 def estimate_memory(stepper: Stepper, training: TrainingConfig, processes: int) -> Memory:
-    """Return what a step needs, from one forward pass of one sample of zeros.
+    """Return what a step needs, from forward passes of two samples of zeros and of three. Nothing of it is changed.
 
     Args:
         stepper: Of the detector, in training mode, its optimizer made.
@@ -51,21 +54,24 @@ def estimate_memory(stepper: Stepper, training: TrainingConfig, processes: int) 
     detector = stepper.detector
     trained = sum(parameter.numel() for parameter in stepper.trained) * _FLOAT
     rows = -(-training.batch_size // processes)
+    few, more = _saved_bytes(stepper, 2), _saved_bytes(stepper, 3)
+    # What does not grow with the rows is held once: under autocast the parameters, cast to fewer bits.
+    fixed = max(3 * few - 2 * more, 0)
     return Memory(
         parameters=sum(t.numel() * t.element_size() for t in (*detector.parameters(), *detector.buffers())),
         gradients=trained,
         optimizer=_ADAM_MOMENTS * trained,
         average=trained if training.ema is not None else 0,
-        activations=rows * _saved_bytes(stepper),
+        activations=fixed + rows * (more - few),
     )
 
 
-def _saved_bytes(stepper: Stepper) -> int:
-    """Return the bytes that autograd keeps for the backward pass of one sample, parameters not counted."""
+def _saved_bytes(stepper: Stepper, rows: int) -> int:
+    """Return the bytes that autograd keeps for the backward pass of some samples, parameters not counted."""
     detector = stepper.detector
     height, width = detector.input_size or output_size(detector.preprocess) or (224, 224)
     frames = (detector.clip_len,) if detector.takes == "video" else ()
-    images = torch.zeros((1, *frames, 3, height, width), device=stepper.processes.device)
+    images = torch.zeros((rows, *frames, 3, height, width), device=stepper.processes.device)
     held = {parameter.untyped_storage().data_ptr() for parameter in detector.parameters()}
     saved: dict[int, int] = {}
 
@@ -75,7 +81,19 @@ def _saved_bytes(stepper: Stepper) -> int:
             saved[storage.data_ptr()] = storage.nbytes()
         return tensor
 
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        logits = stepper.logits(images, [0], 0)
+    with _buffers_kept(detector), torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        logits = stepper.logits(images, range(rows), 0)
     del logits
     return sum(saved.values())
+
+
+@contextmanager
+def _buffers_kept(detector: Detector) -> Iterator[None]:
+    """Leave the buffers as they are: a forward pass in training mode moves the statistics of a BatchNorm."""
+    before = [(buffer, buffer.clone()) for buffer in detector.buffers()]
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for buffer, value in before:
+                buffer.copy_(value)
