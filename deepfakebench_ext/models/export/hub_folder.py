@@ -33,7 +33,6 @@ from deepfakebench_ext.models.weights.state_files import OWN_NOTES
 WEIGHTS, CONFIG, PROCESSOR = "model.safetensors", "config.json", "preprocessor_config.json"
 PTH = "best.pth"
 _CONTRACT_NAMES = {label: name.lower() for label, name in LABEL_NAMES.items()}
-_PROCESSORS = {HuggingFaceClip: "CLIPImageProcessor", HuggingFaceVideoMAE: "VideoMAEImageProcessor"}
 # What a trained detector no longer needs to be told: it is in its weights.
 _SETTLED = ("weights", "svd_rank")
 # What is DeepfakeBench's own, and read by ours too.
@@ -120,7 +119,9 @@ def architecture_of(detector: Detector) -> dict[str, Any]:
 def processor_json(detector: Detector) -> dict[str, Any]:
     """Return the preprocessing as transformers' image processors save it, and, as we read it, exactly."""
     spec = detector.preprocess
-    kind = next((name for cls, name in _PROCESSORS.items() if isinstance(detector, cls)), "ViTImageProcessor")
+    kind = "CLIPImageProcessor" if isinstance(detector, HuggingFaceClip) else "ViTImageProcessor"
+    if detector.takes == "video":  # of clips: the others would take each frame for a picture of its own
+        kind = "VivitImageProcessor" if spec.offset else "VideoMAEImageProcessor"
     size = spec.size or (0, 0)
     resample = spec.resample if spec.resample in RESAMPLES else "bicubic"
     return {
