@@ -1,4 +1,4 @@
-"""The folder of a trained video classifier as transformers takes it: its processor makes clips, its model takes them."""
+"""A trained video classifier as transformers takes it: its processor makes clips, its model takes them."""
 
 from __future__ import annotations
 
