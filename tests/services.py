@@ -177,6 +177,11 @@ class Postgres:
         assert done.returncode == 0, done
 
 
+def postgres_program(name: str) -> str:
+    """Where a program of PostgreSQL lies."""
+    return str(_BINARIES[-1] / name)
+
+
 @contextmanager
 def postgres() -> Iterator[Postgres]:
     """A PostgreSQL server, running."""
