@@ -23,7 +23,7 @@ from deepfakebench_ext.common.digests import sha256_of
 from deepfakebench_ext.common.errors import ConfigError, MediaError
 from deepfakebench_ext.common.numbers import check_count
 from deepfakebench_ext.common.types import Sample
-from deepfakebench_ext.data.samples.folders import collect_samples
+from deepfakebench_ext.data.samples.folders import collect_unlabelled
 from deepfakebench_ext.engine.predictor import default_batch_size, predict_units
 from deepfakebench_ext.engine.read_ahead import read_units
 from deepfakebench_ext.engine.run_directory import RunDirectory
@@ -124,14 +124,14 @@ def analyze(detector: Detector, videos: Sequence[str | Path], how: How | None = 
 
 
 def films_of(videos: Sequence[str | Path]) -> list[Sample]:
-    """The films that paths name, each once.
+    """The films that paths name, each once, whatever their folders say that they are.
 
     Raises:
         ConfigError: None given, or nothing there.
     """
     if not videos:
         raise ConfigError("give one or more videos, or folders of videos")
-    found = [sample for video in videos for sample in collect_samples(Path(video), kind="video")]
+    found = [sample for video in videos for sample in collect_unlabelled(Path(video), kind="video")]
     return list({sample.path: sample for sample in found}.values())
 
 

@@ -290,6 +290,13 @@ def test_a_file_that_is_no_video_does_not_stop_the_others(tmp_path):
     assert all(each.reason for each in found if each.timeline is None)
 
 
+def test_folders_that_contradict_each_other_do_not_stop_an_analysis(tmp_path):
+    (tmp_path / "real/fake/real_vs_fake").mkdir(parents=True)
+    videos.stamped_video(tmp_path / "real/fake/real_vs_fake/a.mp4", 5)
+    (found,) = analyze(dark_seer(tmp_path), [tmp_path / "real"], How(output_dir=tmp_path / "out"))
+    assert found.timeline is not None
+
+
 def test_what_cannot_be_decoded_of_a_film_is_unscored(tmp_path):
     videos.stamped_video(tmp_path / "whole.avi", 100, gop=10)
     videos.piece(tmp_path / "whole.avi", tmp_path / "a.avi", 0.0, 0.6)

@@ -49,10 +49,36 @@ def collect_samples(path: Path, *, kind: Kind) -> list[Sample]:
     Raises:
         ConfigError: Nothing at `path`, nothing of the kind in it, or directories that contradict each other.
     """
+    found = _found(path, kind)
+    if not path.is_dir():
+        return _samples(path, found, [_above(path.parent)], kind)
+    labels = [label_of(parts, root=path) for parts, _ in found]
+    if all(says_nothing(parts) for parts, _ in found):
+        labels = [_above(path)] * len(found)
+    if all(label is None for label in labels) and (path / _OF_DFDC).is_file():
+        logger.warning("%s holds a %s: if it has the labels, give it to --manifest", path, _OF_DFDC)
+    return _samples(path, found, labels, kind)
+
+
+def collect_unlabelled(path: Path, *, kind: Kind) -> list[Sample]:
+    """As `collect_samples`, whatever the directories are called: none says what a sample is.
+
+    Raises:
+        ConfigError: Nothing at `path`, or nothing of the kind in it.
+    """
+    found = _found(path, kind)
+    return _samples(path, found, [None] * len(found), kind)
+
+
+def _found(path: Path, kind: Kind) -> list[tuple[tuple[str, ...], list[str]]]:
+    """The directories under a path that hold something of the kind, and the names in them; a file as itself."""
     if not path.exists():
         raise missing_path(path)
     if not path.is_dir():
-        return [_single_file(path, kind)]
+        allowed = is_image_name if kind == "image" else is_video_name
+        if not allowed(path.name):
+            raise ConfigError(f"{path} is no {_wanted(kind)}.{_other_kind([path.suffix.lower()], kind)}")
+        return [((), [path.name])]
     others = _Others(Counter(), defaultdict(list))
     found = [(parts, names) for parts, names in _walk(path, (), frozenset(), kind, others) if names]
     counts = others.counts
@@ -62,11 +88,14 @@ def collect_samples(path: Path, *, kind: Kind) -> list[Sample]:
         logger.warning("%s: left aside, as no %s: %s", path, _wanted(kind), _counted(aside))
     if kind == "video":
         found = [(parts, _without_pictures(path, parts, names)) for parts, names in found]
-    labels = [label_of(parts, root=path) for parts, _ in found]
-    if all(says_nothing(parts) for parts, _ in found):
-        labels = [_above(path)] * len(found)
-    if all(label is None for label in labels) and (path / _OF_DFDC).is_file():
-        logger.warning("%s holds a %s: if it has the labels, give it to --manifest", path, _OF_DFDC)
+    return found
+
+
+def _samples(
+    path: Path, found: Sequence[tuple[tuple[str, ...], list[str]]], labels: Sequence[Label | None], kind: Kind
+) -> list[Sample]:
+    if not path.is_dir():
+        return [Sample(key=path_key(path.name), file=str(path), label=labels[0])]
     samples = [
         sample
         for (parts, names), label in zip(found, labels, strict=True)
@@ -228,13 +257,6 @@ def _with_distinct_root(samples: Sequence[Sample], root: Path) -> list[Sample]:
     name = path_key(plain_path(root).name)
     own = "." if name in keys else name
     return [sample if sample.key else replace(sample, key=own) for sample in samples]
-
-
-def _single_file(path: Path, kind: Kind) -> Sample:
-    allowed = is_image_name if kind == "image" else is_video_name
-    if not allowed(path.name):
-        raise ConfigError(f"{path} is no {_wanted(kind)}.{_other_kind([path.suffix.lower()], kind)}")
-    return Sample(key=path_key(path.name), file=str(path), label=_above(path.parent))
 
 
 def _even_shares(sizes: Sequence[int], n: int) -> list[int]:
