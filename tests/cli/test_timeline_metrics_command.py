@@ -4,14 +4,19 @@ import sys
 
 import pytest
 
+from deepfakebench_ext.cli.main import cli, run
 
-def command(*args):
-    return subprocess.run(
-        [sys.executable, "-m", "deepfakebench_ext", "timeline-metrics", *map(str, args)],
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+
+@pytest.fixture
+def command(capsys):
+    """Run the command; gives exit code, stdout, stderr."""
+
+    def _run(*arguments):
+        with pytest.raises(SystemExit) as exit_:
+            run(lambda: cli(["timeline-metrics", *map(str, arguments)]))
+        return int(exit_.value.code or 0), *capsys.readouterr()
+
+    return _run
 
 
 @pytest.fixture
@@ -41,28 +46,28 @@ def timeline(tmp_path):
     return path
 
 
-def test_figures_are_printed_with_what_to_beware(timeline, truth):
-    done = command(timeline.parents[1], "--truth", truth, "--bootstrap", "100")
-    assert done.returncode == 0, done.stderr
-    assert "WARNING: 1 timeline not calibrated" in done.stdout
-    assert "WARNING: 1 video without a timeline, such as b.mp4" in done.stdout
-    assert "segment_ap_at_iou_0.95       1.0000" in done.stdout
+def test_figures_are_printed_with_what_to_beware(command, timeline, truth):
+    code, out, err = command(timeline.parents[1], "--truth", truth, "--bootstrap", "100")
+    assert code == 0, err
+    assert "WARNING: 1 timeline not calibrated" in out
+    assert "WARNING: 1 video without a timeline, such as b.mp4" in out
+    assert "segment_ap_at_iou_0.95       1.0000" in out
 
 
-def test_the_same_timeline_named_twice_counts_once_and_json_is_the_same_bytes(timeline, truth):
+def test_the_same_timeline_named_twice_counts_once_and_json_is_the_same_bytes(command, timeline, truth):
     once = command(timeline, "--truth", truth, "--json")
     twice = command(timeline, timeline.parent, "--truth", truth, "--json")
-    assert once.stdout == twice.stdout
-    assert json.loads(once.stdout)["figures"]["segment_found"]["value"] == 1
+    assert once[:2] == twice[:2]
+    assert json.loads(once[1])["figures"]["segment_found"]["value"] == 1
 
 
-def test_a_mistake_is_one_message_and_exit_code_2(timeline, truth):
-    done = command(timeline, "--truth", timeline)
-    assert done.returncode == 2
-    assert done.stderr.startswith("error: truth ")
-    assert "of no format known here" in done.stderr
-    assert command("nowhere", "--truth", truth).returncode == 2
-    assert command(timeline).returncode == 2
+def test_a_mistake_is_one_message_and_exit_code_2(command, timeline, truth):
+    code, _, err = command(timeline, "--truth", timeline)
+    assert code == 2
+    assert err.startswith("error: truth ")
+    assert "of no format known here" in err
+    assert command("nowhere", "--truth", truth)[0] == 2
+    assert command(timeline)[0] == 2
 
 
 def test_no_torch_is_imported(timeline, truth):

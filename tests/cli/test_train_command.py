@@ -46,15 +46,8 @@ def test_a_training_ends_with_figures_and_the_command_that_scores_its_weights(tm
 def test_the_printed_command_scores_what_came_out(tmp_path, options):
     call("--output_dir", "run")
     more = ("--dtype", "float32", "--num_frames", "8", *options)
-    done = subprocess.run(
-        [sys.executable, str(made_training.PERF_PY), "--weights", "run/best", "--image", "val", "--json", *more],
-        cwd=tmp_path,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    done = CliRunner().invoke(evaluate, ["--weights", "run/best", "--image", "val", "--json", *more])
+    assert done.exit_code == 0, done.stderr
     assert "WARNING" not in done.stderr
     trained = json.loads((tmp_path / "run/best/figures.json").read_text())
     scored = json.loads(done.stdout)
