@@ -47,6 +47,8 @@ Examples:
 Labels come from directory names (real, original, ... / fake, deepfake, ...) or from the manifest.
 Exit codes: 0 done, 1 failure, 2 usage, 3 done but some inputs could not be scored.
 """
+_FEW = 20
+"""Inputs whose scores are printed each."""
 
 
 @click.command(
@@ -153,9 +155,11 @@ def _finish(results: Mapping[str, Evaluation], *, by_name: bool, as_json: bool) 
     except (OutputError, OSError) as error:
         warn(f"{error}. Each stands in its run's folder")
     if as_json:
-        figures = {name: (result.folder / METRICS_JSON).read_text(encoding="utf-8") for name, result in results.items()}
-        parsed = {name: json.loads(text) for name, text in figures.items()}
-        say_json(json.dumps(parsed, indent=2) + "\n" if by_name else "".join(figures.values()), nl=False)
+        parsed = {
+            name: json.loads((result.folder / METRICS_JSON).read_text(encoding="utf-8")) | _samples_json(result)
+            for name, result in results.items()
+        }
+        say_json(json.dumps(parsed if by_name else next(iter(parsed.values())), indent=2))
     else:
         for name, result in results.items():
             say(f"dataset: {name}\n{_summary(result, host=True)}" if by_name else _summary(result))
@@ -168,11 +172,12 @@ def _finish(results: Mapping[str, Evaluation], *, by_name: bool, as_json: bool) 
 def _summary(result: Evaluation, *, host: bool = False) -> str:
     """The figures as lines; of a dataset of DeepfakeBench's with its own video AUC, where that is another."""
     lines = [f"WARNING: {printable(notice.text)}" for notice in result.notices]
+    lines += map(_sample_line, _few(result))
     for level, counts in result.counts.items():
         lines.append(
             f"{counts.scored} of {counted(counts.total, level)} scored: {counts.real} real, {counts.fake} fake"
         )
-        for name in ("auc", "ap", "eer", "accuracy"):
+        for name in ("auc", "ap", "eer", "accuracy") if counts.real or counts.fake else ():
             figure = result.figures[f"{level}_{name}"]
             value = rounded(figure.value) if figure.value is not None else f"undefined ({figure.reason})"
             lines.append(f"{level}_{name:<9} {value}")
@@ -180,3 +185,35 @@ def _summary(result: Evaluation, *, host: bool = False) -> str:
         lines.append(result.host_video_auc)
     lines.append(f"results in {result.folder}")
     return "\n".join(lines)
+
+
+def _few(result: Evaluation) -> list[dict[str, str]]:
+    """The rows of each input's scores, where there are few; else none."""
+    from deepfakebench_ext.common.csv_files import open_csv
+    from deepfakebench_ext.common.run_names import SCORES_CSV, VIDEOS_CSV
+
+    if result.counts[result.level].total > _FEW:
+        return []
+    with open_csv(result.folder / (VIDEOS_CSV if result.level == "video" else SCORES_CSV)) as (header, rows):
+        return [dict(zip(header, row, strict=True)) for row in rows]
+
+
+def _sample_line(row: Mapping[str, str]) -> str:
+    """What is said of one input, and by which rule."""
+    from deepfakebench_ext.metrics.thresholds import DECISION_THRESHOLD
+
+    if row["status"] != "ok":
+        return f"{printable(row['key'])}  not scored: {printable(row['reason'] or row['status'])}"
+    score = float(row["score"])
+    is_fake = score > DECISION_THRESHOLD
+    said = f"fake: above {DECISION_THRESHOLD:g}" if is_fake else f"real: not above {DECISION_THRESHOLD:g}"
+    return f"{printable(row['key'])}  P(fake) {rounded(score, 3)}  {said}"
+
+
+def _samples_json(result: Evaluation) -> dict[str, Any]:
+    """Each input and its score, where there are few."""
+    rows = [
+        {"key": row["key"], "score": float(row["score"]) if row["status"] == "ok" else None, "status": row["status"]}
+        for row in _few(result)
+    ]
+    return {"samples": rows} if rows else {}

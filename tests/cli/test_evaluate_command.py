@@ -103,7 +103,10 @@ def test_one_image_without_a_label_is_scored(perf: Command, detector: list[str],
     tiny.photo(tmp_path / "x.png")
     code, out, _ = perf(*detector, "--image", "x.png")
     assert code == 0
-    assert "frame_auc       undefined" in out
+    (folder,) = (tmp_path / "inference_results").iterdir()
+    score = float(json.loads((folder / "scores.jsonl").read_text().splitlines()[0])["score"])
+    assert f"x.png  P(fake) {score:.3f}  {'fake: above' if score > 0.5 else 'real: not above'} 0.5" in out
+    assert "undefined" not in out
     assert "Single image processed" in (tmp_path / "inference_results_huggingface.txt").read_text()
 
 
@@ -543,3 +546,26 @@ def test_a_run_that_is_interrupted_says_what_it_keeps(
     assert perf(*detector, "--image", "photos", "--batch_size", 2)[0] == 1
     (said,) = [record.message for record in caplog.records if record.levelname == "WARNING"]
     assert said.startswith("stopped; inference_results/") and said.endswith("and the same command goes on")
+
+
+def test_the_scores_of_a_few_inputs_are_printed_and_those_of_many_are_not(
+    perf: Command, detector: list[str], tmp_path: Path
+) -> None:
+    (tiny.photos(tmp_path / "few", 2) / "real/bad.jpg").write_text("no")
+    tiny.photos(tmp_path / "many", 11)
+    _, out, _ = perf(*detector, "--image", "few")
+    assert out.count("P(fake)") == 4 and "real/bad.jpg  not scored: " in out
+    _, out, _ = perf(*detector, "--image", "many")
+    assert "P(fake)" not in out
+    _, out, _ = perf(*detector, "--image", "few", "--json")
+    samples = json.loads(out)["samples"]
+    assert [(each["key"], each["status"]) for each in samples if each["score"] is None] == [
+        ("real/bad.jpg", "unreadable")
+    ]
+    assert len(samples) == 5
+
+
+def test_the_score_of_a_film_is_printed_as_one(perf: Command, detector: list[str], tmp_path: Path) -> None:
+    videos.stamped_video(tmp_path / "talk.mp4", 30)
+    _, out, _ = perf(*detector, "--video", "talk.mp4", "--num_frames", "3")
+    assert out.count("P(fake)") == 1 and out.startswith("talk.mp4  P(fake) 0.")
