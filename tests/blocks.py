@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from deepfakebench_ext.report.document import (
-    Album,
     Code,
-    Drawing,
     Gallery,
     Heading,
     Paragraph,
     Picture,
     Pictures,
-    Plate,
     Points,
     Table,
     Thumb,
@@ -27,8 +24,6 @@ EVERY_BLOCK = [
     Table([HOSTILE], [[HOSTILE]], frozenset({0}), HOSTILE),
     Pictures([Picture("roc", HOSTILE, b"\x89PNG")]),
     Gallery([Thumb(HOSTILE, [HOSTILE], b"\xff\xd8"), Thumb(HOSTILE, [HOSTILE], None)]),
-    Drawing("<svg></svg>", HOSTILE),
-    Album([Plate(HOSTILE, [HOSTILE], b"\xff\xd8")]),
     Code(HOSTILE, HOSTILE),
     Code(HOSTILE),
 ]

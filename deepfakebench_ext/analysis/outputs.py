@@ -68,15 +68,15 @@ def write_outputs(
         MediaError: The film cannot be decoded again.
     """
     pictures = _keyframes(folder, video, shown)
+    document = timeline_document(timeline)
     if outputs.report:
-        _text(folder / HTML, timeline_page(timeline, pictures, calibration_words(timeline), damage))
+        _text(folder / HTML, timeline_page(timeline, document, pictures, calibration_words(timeline), damage))
     _tables(folder, timeline)
     if outputs.subtitles:
         _text(folder / "segments.vtt", webvtt(timeline.segments, note=calibration_words(timeline)))
         _text(folder / "segments.srt", subrip(timeline.segments))
     if outputs.overlay:
         write_overlay(folder / OVERLAY, video, timeline)
-    document = timeline_document(timeline)
     _text(folder / TIMELINE, json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 

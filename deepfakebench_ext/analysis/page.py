@@ -1,125 +1,93 @@
-"""A timeline as one page: what was found, when, whose face, how sure, what that is worth. No scripts, no network."""
+"""A timeline as one page: the viewer of the service, with the timeline and its pictures inside. Nothing is fetched."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from html import escape
+from pathlib import Path
+from typing import Any
 
-from deepfakebench_ext.analysis.drawing import lanes_svg
-from deepfakebench_ext.analysis.timeline import Keyframe, Timeline
-from deepfakebench_ext.common.wording import counted, rounded
-from deepfakebench_ext.metrics.segments.stretches import MICROSECONDS
-from deepfakebench_ext.report.document import (
-    Album,
-    Block,
-    Document,
-    Drawing,
-    Heading,
-    Paragraph,
-    Plate,
-    Points,
-    Table,
-    Warnings,
-)
-from deepfakebench_ext.report.html import to_html
+from deepfakebench_ext.analysis.timeline import Timeline
+from deepfakebench_ext.common.wording import printable
+
+_VIEWER = Path(__file__).parent / "viewer"
+_BEGIN = "report.js"
+_IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+\.js)";\n', re.MULTILINE)
+_EXPORT = re.compile(r"^export (?=(?:async )?function|class|const)", re.MULTILINE)
 
 
-def timeline_page(timeline: Timeline, pictures: Mapping[str, bytes], worth: str, damage: str) -> str:
+def timeline_page(
+    timeline: Timeline, document: Mapping[str, Any], pictures: Mapping[str, bytes], worth: str, damage: str
+) -> str:
     """The page as HTML.
 
     Args:
         timeline: All of it.
+        document: It as `timeline.json` has it.
         pictures: JPEGs of the keyframes by their files.
         worth: What the marks are worth, in a sentence.
         damage: What is amiss with the file; empty where nothing is.
     """
-    return to_html(Document(f"Timeline of {timeline.video.file}", list(_blocks(timeline, pictures, worth, damage))))
-
-
-def _blocks(timeline: Timeline, pictures: Mapping[str, bytes], worth: str, damage: str) -> Iterable[Block]:
-    yield from _warnings(timeline, worth, damage)
-    said = timeline.decision
-    yield Paragraph(f"{said.word}: {said.reason}.")
-    score = timeline.score
-    decided = (
-        f"{rounded(score.score, 3)}, that of face {score.track}" if score.score is not None else f"none: {score.reason}"
+    script, style = f"\n{_script()}", f"\n{(_VIEWER / 'viewer.css').read_text(encoding='utf-8')}"
+    shown = [_data_url(pictures[frame.file]) for frame in timeline.keyframes]
+    data = json.dumps({"timeline": document, "pictures": shown, "damage": damage}, allow_nan=False)
+    policy = (
+        f"default-src 'none'; script-src '{_digest(script)}'; style-src '{_digest(style)}'; img-src data:; "
+        "media-src blob:; base-uri 'none'; form-action 'none'"
     )
-    yield Points(
-        [
-            f"score of the video: {decided} (rule {score.rule})",
-            f"{counted(len(timeline.segments), 'marked stretch')}".replace("stretchs", "stretches"),
-            worth,
-        ]
+    title = _text(timeline.video.file)
+    said = "\n".join(f"<p>{_text(text)}</p>" for text in _words(timeline, worth, damage))
+    return (
+        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{title}</title>\n<style>{style}</style>\n</head>\n<body>\n<main>\n<h1>{title}</h1>\n{said}\n</main>\n"
+        # No `<` of a name or a reason ends the element.
+        f'<script type="application/json" id="data">{data.replace("<", chr(92) + "u003c")}</script>\n'
+        f'<script type="module">{script}</script>\n</body>\n</html>\n'
     )
-    yield Heading("Over time")
-    yield Drawing(lanes_svg(timeline), "scores of each face over time, with the threshold and the marked stretches")
-    yield Heading("Marked stretches")
-    yield _segments(timeline) if timeline.segments else Paragraph("None at this threshold.")
-    if timeline.keyframes:
-        yield Album([_plate(frame, pictures[frame.file]) for frame in timeline.keyframes])
-    if timeline.unscored:
-        yield Heading("Not scored")
-        yield Table(
-            ["from", "to", "face", "why"],
-            [
-                [clock(each.where.start_us), clock(each.where.end_us), str(each.track or "-"), each.reason]
-                for each in timeline.unscored
-            ],
-            caption="what has no score is not real: it was not looked at",
-        )
-    yield Heading("Video and detector")
-    yield _facts(timeline)
 
 
-def _warnings(timeline: Timeline, worth: str, damage: str) -> Iterable[Block]:
+def _words(timeline: Timeline, worth: str, damage: str) -> Iterator[str]:
+    """What is said where no script may run; the viewer says it, and the rest, in its place."""
+    yield f"{timeline.decision.word}: {timeline.decision.reason}."
     if not timeline.detector["head_trained"]:
-        yield Warnings(["the detector's head did not come from its weights: every score here is noise"], severe=True)
-    texts = [worth] if timeline.chosen is None else []
+        yield "the detector's head did not come from its weights: every score here is noise"
+    yield worth
     if damage:
-        texts.append(damage)
-    if texts:
-        yield Warnings(texts)
+        yield damage
+    yield "The film's scores over time are drawn by the script of this page, which nothing is fetched for."
 
 
-def _segments(timeline: Timeline) -> Block:
-    rows = [
-        [
-            *(str(number), str(each.track), clock(each.start_us), clock(each.end_us), rounded(each.score, 3)),
-            *(clock(each.peak_us), rounded(each.peak_score, 3), f"{each.scored_share:.0%}"),
-        ]
-        for number, each in enumerate(timeline.segments, 1)
-    ]
-    return Table(["no.", "face", "from", "to", "mean score", "peak at", "peak score", "scored"], rows)
+def _script() -> str:
+    """The viewer's modules as one, each after those that it imports. Their names are each other's, and unique."""
+    done: dict[str, str] = {}
+
+    def take(name: str) -> None:
+        if name in done:
+            return
+        text = (_VIEWER / name).read_text(encoding="utf-8")
+        done[name] = ""  # as it is under way
+        for needed in _IMPORT.findall(text):
+            take(needed)
+        del done[name]
+        done[name] = _EXPORT.sub("", _IMPORT.sub("", text))
+
+    take(_BEGIN)
+    return "".join(done.values())
 
 
-def _plate(frame: Keyframe, jpeg: bytes) -> Plate:
-    kind = "highest score" if frame.kind == "peak" else "same face, low score, to compare"
-    lines = [kind, f"at {clock(frame.at_us)}, score {rounded(frame.score, 3)}, face {frame.track}"]
-    return Plate(f"stretch {frame.segment}", lines, jpeg)
+def _digest(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode('ascii')}"
 
 
-def _facts(timeline: Timeline) -> Block:
-    video, detector, policy = timeline.video, timeline.detector, timeline.policy
-    streams = [", ".join(f"{name} {value}" for name, value in stream.items()) for stream in video.streams]
-    pairs = [
-        ("file", video.file),
-        ("SHA-256", video.sha256),
-        ("size", f"{video.size_bytes} bytes"),
-        ("length", clock(video.duration_us)),
-        ("first frame at", clock(video.start_us)),
-        *((f"stream {number}", text) for number, text in enumerate(streams)),
-        ("shots", str(len(timeline.shots))),
-        ("faces followed", str(len(timeline.tracks))),
-        ("weights", f"{detector['source']} (SHA-256 {detector['sha256']})"),
-        ("head", "trained" if detector["head_trained"] else "untrained"),
-        ("threshold", f"{policy.onset:g} (offset {policy.offset:g}), {timeline.policy_source}"),
-    ]
-    return Table(["what", "value"], [[name, value] for name, value in pairs])
+def _data_url(jpeg: bytes) -> str:
+    return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode('ascii')}"
 
 
-def clock(time_us: int) -> str:
-    """Minutes, seconds and hundredths, as players show them; hours where there are any."""
-    seconds = time_us / MICROSECONDS
-    minutes, rest = divmod(round(seconds * 100), 6000)
-    hours, minutes = divmod(minutes, 60)
-    shown = f"{rest // 100:02}.{rest % 100:02}"
-    return f"{hours}:{minutes:02}:{shown}" if hours else f"{minutes}:{shown}"
+def _text(text: str) -> str:
+    return escape(printable(text), quote=True)

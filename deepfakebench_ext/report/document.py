@@ -116,41 +116,6 @@ class Gallery:
 
 
 @dataclass(frozen=True, slots=True)
-class Drawing:
-    """A drawing in lines.
-
-    Attributes:
-        svg: It, as it goes into a page: made here, with no text of a file in it.
-        text: What it shows, for who cannot see it.
-    """
-
-    svg: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Plate:
-    """A picture that can be looked at in its own size.
-
-    Attributes:
-        caption: What it is of.
-        lines: What else is known of it.
-        jpeg: The picture.
-    """
-
-    caption: str
-    lines: Sequence[str]
-    jpeg: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Album:
-    """Pictures side by side, each of which opens where it is clicked."""
-
-    plates: Sequence[Plate]
-
-
-@dataclass(frozen=True, slots=True)
 class Code:
     """Text as it is, in letters of one width.
 
@@ -163,7 +128,7 @@ class Code:
     summary: str = ""
 
 
-Block = Heading | Paragraph | Warnings | Points | Table | Pictures | Gallery | Drawing | Album | Code
+Block = Heading | Paragraph | Warnings | Points | Table | Pictures | Gallery | Code
 
 
 def warnings_of(notices: Sequence[Notice]) -> list[Block]:

@@ -9,17 +9,14 @@ from html import escape
 
 from deepfakebench_ext.common.wording import printable
 from deepfakebench_ext.report.document import (
-    Album,
     Block,
     Code,
     Document,
-    Drawing,
     Gallery,
     Heading,
     Paragraph,
     Picture,
     Pictures,
-    Plate,
     Points,
     Table,
     Thumb,
@@ -57,9 +54,6 @@ td:first-child { min-width: 9rem; } tr.marked td { background: var(--mark); font
   border: 1px solid var(--line); border-radius: 6px; } .thumb .none { display: grid; place-items: center; }
 .thumb b { color: var(--ink); font-weight: 600; } pre { padding: .75rem 1rem; background: var(--band); overflow-x: auto;
   white-space: pre-wrap; overflow-wrap: anywhere; border-radius: 6px; font-size: .84rem; }
-.drawing svg { width: 100%; height: auto; } .plate { width: 18rem; font-size: .82rem; color: var(--soft); }
-.plate b { color: var(--ink); } .plate img { width: 100%; border: 1px solid var(--line); border-radius: 6px; }
-.plate summary { list-style: none; cursor: zoom-in; } .plate:has(details[open]) { width: 100%; }
 summary { cursor: pointer; color: var(--soft); } li { max-width: 60rem; overflow-wrap: anywhere; }
 @media print { :root { --ink: #000; --page: #fff; --band: #f4f4f4; --line: #bbb; --soft: #333; --mark: #f4eecb; }
   body { max-width: none; padding: 0; font-size: 11pt; } figure, tr, .warning { break-inside: avoid; }
@@ -137,16 +131,6 @@ def _(block: Gallery) -> str:
 
 
 @_block.register
-def _(block: Drawing) -> str:
-    return f'<div class="drawing" role="img" aria-label="{_text(block.text)}">{block.svg}</div>'
-
-
-@_block.register
-def _(block: Album) -> str:
-    return '<div class="row">' + "\n".join(map(_plate, block.plates)) + "</div>"
-
-
-@_block.register
 def _(block: Code) -> str:
     code = "<pre>" + "\n".join(_text(line) for line in block.text.splitlines()) + "</pre>"
     return f"<details><summary>{_text(block.summary)}</summary>{code}</details>" if block.summary else code
@@ -175,15 +159,6 @@ def _thumb(thumb: Thumb) -> str:
     )
     lines = "<br>".join(map(_text, thumb.lines))
     return f'<figure class="thumb">{shown}<figcaption><b>{_text(thumb.caption)}</b><br>{lines}</figcaption></figure>'
-
-
-def _plate(plate: Plate) -> str:
-    lines = "<br>".join(map(_text, plate.lines))
-    picture = f'<img alt="" src="{_data("image/jpeg", plate.jpeg)}">'
-    return (
-        f'<figure class="plate"><details><summary>{picture}</summary></details>'
-        f"<figcaption><b>{_text(plate.caption)}</b><br>{lines}</figcaption></figure>"
-    )
 
 
 def _data(kind: str, content: bytes) -> str:

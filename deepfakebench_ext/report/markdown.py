@@ -8,11 +8,9 @@ from functools import singledispatch
 
 from deepfakebench_ext.common.wording import printable
 from deepfakebench_ext.report.document import (
-    Album,
     Block,
     Code,
     Document,
-    Drawing,
     Gallery,
     Heading,
     Paragraph,
@@ -80,16 +78,6 @@ def _(block: Table) -> str:
 @_block.register
 def _(block: Gallery) -> str:
     return "\n".join(f"- {escaped(thumb.caption)}: {escaped(', '.join(thumb.lines))}" for thumb in block.thumbs)
-
-
-@_block.register
-def _(block: Drawing) -> str:
-    return escaped(block.text)
-
-
-@_block.register
-def _(block: Album) -> str:
-    return "\n".join(f"- {escaped(plate.caption)}: {escaped(', '.join(plate.lines))}" for plate in block.plates)
 
 
 @_block.register

@@ -170,3 +170,12 @@ def test_everything_is_said_in_german_too(browser: Any, service: services.Servic
         page.wait_for_selector("text=No decision")
         page.reload()
         page.wait_for_selector("text=No decision")
+
+
+def test_a_jobs_report_is_shown_without_reaching_the_service(
+    browser: Any, service: services.Service, done: str
+) -> None:
+    with browsers.page_of(browser, f"{service.url}/v1/jobs/{done}/report.html") as page:
+        page.wait_for_selector(".timeline")
+        assert page.evaluate("self.origin") == "null"
+        assert page.locator(".cards .picture img").count() > 0

@@ -128,6 +128,10 @@ export const ENGLISH = {
   "keys.ends": "Home End",
   "keys.ends.does": "the first or the last frame",
 
+  "report.title": "Timeline of a video",
+  "report.film": "To watch the film here, choose its file. It stays on this computer.",
+  "report.other": "That is another file: it has not the length of the one that was analysed.",
+
   "page.title": "Video timelines",
   "page.skip": "To the content",
   "page.away": "The service does not answer. Trying again; no job is lost.",

@@ -128,6 +128,10 @@ export const GERMAN = {
   "keys.ends": "Pos1 Ende",
   "keys.ends.does": "das erste oder das letzte Bild",
 
+  "report.title": "Zeitleiste eines Videos",
+  "report.film": "Um den Film hier anzusehen, seine Datei wählen. Sie bleibt auf diesem Rechner.",
+  "report.other": "Das ist eine andere Datei: sie ist nicht so lang wie die ausgewertete.",
+
   "page.title": "Zeitleisten von Videos",
   "page.skip": "Zum Inhalt",
   "page.away": "Der Dienst antwortet nicht. Es wird weiter versucht; kein Auftrag geht verloren.",

@@ -2,7 +2,7 @@
 
 import {h, put} from "./dom.js";
 import {scoreColour} from "./model.js";
-import {numberText, t} from "./words.js";
+import {numberText, scoreText, t} from "./words.js";
 
 /** Times have six decimals, frames more: a little later is still the same frame, and never the one before. */
 const LATER_S = 0.0005;
@@ -209,7 +209,7 @@ export class Player {
       const [x0, x1] = [box[0], box[2]].map((x) => (x / wide) * canvas.width);
       const [y0, y1] = [box[1], box[3]].map((y) => (y / high) * canvas.height);
       const left = Math.max(x0, thick / 2), top = Math.max(y0, thick / 2);
-      const label = ` ${face.track}: ${score === null ? "–" : numberText(score, 2)} `;
+      const label = ` ${face.track}: ${score === null ? "–" : scoreText(score, 2)} `;
       context.strokeStyle = context.fillStyle = scoreColour(score, this.onset);
       context.strokeRect(left, top, Math.min(x1, canvas.width - thick / 2) - left, Math.min(y1, canvas.height - thick / 2) - top);
       context.fillRect(left - thick / 2, top - thick / 2, context.measureText(label).width, text * 1.3);

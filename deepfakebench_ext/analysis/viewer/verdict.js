@@ -64,7 +64,7 @@ export function facts(model) {
     [t("facts.shots"), `${shots.length}`],
     [t("facts.faces"), `${model.faces.length}`],
     [t("facts.weights"), h("span", {}, named(detector.source), " ", h("code", {}, detector.sha256))],
-    [t("facts.threshold"), h("span", {}, numberText(policy.onset, 4), " ", h("span", {lang: "en"}, shown(policy.source)))],
+    [t("facts.threshold"), h("span", {lang: "en"}, shown(policy.source))],
     [t("facts.tool"), `${tool.name} ${tool.version}`],
   ];
   return h("details", {class: "panel facts", open: true},

@@ -39,7 +39,7 @@ export function showTimeline(place, source, before = null) {
   stage.addEventListener("keydown", (event) => onKey(event, {player, moment, cutting}), {capture: true});
   put(place, h("article", {class: "timeline"},
     h("h2", {}, named(source.timeline.video.file)),
-    h("div", {class: "columns"}, stage, h("div", {class: "side"}, verdict(model, source.damage), cutting.element, keysHelp())),
+    h("div", {class: "columns"}, verdict(model, source.damage), stage, h("div", {class: "side"}, cutting.element, keysHelp())),
     marks.element,
     unscoredList(model, moment),
     facts(model),

@@ -69,11 +69,11 @@ export function numberText(value, digits) {
 }
 
 /**
- * A score with three digits, or more where these would make 0 or 1 of one between the two.
+ * A score with so many digits, or more where these would make 0 or 1 of one between the two.
  * @param {number} score
+ * @param {number} digits
  */
-export function scoreText(score) {
-  let digits = 3;
+export function scoreText(score, digits = 3) {
   while (score > 0 && score < 1 && digits < 16 && [0, 1].includes(Number(score.toFixed(digits)))) digits++;
   return new Intl.NumberFormat(language, {minimumFractionDigits: digits, maximumFractionDigits: digits}).format(score);
 }

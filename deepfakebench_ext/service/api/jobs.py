@@ -35,8 +35,8 @@ _FILES: dict[FileName, str] = {
 }
 # The report's own policy names the one script that it may run; here it has no origin, and reaches no service.
 _REPORT_POLICY = (
-    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'; "
-    "sandbox allow-scripts allow-modals allow-downloads"
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; "
+    "media-src blob:; frame-ancestors 'none'; sandbox allow-scripts allow-modals allow-downloads"
 )
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
