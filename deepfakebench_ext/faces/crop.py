@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -37,7 +38,7 @@ class FaceCrop:
         reason: Why it is the whole frame, else empty.
         face: The face that the crop follows, as it is in this frame, without landmarks; None where it was not found.
         num_faces: Faces that were found in this frame.
-        is_off: Whether this frame of a clip shows faces, and the crop not the one that it follows.
+        is_off: Whether this frame of a clip shows faces, and the crop not the one that it follows; or another shot.
     """
 
     rgb: RGB
@@ -147,8 +148,8 @@ def crop_clip(frames: Sequence[RGB], detector: FaceDetector, settings: FaceSetti
 
     The person is who is followed from frame to frame within a shot and is largest over all frames together, by the
     rules of `foremost`. Frames in which that face was not found have `face_found` False; those that show other faces
-    instead, or this one outside the crop, are off. A miss for one is a miss for all: none has a face, more than half
-    are off, or the frames differ in size.
+    instead, this one outside the crop, or another shot are off. A miss for one is a miss for all: none has a face, more
+    than half are off, or the frames differ in size.
 
     Raises:
         ValueError: A frame is not RGB.
@@ -172,16 +173,21 @@ def crop_people(frames: Sequence[RGB], detector: FaceDetector, settings: FaceSet
         listed = ", ".join(f"{width}x{height}" for height, width, _ in sorted(sizes))
         return [[Miss(f"the frames of the clip differ in size: {listed}; use --crop frame")] * len(frames)]
     found = [confident(detector.detect(rgb), settings.min_face_score) for rgb in frames]
-    people = _people(frames, found)
+    cuts = shots.cuts(map(shots.reduced, frames)) if len(frames) > 1 else ()
+    people = _people(frames, found, cuts)
     if not people:
         return [[_without_face(rgb, NO_FACE, settings) for rgb in frames]]
     wanted = people if settings.face == "all" else people[:1]
-    crops = [crop_person(frames, person, found, settings) for person in wanted]
+    crops = [crop_person(frames, person, found, settings, cuts) for person in wanted]
     return [person for person in crops if all(map(_is_of_face, person))] or crops[:1]
 
 
 def crop_person(
-    frames: Sequence[RGB], person: Mapping[int, Face], found: Sequence[Sequence[Face]], settings: FaceSettings
+    frames: Sequence[RGB],
+    person: Mapping[int, Face],
+    found: Sequence[Sequence[Face]],
+    settings: FaceSettings,
+    cuts: Sequence[int] = (),
 ) -> list[FaceCrop | Miss]:
     """Crops of frames of one size, all cut at one place: by the median of a known person's landmarks, else boxes.
 
@@ -190,12 +196,19 @@ def crop_person(
         person: Their face by the position of its frame, at least one.
         found: All faces of each frame, theirs among them.
         settings: How crops are cut.
+        cuts: Positions of frames that begin another shot: where they are in no frame of one, the crop shows nothing
+            of them, whether a face is found there or not.
     """
     try:
         place = _place(list(person.values()), settings)
     except ValueError as error:
         return [_without_face(rgb, f"no usable face: {error}", settings) for rgb in frames]
-    off = {at for at, faces in enumerate(found) if faces and not (at in person and _shows(place, person[at], settings))}
+    theirs = {bisect(cuts, at) for at in person}
+    off = {
+        at
+        for at, faces in enumerate(found)
+        if not (at in person and _shows(place, person[at], settings)) and (faces or bisect(cuts, at) not in theirs)
+    }
     if len(off) > _MAX_OFF * len(frames):
         reason = f"the face that is followed lies off the crop or is another's in {len(off)} of {len(frames)} frames"
         return [
@@ -212,9 +225,8 @@ def _is_of_face(result: FaceCrop | Miss) -> bool:
     return isinstance(result, FaceCrop) and not result.is_full_frame
 
 
-def _people(frames: Sequence[RGB], found: Sequence[Sequence[Face]]) -> list[Mapping[int, Face]]:
+def _people(frames: Sequence[RGB], found: Sequence[Sequence[Face]], cuts: Sequence[int]) -> list[Mapping[int, Face]]:
     """Each person's faces by the position of their frame, the foremost first; empty where no frame has a face."""
-    cuts = shots.cuts(map(shots.reduced, frames)) if len(frames) > 1 else ()
     tracks = [track.faces for track in tracks_of(found, cuts)]
     first = foremost([(tuple(faces.values()), faces) for faces in tracks], frames[0].shape[:2]) if tracks else None
     return [] if first is None else [first, *(faces for faces in tracks if faces is not first)]

@@ -21,7 +21,7 @@ Per = Literal["frame", "clip"]
 Whose = Literal["largest", "all"]
 
 # To be raised by whoever changes what the same settings cut, so that caches and runs of before are not taken for it.
-_RULES = 5
+_RULES = 6
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,7 @@ class ShotDetector:
         """Begin before the first frame."""
         self._looks: deque[_Look] = deque(maxlen=2 * LAG + 2)
         self._count = 0
-        self._began = 0
+        self._began = -_MIN_SHOT  # the first shot may have begun before the first frame
 
     def add(self, small: npt.NDArray[np.uint8]) -> bool | None:
         """Take the next frame, as `reduced` makes it, and say whether the one `LAG` frames before begins a shot.

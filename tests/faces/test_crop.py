@@ -325,6 +325,20 @@ def test_frames_of_another_shot_are_off_whoever_they_show(astronaut):
     np.testing.assert_array_equal(crops[0].rgb, crop_frame(astronaut, Given([real_face()]), ALIGNED).rgb)
 
 
+@pytest.mark.parametrize(("first", "second", "status"), [(6, 3, "ok"), (2, 4, "off")])
+def test_frames_of_another_shot_are_off_where_no_face_is_found_in_them_too(astronaut, first, second, status):
+    frames = two_shots(astronaut, first, second)
+    crops = crop_clip(frames, Given(*[[real_face()]] * first, *[[]] * second), ALIGNED)
+    if status == "ok":
+        assert [crop.is_off for crop in crops] == [False] * first + [True] * second
+    else:
+        assert {miss.reason for miss in crops} == {
+            f"the face that is followed lies off the crop or is another's in {second} of {first + second} frames"
+        }
+    unseen = crop_clip([astronaut] * 6, Given(*[[real_face()]] * 2, *[[]] * 4), ALIGNED)
+    assert not any(crop.is_off for crop in unseen), "of one shot, a face that is not found may be there"
+
+
 def test_the_crop_is_of_the_shot_that_shows_most_of_a_face(astronaut):
     frames = two_shots(astronaut, 3, 6)
     crops = crop_clip(frames, Given(*[[real_face()]] * 3, *[[real_face((60, 90))]] * 6), ALIGNED)

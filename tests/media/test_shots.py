@@ -55,6 +55,12 @@ def test_hard_cuts_are_found_at_the_frame_that_begins_the_shot():
     assert found(film) == (20, 27, 57)
 
 
+@pytest.mark.parametrize("left", [1, 2, 3])
+def test_what_is_left_of_a_shot_at_the_beginning_ends_with_a_cut(left):
+    assert found(shot("astronaut", left) + shot("coffee", 9)) == (left,)
+    assert found(shot("astronaut", left) + shot("coffee", 4)) == (left,)
+
+
 @pytest.mark.parametrize("pair", [(one, other) for one in PICTURES for other in PICTURES if one != other])
 def test_a_cut_between_any_two_pictures_is_found(pair):
     assert found(shot(pair[0], 8) + shot(pair[1], 8)) == (8,)
