@@ -23,7 +23,7 @@ lint: $(VENV)/.test $(VENV)/.linters
 	$(RUN) -m mypy
 	$(VENV)/bin/lint-imports --no-logo
 	$(VENV)/bin/actionlint
-	$(VENV)/bin/shellcheck .ci/run scripts/*.sh
+	$(VENV)/bin/shellcheck .ci/* scripts/*.sh
 	$(VENV)/bin/hadolint deploy/Dockerfile
 
 # What is installed from here is all that is here.
