@@ -166,11 +166,12 @@ def crowded(key: str, several: int, off_crop: int = 0) -> tuple[Sample, list[Pre
 
 
 def test_videos_of_several_people_and_crops_that_lose_the_face_are_said(tmp_path: Path) -> None:
-    result = report(tmp_path, [crowded("a.mp4", 6), crowded("b.mp4", 1), crowded("c.mp4", 3, 4)], unit="clip")
+    videos = [crowded("a.mp4", 6), crowded("b.mp4", 1), crowded("c.mp4", 3, 4), crowded("d.mp4", 0, 1)]
+    result = report(tmp_path, videos, unit="clip")
     said = {notice.kind: notice.text for notice in result.notices}
     assert said["several_people"].startswith("2 videos show several people, such as a.mp4; the largest face is scored")
-    assert "4 frames show the face of the clip elsewhere" in said["off_crop"]
-    assert "c.mp4" in said["off_crop"]
+    assert "5 frames show the face of the clip elsewhere" in said["off_crop"]
+    assert "clips of 2 videos, such as c.mp4" in said["off_crop"]
     counts = [(row["frames_several_faces"], row["frames_off_crop"]) for row in rows(tmp_path / "videos.csv")]
-    assert counts == [("6", "0"), ("1", "0"), ("3", "4")]
+    assert counts == [("6", "0"), ("1", "0"), ("3", "4"), ("0", "1")]
     assert not {"several_people", "off_crop"} & {notice.kind for notice in report(tmp_path, VIDEOS).notices}

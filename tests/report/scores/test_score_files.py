@@ -138,6 +138,14 @@ def test_a_folder_of_runs_names_them(tmp_path):
         read_scores(tmp_path)
 
 
+def test_the_runs_of_a_folder_are_named_in_order_and_no_more_than_five(tmp_path):
+    for name in ("d", "b", "f", "a", "e", "c"):
+        (tmp_path / name).mkdir()
+        written(tmp_path / name, "key,label,score\n", "scores.csv")
+    with pytest.raises(ConfigError, match=r"the runs in it are a, b, c, d, e, \.\.\.$"):
+        read_scores(tmp_path)
+
+
 @pytest.mark.parametrize("name", ["metrics.json", "FF_eval_20250101_101010.json", "evaluation_summary.json"])
 def test_figures_without_scores_are_said_to_be_so(tmp_path, name):
     with pytest.raises(ConfigError, match="holds figures, and no scores"):
@@ -249,6 +257,7 @@ BAD = [
     ("a,2,0.5", "line 3: unknown label '2'"),
     ("a,real_fake,0.5", "line 3: unknown label 'real_fake'"),
     ("z,1,0.5", r"line 3: 'z' comes a second time.*first in line 2\)"),
+    ("y,1,0.5\ny,1,0.5\nz,0,0.5", r"line 4: 'y' comes a second time.*first in line 3\)"),
     (",1,0.5", "line 3: the key is empty"),
     ("a,1", "line 3: 2 cells under a header of 3"),
     ("a,b,1,0.5", "line 3: 4 cells under a header of 3"),
