@@ -28,6 +28,12 @@ from deepfakebench_ext.media.sniff import ALLOWED, why_no_video
 
 # Whose times count from 0, wherever the first frame lies; those of a broadcast begin anywhere.
 _FROM_ZERO = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm")
+# What browsers play, whatever the machine: of Matroska that which is WebM.
+_PLAYED = {
+    "mov,mp4,m4a,3gp,3g2,mj2": frozenset(("h264", "vp9", "av1")),
+    "matroska,webm": frozenset(("vp8", "vp9", "av1")),
+}
+_PLAYED_FORMATS = frozenset(("yuv420p", "yuvj420p"))
 # Faster than FFmpeg's own choice on two CPUs. A constant, since the frames just before the first sign of damage come
 # out otherwise with another number. Workers that read several videos at a time fill the other CPUs.
 _THREADS = 2
@@ -62,6 +68,18 @@ def streams(path: Path) -> list[dict[str, Any]]:
     """
     with _opened(path) as (container, _):
         return [_about(stream) for stream in container.streams]
+
+
+def plays_in_browsers(path: Path) -> bool:
+    """Whether any browser plays a film as it is: by its container, its codec, and 8-bit 4:2:0 pictures.
+
+    Raises:
+        MediaError: Not a video.
+    """
+    with _opened(path) as (container, stream):
+        context = stream.codec_context
+        codecs = _PLAYED.get(container.format.name, frozenset())
+        return context.codec.canonical_name in codecs and context.pix_fmt in _PLAYED_FORMATS
 
 
 def looks(path: Path) -> tuple[int, Fraction]:
@@ -182,7 +200,10 @@ class _Decoding:
 
 def _about(stream: Stream) -> dict[str, Any]:
     context = stream.codec_context
-    about: dict[str, Any] = {"kind": stream.type or "unknown", "codec": "unknown" if context is None else context.name}
+    about: dict[str, Any] = {
+        "kind": stream.type or "unknown",
+        "codec": "unknown" if context is None else context.codec.canonical_name,
+    }
     if isinstance(stream, VideoStream) and context is not None:
         rate = stream.average_rate
         about |= {"width_px": stream.width, "height_px": stream.height, "fps": None if rate is None else float(rate)}

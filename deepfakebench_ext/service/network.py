@@ -32,6 +32,7 @@ from deepfakebench_ext.engine.predictor import default_batch_size, predict
 from deepfakebench_ext.engine.run_directory import fingerprint
 from deepfakebench_ext.models.base import Detector
 from deepfakebench_ext.service.network_names import SCORE
+from deepfakebench_ext.service.proxy import write_proxy
 from deepfakebench_ext.service.settings import ServedModel, ServiceSettings
 from deepfakebench_ext.service.wishes import Wishes, analysis_request
 
@@ -99,6 +100,7 @@ class _Network:
         found = analyse_film(served.detector, Sample(task["filename"], str(file)), how)
         if found.timeline is None or found.folder is None:
             raise ExtError(found.reason)
+        write_proxy(found.folder, file, self._go_on)
         return found.folder.name
 
     def _image(self, task: dict[str, Any], file: Path, served: _Served) -> str:
@@ -125,9 +127,12 @@ class _Network:
             json.dump(values, stream, indent=1, ensure_ascii=False, allow_nan=False)
         return folder.name
 
-    def _tell(self, now_us: int, whole_us: int) -> None:
+    def _go_on(self) -> None:
         if self._stop.is_set():
             raise StoppedError
+
+    def _tell(self, now_us: int, whole_us: int) -> None:
+        self._go_on()
         now = time.monotonic()
         if now - self._said_at >= _TELL_EVERY_S:
             self._said_at = now

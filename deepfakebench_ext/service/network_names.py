@@ -2,3 +2,5 @@
 
 SCORE = "score.json"
 """Of an image's job: what `evaluate` would say of it."""
+PROXY = "proxy.mp4"
+"""A copy of a film that browsers do not play, beside the timeline."""

@@ -74,6 +74,7 @@ def sought(page: Any, frame: int) -> None:
 
 def click(page: Any, time_s: float) -> None:
     """Click into the chart where a time is."""
+    page.locator(".slider").scroll_into_view_if_needed()
     box, length = page.locator(".slider").bounding_box(), float(page.get_attribute(".slider", "aria-valuemax"))
     page.mouse.click(box["x"] + box["width"] * time_s / length, box["y"] + 30)
 
@@ -159,6 +160,26 @@ def test_names_of_files_are_text_and_nothing_else(browser: Any, service: service
         assert any(name == HOSTILE[0] for name in names)
         assert page.locator("main img, main script").count() == 0
         assert page.locator(".job bdi[dir=auto]").count() == len(names)
+
+
+def test_a_film_that_browsers_do_not_play_is_seen_as_a_copy_frame_by_frame(
+    browser: Any, service: services.Service, tmp_path: Path
+) -> None:
+    videos.stamped_video(tmp_path / "old.avi", 60)
+    with service.client() as client, (tmp_path / "old.avi").open("rb") as file:
+        job = client.post("/v1/video/analyze?wait=60", files={"file": ("old.avi", file)}).json()["job_id"]
+        assert "proxy.mp4" in client.get(f"/v1/jobs/{job}/files").json()
+    with browsers.page_of(browser, f"{service.url}/#{job}") as page:
+        page.wait_for_selector("text=You see a copy in H.264")
+        page.wait_for_function("() => document.querySelector('video')?.readyState >= 2")
+        for frame in (33, 4, 59, 58):
+            click(page, (frame + 0.5) / RATE)
+            sought(page, frame)
+
+
+def test_a_film_that_browsers_play_has_no_copy(service: services.Service, done: str) -> None:
+    with service.client() as client:
+        assert "proxy.mp4" not in client.get(f"/v1/jobs/{done}/files").json()
 
 
 def test_everything_is_said_in_german_too(browser: Any, service: services.Service, done: str) -> None:

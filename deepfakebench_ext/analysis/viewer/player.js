@@ -159,7 +159,7 @@ export class Player {
       this.next = time;
       return;
     }
-    this.wanted = Math.min(time + LATER_S, Math.max((video.duration || Infinity) - LATER_S, 0));
+    this.wanted = Math.min(time + LATER_S, video.duration || Infinity);
     this.seeking = this.isStale = true;
     video.currentTime = this.wanted;
   }
