@@ -28,7 +28,7 @@ _LISTENING = (
     click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at."),
     click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True),
     click.option("--token_file", help="Who may call: a line each, <name> <read,submit,admin> <token>."),
-    click.option("--no_auth", is_flag=True, help="Let everybody call who can reach the address."),
+    click.option("--no_auth", is_flag=True, help="Let everybody call who can reach the address, by any name."),
     click.option("--no_worker", is_flag=True, help="Start no worker: dfb-ext worker does, elsewhere."),
 )
 
@@ -48,7 +48,8 @@ def serve(**given: Any) -> None:
         err=True,
     )
     embedded = settings.broker is None and not given["no_worker"]
-    server.serve(settings, tokens, host=given["host"], port=given["port"], embedded=embedded)
+    where = {"host": given["host"], "port": given["port"], "local_names": tokens is None and not given["no_auth"]}
+    server.serve(settings, tokens, **where, embedded=embedded)
 
 
 def _check_open(given: dict[str, Any]) -> None:

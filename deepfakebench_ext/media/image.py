@@ -61,7 +61,7 @@ _BITS_PER_SAMPLE_TAG = 258
 _QUIET = ("ignore", None, Warning, re.compile(r"PIL\."), 0)
 
 
-def read_rgb(path: Path) -> RGB:
+def read_rgb(path: Path, *, most_pixels: int = MAX_PIXELS) -> RGB:
     """The pixels of an image file as uint8 `(H, W, 3)` RGB, upright, writable, owned by the caller.
 
     The EXIF orientation is applied. Grey becomes three equal channels. Alpha is dropped, not blended: the colour under
@@ -72,30 +72,31 @@ def read_rgb(path: Path) -> RGB:
     No text, colour profile or checksum of them keeps pixels from being read, nor does a missing end marker of a JPEG.
 
     Raises:
-        MediaError: Missing, empty, cut off, not an image, of more than MAX_PIXELS, or without a scale to 8 bits.
+        MediaError: Missing, empty, cut off, not an image, of more than `most_pixels` or MAX_PIXELS, or without a scale
+            to 8 bits. The pixels are counted before any is decoded.
     """
     hush_pillow()
     try:
         check_file(path)
-        return _decoded(path, path)
+        return _decoded(path, path, most_pixels)
     except PARSER_ERRORS as error:
-        pixels = _mended(path)
+        pixels = _mended(path, most_pixels)
         if pixels is not None:
             return pixels
         reason = _what_it_is(path) if isinstance(error, Image.UnidentifiedImageError) else _reason(error)
         raise MediaError(f"{path}: {reason}") from error
 
 
-def _decoded(source: Path | io.BytesIO, path: Path) -> RGB:
+def _decoded(source: Path | io.BytesIO, path: Path, most_pixels: int) -> RGB:
     with Image.open(source, formats=_FORMATS) as image:
-        _check_size(path, image.size)
+        _check_size(path, image.size, min(most_pixels, MAX_PIXELS))
         image.load()
         rgb = _to_rgb(image)
         turn = _TURNS.get(_orientation(image))
         return np.array(rgb if turn is None else rgb.transpose(turn))
 
 
-def _mended(path: Path) -> RGB | None:
+def _mended(path: Path, most_pixels: int) -> RGB | None:
     """The pixels of a file that stopped the decoder, where all of them are there."""
     try:
         with path.open("rb") as file:
@@ -104,8 +105,8 @@ def _mended(path: Path) -> RGB | None:
         encoded = path.read_bytes()
         png = without_metadata(encoded)
         if png is not None:
-            return _decoded(io.BytesIO(png), path)
-        return pixels_without_end(encoded, lambda jpeg: _decoded(io.BytesIO(jpeg), path))
+            return _decoded(io.BytesIO(png), path, most_pixels)
+        return pixels_without_end(encoded, lambda jpeg: _decoded(io.BytesIO(jpeg), path, most_pixels))
     except PARSER_ERRORS:
         return None
 
@@ -144,10 +145,10 @@ def hush_pillow() -> None:
         warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
-def _check_size(path: Path, size: tuple[int, int]) -> None:
+def _check_size(path: Path, size: tuple[int, int], most_pixels: int) -> None:
     width, height = size
-    if width * height > MAX_PIXELS:
-        raise MediaError(f"{path}: {width}x{height} is more than {MAX_PIXELS:,} pixels; make it smaller first")
+    if width * height > most_pixels:
+        raise MediaError(f"{path}: {width}x{height} is more than {most_pixels:,} pixels; make it smaller first")
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

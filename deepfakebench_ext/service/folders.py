@@ -7,10 +7,17 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import hashlib
+import os
 import re
+import secrets
 import shutil
+import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from deepfakebench_ext.common.atomic_files import check_writable
 from deepfakebench_ext.common.errors import OutputError
@@ -19,6 +26,24 @@ _ID = re.compile(r"job_[0-9a-f]{12}_[0-9a-f]{16}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _KEPT = ("*.json", "*.jsonl")
 INCOMING = "incoming"
+_PART = ".part"
+_FRESH_S = 5.0
+_CHUNK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """An upload on its way.
+
+    Attributes:
+        path: Where it lies.
+        sha256: Of its bytes.
+        size_bytes: How many.
+    """
+
+    path: Path
+    sha256: str
+    size_bytes: int
 
 
 class Folders:
@@ -45,9 +70,46 @@ class Folders:
             raise ValueError(f"{sha256!r} is no digest")
         return self._videos / sha256
 
-    def keep_upload(self, file: Path, sha256: str) -> None:
+    @contextlib.contextmanager
+    def part(self, source: BinaryIO) -> Iterator[Part]:
+        """A copy of an upload on its way, removed at the end unless it was moved to its place by then.
+
+        It is locked as long, so that what a killed server left is told from what one is at work on.
+        """
+        path = self.incoming / f"{secrets.token_hex(8)}{_PART}"
+        digest, size = hashlib.sha256(), 0
+        try:
+            with path.open("xb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX)
+                while chunk := source.read(_CHUNK_BYTES):
+                    digest.update(chunk)
+                    size += file.write(chunk)
+                file.flush()
+                os.fsync(file.fileno())
+                yield Part(path, digest.hexdigest(), size)
+        finally:
+            path.unlink(missing_ok=True)
+
+    def keep_upload(self, part: Part) -> None:
         """Move a whole upload to its place."""
-        file.replace(self.upload(sha256))
+        part.path.replace(self.upload(part.sha256))
+        folder = os.open(self._videos, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+    def uploads(self) -> set[str]:
+        """Digests of all that lie there."""
+        return {each.name for each in self._videos.iterdir()}
+
+    def remove_broken_off(self) -> None:
+        """Remove what killed servers left of uploads."""
+        for path in self.incoming.glob(f"*{_PART}"):
+            with contextlib.suppress(FileNotFoundError, BlockingIOError), path.open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if time.time() - path.stat().st_mtime > _FRESH_S:  # between its making and its lock
+                    path.unlink()
 
     def job(self, job: str) -> Path:
         """Where the folders of a job lie."""
@@ -97,10 +159,17 @@ class Folders:
         """Remove an upload."""
         self.upload(sha256).unlink(missing_ok=True)
 
+    def jobs(self) -> set[str]:
+        """Ids of all jobs that have a folder."""
+        return {each.name for each in self._jobs.iterdir() if _ID.fullmatch(each.name)}
+
     def size_bytes(self, job: str, sha256: str) -> int:
         """How much a job and its upload take."""
-        files = [*self.job(job).rglob("*"), self.upload(sha256)]
-        return sum(each.stat().st_size for each in files if each.is_file())
+        return _size_bytes(self.job(job)) + _size_bytes(self.upload(sha256))
+
+    def taken_bytes(self) -> int:
+        """How much all uploads and results take."""
+        return _size_bytes(self._videos) + _size_bytes(self._jobs)
 
     def free_bytes(self) -> int:
         """How much room is left on the disk."""
@@ -113,6 +182,15 @@ class Folders:
     @property
     def _jobs(self) -> Path:
         return self.root / "jobs"
+
+
+def _size_bytes(path: Path) -> int:
+    """Of a file, or of all in a folder. What is deleted meanwhile takes nothing."""
+    size = 0
+    for each in [path, *path.rglob("*")]:
+        with contextlib.suppress(FileNotFoundError):
+            size += each.stat().st_size if each.is_file() else 0
+    return size
 
 
 def _number(attempt: Path) -> int:

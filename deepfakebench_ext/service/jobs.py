@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -101,12 +101,14 @@ class Jobs:
 
     # ------------------------------------------------------------------ for those who ask
 
-    def submit(self, new: NewJob, *, digest: str | None) -> tuple[Job, bool]:
+    def submit(self, new: NewJob, *, digest: str | None, place: Callable[[], None] | None = None) -> tuple[Job, bool]:
         """The job, and whether it is new: the same file, detector and wishes of one owner are one job.
 
         Args:
             new: What is asked for.
             digest: That of the detector as workers have it now; None where that is not known yet.
+            place: Puts the upload in its place. Called where nothing can delete it meanwhile: the job that is found or
+                made has its upload, whoever deletes another job of the same file at that moment.
 
         Raises:
             TooManyJobsError: The owner has too many that wait or run.
@@ -114,15 +116,12 @@ class Jobs:
         with self._database.writing() as connection:
             _one_at_a_time(connection, new.sha256)
             found = self._same(connection, new, digest)
+            if found is None:
+                self._check_quota(connection, new.owner)
+            if place is not None:
+                place()
             if found is not None:
                 return found, False
-            number = connection.scalar(
-                select(func.count()).where(JOBS.c.owner == new.owner, JOBS.c.state.in_(OPEN)).select_from(JOBS)
-            )
-            if (number or 0) >= self._limits.jobs:
-                raise TooManyJobsError(
-                    f"{number} of your jobs wait or run, and {self._limits.jobs} may; wait for them, or cancel some"
-                )
             values = {
                 **{name: getattr(new, name) for name in NewJob.__dataclass_fields__},
                 "params": dict(new.params),
@@ -134,6 +133,14 @@ class Jobs:
             }
             row = connection.execute(JOBS.insert().values(values).returning(*JOBS.c)).mappings().one()
             return _job(row), True
+
+    def _check_quota(self, connection: Connection, owner: str) -> None:
+        open_ones = select(func.count()).where(JOBS.c.owner == owner, JOBS.c.state.in_(OPEN)).select_from(JOBS)
+        number = connection.scalar(open_ones) or 0
+        if number >= self._limits.jobs:
+            raise TooManyJobsError(
+                f"{number} of your jobs wait or run, and {self._limits.jobs} may; wait for them, or cancel some"
+            )
 
     def find(self, job: str) -> Job | None:
         """The job of that id."""
@@ -194,16 +201,38 @@ class Jobs:
             )
         return self.find(job)
 
-    def delete(self, job: str) -> bool:
-        """Forget a job that has ended; whether there was one."""
-        ended = sql_delete(JOBS).where(JOBS.c.id == job, JOBS.c.state.in_(ENDED))
-        with self._database.writing() as connection:
-            return connection.execute(ended).rowcount == 1
+    def delete(self, job: Job, remove: Callable[[], None]) -> bool:
+        """Forget a job that has ended; whether there was one.
 
-    def uses(self, sha256: str) -> bool:
-        """Whether a job is of the upload with that digest."""
+        Args:
+            job: Which.
+            remove: Removes its upload. Called where no other job is of it, and none can come to be meanwhile.
+        """
+        ended = sql_delete(JOBS).where(JOBS.c.id == job.id, JOBS.c.state.in_(ENDED))
+        with self._database.writing() as connection:
+            _one_at_a_time(connection, job.sha256)
+            if connection.execute(ended).rowcount != 1:
+                return False
+            if not _is_used(connection, job.sha256):
+                remove()
+            return True
+
+    def ids(self) -> set[str]:
+        """Of all jobs."""
         with self._database.reading() as connection:
-            return connection.scalar(select(func.count()).select_from(JOBS).where(JOBS.c.sha256 == sha256)) != 0
+            return set(connection.scalars(select(JOBS.c.id)))
+
+    def uploads(self) -> set[str]:
+        """Digests of all uploads that a job is of."""
+        with self._database.reading() as connection:
+            return set(connection.scalars(select(JOBS.c.sha256).distinct()))
+
+    def forget_upload(self, sha256: str, remove: Callable[[], None]) -> None:
+        """Call `remove` where no job is of the upload with that digest, and none can come to be meanwhile."""
+        with self._database.writing() as connection:
+            _one_at_a_time(connection, sha256)
+            if not _is_used(connection, sha256):
+                remove()
 
     # ------------------------------------------------------------------ for workers
 
@@ -290,17 +319,12 @@ class Jobs:
         with self._database.writing() as connection:
             self._bury(connection)
 
-    def counts(self) -> dict[str, int]:
-        """How many jobs are in each state."""
-        query = select(JOBS.c.state, func.count()).group_by(JOBS.c.state)
+    def is_forsaken(self, age_s: float) -> bool:
+        """Whether a job waits that was submitted longer ago than that, and no worker has one: none is there."""
+        waits = select(func.count()).select_from(JOBS).where(_READY, JOBS.c.created_at < now() - age_s)
+        runs = select(func.count()).select_from(JOBS).where(JOBS.c.state == "running", JOBS.c.lease_until >= now())
         with self._database.reading() as connection:
-            return {state: 0 for state in get_args(State)} | {state: n for state, n in connection.execute(query)}
-
-    def oldest_s(self) -> float:
-        """For how long the job has waited that has waited longest; 0 where none does."""
-        query = select(now() - func.min(JOBS.c.created_at)).where(JOBS.c.state == "queued")
-        with self._database.reading() as connection:
-            return float(connection.scalar(query) or 0.0)
+            return bool(connection.scalar(waits)) and not connection.scalar(runs)
 
     def ended_before(self, age_s: float) -> list[Job]:
         """Jobs that ended longer ago than that."""
@@ -368,6 +392,10 @@ def _one_at_a_time(connection: Connection, sha256: str) -> None:
     """Let no other transaction submit the same file meanwhile; on SQLite none writes anyway."""
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": int(sha256[:15], 16)})
+
+
+def _is_used(connection: Connection, sha256: str) -> bool:
+    return bool(connection.scalar(select(func.count()).select_from(JOBS).where(JOBS.c.sha256 == sha256)))
 
 
 def _job(row: RowMapping) -> Job:

@@ -6,9 +6,11 @@ import logging
 from collections.abc import Callable
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from deepfakebench_ext.common.errors import WeightsError
 from deepfakebench_ext.service.api.app import service_app
+from deepfakebench_ext.service.api.connection import Connection
 from deepfakebench_ext.service.api.serving import Serving
 from deepfakebench_ext.service.api.tokens import Tokens
 from deepfakebench_ext.service.database import open_database
@@ -25,12 +27,15 @@ _LAST_ANSWERS_S = 5
 _MOST_CONNECTIONS = 2000
 
 
-def serve(settings: ServiceSettings, tokens: Tokens | None, *, host: str, port: int, embedded: bool) -> None:
+def serve(
+    settings: ServiceSettings, tokens: Tokens | None, *, host: str, port: int, local_names: bool, embedded: bool
+) -> None:
     """Answer until the process is told to end.
 
     Args:
         settings: The service's.
         tokens: Those that are asked for; None asks for none.
+        local_names: As `Gate`.
         host: Address to listen at.
         port: And port; 0 takes one that is free.
         embedded: Run a worker beside the server.
@@ -45,14 +50,25 @@ def serve(settings: ServiceSettings, tokens: Tokens | None, *, host: str, port: 
     jobs = Jobs(database, settings.limits)
     wake = _waker(settings.broker)
     upkeep = Upkeep(jobs, folders, keep_s=settings.keep_s, keep_bytes=settings.keep_bytes, wake=wake)
-    serving = Serving(settings, jobs, ModelsSeen(database), folders, wake or _nobody_to_wake)
+    serving = Serving(settings, database, jobs, ModelsSeen(database), folders, wake or _nobody_to_wake)
     beside = _Beside(settings, upkeep, embedded)
-    app = service_app(serving, tokens, started=beside.start, ended=beside.end)
-    server = uvicorn.Server(
+    app = service_app(serving, tokens, local_names=local_names, started=beside.start, ended=beside.end)
+    server = http_server(app, host, port)
+    beside.unusable = lambda: setattr(server, "should_exit", True)
+    server.run()
+    if beside.is_unusable:
+        raise WeightsError("the worker could not load its detectors; the message above says why")
+
+
+def http_server(app: ASGIApp, host: str, port: int) -> uvicorn.Server:
+    """What answers HTTP with an application."""
+    return uvicorn.Server(
         uvicorn.Config(
             app,
             host=host,
             port=port,
+            http=Connection,
+            ws="none",
             access_log=False,
             server_header=False,
             limit_concurrency=_MOST_CONNECTIONS,
@@ -60,10 +76,6 @@ def serve(settings: ServiceSettings, tokens: Tokens | None, *, host: str, port: 
             log_config=None,
         )
     )
-    beside.unusable = lambda: setattr(server, "should_exit", True)
-    server.run()
-    if beside.is_unusable:
-        raise WeightsError("the worker could not load its detectors; the message above says why")
 
 
 class _Beside:

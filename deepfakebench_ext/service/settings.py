@@ -68,6 +68,7 @@ class Limits(BaseModel):
         free_bytes: Left free on the disk of the data folder.
         jobs: Most jobs of one owner that wait or run.
         requests_per_s: Mean rate of one caller; ten seconds of it may come at once.
+        silence_s: An upload of which nothing comes for so long is given up.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -84,6 +85,7 @@ class Limits(BaseModel):
     free_bytes: int = Field(default=GIB, ge=0)
     jobs: int = Field(default=1000, gt=0)
     requests_per_s: float = Field(default=100.0, gt=0)
+    silence_s: float = Field(default=30.0, gt=0)
 
 
 class ServiceSettings(BaseModel):

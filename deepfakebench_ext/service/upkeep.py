@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 
 from sqlalchemy.exc import DBAPIError
 
@@ -14,7 +15,7 @@ from deepfakebench_ext.service.jobs import Job, Jobs
 
 logger = logging.getLogger(__name__)
 
-_ROUND_S, _RETENTION_S, _INCOMING_S = 5.0, 60.0, 24 * 3600.0
+_ROUND_S, _RETENTION_S = 5.0, 60.0
 
 
 class Upkeep(threading.Thread):
@@ -40,7 +41,7 @@ class Upkeep(threading.Thread):
         super().__init__(daemon=True, name="upkeep")
         self._jobs, self._folders, self._wake = jobs, folders, wake
         self._keep_s, self._keep_bytes = keep_s, keep_bytes
-        self._ending, self._retained = threading.Event(), 0.0
+        self._ending, self._retained = threading.Event(), -_RETENTION_S
 
     def run(self) -> None:
         """Do a round every few seconds."""
@@ -64,26 +65,33 @@ class Upkeep(threading.Thread):
 
 
 def delete_what_is_too_old(jobs: Jobs, folders: Folders, keep_s: float | None, keep_bytes: int | None) -> None:
-    """Delete finished jobs by age and by size, and uploads that were broken off."""
+    """Delete finished jobs by age and by size, files that no job is of, and uploads that were broken off."""
     for job in jobs.ended_before(keep_s) if keep_s is not None else ():
         delete(jobs, folders, job)
     if keep_bytes is not None:
-        ended = [(job, folders.size_bytes(job.id, job.sha256)) for job in jobs.ended()]
-        over = sum(size for _, size in ended) - keep_bytes
-        for job, size in ended:
-            if over > 0:
-                delete(jobs, folders, job)
-                over -= size
-    for part in folders.incoming.iterdir():
-        if time.time() - part.stat().st_mtime > _INCOMING_S:
-            part.unlink(missing_ok=True)
+        _delete_beyond(jobs, folders, keep_bytes)
+    there = folders.jobs()  # before those that are known: a job is known before it has a folder
+    for job_id in there - jobs.ids():
+        folders.remove_job(job_id)
+    for sha256 in folders.uploads() - jobs.uploads():
+        jobs.forget_upload(sha256, partial(folders.remove_upload, sha256))
+    folders.remove_broken_off()
+
+
+def _delete_beyond(jobs: Jobs, folders: Folders, keep_bytes: int) -> None:
+    """Delete those that ended first, until the others take no more. What jobs share is taken once."""
+    over = folders.taken_bytes() - keep_bytes
+    for job in jobs.ended():
+        if over <= 0:
+            return
+        before = folders.size_bytes(job.id, job.sha256)
+        delete(jobs, folders, job)
+        over -= before - folders.size_bytes(job.id, job.sha256)
 
 
 def delete(jobs: Jobs, folders: Folders, job: Job) -> bool:
     """Delete a job that has ended, and its upload where no other job is of it; whether it had."""
-    if not jobs.delete(job.id):
+    if not jobs.delete(job, partial(folders.remove_upload, job.sha256)):
         return False
     folders.remove_job(job.id)
-    if not jobs.uses(job.sha256):
-        folders.remove_upload(job.sha256)
     return True

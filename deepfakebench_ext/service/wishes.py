@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from deepfakebench_ext.analysis.policy import PolicyOptions
 from deepfakebench_ext.analysis.request import AnalysisRequest
@@ -23,12 +23,12 @@ class Wishes(BaseModel):
         offset_below, smooth_s, min_on_s, min_off_s, pad_s: As `PolicyOptions`.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     fps: float | None = None
-    frame_interval: int | None = None
+    frame_interval: int | None = Field(default=None, le=1_000_000)
     faces: Faces = "all"
-    min_face_px: int = MIN_FACE_PX
+    min_face_px: int = Field(default=MIN_FACE_PX, le=1_000_000)
     threshold: float | None = None
     offset_below: float | None = None
     smooth_s: float | None = None

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from deepfakebench_ext.service.database import Database
+from deepfakebench_ext.service.job_figures import BOUNDS_S, job_figures
 from deepfakebench_ext.service.jobs import Job, Jobs, NewJob, TooManyJobsError
 from deepfakebench_ext.service.settings import Limits
 
@@ -189,9 +190,52 @@ def test_a_retried_job_forgets_how_it_ended(jobs: Jobs) -> None:
 
 def test_only_a_job_that_has_ended_is_deleted(jobs: Jobs) -> None:
     (job,) = submit(jobs)
-    assert not jobs.delete(job.id)
+    removed: list[str] = []
+    assert not jobs.delete(job, lambda: removed.append("early"))
     jobs.request_cancel(job.id)
-    assert jobs.delete(job.id) and jobs.find(job.id) is None
+    assert jobs.delete(job, lambda: removed.append("upload")) and jobs.find(job.id) is None
+    assert removed == ["upload"]
+
+
+def test_an_upload_is_removed_with_the_last_job_that_is_of_it(jobs: Jobs) -> None:
+    mine, theirs = submit(jobs, {}, {"owner": "bob"})
+    removed: list[str] = []
+    for job in (mine, theirs):
+        jobs.request_cancel(job.id)
+        jobs.forget_upload(job.sha256, lambda: removed.append("too early"))
+        jobs.delete(job, lambda id_=job.id: removed.append(id_))
+    assert removed == [theirs.id]
+    jobs.forget_upload(mine.sha256, lambda: removed.append("nobody's"))
+    assert removed == [theirs.id, "nobody's"]
+
+
+def test_an_upload_that_is_being_submitted_does_not_lose_its_file_to_a_deletion(jobs: Jobs) -> None:
+    """The last job of a file is deleted while the same file is submitted: whoever comes first, the file is there."""
+    (last,) = submit(jobs)
+    jobs.request_cancel(last.id)
+    for _ in range(20):
+        files, start = {"there"}, threading.Barrier(2)
+
+        def delete(job: Job = last, files: set[str] = files, start: threading.Barrier = start) -> None:
+            start.wait()
+            jobs.delete(job, files.clear)
+
+        deleting = threading.Thread(target=delete)
+        deleting.start()
+        start.wait()
+        again, _ = jobs.submit(new(owner="bob"), digest=None, place=lambda files=files: files.add("there"))
+        deleting.join()
+        assert files == {"there"} and jobs.uploads() == {again.sha256}
+        jobs.request_cancel(again.id)
+        last = again
+
+
+def test_a_submission_that_is_refused_puts_nothing_in_its_place(jobs: Jobs) -> None:
+    submit(jobs, *[{"params": {"fps": float(n)}} for n in range(5)])
+    placed: list[str] = []
+    with pytest.raises(TooManyJobsError):
+        jobs.submit(new("b" * 64), digest=None, place=lambda: placed.append("b"))
+    assert not placed
 
 
 def test_jobs_are_listed_newest_first_by_owner_and_state(jobs: Jobs) -> None:
@@ -219,9 +263,26 @@ def test_every_change_counts_up_the_version(jobs: Jobs) -> None:
     assert [*seen, found.version] == [1, 2, 4]
 
 
-def test_counts_and_ages_are_those_of_the_jobs(jobs: Jobs) -> None:
-    assert jobs.oldest_s() == 0
+def test_counts_and_ages_are_those_of_the_jobs(database: Database, jobs: Jobs) -> None:
+    assert job_figures(database).oldest_waiting_s == 0
+    submit(jobs, {"params": {"fps": 1.0}}, {"params": {"fps": 2.0}}, {"params": {"fps": 3.0}})
+    ends = [jobs.claim("w", DIGESTS), jobs.claim("w", DIGESTS)]
+    assert ends[0] is not None and jobs.complete(ends[0], "result-1")
+    figures = job_figures(database)
+    assert figures.counts == {"queued": 1, "running": 1, "completed": 1, "failed": 0, "cancelled": 0}
+    assert 0 < figures.oldest_waiting_s < 60 and 0 < figures.oldest_running_s < 60
+    assert (figures.crashes, figures.losses) == (0, 0)
+    assert set(figures.took) == {"completed"} and set(figures.waited) == {"completed", "running"}
+    bounds, numbers = zip(*figures.took["completed"].up_to, strict=True)
+    assert bounds == BOUNDS_S and numbers[-2:] == (1, 1) and list(numbers) == sorted(numbers)
+    assert 0 <= figures.took["completed"].sum_s < 60
+
+
+def test_jobs_are_forsaken_where_they_wait_and_no_worker_has_one(jobs: Jobs) -> None:
+    assert not jobs.is_forsaken(0)
     submit(jobs, {"params": {"fps": 1.0}}, {"params": {"fps": 2.0}})
+    assert jobs.is_forsaken(0) and not jobs.is_forsaken(60)
     jobs.claim("w", DIGESTS)
-    assert jobs.counts() == {"queued": 1, "running": 1, "completed": 0, "failed": 0, "cancelled": 0}
-    assert 0 < jobs.oldest_s() < 60
+    assert not jobs.is_forsaken(0)
+    time.sleep(2.2)  # and its lease is over
+    assert jobs.is_forsaken(0)

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from fastapi import APIRouter, Response
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
+from fastapi import APIRouter, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy.exc import SQLAlchemyError
 
 from deepfakebench_ext.analysis.policy import Policy
 from deepfakebench_ext.analysis.taking import Taking
 from deepfakebench_ext.common.suffixes import VIDEO_SUFFIXES
 from deepfakebench_ext.service.api.answers import Health, ModelAnswer, OptionsAnswer
-from deepfakebench_ext.service.api.serving import Serving, ServingNow
+from deepfakebench_ext.service.api.serving import ServingNow, answer_head
 from deepfakebench_ext.service.wishes import Wishes
 
+_FORSAKEN_S = 60.0
+
 models_router = APIRouter(tags=["service"])
+figures_router = APIRouter(tags=["service"])
 health_router = APIRouter(tags=["service"])
 
 
@@ -63,7 +62,7 @@ def healthz() -> Health:
 
 @health_router.get("/readyz", response_model=Health, responses={503: {"model": Health}})
 def readyz(serving: ServingNow, response: Response) -> Health:
-    """Say whether jobs are taken and worked on: the database answers, the disk has room, detectors are loaded."""
+    """Say whether jobs are taken and worked on: the database answers, the disk has room, and workers work."""
     settings, reasons = serving.settings, []
     try:
         reasons += [
@@ -71,6 +70,8 @@ def readyz(serving: ServingNow, response: Response) -> Health:
             for name, model in settings.models.items()
             if serving.models.find(name, model) is None
         ]
+        if serving.jobs.is_forsaken(_FORSAKEN_S):
+            reasons.append("jobs wait, and no worker has taken one")
     except SQLAlchemyError:
         reasons.append("the database does not answer")
     if serving.folders.free_bytes() < settings.limits.free_bytes:
@@ -79,27 +80,11 @@ def readyz(serving: ServingNow, response: Response) -> Health:
     return Health(status="not ready" if reasons else "ready", reasons=reasons)
 
 
-@health_router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
-def metrics(serving: ServingNow) -> Response:
+@figures_router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+def metrics(request: Request) -> Response:
     """Return figures for Prometheus."""
-    registry = CollectorRegistry()
-    registry.register(_Figures(serving))
-    return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+    return Response(generate_latest(request.app.state.registry), media_type=CONTENT_TYPE_LATEST)
 
 
-class _Figures(Collector):
-    """Figures of all jobs that are kept, read from the database when they are asked for."""
-
-    def __init__(self, serving: Serving) -> None:
-        self._serving = serving
-
-    def collect(self) -> Iterator[Metric]:
-        """Yield each figure."""
-        jobs = GaugeMetricFamily("dfb_jobs", "Jobs that are kept, by state", labels=["state"])
-        for state, number in self._serving.jobs.counts().items():
-            jobs.add_metric([state], number)
-        yield jobs
-        oldest = self._serving.jobs.oldest_s()
-        yield GaugeMetricFamily("dfb_oldest_waiting_seconds", "For how long a job waits", value=oldest)
-        free = self._serving.folders.free_bytes()
-        yield GaugeMetricFamily("dfb_free_bytes", "Room on the disk of the data folder", value=free)
+for _router in (models_router, figures_router, health_router):
+    answer_head(_router)

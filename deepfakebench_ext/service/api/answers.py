@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any
 
 from pydantic import BaseModel, Field
@@ -13,6 +14,12 @@ class Problem(BaseModel):
     """Why a request was refused."""
 
     detail: str
+
+
+def problems(*codes: int) -> dict[int | str, dict[str, Any]]:
+    """What OpenAPI is told of refusals, of a route whose good answers are no JSON."""
+    content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{Problem.__name__}"}}}
+    return {code: {"description": HTTPStatus(code).phrase, "content": content} for code in codes}
 
 
 class JobAnswer(BaseModel):

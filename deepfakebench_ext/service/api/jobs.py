@@ -12,15 +12,15 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 
 from deepfakebench_ext.analysis.formats.timeline_reading import TIMELINE
-from deepfakebench_ext.service.api.answers import JobAnswer, JobsAnswer, Problem
+from deepfakebench_ext.service.api.answers import JobAnswer, JobsAnswer, problems
 from deepfakebench_ext.service.api.results import file_answer, finished, result_name, result_of
-from deepfakebench_ext.service.api.serving import CallerNow, OwnJob, ServingNow
+from deepfakebench_ext.service.api.serving import CallerNow, OwnJob, ServingNow, answer_head
 from deepfakebench_ext.service.jobs import ENDED, Job, State
 from deepfakebench_ext.service.upkeep import delete
 
 _LOOK_EVERY_S = 0.3
-_NO_JOB: dict[int | str, dict[str, Any]] = {code: {"model": Problem} for code in (401, 403, 404, 422, 429)}
-_NO_RESULT: dict[int | str, dict[str, Any]] = {409: {"model": Problem}, **_NO_JOB}
+_NO_JOB = problems(401, 403, 404, 422, 429, 503)
+_NO_RESULT = problems(409) | _NO_JOB
 FileName = Literal[
     "report.html", "overlay.mp4", "proxy.mp4", "segments.csv", "scores.csv", "segments.vtt", "segments.srt"
 ]
@@ -38,6 +38,13 @@ _REPORT_POLICY = (
     "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; "
     "media-src blob:; frame-ancestors 'none'; sandbox allow-scripts allow-modals allow-downloads"
 )
+
+
+def _file(*media_types: str) -> dict[int | str, dict[str, Any]]:
+    """What OpenAPI is told of a file, which is answered whole or by ranges."""
+    content: dict[str, dict[str, Any]] = {each: {} for each in media_types}
+    return {200: {"content": content}, 206: {"description": "A range of it", "content": content}} | problems(400, 416)
+
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 
@@ -107,19 +114,19 @@ def delete_job(job: OwnJob, serving: ServingNow) -> Response:
     return Response(status_code=204)
 
 
-@router.get("/{job_id}/result", responses={200: {"content": {"application/json": {}}}, **_NO_RESULT})
+@router.get("/{job_id}/result", response_class=FileResponse, responses=_file("application/json") | _NO_RESULT)
 def job_result(job: OwnJob, serving: ServingNow) -> FileResponse:
     """Return timeline.json, or of an image its score."""
     return file_answer(finished(serving, job, result_name(job)), "application/json")
 
 
-@router.get("/{job_id}/video", responses=_NO_JOB)
+@router.get("/{job_id}/video", response_class=FileResponse, responses=_file("application/octet-stream") | _NO_JOB)
 def job_video(job: OwnJob, serving: ServingNow) -> FileResponse:
     """Return the upload, whole or by ranges."""
     return file_answer(serving.folders.upload(job.sha256), "application/octet-stream")
 
 
-@router.get("/{job_id}/keyframes/{number}.jpg", responses=_NO_RESULT)
+@router.get("/{job_id}/keyframes/{number}.jpg", response_class=FileResponse, responses=_file("image/jpeg") | _NO_RESULT)
 def job_keyframe(job: OwnJob, number: int, serving: ServingNow) -> FileResponse:
     """Return a keyframe by its place in the timeline's `keyframes`, from 1."""
     frames = (result_of(serving, job) or {}).get("keyframes", [])
@@ -136,10 +143,13 @@ def job_files(job: OwnJob, serving: ServingNow) -> list[FileName]:
     return [name for name in _FILES if (folder / name).is_file()]
 
 
-@router.get("/{job_id}/{name}", responses=_NO_RESULT)
+@router.get("/{job_id}/{name}", response_class=FileResponse, responses=_file(*_FILES.values()) | _NO_RESULT)
 def job_file(job: OwnJob, name: FileName, serving: ServingNow) -> FileResponse:
     """Return a file of a completed job: its page, its tables, and what was asked for besides."""
     answer = file_answer(finished(serving, job, name), _FILES[name])
     if name == "report.html":
         answer.headers["content-security-policy"] = _REPORT_POLICY
     return answer
+
+
+answer_head(router)

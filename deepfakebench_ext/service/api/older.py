@@ -9,14 +9,15 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Form, HTTPException, UploadFile
+from fastapi import Form, HTTPException, UploadFile
 from fastapi.responses import FileResponse
 from pydantic import BaseModel, ConfigDict
 
 from deepfakebench_ext.analysis.formats.timeline_reading import TIMELINE
+from deepfakebench_ext.service.api.answers import problems
 from deepfakebench_ext.service.api.results import file_answer, finished, result_of
-from deepfakebench_ext.service.api.serving import CallerNow, OwnJob, ServingNow
-from deepfakebench_ext.service.api.submitting import submitted
+from deepfakebench_ext.service.api.serving import CallerNow, OwnJob, ServingNow, answer_head
+from deepfakebench_ext.service.api.submitting import submitted, upload_router
 from deepfakebench_ext.service.jobs import Job, State
 from deepfakebench_ext.service.wishes import Wishes
 
@@ -29,13 +30,13 @@ _STATUS: dict[State, str] = {
 }
 _KEYFRAME = re.compile(r"segment_[0-9]{1,9}(_compare)?\.jpg")
 
-router = APIRouter(tags=["older"])
+router = upload_router("older")
 
 
 class OlderForm(BaseModel):
     """A film, and the two options that the older app had, with its defaults."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     file: UploadFile
     model: str | None = None
@@ -43,15 +44,15 @@ class OlderForm(BaseModel):
     threshold: float = 0.5
 
 
-@router.post("/api/deepfakebench/analyze")
-def analyze(form: Annotated[OlderForm, Form()], caller: CallerNow, serving: ServingNow) -> dict[str, str]:
+@router.post("/api/deepfakebench/analyze", responses=problems(400, 408, 413, 415, 422, 507))
+async def analyze(form: Annotated[OlderForm, Form()], caller: CallerNow, serving: ServingNow) -> dict[str, str]:
     """Queue a film."""
     wishes = Wishes(fps=form.fps, threshold=form.threshold)
-    job, _ = submitted(serving, caller, "video", form.file, form.model, wishes)
+    job, _ = await submitted(serving, caller, "video", form.file, form.model, wishes)
     return {"job_id": job.id, "model": job.model}
 
 
-@router.get("/video/jobs/{job_id}/status")
+@router.get("/video/jobs/{job_id}/status", responses=problems(404, 422))
 def status(job: OwnJob, serving: ServingNow) -> dict[str, Any]:
     """Say how a job stands."""
     known = {
@@ -67,14 +68,14 @@ def status(job: OwnJob, serving: ServingNow) -> dict[str, Any]:
     return known if result is None else {**known, "result": result}
 
 
-@router.get("/video/jobs/{job_id}/result")
+@router.get("/video/jobs/{job_id}/result", responses=problems(400, 404, 409, 416, 422))
 def result(job: OwnJob, serving: ServingNow) -> FileResponse:
     """Return the timeline."""
     _check_completed(job)
     return file_answer(finished(serving, job, TIMELINE), "application/json")
 
 
-@router.get("/video/jobs/{job_id}/keyframes/{filename}")
+@router.get("/video/jobs/{job_id}/keyframes/{filename}", responses=problems(400, 404, 409, 416, 422))
 def keyframe(job: OwnJob, filename: str, serving: ServingNow) -> FileResponse:
     """Return a keyframe by the name that the timeline has for it."""
     _check_completed(job)
@@ -90,3 +91,6 @@ def _check_completed(job: Job) -> None:
 
 def _message(job: Job) -> str:
     return job.error or ("cancelled" if job.state == "cancelled" else job.stage)
+
+
+answer_head(router)

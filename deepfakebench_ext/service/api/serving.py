@@ -7,10 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, cast
 
-from fastapi import Depends, HTTPException, Path, Request
+from fastapi import APIRouter, Depends, HTTPException, Path, Request
+from fastapi.routing import APIRoute
+from fastapi.security import HTTPBearer
+from fastapi.sse import EventSourceResponse
 
 from deepfakebench_ext.service.api.answers import JobAnswer, job_answer
 from deepfakebench_ext.service.api.tokens import Caller
+from deepfakebench_ext.service.database import Database
 from deepfakebench_ext.service.folders import Folders
 from deepfakebench_ext.service.jobs import Job, Jobs
 from deepfakebench_ext.service.models_seen import ModelsSeen
@@ -25,13 +29,15 @@ class Serving:
 
     Attributes:
         settings: The service's.
-        jobs: All jobs.
+        database: Where jobs are.
+        jobs: All of them.
         models: The detectors that workers have loaded.
         folders: Where files lie.
         wake: Tells workers of a job that waits.
     """
 
     settings: ServiceSettings
+    database: Database
     jobs: Jobs
     models: ModelsSeen
     folders: Folders
@@ -51,6 +57,25 @@ class Serving:
         if job is None or caller.sees not in (None, job.owner):
             raise HTTPException(404, f"there is no job {job_id[:64]!r}; it may have been deleted")
         return job
+
+
+BY_TOKEN = Depends(HTTPBearer(auto_error=False, description="Where the service asks for tokens"))
+"""Says in the API's description what the gate has seen to."""
+
+
+def answer_head(router: APIRouter) -> APIRouter:
+    """Have what answers GET answer HEAD too, but for what does not end."""
+    for route in list(router.routes):
+        if (
+            isinstance(route, APIRoute)
+            and "GET" in (route.methods or ())
+            and route.response_class is not EventSourceResponse
+        ):
+            path = route.path.removeprefix(router.prefix)
+            router.add_api_route(
+                path, route.endpoint, methods=["HEAD"], response_class=route.response_class, include_in_schema=False
+            )
+    return router
 
 
 def _serving(request: Request) -> Serving:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import os
-import secrets
 import time
-from pathlib import Path
-from typing import Annotated, Any, BinaryIO
+from functools import partial
+from typing import Annotated, Any
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Form, HTTPException, Query, Response, UploadFile
 from pydantic import BaseModel, ConfigDict
 from starlette.concurrency import run_in_threadpool
@@ -25,8 +23,8 @@ from deepfakebench_ext.service.probe import RefusedError, probe
 from deepfakebench_ext.service.settings import ServedModel
 from deepfakebench_ext.service.wishes import Wishes, analysis_request
 
-_CHUNK_BYTES = 1 << 20
 _LONGEST_NAME = 255
+_TRY_AGAIN_S = "30"
 _LOOK_EVERY_S = 0.2
 _LONGEST_WAIT_S = 60.0
 _IMAGE_WAIT_S = 30.0
@@ -35,7 +33,15 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
 }
 Wait = Annotated[float, Query(ge=0, le=_LONGEST_WAIT_S, description="Seconds to wait for the result")]
 
-router = APIRouter(tags=["submit"])
+_AT_ONCE = CapacityLimiter(4)  # each copies, and has a process look; more would take the cores from workers and pollers
+
+
+def upload_router(tag: str) -> APIRouter:
+    """Routes that take one file, and fields that are held in memory."""
+    return APIRouter(tags=[tag], form_limits={"max_files": 1, "max_fields": 50, "max_part_size": 4096})
+
+
+router = upload_router("submit")
 
 
 class AnalyzeForm(Wishes):
@@ -66,7 +72,7 @@ async def analyze_video(
 ) -> Submitted:
     """Queue a film; its job, and its timeline where it is there already or within `wait` seconds."""
     wishes = Wishes(**{name: getattr(form, name) for name in Wishes.model_fields})
-    job, is_new = await run_in_threadpool(submitted, serving, caller, "video", form.file, form.model, wishes)
+    job, is_new = await submitted(serving, caller, "video", form.file, form.model, wishes)
     return await _answered(serving, job, is_new, wait, response)
 
 
@@ -85,11 +91,11 @@ async def score_image(
     wait: Wait = _IMAGE_WAIT_S,
 ) -> Submitted:
     """Queue an image; its job, and its score where it is there already or within `wait` seconds."""
-    job, is_new = await run_in_threadpool(submitted, serving, caller, "image", form.file, form.model, Wishes())
+    job, is_new = await submitted(serving, caller, "image", form.file, form.model, Wishes())
     return await _answered(serving, job, is_new, wait, response)
 
 
-def submitted(
+async def submitted(
     serving: Serving, caller: Caller, kind: Kind, file: UploadFile, model: str | None, wishes: Wishes
 ) -> tuple[Job, bool]:
     """The job of an upload, and whether it is new.
@@ -97,6 +103,13 @@ def submitted(
     Raises:
         HTTPException: 400 to 429, with a sentence.
     """
+    work = partial(_submitted, serving, caller, kind, file, model, wishes)
+    return await to_thread.run_sync(work, limiter=_AT_ONCE)
+
+
+def _submitted(
+    serving: Serving, caller: Caller, kind: Kind, file: UploadFile, model: str | None, wishes: Wishes
+) -> tuple[Job, bool]:
     settings = serving.settings
     name = model or settings.default_model
     if name not in settings.models:
@@ -104,31 +117,28 @@ def submitted(
     seen = serving.models.find(name, settings.models[name])
     _check_wishes(settings.models[name], wishes, name, None if seen is None else str(seen.about["takes"]))
     filename = _shown(file.filename)
-    part = serving.folders.incoming / f"{secrets.token_hex(8)}.part"
-    try:
-        sha256, size = _kept(file.file, part)
-        if not size:
-            raise HTTPException(400, f"{filename}: the file is empty")
-        probe(part, kind, settings.limits, filename)
-        serving.folders.keep_upload(part, sha256)
-    except RefusedError as error:
-        raise HTTPException(415, str(error)) from error
-    finally:
-        part.unlink(missing_ok=True)
-    params = wishes.model_dump(mode="json", exclude_defaults=True)
-    new = NewJob(
-        owner=caller.owner,
-        kind=kind,
-        model=name,
-        params=params,
-        filename=filename,
-        sha256=sha256,
-        size_bytes=size,
-    )
-    try:
-        job, is_new = serving.jobs.submit(new, digest=None if seen is None else seen.digest)
-    except TooManyJobsError as error:
-        raise HTTPException(429, str(error)) from error
+    if not file.size:
+        raise HTTPException(400, f"{filename}: the file is empty")
+    with serving.folders.part(file.file) as part:
+        try:
+            probe(part.path, kind, settings.limits, filename)
+        except RefusedError as error:
+            raise HTTPException(415, str(error)) from error
+        new = NewJob(
+            owner=caller.owner,
+            kind=kind,
+            model=name,
+            params=wishes.model_dump(mode="json", exclude_defaults=True),
+            filename=filename,
+            sha256=part.sha256,
+            size_bytes=part.size_bytes,
+        )
+        try:
+            job, is_new = serving.jobs.submit(
+                new, digest=None if seen is None else seen.digest, place=partial(serving.folders.keep_upload, part)
+            )
+        except TooManyJobsError as error:
+            raise HTTPException(429, str(error), {"retry-after": _TRY_AGAIN_S}) from error
     serving.wake(job.id)
     return job, is_new
 
@@ -155,18 +165,6 @@ def _check_wishes(model: ServedModel, wishes: Wishes, name: str, takes: str | No
             request.check_takes(takes, name)
     except ExtError as error:
         raise HTTPException(422, str(error)) from error
-
-
-def _kept(source: BinaryIO, target: Path) -> tuple[str, int]:
-    """Copy an upload to its place on the disk; its digest and length."""
-    digest, size = hashlib.sha256(), 0
-    with target.open("xb") as file:
-        while chunk := source.read(_CHUNK_BYTES):
-            digest.update(chunk)
-            size += file.write(chunk)
-        file.flush()
-        os.fsync(file.fileno())
-    return digest.hexdigest(), size
 
 
 def _shown(name: str | None) -> str:
