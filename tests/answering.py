@@ -90,4 +90,4 @@ def answer_of(connection: socket.socket) -> tuple[int, dict[str, str], str]:
     headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
     while len(body) < int(headers["content-length"]):
         body += connection.recv(65536)
-    return int(status.split()[1]), headers, json.loads(body)["detail"]
+    return int(status.split()[1]), headers, json.loads(body).get("detail", "")

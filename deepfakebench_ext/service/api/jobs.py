@@ -42,8 +42,8 @@ _REPORT_POLICY = (
 
 def _file(*media_types: str) -> dict[int | str, dict[str, Any]]:
     """What OpenAPI is told of a file, which is answered whole or by ranges."""
-    content: dict[str, dict[str, Any]] = {each: {} for each in media_types}
-    return {200: {"content": content}, 206: {"description": "A range of it", "content": content}} | problems(400, 416)
+    whole: dict[str, Any] = {"content": {each: {} for each in media_types}}
+    return {200: whole, 206: {**whole, "description": "A range of it"}, **problems(400, 416)}
 
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
