@@ -5,7 +5,8 @@ Upload a video to a service (dfb-ext serve), follow its job, and fetch its timel
 .EXAMPLE
 ./scripts/test_video_api.ps1 talk.mp4 -Folder results -Options @{ fps = 5; threshold = 0.3 }
 .NOTES
-The variable DFB_URL says where the service answers (http://127.0.0.1:8000), DFB_TOKEN is a token of it.
+The variable DFB_URL says where the service answers (http://127.0.0.1:8000), DFB_TOKEN is a token of it. Typed again, it follows
+the same job.
 #>
 param(
     [Parameter(Mandatory)] [string] $Video,
@@ -13,7 +14,7 @@ param(
     [hashtable] $Options = @{}
 )
 $ErrorActionPreference = 'Stop'
-$url = ($env:DFB_URL ?? 'http://127.0.0.1:8000').TrimEnd('/')
+$url = if ($env:DFB_URL) { $env:DFB_URL.TrimEnd('/') } else { 'http://127.0.0.1:8000' }
 $headers = if ($env:DFB_TOKEN) { @{ Authorization = "Bearer $env:DFB_TOKEN" } } else { @{} }
 if (-not (Test-Path -LiteralPath $Video -PathType Leaf)) { throw "$Video is no file" }
 
@@ -25,7 +26,7 @@ Write-Host "job $($job.job_id): $address"
 
 while ($job.state -notin 'completed', 'failed', 'cancelled') {
     Start-Sleep -Seconds 1
-    $job = Invoke-RestMethod -Uri $address -Headers $headers -MaximumRetryCount 60 -RetryIntervalSec 1
+    $job = Invoke-RestMethod -Uri $address -Headers $headers
     Write-Host "$($job.state), $($job.stage), $($job.progress) done"
 }
 if ($job.state -ne 'completed') { throw "the job is $($job.state): $($job.error)" }
