@@ -52,6 +52,8 @@ def collect_samples(path: Path, *, kind: Kind) -> list[Sample]:
     found = _found(path, kind)
     if not path.is_dir():
         return _samples(path, found, [_above(path.parent)], kind)
+    if kind == "video":
+        found = [(parts, _without_pictures(path, parts, names)) for parts, names in found]
     labels = [label_of(parts, root=path) for parts, _ in found]
     if all(says_nothing(parts) for parts, _ in found):
         labels = [_above(path)] * len(found)
@@ -86,8 +88,6 @@ def _found(path: Path, kind: Kind) -> list[tuple[tuple[str, ...], list[str]]]:
         raise ConfigError(f"{path} holds no {_wanted(kind)}; it holds {_counted(counts)}.{_other_kind(counts, kind)}")
     if aside := {suffix: count for suffix, count in counts.items() if others.is_media(suffix)}:
         logger.warning("%s: left aside, as no %s: %s", path, _wanted(kind), _counted(aside))
-    if kind == "video":
-        found = [(parts, _without_pictures(path, parts, names)) for parts, names in found]
     return found
 
 
