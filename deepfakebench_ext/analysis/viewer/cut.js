@@ -108,7 +108,10 @@ function marksOf(run, scores, policy) {
   let open = null;
   run.forEach((span, place) => {
     if (scores[place] >= (open ? policy.offset : policy.onset)) {
-      if (!open) marks.push(open = [span.start, span.end]);
+      if (!open) {
+        open = [span.start, span.end];
+        marks.push(open);
+      }
       open[1] = span.end;
     } else {
       open = null;

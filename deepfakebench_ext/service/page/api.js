@@ -43,6 +43,10 @@ export async function useToken(given) {
   }
 }
 
+export function forgetToken() {
+  sessionStorage.removeItem(KEPT);
+}
+
 /** @returns {Record<string, string>} */
 export function authorization() {
   const kept = token();

@@ -1,6 +1,6 @@
 // The page of the service: submitting and jobs, or one result. The address says which, so that a reload shows the same.
 
-import {asking, call, RefusedError, token, useToken} from "./api.js";
+import {asking, call, forgetToken, RefusedError, token, useToken} from "./api.js";
 import {Jobs} from "./jobs.js";
 import {Result} from "./result.js";
 import {Submit} from "./submit.js";
@@ -11,6 +11,7 @@ const MODELS_MS = 3000;
 const JOB = /^#(job_[0-9a-f]{12}_[0-9a-f]{16})$/;
 
 const banner = h("p", {class: "banner", role: "status", hidden: true});
+const other = h("button", {type: "button", class: "other", hidden: !token(), onclick: () => anotherToken()});
 const main = h("main", {id: "content", tabindex: -1});
 /** @type {{close: () => void, stands?: () => any} | null} */
 let now = null;
@@ -34,7 +35,7 @@ async function askedForToken() {
   const wrong = h("p", {class: "warning", role: "alert", hidden: true}, t("token.refused"));
   const form = h("form", {method: "dialog"}, h("h2", {id: "token-title"}, t("token.title")),
     h("p", {}, h("label", {for: "token"}, t("token.label")), " ", input), wrong, h("p", {class: "note"}, t("token.kept")), h("button", {}, t("token.use")));
-  const dialog = h("dialog", {"aria-labelledby": "token-title", oncancel: (/** @type {Event} */ event) => event.preventDefault()}, form);
+  const dialog = h("dialog", {"aria-labelledby": "token-title", onclose: () => dialog.isConnected && dialog.showModal()}, form);
   document.body.append(dialog);
   dialog.showModal();
   await new Promise((resolve) => {
@@ -50,6 +51,14 @@ async function askedForToken() {
     });
   });
   dialog.remove();
+  other.hidden = false;
+}
+
+async function anotherToken() {
+  forgetToken();
+  await asking.token();
+  if (location.hash) location.hash = ""; // which shows all jobs
+  else show();
 }
 
 /** @param {any} before how the result stood, where the language alone changes */
@@ -57,12 +66,13 @@ async function show(before = null) {
   now?.close();
   now = null;
   document.title = t("page.title");
+  other.textContent = t("token.change");
   put(document.body,
     h("a", {href: "#content", class: "skip", onclick: (/** @type {Event} */ event) => {
       event.preventDefault();
       main.focus();
     }}, t("page.skip")),
-    h("header", {class: "top"}, h("h1", {}, h("a", {href: "#"}, t("page.title"))), h("span", {class: "choices"}, languageChoice(() => show(now?.stands?.() ?? null)))),
+    h("header", {class: "top"}, h("h1", {}, h("a", {href: "#"}, t("page.title"))), h("span", {class: "choices"}, other, " ", languageChoice(() => show(now?.stands?.() ?? null)))),
     banner, main);
   const job = JOB.exec(location.hash);
   if (job) {

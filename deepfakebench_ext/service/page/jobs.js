@@ -32,7 +32,9 @@ export class Jobs {
     }}, t("jobs.more"));
     this.toasts = h("div", {class: "toasts", role: "status"});
     this.element = h("section", {"aria-label": t("jobs.title")}, h("h2", {}, t("jobs.title")), this.list, this.none, this.more, this.toasts);
-    this.leave = () => [...this.leaving.keys()].forEach((id) => this.#deleteNow(id, deleteOnLeaving));
+    this.leave = () => {
+      for (const id of [...this.leaving.keys()]) this.#deleteNow(id, deleteOnLeaving);
+    };
     addEventListener("pagehide", this.leave);
     this.refresh();
   }
@@ -41,8 +43,8 @@ export class Jobs {
     this.isClosed = true;
     clearTimeout(this.timer);
     removeEventListener("pagehide", this.leave);
-    this.followed.forEach((events) => events.close());
-    [...this.leaving.keys()].forEach((id) => this.#deleteNow(id));
+    for (const events of this.followed.values()) events.close();
+    for (const id of [...this.leaving.keys()]) this.#deleteNow(id);
   }
 
   /** Ask how all jobs stand. */
@@ -71,14 +73,14 @@ export class Jobs {
       row.remove();
       this.known.delete(id);
     }
-    jobs.forEach((job) => this.#put(job));
+    for (const job of jobs) this.#put(job);
     jobs.forEach((job, place) => {
       const {row} = /** @type {{row: HTMLElement}} */ (this.known.get(job.job_id));
       if (this.list.children[place] !== row) this.list.insertBefore(row, this.list.children[place] ?? null);
     });
     this.none.hidden = jobs.length > 0;
     this.more.hidden = !areMore;
-    jobs.filter(isOpen).reverse().forEach((job) => this.#follow(job));
+    for (const job of jobs.filter(isOpen).reverse()) this.#follow(job);
   }
 
   /** @param {Job} job */
