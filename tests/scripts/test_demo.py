@@ -10,11 +10,11 @@ import pytest
 
 pytest.importorskip("skimage", reason="the demo's photograph comes with scikit-image")
 
-DEMO = Path(__file__).parents[2] / "scripts/demo.py"
+PICTURES = Path(__file__).parents[2] / "scripts/demo_pictures.py"
 
 
 def made(folder: Path, seed: int = 0) -> list[dict[str, str]]:
-    demo = runpy.run_path(str(DEMO), run_name="demo")
+    demo = runpy.run_path(str(PICTURES), run_name="demo_pictures")
     demo["SOURCES"].update(train=4, val=3, test=2)
     demo["make_dataset"](folder, seed)
     with (folder / "sources.csv").open() as stream:
@@ -51,4 +51,19 @@ def test_every_picture_has_the_outline_of_its_face_beside_it(tmp_path: Path) -> 
     rows = made(tmp_path)
     outlines = [np.load(landmarks_file(tmp_path / row["path"])) for row in rows]
     assert len(outlines) == 18
-    assert all(outline.shape == (14, 2) and (outline > 0).all() and (outline < 64).all() for outline in outlines)
+    assert all(outline.shape == (24, 2) and (outline > 0).all() and (outline < 64).all() for outline in outlines)
+
+
+def test_a_film_shows_the_face_as_large_as_the_views_have_it(tmp_path: Path) -> None:
+    pytest.importorskip("dlib", reason="dlib is not installed (extra `faces`)")
+    from deepfakebench_ext.faces.dlib_detector import DlibDetector
+    from deepfakebench_ext.media.video import read_frames
+
+    demo = runpy.run_path(str(PICTURES), run_name="demo_pictures")
+    demo["write_film"](tmp_path / "a.mp4", 0)
+    detector, in_film = DlibDetector(None), demo["FILM_SCALE"] * (demo["FACE_BOX_PX"][2] - demo["FACE_BOX_PX"][0])
+    for frame in read_frames(tmp_path / "a.mp4", range(0, 150, 30)):
+        (face,) = detector.detect(frame.rgb)
+        crop = 1.3 * (face.bbox_px[2] - face.bbox_px[0])
+        low, high = demo["FACE_WIDTH"]
+        assert low < in_film / crop < high
