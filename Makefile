@@ -36,7 +36,7 @@ ifeq ($(shell command -v npm),)
 else
 	npm install --silent --no-save --prefix $(VENV)/node $(PAGE_TOOLS)
 	$(VENV)/node/node_modules/.bin/tsc --project jsconfig.json
-	$(VENV)/node/node_modules/.bin/biome lint $(PAGE_MODULES)
+	$(VENV)/node/node_modules/.bin/biome lint --error-on-warnings $(PAGE_MODULES)
 endif
 
 # What is installed from here is all that is here.

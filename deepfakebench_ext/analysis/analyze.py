@@ -30,7 +30,7 @@ from deepfakebench_ext.engine.run_directory import RunDirectory
 from deepfakebench_ext.engine.run_name import run_name
 from deepfakebench_ext.engine.run_settings import run_settings
 from deepfakebench_ext.faces.reader import FaceReader
-from deepfakebench_ext.media.video import backend_name, streams
+from deepfakebench_ext.media.video import backend_name, streams, tags
 from deepfakebench_ext.models.base import Detector
 
 logger = logging.getLogger(__name__)
@@ -146,6 +146,7 @@ def analyse_film(detector: Detector, sample: Sample, how: How) -> Analysed:
         return Analysed(file, None, None, f"{file}: a folder of frames, which have no times; give the film itself")
     try:
         sha256, size, held = sha256_of(sample.path), sample.path.stat().st_size, tuple(streams(sample.path))
+        said = tags(sample.path)
     except MediaError as error:
         return Analysed(file, None, None, str(error))
     except OSError as error:
@@ -156,7 +157,7 @@ def analyse_film(detector: Detector, sample: Sample, how: How) -> Analysed:
         film, scores, reason = _scored(detector, sample, how, run, settings["batch_size"])
         if not film.frames:
             return Analysed(file, folder, None, reason)
-        facts = VideoFacts(file, sha256, size, film.duration_us, film.start_us, held)
+        facts = VideoFacts(file, sha256, size, film.duration_us, film.start_us, held, said)
         timeline, shown = timeline_of(facts, settings["weights"], settings, film, scores, how.threshold)
         write_outputs(folder, sample.path, timeline, shown, how.outputs, damage=film.damage)
     return Analysed(file, folder, timeline, film.damage)

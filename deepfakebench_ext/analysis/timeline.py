@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from deepfakebench_ext.analysis.cut import Segment
@@ -29,6 +29,7 @@ class VideoFacts:
         duration_us: Length of the film in microseconds, above 0.
         start_us: Presentation time of its first frame.
         streams: What the decoder tells of each stream, at least `kind` and `codec`.
+        tags: What the file says of itself, where it does: `container`, `encoder`, `created_at`.
     """
 
     file: str
@@ -37,6 +38,7 @@ class VideoFacts:
     duration_us: int
     start_us: int
     streams: tuple[Mapping[str, Any], ...]
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

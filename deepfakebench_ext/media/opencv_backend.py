@@ -48,6 +48,11 @@ def packet_times(path: Path) -> tuple[list[float], bool]:
     return [clock.seconds(picture.time_s) for picture in pictures(path)], False
 
 
+def tags(path: Path) -> dict[str, str]:
+    """Nothing; OpenCV knows of streams alone."""
+    return {}
+
+
 def streams(path: Path) -> list[dict[str, Any]]:
     """The stream of pictures; OpenCV knows of no other.
 

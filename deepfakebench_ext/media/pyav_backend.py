@@ -21,6 +21,7 @@ from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from deepfakebench_ext.common.errors import MediaError
+from deepfakebench_ext.common.wording import cut
 from deepfakebench_ext.media.frame import RGB, Picture
 from deepfakebench_ext.media.hdr import TRANSFERS, tone_mapped
 from deepfakebench_ext.media.image import MAX_PIXELS
@@ -33,6 +34,7 @@ _PLAYED = {
     "mov,mp4,m4a,3gp,3g2,mj2": frozenset(("h264", "vp9", "av1")),
     "matroska,webm": frozenset(("vp8", "vp9", "av1")),
 }
+_MOST_LETTERS = 200
 _PLAYED_FORMATS = frozenset(("yuv420p", "yuvj420p"))
 # Faster than FFmpeg's own choice on two CPUs. A constant, since the frames just before the first sign of damage come
 # out otherwise with another number. Workers that read several videos at a time fill the other CPUs.
@@ -70,15 +72,31 @@ def streams(path: Path) -> list[dict[str, Any]]:
         return [_about(stream) for stream in container.streams]
 
 
+def tags(path: Path) -> dict[str, str]:
+    """What the file says of itself, where it does: `container`, `encoder`, `created_at`.
+
+    Raises:
+        MediaError: Not a video.
+    """
+    with _opened(path) as (opened, stream):
+        said = {**stream.metadata, **opened.metadata}
+        found = {
+            "container": opened.format.long_name,
+            "encoder": said.get("encoder") or said.get("ENCODER") or said.get("com.apple.quicktime.software", ""),
+            "created_at": said.get("creation_time", ""),
+        }
+        return {name: cut(text, _MOST_LETTERS) for name, text in found.items() if text}
+
+
 def plays_in_browsers(path: Path) -> bool:
     """Whether any browser plays a film as it is: by its container, its codec, and 8-bit 4:2:0 pictures.
 
     Raises:
         MediaError: Not a video.
     """
-    with _opened(path) as (container, stream):
+    with _opened(path) as (opened, stream):
         context = stream.codec_context
-        codecs = _PLAYED.get(container.format.name, frozenset())
+        codecs = _PLAYED.get(opened.format.name, frozenset())
         return context.codec.canonical_name in codecs and context.pix_fmt in _PLAYED_FORMATS
 
 

@@ -180,6 +180,17 @@ def streams(path: Path, *, backend: Backend | None = None) -> list[dict[str, Any
     return found
 
 
+def tags(path: Path, *, backend: Backend | None = None) -> dict[str, str]:
+    """What a file says of itself, where it does: `container`, `encoder`, `created_at`; long ones cut.
+
+    Raises:
+        MediaError: Not a video.
+    """
+    check_file(path)
+    found: dict[str, str] = _backend(backend).tags(path)
+    return found
+
+
 def sampled(
     path: Path,
     plan: Callable[[int], Sequence[int]],

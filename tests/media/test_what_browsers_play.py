@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import av
 import pytest
 import videos
 
-pytest.importorskip("av", reason="PyAV is not installed (extra `video`)")
 from deepfakebench_ext.media.pyav_backend import plays_in_browsers
-from deepfakebench_ext.media.video import streams
+from deepfakebench_ext.media.video import streams, tags
 
 
 @pytest.mark.parametrize(
@@ -35,3 +35,19 @@ def test_av1_is_called_so_and_not_as_its_decoder(tmp_path: Path) -> None:
     videos.stamped_video(tmp_path / "a.mp4", 5, codec="libsvtav1")
     assert streams(tmp_path / "a.mp4")[0]["codec"] == "av1"
     assert plays_in_browsers(tmp_path / "a.mp4")
+
+
+def test_a_file_says_what_made_it_and_when(tmp_path: Path) -> None:
+    videos.stamped_video(tmp_path / "a.mp4", 5)
+    with av.open(str(tmp_path / "a.mp4")) as old, av.open(str(tmp_path / "b.mp4"), "w") as new:
+        new.metadata.update({"creation_time": "2024-05-06T07:08:09Z", "encoder": "x" * 500})
+        stream = new.add_stream_from_template(old.streams.video[0])
+        for packet in old.demux(video=0):
+            if packet.size:
+                packet.stream = stream
+                new.mux(packet)
+    said = tags(tmp_path / "b.mp4")
+    assert said["created_at"].startswith("2024-05-06T07:08:09")
+    assert said["container"] == "QuickTime / MOV"
+    assert len(tags(tmp_path / "a.mp4")["encoder"]) < 200
+    assert tags(tmp_path / "a.mp4", backend="opencv") == {}

@@ -182,6 +182,21 @@ def test_a_film_that_browsers_play_has_no_copy(service: services.Service, done: 
         assert "proxy.mp4" not in client.get(f"/v1/jobs/{done}/files").json()
 
 
+def test_a_face_without_a_keyframe_has_its_picture_from_the_film(
+    browser: Any, service: services.Service, film: Path
+) -> None:
+    with service.client() as client, film.open("rb") as file:
+        fields = {"threshold": "0.99"}
+        job = client.post("/v1/video/analyze?wait=60", files={"file": (film.name, file)}, data=fields).json()["job_id"]
+        assert client.get(f"/v1/jobs/{job}/result").json()["keyframes"] == []
+    with browsers.page_of(browser, f"{service.url}/#{job}") as page:
+        page.wait_for_selector(".lane .portrait canvas")
+        painted = (
+            "(canvas) => canvas.getContext('2d').getImageData(0, 0, 96, 96).data.some((each, at) => at % 4 < 3 && each)"
+        )
+        assert page.locator(".lane .portrait canvas").first.evaluate(painted)
+
+
 def test_everything_is_said_in_german_too(browser: Any, service: services.Service, done: str) -> None:
     with browsers.page_of(browser, f"{service.url}/#{done}", locale="de-DE") as page:
         page.wait_for_selector(".timeline")

@@ -49,6 +49,7 @@ def _video(timeline: Timeline) -> dict[str, Any]:
         "duration_s": video.duration_us / MICROSECONDS,
         "start_s": video.start_us / MICROSECONDS,
         "streams": [dict(stream) for stream in video.streams],
+        **video.tags,
     }
 
 

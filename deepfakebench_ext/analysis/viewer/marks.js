@@ -6,7 +6,6 @@ import {clock, count, numberText, scoreText, shareText, t} from "./words.js";
 
 /**
  * @typedef {import("./model.js").Model} Model
- * @typedef {import("./model.js").Face} Face
  * @typedef {import("./moment.js").Moment} Moment
  * @typedef {import("./cut.js").Segment} Segment
  * @typedef {import("./cut.js").Policy} Policy
@@ -171,32 +170,4 @@ export function unscoredList(model, moment) {
     h("summary", {}, t("unscored.title", {number: holes.length})),
     h("p", {}, t("explain.unscored")),
     h("div", {class: "scroll", tabindex: 0, role: "region", "aria-label": t("term.unscored")}, h("table", {}, h("thead", {}, h("tr", {}, head)), h("tbody", {}, rows))));
-}
-
-/**
- * The picture of a face: out of the first keyframe that shows it.
- * @param {Model} model
- * @param {(place: number) => string} picture
- * @returns {(face: Face) => Element}
- */
-export function portraits(model, picture) {
-  const frames = model.timeline.keyframes;
-  return (face) => {
-    const place = frames.findIndex((frame) => frame.track === face.track);
-    const whole = h("div", {class: "portrait", "aria-hidden": "true"});
-    if (place < 0) return whole;
-    const image = h("img", {src: picture(place), alt: "", loading: "lazy"});
-    image.addEventListener("load", () => {
-      const [wide, high] = model.frameSize(image.naturalWidth, image.naturalHeight);
-      const [x0, y0, x1, y1] = frames[place].box_px;
-      const side = Math.max(x1 - x0, y1 - y0), left = (x0 + x1 - side) / 2, top = (y0 + y1 - side) / 2;
-      const percent = (/** @type {number} */ part) => `${100 * part}%`;
-      image.style.setProperty("width", percent(wide / side));
-      image.style.setProperty("height", percent(high / side));
-      image.style.setProperty("left", percent(-left / side));
-      image.style.setProperty("top", percent(-top / side));
-    });
-    put(whole, image);
-    return whole;
-  };
 }

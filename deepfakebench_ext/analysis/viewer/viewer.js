@@ -2,10 +2,11 @@
 
 import {Chart, neighbour} from "./chart.js";
 import {h, named, put} from "./dom.js";
-import {Cutting, Marks, portraits, unscoredList} from "./marks.js";
+import {Cutting, Marks, unscoredList} from "./marks.js";
 import {Model} from "./model.js";
 import {Moment} from "./moment.js";
 import {Player} from "./player.js";
+import {portraits} from "./portraits.js";
 import {facts, verdict} from "./verdict.js";
 import {t} from "./words.js";
 
@@ -28,7 +29,7 @@ import {t} from "./words.js";
 export function showTimeline(place, source, before = null) {
   const model = new Model(source.timeline), moment = new Moment(model.duration);
   const player = new Player(model, moment, source.film, source.picture);
-  const chart = new Chart(model, moment, portraits(model, source.picture));
+  const chart = new Chart(model, moment, portraits(model, source.picture, source.film?.url ?? null));
   const marks = new Marks(model, moment, source.picture);
   const cutting = new Cutting(model, (segments, policy) => {
     chart.mark(segments, policy.onset);
