@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import browsers
@@ -38,10 +39,22 @@ def report(film: Path, folder: Path, detector, **how) -> Path:
     return found.folder / "report.html"
 
 
-def test_a_report_shows_its_timeline_without_anything_beside_it(tmp_path, film, detector):
+@pytest.fixture(scope="module")
+def browser():
+    with browsers.chromium() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory, film, detector):
+    """A report."""
+    return report(film, tmp_path_factory.mktemp("stored"), detector)
+
+
+def test_a_report_shows_its_timeline_without_anything_beside_it(tmp_path, browser, film, detector):
     page_file = report(film, tmp_path, detector).rename(tmp_path / "alone.html")
     asked = []
-    with browsers.chromium() as browser, browsers.page_of(browser, page_file.as_uri()) as page:
+    with browsers.page_of(browser, page_file.as_uri()) as page:
         page.on("request", lambda request: asked.append(request.url))
         page.wait_for_selector(".timeline")
         assert "No decision" in page.inner_text(".verdict")
@@ -62,21 +75,101 @@ def test_a_report_shows_its_timeline_without_anything_beside_it(tmp_path, film, 
     assert not [url for url in asked if not url.startswith(("data:", "blob:", "file:"))]
 
 
-def test_no_name_of_a_file_leaves_the_text(tmp_path, film, detector):
+def test_no_name_of_a_file_leaves_the_text(tmp_path, browser, film, detector):
     page_file = report(film, tmp_path, detector, shown_as=HOSTILE)
     assert HOSTILE not in page_file.read_text(encoding="utf-8")
-    with browsers.chromium() as browser, browsers.page_of(browser, page_file.as_uri()) as page:
+    with browsers.page_of(browser, page_file.as_uri()) as page:
         page.on("dialog", lambda dialog: pytest.fail("a script of a name ran"))
         assert page.inner_text("h2 bdi") == HOSTILE
         assert page.locator("img[src=x]").count() == 0
 
 
-def test_where_no_script_runs_the_page_says_what_was_found(tmp_path, film, detector):
+def test_where_no_script_runs_the_page_says_what_was_found(tmp_path, browser, film, detector):
     page_file = report(film, tmp_path, detector)
-    with (
-        browsers.chromium() as browser,
-        browsers.page_of(browser, page_file.as_uri(), java_script_enabled=False) as page,
-    ):
+    with browsers.page_of(browser, page_file.as_uri(), java_script_enabled=False) as page:
         said = page.inner_text("main")
     assert "no decision: not calibrated" in said
     assert "no real video chose the threshold of 0.01" in said
+
+
+def changed(page_file: Path, target: Path, change) -> Path:
+    """A copy of a report, of another timeline."""
+    before, begin, rest = page_file.read_text(encoding="utf-8").partition('id="data">')
+    data, end, after = rest.partition("</script>")
+    values = json.loads(data)
+    change(values["timeline"])
+    target.write_text(before + begin + json.dumps(values) + end + after, encoding="utf-8")
+    return target
+
+
+def figure(value, low, high):
+    return {"value": value, "low": low, "high": high, "reason": ""}
+
+
+BANDS = {"fake_above": 0.8, "real_below": 0.1, "false_alarms": 0.05, "misses": 0.1, "source": "40 videos"}
+
+
+@pytest.mark.parametrize(
+    ("decision", "score", "trained", "bands", "said"),
+    [
+        ("fake", 0.9, True, BANDS, "Fake\nThe score 0.900 is above 0.800: of real videos, at most 5% score so high."),
+        ("real", 0.05, True, BANDS, "Real\nThe score 0.050 is below 0.100: of fakes, at most 10% score so low."),
+        ("no decision", 0.5, True, BANDS, "No decision\nThe score 0.500 allows neither word at the stated risk."),
+        ("no decision", 0.5, False, BANDS, "No decision\nThe detector's head is untrained: its scores are noise."),
+        ("no decision", 0.9999999, True, None, "No decision\nNot calibrated: no known videos say what"),
+    ],
+)
+def test_the_verdict_is_a_sentence_with_its_limits(tmp_path, browser, stored, decision, score, trained, bands, said):
+    def change(timeline):
+        timeline["score"] |= {"decision": decision, "score": score, "bands": bands}
+        timeline["detector"]["head_trained"] = trained
+
+    page_file = changed(stored, tmp_path / "a.html", change)
+    with browsers.page_of(browser, page_file.as_uri()) as page:
+        text = "\n".join(line for line in page.inner_text(".verdict").splitlines() if line)
+        assert text.startswith(said)
+        assert ("every score here is noise" in text) is not trained
+        assert "0.9999999" in text or score < 0.99
+
+
+def test_measured_false_alarms_are_said_of_the_setting_that_they_were_measured_at_alone(tmp_path, browser, stored):
+    def change(timeline):
+        alarms = {
+            "measured": figure(0.5, 0.1, 1.0),
+            "held_out": figure(1.12, 0.24, 2.4),
+            "videos": 40,
+            "seconds": 3738.0,
+        }
+        timeline["policy"] |= {"calibrated": True, "false_alarms": {"limit_s_per_min": 1.0, **alarms}}
+
+    page_file = changed(stored, tmp_path / "a.html", change)
+    with browsers.page_of(browser, page_file.as_uri()) as page:
+        measured = page.inner_text(".worth")
+        page.fill("input[name=min_on_s]", "1.5")
+        moved = page.inner_text(".worth")
+        page.click("text=As it was stored")
+        again = page.inner_text(".worth")
+    assert measured == again
+    assert measured.startswith(
+        "1.12 s of false alarms in a minute of real video (95 %: 0.24 to 2.4), measured on 40 real"
+    )
+    assert "not for this one" in moved
+
+
+def test_a_term_is_explained_where_it_is_pointed_at_or_focused_until_escape(browser, stored):
+    with browsers.page_of(browser, stored.as_uri()) as page:
+        term, tip = page.locator(".verdict .term").first, page.locator(".verdict .tip").first
+        term.focus()
+        assert tip.is_visible()
+        page.keyboard.press("Escape")
+        assert not tip.is_visible()
+        term.hover()
+        assert tip.is_visible()
+
+
+def test_a_long_timeline_is_on_paper_without_what_cannot_be_pressed_there(browser, stored):
+    with browsers.page_of(browser, stored.as_uri()) as page:
+        page.emulate_media(media="print")
+        assert page.locator(".verdict").is_visible() and page.locator(".overview path").count()
+        for control in (".cutting", ".buttons", ".slider", ".take", ".language", "#film"):
+            assert not page.locator(control).first.is_visible(), control

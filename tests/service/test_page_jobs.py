@@ -48,6 +48,15 @@ def test_a_job_survives_a_reload_and_a_kill_of_the_service_under_it(
         page.wait_for_selector(f"[data-job={second}].is-cancelled")
 
 
+def test_progress_is_told_where_no_events_come(browser: Any, service: services.Service, tmp_path: Path) -> None:
+    with browsers.page_of(browser, "about:blank") as page:
+        page.route("**/events", lambda route: route.abort())
+        job = post(service, tmp_path / "asked.mp4", 2500, fps="20")
+        page.goto(service.url)
+        page.wait_for_selector(f"[data-job={job}].is-running progress")
+        page.wait_for_selector(f"[data-job={job}].is-completed", timeout=60_000)
+
+
 def test_a_deletion_can_be_undone_and_is_done_where_the_page_is_left(
     browser: Any, service: services.Service, tmp_path: Path
 ) -> None:
