@@ -171,5 +171,5 @@ def test_a_long_timeline_is_on_paper_without_what_cannot_be_pressed_there(browse
     with browsers.page_of(browser, stored.as_uri()) as page:
         page.emulate_media(media="print")
         assert page.locator(".verdict").is_visible() and page.locator(".overview path").count()
-        for control in (".cutting", ".buttons", ".slider", ".take", ".language", "#film"):
+        for control in (".cutting .pair", ".buttons", ".slider", ".take", ".language", "#film"):
             assert not page.locator(control).first.is_visible(), control

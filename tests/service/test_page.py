@@ -10,6 +10,7 @@ from typing import Any
 import browsers
 import pytest
 import services
+import tiny
 import videos
 
 from deepfakebench_ext.analysis.cut import cut_segments
@@ -145,6 +146,31 @@ def test_what_cannot_be_judged_is_refused_before_it_is_sent(
     assert "notes.txt is no video that is known here" in refusals[0]
     assert "empty.mp4 is empty" in refusals[1]
     assert not sent
+
+
+def test_several_films_are_chosen_at_once_and_an_option_goes_with_each(
+    browser: Any, service: services.Service, tmp_path: Path
+) -> None:
+    for name in ("one.mp4", "two.mp4"):
+        videos.stamped_video(tmp_path / name, 20 + ord(name[0]))
+    with browsers.page_of(browser, service.url) as page:
+        page.click(".submit summary")
+        page.fill("input[name=fps]", "3.5")
+        page.set_input_files("#files", [str(tmp_path / "one.mp4"), str(tmp_path / "two.mp4")])
+        for name in ("one.mp4", "two.mp4"):
+            page.wait_for_selector(f".job:has-text('{name}').is-completed", timeout=60_000)
+        page.set_input_files("#files", [str(tmp_path / "one.mp4")])
+        page.wait_for_selector("text=one.mp4 was judged just so before")
+    with service.client() as client:
+        jobs = {each["filename"]: each["params"] for each in client.get("/v1/jobs").json()["jobs"]}
+    assert jobs["one.mp4"] == jobs["two.mp4"] == {"fps": 3.5, "subtitles": True}
+
+
+def test_an_images_score_is_said(browser: Any, service: services.Service, tmp_path: Path) -> None:
+    with service.client() as client, tiny.photo(tmp_path / "p.png").open("rb") as file:
+        job = client.post("/v1/image/score?wait=60", files={"file": ("p.png", file)}).json()
+    with browsers.page_of(browser, f"{service.url}/#{job['job_id']}") as page:
+        page.wait_for_selector(f"text=Score of the image: {job['result']['score']:.3f}")
 
 
 def test_names_of_files_are_text_and_nothing_else(browser: Any, service: services.Service, film: Path) -> None:

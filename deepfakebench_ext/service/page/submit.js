@@ -17,6 +17,15 @@ const NUMBERS = {
   threshold: {min: 0, max: 1, step: "any"},
 };
 
+// What is under way goes on, and is seen again, whichever result is looked at meanwhile.
+const uploads = h("ul", {class: "uploads", "aria-live": "polite"});
+/** @type {Promise<void>} */
+let queue = Promise.resolve();
+
+addEventListener("beforeunload", (event) => {
+  if (uploads.querySelector("progress")) event.preventDefault();
+});
+
 export class Submit {
   /**
    * @param {Options} options
@@ -27,9 +36,6 @@ export class Submit {
     this.options = options;
     this.models = models;
     this.sent = sent;
-    /** @type {Promise<void>} */
-    this.queue = Promise.resolve();
-    this.uploads = h("ul", {class: "uploads", "aria-live": "polite"});
     this.about = h("p", {class: "note"});
     this.fields = h("div", {class: "fields"});
     this.model = h("select", {id: "model", onchange: () => this.#chosen()});
@@ -37,7 +43,7 @@ export class Submit {
       h("p", {class: "field"}, h("label", {for: "model"}, t("submit.model")), this.model), this.about,
       h("details", {}, h("summary", {}, t("submit.options")), this.fields));
     this.element = h("section", {class: "submit panel", "aria-label": t("submit.title")},
-      h("h2", {}, t("submit.title")), this.#drop(), this.form, this.uploads);
+      h("h2", {}, t("submit.title")), this.#drop(), this.form, uploads);
     this.use(models);
   }
 
@@ -118,11 +124,11 @@ export class Submit {
     if (!this.form.reportValidity()) return;
     for (const file of files) {
       const row = h("li", {}), refused = this.#refusal(file);
-      this.uploads.append(row);
+      uploads.append(row);
       if (refused) this.#end(row, refused, "warning");
       else {
         const wishes = this.#wishes();
-        this.queue = this.queue.then(() => this.#send(file, wishes, row));
+        queue = queue.then(() => this.#send(file, wishes, row));
       }
     }
   }
