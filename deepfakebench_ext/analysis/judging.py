@@ -21,6 +21,8 @@ from deepfakebench_ext.metrics.segments.judged import JudgedVideo
 from deepfakebench_ext.metrics.segments.stretches import MICROSECONDS, Stretch, union
 
 _SHOWN = 3
+OUTSIDE_S = 0.5
+"""A true stretch may reach so far over the ends of its video before it is said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ def judge(said: Sequence[SaidVideo], true: Sequence[TrueVideo], bootstrap: Boots
         sum(not video.is_real for video in videos),
         len(pairs),
         sum(len(video.truth) for video in videos),
-        tuple(_notices(list(pairs.values()), unknown, [video for video in videos if not video.analysed])),
+        tuple(_notices(list(pairs.values()), unknown, videos)),
         bootstrap,
     )
 
@@ -71,9 +73,9 @@ def judge(said: Sequence[SaidVideo], true: Sequence[TrueVideo], bootstrap: Boots
 def paired(said: Sequence[SaidVideo], true: Sequence[TrueVideo]) -> tuple[dict[str, SaidVideo], list[SaidVideo]]:
     """The timeline of each video of the truth by its `file`, and the timelines of no such video.
 
-    A digest decides where both have one. Else the files must be the same, or one must end in the whole of the other,
-    folder by folder: `b/a.mp4` is `/data/b/a.mp4` and `a.mp4`, but not `xb/a.mp4`. Suffixes are not looked at, as
-    ActivityNet names videos without.
+    A digest decides where both have one, and among videos of the same bytes their paths. Else the files must be the
+    same, or one must end in the whole of the other, folder by folder: `b/a.mp4` is `/data/b/a.mp4` and `a.mp4`, but not
+    `xb/a.mp4`. Suffixes are not looked at, as ActivityNet names videos without.
 
     Raises:
         ConfigError: As `judge`.
@@ -113,12 +115,17 @@ class _Known:
 
     def of(self, said: SaidVideo) -> list[TrueVideo]:
         """Those that it may be."""
-        if said.sha256 is not None and said.sha256 in self._by_digest:
-            return self._by_digest[said.sha256]
-        own = _parts(said.file)
-        near = [video for video in self._by_name.get(own[-1], ()) if _is_end(_parts(video.file), own)]
-        possible = [video for video in near if said.sha256 is None or video.sha256 is None]
-        return [video for video in possible if _parts(video.file) == own] or possible
+        if said.sha256 is not None and (alike := self._by_digest.get(said.sha256)):
+            return _nearest(alike, said.file) or alike
+        listed = self._by_name.get(_parts(said.file)[-1], ())
+        return _nearest([video for video in listed if said.sha256 is None or video.sha256 is None], said.file)
+
+
+def _nearest(videos: Sequence[TrueVideo], file: str) -> list[TrueVideo]:
+    """The videos of the same path; without any, those of which one path is the end of the other."""
+    own = _parts(file)
+    near = [video for video in videos if _is_end(_parts(video.file), own)]
+    return [video for video in near if _parts(video.file) == own] or near
 
 
 def _parts(file: str) -> list[str]:
@@ -173,7 +180,7 @@ def _ends_of(stretches: Sequence[Stretch]) -> Floats:
 
 
 def _notices(
-    paired_: Sequence[SaidVideo], unknown: Sequence[SaidVideo], absent: Sequence[JudgedVideo]
+    paired_: Sequence[SaidVideo], unknown: Sequence[SaidVideo], videos: Sequence[JudgedVideo]
 ) -> Iterator[Notice]:
     if untrained := [each for each in paired_ if not each.head_trained]:
         text = f"{counted(len(untrained), 'timeline')} of an untrained head: the scores, and every figure, are noise"
@@ -184,7 +191,15 @@ def _notices(
             f"{counted(len(bare), 'timeline')} not calibrated: no real video chose the threshold of the segments, so "
             "false alarms, delay, boundaries and union are of an arbitrary one",
         )
-    if absent:
+    if outside := [video for video in videos if _is_outside(video)]:
+        worst = outside[0]
+        yield Notice(
+            "outside_video",
+            f"{counted(len(outside), 'video')} with true stretches outside of the video, such as {worst.key}: from "
+            f"{worst.truth[0].start_s:g} to {worst.truth[-1].end_s:g} s in {worst.duration_us / MICROSECONDS:g} s; are "
+            "these seconds, and of this video?",
+        )
+    if absent := [video for video in videos if not video.analysed]:
         names = _some(video.key for video in absent)
         text = f"{counted(len(absent), 'video')} without a timeline, such as {names}: manipulated stretches are missed"
         yield Notice("no_timeline", text)
@@ -192,6 +207,12 @@ def _notices(
         names = _some(each.file for each in unknown)
         text = f"{counted(len(unknown), 'timeline')} of videos that the truth does not list, such as {names}: left out"
         yield Notice("not_in_truth", text)
+
+
+def _is_outside(video: JudgedVideo) -> bool:
+    """Whether the truth has time that the video has not, by more than rounding and a longer sound make."""
+    slack = round(OUTSIDE_S * MICROSECONDS)
+    return any(each.start_us < -slack or each.end_us > video.duration_us + slack for each in video.truth)
 
 
 def _some(names: Iterable[str]) -> str:

@@ -45,6 +45,7 @@ Kind = Literal[
     "uncalibrated",
     "no_timeline",
     "not_in_truth",
+    "outside_video",
 ]
 """What a notice is about; `run` is what a file says of its run without a kind that we know."""
 FOUND_IN_SCORES: frozenset[Kind] = frozenset(

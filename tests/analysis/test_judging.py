@@ -49,6 +49,18 @@ def test_a_digest_decides_over_paths():
         paired([said("a.mp4", "3" * 64)], videos)
 
 
+def test_of_videos_of_the_same_bytes_the_path_decides():
+    alike = [true("real/0.mp4", "1" * 64), true("real/1.mp4", "1" * 64)]
+    timelines = [said("spliced/real/1.mp4", "1" * 64), said("spliced/real/0.mp4", "1" * 64)]
+    pairs, unknown = paired(timelines, alike)
+    assert unknown == []
+    assert {file: each.file for file, each in pairs.items()} == {
+        "real/0.mp4": "spliced/real/0.mp4", "real/1.mp4": "spliced/real/1.mp4"
+    }  # fmt: skip
+    with pytest.raises(ConfigError, match=r"may be 'real/0\.mp4', 'real/1\.mp4'"):
+        paired([said("renamed.mp4", "1" * 64)], alike)
+
+
 def test_the_whole_path_decides_between_two_ends():
     pairs, _ = paired([said("a.mp4")], [true("b/a.mp4"), true("a.mp4")])
     assert list(pairs) == ["a.mp4"]
@@ -126,6 +138,14 @@ def test_notices_say_what_the_figures_do_not(tmp_path):
         "1 video without a timeline, such as absent.mp4",
         "1 timeline of videos that the truth does not list, such as stranger.mp4",
     ]
+
+
+@pytest.mark.parametrize(("stretch", "outside"), [((3000, 4200), True), ((-5, 3), True), ((9, 10.4), False)])
+def test_true_stretches_outside_of_their_video_are_said(stretch, outside):
+    texts = [notice.text for notice in judge([said("a.mp4")], [true("a.mp4", None, stretch)], None).notices]
+    start, end = stretch
+    words = f"1 video with true stretches outside of the video, such as a.mp4: from {start} to {end} s in 10 s"
+    assert any(text.startswith(words) for text in texts) == outside
 
 
 def test_lines_and_json_hold_the_same(tmp_path):

@@ -15,7 +15,7 @@ def read_json(path: Path) -> Any:
     """What a JSON file holds.
 
     Raises:
-        ConfigError: It is missing, unreadable or no JSON.
+        ConfigError: It is missing, unreadable, no JSON, or nested too deeply.
     """
     try:
         return json.loads(regular(path).read_text(encoding="utf-8-sig"))
@@ -23,5 +23,7 @@ def read_json(path: Path) -> Any:
         raise missing_path(path) from error
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror or error}") from error
+    except RecursionError as error:
+        raise ConfigError(f"{path} is nested too deeply to be read") from error
     except ValueError as error:
         raise ConfigError(f"{path} is no JSON in UTF-8: {error}") from error

@@ -8,11 +8,21 @@ from pathlib import Path
 from typing import Any
 
 from deepfakebench_ext.analysis.formats.files import read_json
-from deepfakebench_ext.analysis.formats.values import got, mapping, number, rows, scored_stretch, stretch, text
+from deepfakebench_ext.analysis.formats.values import (
+    digest,
+    got,
+    mapping,
+    rows,
+    scored_stretch,
+    stretch,
+    text,
+    time_us,
+    whole,
+)
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.paths import missing_path
 from deepfakebench_ext.metrics.segments.judged import ranked
-from deepfakebench_ext.metrics.segments.stretches import ScoredStretch, Stretch, highest, microseconds, union
+from deepfakebench_ext.metrics.segments.stretches import ScoredStretch, Stretch, highest, union
 
 TIMELINE = "timeline.json"
 SCHEMA_VERSION = 1
@@ -79,13 +89,13 @@ def read_timeline(path: Path) -> SaidVideo:
 
 def _said(path: Path, document: Mapping[str, Any]) -> SaidVideo:
     video, detector, policy = (mapping(got(document, name, "it"), name) for name in ("video", "detector", "policy"))
-    duration = microseconds(number(got(video, "duration_s", "video"), "duration_s of video"))
+    duration = time_us(got(video, "duration_s", "video"), "duration_s of video")
     if duration <= 0:
         raise ConfigError(f"duration_s of video is {duration / 1e6:g}; it must be above 0")
     return SaidVideo(
         path,
         text(video, "file", "video").replace("\\", "/"),
-        video.get("sha256"),
+        digest(video, "video"),
         duration,
         union(_stretch(row, f"segment {place}") for place, row in _rows(document, "segments")),
         ranked([scored_stretch(row, f"proposal {place}") for place, row in _rows(document, "proposals")]),
@@ -96,9 +106,9 @@ def _said(path: Path, document: Mapping[str, Any]) -> SaidVideo:
 
 
 def _highest(document: Mapping[str, Any]) -> tuple[ScoredStretch, ...]:
-    by_track: dict[Any, list[ScoredStretch]] = {}
+    by_track: dict[int, list[ScoredStretch]] = {}
     for place, row in _rows(document, "scores"):
-        track = got(row, "track", f"score {place}")
+        track = whole(row, "track", f"score {place}")
         by_track.setdefault(track, []).append(scored_stretch(row, f"score {place}"))
     return highest(by_track.values())
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from deepfakebench_ext.analysis.formats.files import read_json
-from deepfakebench_ext.analysis.formats.values import got, mapping, number, rows, stretch, text
+from deepfakebench_ext.analysis.formats.values import digest, got, mapping, number, rows, stretch, text, time_us
 from deepfakebench_ext.common.errors import ConfigError
-from deepfakebench_ext.metrics.segments.stretches import Stretch, microseconds
+from deepfakebench_ext.metrics.segments.stretches import Stretch
 
 FORMATS = (
     '{"videos": [{"file": "a.mp4", "duration_s": 12.5, "segments": [{"start_s": 3.0, "end_s": 4.2}]}]} (ours), '
@@ -42,13 +42,15 @@ def read_truth(path: Path) -> list[TrueVideo]:
     """Read the truth of a set of videos, in the order of the file.
 
     Raises:
-        ConfigError: The file is missing, none of the three formats, or holds what is not allowed.
+        ConfigError: The file is missing, none of the three formats, lists no video, or holds what is not allowed.
     """
     try:
         videos = truth_of(read_json(path))
     except ConfigError as error:
         raise ConfigError(f"truth {path}: {error}") from error
     files = [video.file for video in videos]
+    if not files:
+        raise ConfigError(f"truth {path} lists no video; give the stretches of one or more")
     if len(set(files)) < len(files):
         raise ConfigError(f"truth {path} lists {max(files, key=files.count)!r} twice; list each video once")
     return videos
@@ -80,7 +82,7 @@ def _of_ours(row: Mapping[str, Any]) -> TrueVideo:
     file = _file(row)
     listed = [mapping(each, f"a segment of {file}") for each in rows(got(row, "segments", file), f"segments of {file}")]
     ends = [(got(each, "start_s", file), got(each, "end_s", file)) for each in listed]
-    return TrueVideo(file, row.get("sha256"), _duration(row.get("duration_s"), file), _stretches(ends, file))
+    return TrueVideo(file, digest(row, file), _duration(row.get("duration_s"), file), _stretches(ends, file))
 
 
 def _of_avdeepfake1m(row: Mapping[str, Any]) -> TrueVideo:
@@ -103,7 +105,7 @@ def _file(row: Mapping[str, Any]) -> str:
 def _duration(seconds: Any, file: str) -> int | None:
     if seconds is None:
         return None
-    duration = microseconds(number(seconds, f"the duration of {file}"))
+    duration = time_us(seconds, f"the duration of {file}")
     if duration <= 0:
         raise ConfigError(f"the duration of {file} is {seconds}; it must be above 0")
     return duration

@@ -54,6 +54,11 @@ def test_three_formats_say_the_same(tmp_path, document, want):
         ([{"file": "a", "fake_segments": [[1]]}], "a segment of a is \\[1\\]"),
         ([{"file": "a", "fake_segments": [[2, 1]]}], "a segment of a: a stretch starts at 2 s"),
         ([{"file": "a", "fake_segments": [], "video_frames": "many"}], "video_frames is 'many'"),
+        ({"videos": [{"file": "a", "segments": [], "sha256": ["1"]}]}, "'sha256' of a is \\['1'\\]; allowed is a text"),
+        ({"videos": [{"file": "a", "segments": [], "sha256": ""}]}, "'sha256' of a is ''; allowed is a text"),
+        ([{"file": "a", "fake_segments": [[0, 10**400]]}], "the end of a segment of a is 10+...; allowed is a finite"),
+        ([{"file": "a", "fake_segments": [[0, 1e300]]}], "the end of a segment of a is 1e.300 s; allowed are at most"),
+        ([{"file": "a", "fake_segments": [], "video_frames": float("nan")}], "video_frames is nan"),
         ({"database": {"a": {}}}, "a has no 'annotations'"),
         ({"database": {"a": {"annotations": [{"label": "Fake"}]}}}, "a has no 'segment'"),
     ],
@@ -61,6 +66,22 @@ def test_three_formats_say_the_same(tmp_path, document, want):
 def test_a_truth_that_is_none_is_refused(document, message):
     with pytest.raises(ConfigError, match=message):
         truth_of(document)
+
+
+def test_a_digest_is_the_same_in_capitals():
+    (video,) = truth_of({"videos": [{"file": "a", "segments": [], "sha256": "AB" * 32}]})
+    assert video.sha256 == "ab" * 32
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [('{"videos": []}', "lists no video"), ("[]", "lists no video"), ("[" * 100_000, "nested too deeply")],
+)
+def test_a_truth_of_nothing_is_refused(tmp_path, text, message):
+    path = tmp_path / "truth.json"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=message):
+        read_truth(path)
 
 
 def test_a_video_listed_twice_is_refused(tmp_path):
