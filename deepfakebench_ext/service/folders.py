@@ -106,7 +106,7 @@ class Folders:
     def remove_broken_off(self) -> None:
         """Remove what killed servers left of uploads."""
         for path in self.incoming.glob(f"*{_PART}"):
-            with contextlib.suppress(FileNotFoundError, BlockingIOError), path.open("rb") as file:
+            with contextlib.suppress(FileNotFoundError, BlockingIOError), path.open("r+b") as file:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 if time.time() - path.stat().st_mtime > _FRESH_S:  # between its making and its lock
                     path.unlink()
