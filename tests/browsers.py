@@ -75,3 +75,15 @@ def violations(page: Any) -> list[str]:
         page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
     )
     return [f"{each['id']}: {node['html'][:200]}" for each in found.response["violations"] for node in each["nodes"]]
+
+
+def sought(page: Any, frame: int) -> None:
+    """Return once the film shows a frame."""
+    page.wait_for_function(f"() => ({STAMP})() === {frame}", timeout=5000)
+
+
+def click(page: Any, time_s: float) -> None:
+    """Click into the chart where a time is."""
+    page.locator(".slider").scroll_into_view_if_needed()
+    box, length = page.locator(".slider").bounding_box(), float(page.get_attribute(".slider", "aria-valuemax"))
+    page.mouse.click(box["x"] + box["width"] * time_s / length, box["y"] + 30)

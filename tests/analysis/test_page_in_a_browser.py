@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import browsers
 import pytest
 import tiny
@@ -14,6 +16,7 @@ import videos
 from deepfakebench_ext.analysis.analyze import How, analyze
 from deepfakebench_ext.analysis.assembling import Threshold
 from deepfakebench_ext.analysis.policy import Policy
+from deepfakebench_ext.media.video import every_frame
 from deepfakebench_ext.models.loading import load_detector
 
 HOSTILE = "</script><img src=x onerror=alert(1)>.mp4"
@@ -73,6 +76,51 @@ def test_a_report_shows_its_timeline_without_anything_beside_it(tmp_path, browse
         page.keyboard.press("Shift+ArrowRight")
         page.wait_for_function(f"() => ({browsers.STAMP})() === 25")
     assert not [url for url in asked if not url.startswith(("data:", "blob:", "file:"))]
+
+
+def uneven(path: Path) -> None:
+    videos.stamped_video(path, 60, vfr=True)
+
+
+def trimmed(path: Path) -> None:
+    videos.stamped_video(path.with_name("whole.mp4"), 80)
+    videos.trimmed(path.with_name("whole.mp4"), path, 13)
+
+
+def late(path: Path) -> None:
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 128, 96, "yuv420p"
+        for number in range(60):
+            frame = av.VideoFrame.from_ndarray(videos.stamp(number)).reformat(format="yuv420p")
+            frame.pts, frame.time_base = number + 50, Fraction(1, 25)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+
+
+@pytest.mark.parametrize("made", [uneven, trimmed, late])
+def test_every_frame_of_a_film_is_found_at_its_own_time(tmp_path, browser, detector, made):
+    film = tmp_path / "film.mp4"
+    made(film)
+    times = {videos.stamp_of(frame.rgb): frame.time_s for frame in every_frame(film)}
+    page_file = report(film, tmp_path, detector)
+    with browsers.page_of(browser, page_file.as_uri()) as page:
+        page.set_input_files("#film", str(film))
+        page.wait_for_function("() => document.querySelector('video')?.readyState >= 2")
+        for frame in (47, 20, 35, 33):
+            for time_s in (times[frame] + 0.01, times[frame + 1] - 0.01):
+                browsers.click(page, time_s)
+                browsers.sought(page, frame)
+        for key, frame in [*(("ArrowRight", frame) for frame in range(34, 39)), ("ArrowLeft", 37), ("ArrowLeft", 36)]:
+            page.keyboard.press(key)
+            now = f"document.querySelector('.slider').getAttribute('aria-valuenow') - {times[frame]}"
+            page.wait_for_function(f"() => Math.abs({now}) < 0.002")
+            browsers.sought(page, frame)
+        page.keyboard.press("End")
+        browsers.sought(page, max(times))
+        page.keyboard.press("ArrowRight")
+        page.keyboard.press("ArrowLeft")
+        browsers.sought(page, max(times) - 1)
 
 
 def test_no_name_of_a_file_leaves_the_text(tmp_path, browser, film, detector):

@@ -68,18 +68,6 @@ def scored(document: dict[str, Any]) -> list[TrackScores]:
     return [TrackScores(*which, tuple(own)) for which, own in spans.items()]
 
 
-def sought(page: Any, frame: int) -> None:
-    """Return once the film shows a frame."""
-    page.wait_for_function(f"() => ({browsers.STAMP})() === {frame}", timeout=5000)
-
-
-def click(page: Any, time_s: float) -> None:
-    """Click into the chart where a time is."""
-    page.locator(".slider").scroll_into_view_if_needed()
-    box, length = page.locator(".slider").bounding_box(), float(page.get_attribute(".slider", "aria-valuemax"))
-    page.mouse.click(box["x"] + box["width"] * time_s / length, box["y"] + 30)
-
-
 def test_a_film_that_is_dropped_is_judged_and_any_frame_of_it_found(
     browser: Any, service: services.Service, film: Path
 ) -> None:
@@ -88,10 +76,10 @@ def test_a_film_that_is_dropped_is_judged_and_any_frame_of_it_found(
         page.click(".is-completed .open", timeout=30_000)
         page.wait_for_function("() => document.querySelector('video')?.readyState >= 2")
         for frame in (101, 7, 60, 148):
-            click(page, (frame + 0.5) / RATE)
-            sought(page, frame)
-        click(page, 60.5 / RATE)
-        sought(page, 60)
+            browsers.click(page, (frame + 0.5) / RATE)
+            browsers.sought(page, frame)
+        browsers.click(page, 60.5 / RATE)
+        browsers.sought(page, 60)
         for key, frame in (
             ("ArrowRight", 61),
             ("ArrowRight", 62),
@@ -100,7 +88,7 @@ def test_a_film_that_is_dropped_is_judged_and_any_frame_of_it_found(
             ("Shift+ArrowRight", 25),
         ):
             page.keyboard.press(key)
-            sought(page, frame)
+            browsers.sought(page, frame)
         page.reload()
         page.wait_for_selector(".timeline")
 
@@ -199,8 +187,8 @@ def test_a_film_that_browsers_do_not_play_is_seen_as_a_copy_frame_by_frame(
         page.wait_for_selector("text=You see a copy in H.264")
         page.wait_for_function("() => document.querySelector('video')?.readyState >= 2")
         for frame in (33, 4, 59, 58):
-            click(page, (frame + 0.5) / RATE)
-            sought(page, frame)
+            browsers.click(page, (frame + 0.5) / RATE)
+            browsers.sought(page, frame)
 
 
 def test_a_film_that_browsers_play_has_no_copy(service: services.Service, done: str) -> None:

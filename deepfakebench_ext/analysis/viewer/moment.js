@@ -7,7 +7,6 @@ export class Moment extends EventTarget {
     this.duration = duration;
     this.time = 0;
     this.from = "";
-    this.moves = 0;
   }
 
   /**
@@ -18,7 +17,6 @@ export class Moment extends EventTarget {
   move(time, from) {
     this.time = Math.min(Math.max(time, 0), this.duration);
     this.from = from;
-    this.moves++;
     this.dispatchEvent(new Event("move"));
   }
 

@@ -2,14 +2,8 @@
 
 import {h, put} from "./dom.js";
 import {scoreColour} from "./model.js";
+import {Seeker} from "./seeker.js";
 import {numberText, scoreText, t} from "./words.js";
-
-/** Times have six decimals, frames more: a little later is still the same frame, and never the one before. */
-const LATER_S = 0.0005;
-const UNEVEN_S = 0.002;
-/** A seek within a frame shows no new one; it is not waited for longer. */
-const SAME_MS = 150;
-const MOST_STEPS = 2;
 
 /**
  * @typedef {import("./model.js").Model} Model
@@ -29,15 +23,8 @@ export class Player {
     this.moment = moment;
     this.picture = picture;
     this.onset = model.timeline.policy.onset;
-    this.shown = 0;
-    this.seeking = false;
-    this.wanted = 0;
-    /** @type {number | null} */
-    this.next = null;
-    this.isStale = false;
-    this.steps = 0;
-    /** @type {Promise<void>} */
-    this.stepped = Promise.resolve();
+    /** @type {Seeker | null} */
+    this.seeker = null;
     this.areBoxesOn = true;
     this.note = h("p", {class: "note"});
     this.still = h("img", {class: "still", alt: "", hidden: true});
@@ -58,19 +45,13 @@ export class Player {
       if (video.videoWidth) this.screen.style.setProperty("--ratio", `${video.videoWidth / video.videoHeight}`);
     });
     video.addEventListener("error", () => this.#showStills());
-    video.addEventListener("seeked", () => {
-      this.seeking = false;
-      const next = this.next;
-      this.next = null;
-      if (next !== null) this.#seek(next);
-    });
+    const seeker = new Seeker(video, this.model.frame_s, (time) => this.moment.move(time, "step"));
+    this.seeker = seeker;
     /** @type {VideoFrameRequestCallback} */
     const presented = (_, frame) => {
-      this.shown = frame.mediaTime;
-      this.isStale = false;
+      seeker.show(frame.mediaTime);
       // Its own controls and its playing move the moment; a seek of ours does not move it to the frame's start.
-      const isOurs = video.paused && Math.abs(video.currentTime - this.wanted) <= LATER_S;
-      if (!isOurs) this.moment.move(frame.mediaTime, "player");
+      if (!seeker.isOurs) this.moment.move(frame.mediaTime, "player");
       this.#drawBoxes();
       video.requestVideoFrameCallback(presented);
     };
@@ -99,7 +80,7 @@ export class Player {
 
   toggle() {
     if (!this.video) return;
-    if (this.video.paused) this.video.play().catch(() => this.#showStills());
+    if (this.video.paused) this.video.play().catch(() => undefined); // a film that does not play says so by its error
     else this.video.pause();
   }
 
@@ -108,64 +89,12 @@ export class Player {
    * @param {1 | -1} way
    */
   step(way) {
-    if (!this.video) this.moment.move(this.moment.time + way * this.model.frame_s, "step");
-    else if (this.steps < MOST_STEPS) { // a key that is held does not run on after it is let go
-      this.steps++;
-      this.stepped = this.stepped.then(() => this.#step(way)).finally(() => this.steps--);
-    }
-  }
-
-  /** @param {1 | -1} way */
-  async #step(way) {
-    if (!this.video) return;
-    this.video.pause();
-    if (this.seeking || this.isStale) await this.#look(this.moment.time);
-    const before = this.shown, frame = this.model.frame_s, {moves} = this.moment;
-    if (way < 0) await this.#look(before - 2 * LATER_S);
-    else {
-      for (let tries = 1; tries <= 12 && this.shown <= before; tries++) await this.#look(before + tries * frame);
-      const isUneven = Math.abs(this.shown - before - frame) > UNEVEN_S;
-      while (isUneven && this.shown > before) { // a frame may lie between
-        const found = this.shown;
-        await this.#look(found - 2 * LATER_S);
-        if (this.shown > before) continue;
-        await this.#look(found);
-        break;
-      }
-    }
-    if (this.moment.moves === moves) this.moment.move(this.shown, "step");
-    else this.#seek(this.moment.time); // somebody looked elsewhere meanwhile
-  }
-
-  /**
-   * Seek, until the frame of that time is shown.
-   * @param {number} time
-   */
-  async #look(time) {
-    const video = /** @type {HTMLVideoElement} */ (this.video);
-    this.#seek(Math.min(Math.max(time, 0), this.moment.duration));
-    while (this.seeking) await new Promise((resolve) => video.addEventListener("seeked", resolve, {once: true}));
-    if (!this.isStale) return;
-    await new Promise((resolve) => {
-      setTimeout(resolve, SAME_MS);
-      video.requestVideoFrameCallback(() => setTimeout(resolve, 0));
-    });
-  }
-
-  /** @param {number} time */
-  #seek(time) {
-    const video = /** @type {HTMLVideoElement} */ (this.video);
-    if (this.seeking) { // the last of several is sought once the first is there
-      this.next = time;
-      return;
-    }
-    this.wanted = Math.min(time + LATER_S, video.duration || Infinity);
-    this.seeking = this.isStale = true;
-    video.currentTime = this.wanted;
+    if (this.video) this.seeker?.step(way);
+    else this.moment.move(this.moment.time + way * this.model.frame_s, "step");
   }
 
   #follow() {
-    if (this.video && this.moment.from && this.moment.from !== "player") this.#seek(this.moment.time);
+    if (this.video && !["", "player", "step"].includes(this.moment.from)) this.seeker?.find(this.moment.time);
     if (!this.video) this.#showStill();
     this.#drawBoxes();
   }
