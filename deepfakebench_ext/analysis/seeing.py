@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from deepfakebench_ext.faces.detect import Face, FaceDetector, confident
 from deepfakebench_ext.faces.follow import FaceFollower
+from deepfakebench_ext.faces.reader import FaceReader
 from deepfakebench_ext.faces.smooth import Smoother, TrackedFrame
 from deepfakebench_ext.media.frame import RGB, Frame
 from deepfakebench_ext.media.shots import ShotDetector, reduced
@@ -53,6 +54,12 @@ class SureDetector:
     def detect(self, rgb: RGB) -> list[Face]:
         """The faces that it is sure of."""
         return confident(self._detector.detect(rgb), self._least)
+
+
+def sure(faces: FaceReader) -> FaceDetector:
+    """The face detector of a reader, without the faces that it is less sure of than asked for."""
+    least = faces.for_videos.min_face_score
+    return faces.detector if least is None else SureDetector(faces.detector, least)
 
 
 def _with_cuts(frames: Iterable[Frame]) -> Iterator[tuple[Frame, bool]]:

@@ -23,6 +23,7 @@ from deepfakebench_ext.analysis.seeing import seen
 from deepfakebench_ext.common.atomic_files import atomic_writer, making
 from deepfakebench_ext.common.digests import sha256_of
 from deepfakebench_ext.common.errors import ConfigError, MediaError
+from deepfakebench_ext.common.numbers import check_count, check_seed
 from deepfakebench_ext.common.types import Sample
 from deepfakebench_ext.faces.detect import Face, FaceDetector
 from deepfakebench_ext.faces.self_blend import self_blend
@@ -100,17 +101,22 @@ def splice(
         The truth, for `timeline-metrics --truth`, and why films were left out.
 
     Raises:
-        ConfigError: A number out of range, or no film could be used.
+        ConfigError: A number out of range, other films where the set goes, or no film could be used.
         OutputError: The set cannot be written.
     """
-    if per_film < 1 or not 0 <= crf <= 51:
-        raise ConfigError(f"{per_film} stretches a film at --crf {crf} are not allowed: 1 or more, and 0 to 51")
+    check_count("--per_video", per_film)
+    check_count("--crf", crf, least=0, most=51)
+    check_seed("--seed", seed)
+    names = [f"{number:04}_{film.path.stem}.mp4" for number, film in enumerate(films)]
+    for kind in ("real", "fake"):  # whoever analyses the set would find films that the truth does not list
+        if others := sorted({path.name for path in (folder / kind).glob("*")} - set(names)):
+            raise ConfigError(f"{folder / kind} holds {others[0]}, which is not of this set; give another --output_dir")
     with making(folder):
         for kind in ("real", "fake"):
             (folder / kind).mkdir(parents=True, exist_ok=True)
     rows: list[dict[str, Any]] = []
     refused = []
-    for number, film in enumerate(films):
+    for number, (film, name) in enumerate(zip(films, names, strict=True)):
         rng = np.random.default_rng([seed, number])
         try:
             found = look_at(film.path, detector)
@@ -118,7 +124,7 @@ def splice(
             if not fakes:
                 refused.append(f"{film.path}: no face is in sight for {SHORTEST_S:g} s")
                 continue
-            rows.extend(_written(film.path, f"{number:04}_{film.path.stem}.mp4", folder, found, fakes, crf))
+            rows.extend(_written(film.path, name, folder, found, fakes, crf))
         except MediaError as error:
             refused.append(str(error))
     if not rows:

@@ -16,13 +16,13 @@ import torch
 
 from deepfakebench_ext.analysis.clips import ClipMaker, Cut
 from deepfakebench_ext.analysis.film import Clip, Film, Followed, Lapse, Sighting, frame_times
-from deepfakebench_ext.analysis.seeing import SeenFrame, SureDetector, seen
+from deepfakebench_ext.analysis.seeing import SeenFrame, seen, sure
 from deepfakebench_ext.common.errors import ConfigError, MediaError
 from deepfakebench_ext.common.types import Prediction, Sample
 from deepfakebench_ext.data.preprocess.transform import PreprocessSpec, resize_and_crop
 from deepfakebench_ext.data.readers.reader import Unit
 from deepfakebench_ext.faces.crop import FaceCrop, crop_person
-from deepfakebench_ext.faces.detect import FaceDetector, foremost
+from deepfakebench_ext.faces.detect import foremost
 from deepfakebench_ext.faces.reader import FaceReader
 from deepfakebench_ext.faces.track import SEARCH_EVERY
 from deepfakebench_ext.media.sampling import RateGate
@@ -98,7 +98,7 @@ class FilmReader:
         """
         self.preprocess, self._taking, self._tell = preprocess, taking, tell
         self._settings = None if faces is None else faces.for_videos
-        self._detector = None if faces is None else _sure(faces)
+        self._detector = None if faces is None else sure(faces)
         self.film = Film("image" if taking.clip_len is None else "video")
         self._gate, self._tracks, self._open = RateGate(taking.fps), dict[int, Followed](), dict[int | None, Lapse]()
         self._clips = None if taking.clip_len is None else ClipMaker(taking.clip_len, taking.frame_interval)
@@ -253,11 +253,6 @@ class FilmReader:
         cut = crop_person(pixels, person, found, self._settings)
         crops = [crop.rgb for crop in cut if isinstance(crop, FaceCrop) and not crop.is_full_frame]
         return crops if len(crops) == len(frames) else None
-
-
-def _sure(faces: FaceReader) -> FaceDetector:
-    least = faces.for_videos.min_face_score
-    return faces.detector if least is None else SureDetector(faces.detector, least)
 
 
 def _end_us(promised: Scan) -> int:

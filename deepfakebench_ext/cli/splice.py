@@ -35,6 +35,7 @@ def splice(**given: Any) -> None:
     """Make a labelled set out of real videos: copies with self-blended stretches of known start and end."""
     from deepfakebench_ext.analysis import splicing
     from deepfakebench_ext.analysis.analyze import films_of
+    from deepfakebench_ext.analysis.seeing import sure
     from deepfakebench_ext.common.errors import ConfigError
     from deepfakebench_ext.engine.input_options import FaceFinding
     from deepfakebench_ext.media.film_writer import check_films_can_be_written
@@ -46,7 +47,7 @@ def splice(**given: Any) -> None:
     truth, refused = splicing.splice(
         films_of(given["videos"]),
         Path(given["output_dir"]),
-        reader.detector,
+        sure(reader),
         per_film=given["per_video"],
         seed=given["seed"],
         crf=given["crf"],

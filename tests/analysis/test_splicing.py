@@ -132,13 +132,21 @@ def test_the_same_seed_gives_the_same_set(tmp_path, detector, real):
     assert tree(tmp_path / "one") == tree(tmp_path / "other")
 
 
+def test_a_folder_with_films_of_another_set_is_refused(tmp_path, detector, real):
+    (tmp_path / "data/real").mkdir(parents=True)
+    (tmp_path / "data/real/talk.mp4").write_text("a film of the user's own")
+    with pytest.raises(ConfigError, match=r"real holds talk\.mp4, which is not of this set"):
+        splice(real, tmp_path / "data", detector)
+    assert [path.name for path in (tmp_path / "data").rglob("*")] == ["real", "talk.mp4"]
+
+
 def test_films_without_a_face_are_left_out_with_the_reason(tmp_path, detector):
     film(tmp_path / "films/a.mp4", [np.full((96, 128, 3), 120, np.uint8)] * 20)
     with pytest.raises(ConfigError, match="no face is in sight"):
         splice(collect_samples(tmp_path / "films", kind="video"), tmp_path / "set", detector)
 
 
-@pytest.mark.parametrize("options", [{"per_film": 0}, {"crf": 52}])
+@pytest.mark.parametrize("options", [{"per_film": 0}, {"crf": 52}, {"seed": -1}])
 def test_numbers_out_of_range_are_refused(tmp_path, detector, options):
-    with pytest.raises(ConfigError, match="are not allowed"):
+    with pytest.raises(ConfigError, match=r"--(per_video|crf|seed) -?\d+ is not allowed"):
         splice([], tmp_path / "set", detector, **options)

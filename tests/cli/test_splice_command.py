@@ -27,6 +27,16 @@ def test_a_set_is_made_and_what_is_left_out_is_said(tmp_path):
     assert [row["file"] for row in rows] == ["real/0000_a.mp4", "fake/0000_a.mp4"]
 
 
+def test_faces_that_the_detector_is_less_sure_of_are_not_blended(tmp_path):
+    pytest.importorskip("dlib", reason="dlib is not installed (extra `faces`)")
+    face = head(skimage.data.astronaut())
+    film(tmp_path / "a.mp4", [scene(face, (192, 200), 90)] * 15)
+    with pytest.raises(ConfigError, match="no face is in sight"):
+        CliRunner().invoke(
+            splice, ["a.mp4", "--face_detector", "dlib", "--min_face_score", "100"], catch_exceptions=False
+        )
+
+
 def test_without_a_face_detector_nothing_can_be_blended(tmp_path):
     (tmp_path / "a.mp4").write_text("no video")
     with pytest.raises(ConfigError, match="a face is what is blended"):
