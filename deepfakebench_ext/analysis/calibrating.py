@@ -63,19 +63,22 @@ def calibrated(
     """The lowest threshold that keeps false alarms on real films, and the scores from which a word may be said.
 
     Args:
-        real: Timelines of films of which nothing is manipulated.
+        real: Timelines of films of which nothing is manipulated; of the same bytes one counts.
         fake: Those of films that are; empty where there are none, and then nothing is called real.
         policy: All but the onset.
         rule: How the scores of a face come to one.
         risk: What may go wrong.
 
     Raises:
-        ConfigError: No real film.
+        ConfigError: No real film, or one that is given as a fake too.
         ModelError: No threshold keeps false alarms within the risk.
     """
     if not real:
         raise ConfigError("none of the real videos could be analysed; a threshold needs at least one")
-    films = {each.video.sha256: each for each in real}
+    films, fakes = ({each.video.sha256: each for each in side} for side in (real, fake))
+    for digest in films.keys() & fakes.keys():
+        files = f"{films[digest].video.file} and {fakes[digest].video.file}"
+        raise ConfigError(f"{files} are the same bytes, and one is given as real, the other as a fake; leave one out")
     chosen = choose_onset(
         [
             RealVideo(key, each.video.duration_us, tuple(track.scores for track in each.tracks))
@@ -87,9 +90,9 @@ def calibrated(
     )
     if chosen.policy is None:
         raise ModelError(f"{chosen.measured.reason}; no threshold can be chosen for this detector on these videos")
-    source = f"{counted(len(films), 'real video')}" + (f" and {counted(len(fake), 'fake')}" if fake else "")
+    source = f"{counted(len(films), 'real video')}" + (f" and {counted(len(fakes), 'fake')}" if fakes else "")
     bands = choose_bands(
-        _scores(films.values()), _scores(fake), false_alarms=risk.words, misses=risk.words, source=source
+        _scores(films.values()), _scores(fakes.values()), false_alarms=risk.words, misses=risk.words, source=source
     )
     return Threshold(chosen.policy, f"chosen on {source}", chosen, bands, rule)
 

@@ -53,9 +53,13 @@ def converted(sources: Sequence[Path], to: str, truth: Sequence[TrueVideo] | Non
         raise ConfigError(f"--to {to!r} is not allowed; give {' or '.join(FORMATS)}")
     if len(sources) == 1 and sources[0].is_file():
         document = read_json(sources[0])
-        if is_truth(document):
-            return FORMATS[to].truth(read_truth(sources[0]))
         if not (isinstance(document, Mapping) and "schema_version" in document):
+            if truth is not None:
+                raise ConfigError(
+                    f"{sources[0]} is no timeline, and --truth names the videos of timelines; leave it out"
+                )
+            if is_truth(document):
+                return FORMATS[to].truth(read_truth(sources[0]))
             return FORMATS[to].predictions(_predictions(document, sources[0]))
     paths = dict.fromkeys(path for source in sources for path in timeline_paths(source))
     return FORMATS[to].predictions(_named([read_timeline(path) for path in paths], truth))

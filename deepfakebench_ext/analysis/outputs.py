@@ -53,7 +53,7 @@ def calibration_words(timeline: Timeline) -> str:
     ends = "" if figure.low is None else f" (95 %: {figure.low:.2g} to {figure.high:.2g})"
     return (
         f"{figure.value:.2g} s of false alarms a minute of real video{ends}, measured on "
-        f"{counted(chosen.videos, 'real video')} of {chosen.seconds / 60:.1f} minutes together; threshold "
+        f"{counted(chosen.videos, 'real video')} of {chosen.seconds / 60:.3g} minutes together; threshold "
         f"{timeline.policy.onset:.4g}, at most {chosen.limit:g} s a minute allowed"
     )
 

@@ -116,7 +116,7 @@ def analysed_line(each: Analysed) -> str:
 
     timeline = each.timeline
     if timeline is None:
-        return f"{each.file}: not analysed: {each.reason}"
+        return f"{each.file}: not analysed: {each.reason.removeprefix(f'{each.file}: ')}"
     score = "none" if timeline.score.score is None else rounded(timeline.score.score, 3)
     marked = ", ".join(f"{each.start_s:.2f}-{each.end_s:.2f} s (face {each.track})" for each in timeline.segments)
     said = f"{timeline.decision.word} ({timeline.decision.reason})"

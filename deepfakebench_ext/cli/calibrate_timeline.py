@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from deepfakebench_ext.cli.analyze import AGGREGATION, ANALYSIS, POLICY, finish, request_of
+from deepfakebench_ext.cli.analyze import AGGREGATION, ANALYSIS, POLICY, analysed_line, finish, request_of
 from deepfakebench_ext.cli.evaluate import hush_transformers, say_detector
 from deepfakebench_ext.cli.options import (
     COMPUTING,
@@ -79,6 +79,11 @@ def calibrate_timeline(**given: Any) -> None:
     say_detector(detector)
     threshold, path, done = request.calibrate(real, fake, detector, risk)
     _say(threshold, path)
+    for each in done:
+        if each.timeline is None:
+            say(analysed_line(each), err=True)
+        elif each.reason:
+            say(f"WARNING: {each.file}: {each.reason}", err=True)
     finish(done)
 
 
@@ -88,7 +93,7 @@ def _say(threshold: Any, path: Path) -> None:
     chosen, bands = threshold.chosen, threshold.bands
     if threshold.policy.offset <= LEAST_OFFSET:
         say("these videos score so low that they would allow a lower threshold; this is the lowest one that is chosen")
-    say(f"threshold {threshold.policy.onset:.6g}, {threshold.source}, {chosen.seconds / 60:.1f} minutes of them")
+    say(f"threshold {threshold.policy.onset:.6g}, {threshold.source}, {chosen.seconds / 60:.3g} minutes of them")
     for name, figure in (("on the videos that chose it", chosen.measured), ("each by the others'", chosen.held_out)):
         value = f"undefined ({figure.reason})" if figure.value is None else f"{figure.value:.3g} s a minute"
         ends = "" if figure.low is None else f", 95 % {figure.low:.3g} to {figure.high:.3g}"

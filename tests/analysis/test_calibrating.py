@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -91,6 +92,15 @@ def test_where_real_films_score_1_no_threshold_is_chosen(tmp_path):
     real = [each.timeline for each in analyze(blind, paths, How(output_dir=tmp_path / "out"))]
     with pytest.raises(ModelError, match="no onset keeps 1 s a minute"):
         calibrated(real, [], policy=Policy(), rule="mean", risk=RISK)
+
+
+def test_copies_of_a_film_count_once_and_on_one_side(real):
+    fakes = [replace(each, video=replace(each.video, sha256="f" * 64)) for each in real]
+    once, often = (calibrated(real, some, policy=Policy(), rule="mean", risk=RISK) for some in (fakes[-1:], fakes))
+    assert once.bands == often.bands
+    assert often.source == "chosen on 5 real videos and 1 fake"
+    with pytest.raises(ConfigError, match=r"0\.mp4 and .*0\.mp4 are the same bytes"):
+        calibrated(real, real[:1], policy=Policy(), rule="mean", risk=RISK)
 
 
 def test_no_real_film_chooses_nothing():

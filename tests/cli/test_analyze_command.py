@@ -154,6 +154,18 @@ def test_a_calibration_is_taken_from_its_folder(command, detector, tmp_path, cap
     assert (code, "made with --offset_below 0.45, and this is 0.2" in err) == (2, True)
 
 
+def test_real_videos_that_cannot_be_read_are_named(tmp_path, capsys, detector):
+    (tmp_path / "real").mkdir()
+    videos.stamped_video(tmp_path / "real/a.mp4", 30)
+    (tmp_path / "real/b.mp4").write_text("no video")
+    with pytest.raises(SystemExit) as exit_:
+        run(lambda: calibrate_timeline(["real", *detector]))
+    out, err = capsys.readouterr()
+    assert exit_.value.code == 3
+    assert "chosen on 1 real video, 0.02 minutes of them" in out
+    assert "\nreal/b.mp4: not analysed: not a video" in err
+
+
 def test_a_threshold_that_is_as_low_as_one_may_be_is_said_to_be(tmp_path, capsys, detector):
     (tmp_path / "real").mkdir()
     videos.stamped_video(tmp_path / "real/a.mp4", 30)

@@ -68,6 +68,7 @@ def test_mistakes_are_said(command, tmp_path):
             ("segments.json", "--to", "voc", "--output", "o"),
             "--to 'voc' is not allowed; give avdeepfake1m or activitynet",
         ),
+        (("segments.json", "--to", "activitynet", "--truth", "segments.json", "--output", "o"), "leave it out"),
         (("no.json", "--to", "activitynet", "--output", "o"), "no.json holds neither a timeline nor predictions"),
         (("runs", "--to", "activitynet", "--output", "o"), "'films/a.mp4' has two timelines"),
         (("nowhere", "--to", "activitynet", "--output", "o"), "nowhere"),
