@@ -113,6 +113,7 @@ export const ENGLISH = {
   "facts.tool": "Made by",
 
   "take.title": "Take away",
+  "take.stored": "These files have the stored setting, whatever is moved on this page.",
   "take.print": "Print, or save as PDF",
 
   "keys.title": "Keys",

@@ -113,6 +113,7 @@ export const GERMAN = {
   "facts.tool": "Erzeugt von",
 
   "take.title": "Mitnehmen",
+  "take.stored": "Diese Dateien haben die gespeicherte Einstellung, was auch immer auf dieser Seite verschoben wird.",
   "take.print": "Drucken oder als PDF sichern",
 
   "keys.title": "Tasten",

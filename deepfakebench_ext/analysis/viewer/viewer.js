@@ -91,5 +91,5 @@ function keysHelp() {
 function takeAway({downloads}) {
   const print = h("button", {type: "button", onclick: () => window.print()}, t("take.print"));
   const links = downloads.map(({name, url}) => h("li", {}, h("a", {href: url, download: name}, name)));
-  return h("section", {class: "panel take", "aria-label": t("take.title")}, h("h3", {}, t("take.title")), h("ul", {}, links, h("li", {}, print)));
+  return h("section", {class: "panel take", "aria-label": t("take.title")}, h("h3", {}, t("take.title")), h("ul", {}, links, h("li", {}, print)), h("p", {class: "note"}, t("take.stored")));
 }
