@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import time
 from pathlib import Path
@@ -13,6 +14,7 @@ import services
 import videos
 
 KILLS = 8
+KINDS = ("server", "embedded", "network")
 PATIENCE_S = 240
 
 
@@ -39,15 +41,27 @@ def timelines(client: httpx.Client, ids: list[str]) -> list[bytes]:
 
 
 def kill_one(service: services.Service, rng: random.Random) -> str:
-    """Kill the server, its worker, or the process that computes; a killed server is started again."""
-    tree = [psutil.Process(service.pid), *psutil.Process(service.pid).children(recursive=True)]
-    which = rng.choice(tree)
-    name = "server" if which.pid == service.pid else which.cmdline()[2].rpartition(".")[2]
-    which.kill()
-    if which.pid == service.pid:
+    """Kill the server, its worker, or the process that computes, each as often; a killed server is started again."""
+    name = rng.choice(KINDS)
+    services.until(lambda: processes(service).get(name), name)
+    time.sleep(rng.uniform(0.0, 3.0))
+    which = processes(service).get(name)  # it may have ended by itself, and another begun
+    if which is not None:
+        which.kill()
+    if name == "server":
         service.kill()
         service.start()
     return name
+
+
+def processes(service: services.Service) -> dict[str, psutil.Process]:
+    """Those of a service that there are now, by their kinds."""
+    server = psutil.Process(service.pid)
+    found = {"server": server}
+    for child in server.children(recursive=True):
+        with contextlib.suppress(psutil.Error, IndexError):  # it ended meanwhile, or is not begun
+            found[child.cmdline()[2].rpartition(".")[2]] = child
+    return found
 
 
 def run_under_kills(folder: Path, options: list[str], kills: int, num_jobs: int, seed: int) -> dict[str, int]:
@@ -70,7 +84,6 @@ def run_under_kills(folder: Path, options: list[str], kills: int, num_jobs: int,
         wild.wait_until_ready()
         ids = [submit(client, film, fps) for fps in range(2, 2 + num_jobs)]
         while sum(killed.values()) < kills:
-            time.sleep(rng.uniform(0.0, 4.0))
             name = kill_one(wild, rng)
             killed[name] = killed.get(name, 0) + 1
             if completed(client, ids):  # before enough of them: the same is asked again, as other jobs
