@@ -21,10 +21,10 @@ faceswap faceswaps face2face neuraltextures faceshifter
 """
 # Right for the classes of a detector, where the other class confirms the reading, but not for directories: `human` and
 # `live` are subjects, `generated` is where any program writes its output, `gan` is a family name.
-_REAL_CLASS = "realism human humans hum live legit legitimate"
+_REAL_CLASS = "realism human humans hum live legit legitimate unedited unmodified"
 _FAKE_CLASS = """
-generated altered edited swapped reenacted inpainted inpainting attack replay
-gan gans diffusion stylegan progan biggan cyclegan stargan midjourney dalle sdxl
+generated altered edited modified swapped reenacted inpainted inpainting attack replay
+gan gans diffusion stylegan progan biggan cyclegan stargan midjourney dalle sdxl realesrgan realvis realvisxl
 """
 # A directory with one of these names the subject, not the content: DeepfakeBench, ai-project, DeepFakeDetection (whose
 # parent in FaceForensics++ is manipulated_sequences, so it loses nothing).
@@ -34,11 +34,13 @@ lab project projects research toolkit
 """
 # Classes beside real and fake that are neither: an input that is no face, a verdict that was not reached.
 _NEITHER = """
-background blank empty error ignore ignored inconclusive indeterminate invalid irrelevant na neither neutral noface none
-nothing null other others ood reject rejected skip uncertain undecided undefined undetermined unknown unlabeled
-unlabelled unrelated unspecified unsure void
+ambiguous background bg blank blur blurred blurry corrupt corrupted distribution dummy empty error faceless ignore
+ignored inconclusive indeterminate invalid irrelevant label missing misc miscellaneous na neither neutral noface nofaces
+nonface nonfaces nonhuman none nothing null occluded occlusion other others ood pad padding pending placeholder quality
+reject rejected reserved skip suspicious unassigned uncertain unclassified unclear undecided undefined undetermined
+unidentified unknown unlabeled unlabelled unrelated unspecified unsupported unsure untrained unusable unused void
 """
-_NEGATIONS = {"not", "non", "no", "un"}
+_NEGATIONS = {"not", "non", "no", "un", "without", "never"}
 _FILLERS = {"a", "an", "the"}
 _OPPOSITE: dict[Label, Label] = {0: 1, 1: 0}
 
@@ -76,10 +78,14 @@ def claims(text: str) -> frozenset[Label]:
 
 
 def is_neither(text: str) -> bool:
-    """Whether the name of a class says that it is neither real nor fake: `no_face`, `background`, `unknown`."""
+    """Whether the name of a class says that it is neither real nor fake: `no_face`, `background`, `unknown`, `LABEL_2`.
+
+    A name without words (`2`, `?`, nothing) says neither, and so do those of one letter a word, such as `n/a`.
+    """
     found = words(text)
-    negated = bool(found) and found[0] in {*_NEGATIONS, "without"}
-    return not claims(text) and (negated or not set(_NEITHER.split()).isdisjoint(found))
+    negated = bool(found) and found[0] in _NEGATIONS
+    wordless = all(len(word) == 1 for word in found)
+    return not claims(text) and (negated or wordless or not set(_NEITHER.split()).isdisjoint(found))
 
 
 def folder_claims(name: str) -> frozenset[Label]:

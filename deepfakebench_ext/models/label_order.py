@@ -120,7 +120,7 @@ def _fake_of(names: Sequence[str]) -> tuple[int, ...]:
     if both:
         raise _undecided(f"its class {both[0]!r} claims both real and fake ({_listed(names)})", len(names))
     known = [claim for claim in said if claim]
-    if neither := [name for name in names if is_neither(name)]:
+    if known and (neither := [name for name in names if is_neither(name)]):
         raise _undecided(f"its class {neither[0]!r} says neither real nor fake ({_listed(names)})", len(names))
     if len(names) == 1 and known:
         return (0,) if FAKE in known[0] else ()

@@ -156,3 +156,27 @@ def test_long_lists_of_names_are_cut_in_the_message():
     with pytest.raises(ConfigError, match="and 990 more") as caught:
         decide_label_order({index: f"class {index}" for index in range(1000)}, 1000)
     assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["LABEL_2", "2", "", "?", "n/a", "x", "nonface", "unclear", "bg", "out_of_distribution", "low quality", "occluded"],
+)
+def test_a_third_class_whose_name_says_nothing_or_no_verdict_is_not_taken_for_fake(name: str) -> None:
+    with pytest.raises(ConfigError, match="says neither real nor fake"):
+        decide_label_order({0: "Real", 1: "Fake", 2: name}, 3)
+    assert decide_label_order({0: "Real", 1: "Fake", 2: name}, 3, fake_index=(1,)).fake == (1,)
+
+
+@pytest.mark.parametrize(
+    ("names", "fake"),
+    [
+        (["without ai", "with ai"], (1,)),
+        (["never fake", "fake"], (1,)),
+        (["modified", "unmodified"], (0,)),
+        (["real", "fake", "unedited"], (1,)),
+        (["Real-ESRGAN", "stylegan", "nature"], (0, 1)),
+    ],
+)
+def test_words_that_turn_a_claim_and_generators_named_real_are_read(names: list[str], fake: tuple[int, ...]) -> None:
+    assert decide_label_order(dict(enumerate(names)), len(names)).fake == fake
