@@ -195,11 +195,12 @@ def _load(cls: Any, config: Any, mapped: keymaps.Mapped, network: Network, sourc
     misshapen = [key if isinstance(key, str) else key[0] for key in info["mismatched_keys"]]
     lost = sorted(missing - network.widths.keys()) + misshapen
     half = sorted(missing & network.widths.keys()) if not network.widths.keys() <= missing else []
-    if lost or half or (unexpected and source.kind == "file"):
+    misplaced = [key for key in unexpected if network.has_place_of(key)]
+    if lost or half or misplaced or (unexpected and source.kind == "file"):
         raise WeightsError(
             f"{source.spec} holds {describe(mapped.state)} and does not fit {cls.__name__}: {len(lost + half)} "
             f"parameters missing or misshapen ({listed(lost + half)}), {len(unexpected)} unknown to it "
-            f"({listed(unexpected)})"
+            f"({listed(misplaced or unexpected)})"
         )
     mapped.ignored.extend(unexpected)
     mapped.state = {key: tensor for key, tensor in model.state_dict().items() if key not in missing}

@@ -29,6 +29,21 @@ class Network:
     base: str
     head: str
 
+    def has_place_of(self, key: str) -> bool:
+        """Whether a parameter that it lacks is one of a layer, or of a list of layers, that it has.
+
+        A layer's bias where it has the weight alone, or `layer.7` where its layers end with 6: the config is of another
+        network. What stands apart, such as a pooler, a decoder or a teacher's head, was saved by a larger class.
+        """
+        module, _, leaf = key.rpartition(".")
+        beside = {f"{module}.weight", f"{module}.bias"} & self.shapes.keys()
+        # A key's bias adds the same to all of a query's scores, which softmax passes over.
+        if leaf in ("weight", "bias") and beside and not key.endswith(("key.bias", "k_proj.bias")):
+            return True
+        known = {place for name in self.shapes for place in _numbered(name)}
+        lists = {whole for whole, _ in known}
+        return any(place[0] in lists and place not in known for place in _numbered(key))
+
 
 def read_network(cls: Any, config: Any, architecture: Architecture) -> Network:
     """Return what `cls` makes of `config`, without its numbers.
@@ -62,3 +77,9 @@ def _head_of(model: nn.Module, widths: dict[str, int]) -> str:
     name = names.pop()
     is_last = not names and name != model.base_model_prefix
     return name if is_last and not isinstance(getattr(model, name), nn.ModuleList) else ""
+
+
+def _numbered(name: str) -> list[tuple[str, str]]:
+    """Return the lists that a name goes through, each with the number taken of it."""
+    parts = name.split(".")
+    return [(".".join(parts[:at]), part) for at, part in enumerate(parts) if part.isdigit()]

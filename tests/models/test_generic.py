@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 import tiny
 import torch
 import transformers
+from safetensors.torch import load_file, save_file
 
 from deepfakebench_ext import load_detector
 from deepfakebench_ext.common.errors import ConfigError, WeightsError
@@ -174,3 +176,26 @@ def test_a_file_trained_with_a_new_head_keeps_that_head_and_the_host_contract(tm
     trained = load_detector(config, str(tmp_path / "w.pth"), dtype="float32")
     assert trained.report.head_trained
     torch.testing.assert_close(cls(started, tiny.pixels()), cls(trained, tiny.pixels()), atol=0, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("change", "key"),
+    [({"num_hidden_layers": 1}, r"layers?\.1\."), ({"qkv_bias": False}, r"bias")],
+)
+def test_a_config_with_fewer_layers_or_biases_than_the_weights_is_refused(
+    change: dict[str, Any], key: str, tmp_path: Path
+) -> None:
+    folder = tiny.save_folder(tiny.vit_classifier(), tmp_path / "m")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, **change}))
+    with pytest.raises(WeightsError, match=rf"does not fit ViTForImageClassification: .* unknown to it \(.*{key}"):
+        load_detector("huggingface_image", str(folder), dtype="float32")
+
+
+def test_a_pooler_beside_the_classifier_is_left_aside_and_recorded(tmp_path: Path) -> None:
+    folder = tiny.save_folder(tiny.vit_classifier(), tmp_path / "m")
+    state = load_file(folder / "model.safetensors")
+    pooler = {"vit.pooler.dense.weight": torch.ones(32, 32), "vit.pooler.dense.bias": torch.ones(32)}
+    save_file({**state, **pooler}, folder / "model.safetensors", metadata={"format": "pt"})
+    detector = load_detector("huggingface_image", str(folder), dtype="float32")
+    assert {*pooler} <= {*detector.report.ignored}
