@@ -24,12 +24,12 @@ class Family:
         center_crop: Default of `do_center_crop`.
         size: Default of `size`, in pixels, as `int_size` takes it.
         mean: Default of `image_mean`.
-        crop: Default of `crop_size`, in pixels.
+        crop: Default of `crop_size`, in pixels; None for a class that never crops.
         rescale_factor: Default of `rescale_factor`.
         offset: The key that subtracts 1 after rescaling, and its default.
         crop_pct: Whether it follows ConvNeXt's rule of resizing by `crop_pct`.
         enlarged: The edge that is resized to, of the edge in `size` and `crop_pct`, where it is another.
-        flips: Whether it turns RGB to BGR unless told not to.
+        flips: Whether it turns RGB to BGR unless told not to, and never normalises.
         twice: Whether it divides by the standard deviation once more unless told not to.
     """
 
@@ -96,7 +96,7 @@ FAMILIES = {
         "shortest_edge", "bicubic", True, mean=_IMAGENET, enlarged=lambda edge, crop_pct: int(edge / crop_pct)
     ),
     "Pvt": Family("exact", None, False, mean=_IMAGENET),
-    "Segformer": Family("exact", "bilinear", False, 512, mean=_IMAGENET),
+    "Segformer": Family("exact", "bilinear", False, 512, mean=_IMAGENET, crop=None),
     "Siglip": Family(None, "bicubic", False),
     "Timesformer": Family("shortest_edge", "bilinear", True),
     "ViT": Family("exact", "bilinear", False),  # also Swin, DINO, I-JEPA, SwiftFormer
@@ -105,8 +105,16 @@ FAMILIES = {
     "Vivit": Family("shortest_edge", "bilinear", True, 256, rescale_factor=1 / 127.5, offset=("offset", True)),
 }
 UNKNOWN = Family(None, None, None, None, None, None, offset=("offset", False))
-# Their JSON looks like the others', and their code does something else with it.
-REFUSED = ("DPT", "DepthPro", "ImageGPT", "Perceiver", "TextNet")
+# Their JSON looks like the others', and their code does something else with it, or fails: each was given a whole JSON.
+_REFUSED = """
+Aria BridgeTower Chameleon CohereCompass ConditionalDetr Cosmos3Edge DPT DeepseekOcr2 DeepseekVL DeepseekVLHybrid
+DeformableDetr DepthPro Detr Donut EfficientLoFTR Eomt Ernie4_5_VLMoe Ernie4_5_VL_Moe Flava Fuyu GLPN Gemma3 Gemma4
+Glm46V Glm4v Glm5Next GlmImage Glmga GotOcr2 GraniteDocling GroundingDino HunYuanVL Idefics Idefics2 Idefics3 ImageGPT
+Janus Kosmos2_5 LayoutLMv2 LayoutLMv3 LightGlue Llava LlavaNext LlavaOnevision Mask2Former MaskFormer MiniCPMV4_6
+Mllama Nougat OneFormer Owlv2 PaddleOCRVL Perceiver Pix2Struct Pixtral PromptDepthAnything Qwen2VL RTDetr Sam SegGpt
+Siglip2 SmolVLM SuperGlue SuperPoint Swin2SR TextNet Tvp VideoLlama3 Vilt VitMatte VitPose Yolos ZoeDepth
+"""
+REFUSED = frozenset(_REFUSED.split())
 # Whose JSON names no class: what AutoImageProcessor takes for the model type in config.json.
 _OF_MODELS = {
     "Beit": "beit data2vec-vision",

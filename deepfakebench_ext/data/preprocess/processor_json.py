@@ -14,6 +14,7 @@ from typing import Any
 
 from deepfakebench_ext.common.errors import ConfigError, WeightsError
 from deepfakebench_ext.common.json_files import read_object
+from deepfakebench_ext.common.wording import printable
 from deepfakebench_ext.data.preprocess.families import (
     FAMILIES,
     FAMILY_OF_MODEL,
@@ -132,7 +133,10 @@ def _nested(values: dict[str, Any], key: str, path: Path) -> dict[str, Any] | No
 def _class_of(values: Mapping[str, Any], path: Path) -> tuple[str, str]:
     """Return the name of the processor's class and its family: its own, else what config.json's model type has."""
     keys = ("image_processor_type", "video_processor_type", "feature_extractor_type")
-    name = next((str(values[key]) for key in keys if values.get(key)), "")
+    named = next((key for key in keys if values.get(key)), None)
+    if named is not None and not isinstance(values[named], str):
+        raise ConfigError(f"{path}: {named} {printable(repr(values[named]))[:_SHOWN_LETTERS]} is no name of a class")
+    name = values[named] if named else ""
     if not name:
         kind = (_read_object(path.parent / "config.json") or {}).get("model_type")
         family = FAMILY_OF_MODEL.get(str(kind), "")
@@ -234,7 +238,8 @@ def _resize_to(processor: _Processor, size: dict[str, Any]) -> tuple[Resize, tup
 
 def _crop(processor: _Processor) -> tuple[int, int] | None:
     silent = "do_center_crop" not in processor.values and "crop_size" not in processor.values
-    if (silent and processor.family is UNKNOWN) or not processor.flag("do_center_crop", processor.family.center_crop):
+    never = silent if processor.family is UNKNOWN else processor.family.crop is None
+    if never or not processor.flag("do_center_crop", processor.family.center_crop):
         return None
     size, where = processor.get("crop_size", processor.family.crop), f"{processor.where}: crop_size"
     if isinstance(size, dict) and size.keys() == {"height", "width"}:
@@ -287,7 +292,7 @@ def _rescale(processor: _Processor) -> tuple[float, float]:
 
 def _statistics(processor: _Processor) -> tuple[Triple, Triple]:
     family = processor.family
-    normalises = processor.flag("do_normalize", not family.flips)  # MobileViT's class has no statistics
+    normalises = not family.flips and processor.flag("do_normalize", True)  # MobileViT's class has no statistics
     twice = family.twice and processor.flag("include_top", True)
     if not (normalises or twice):
         return (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)

@@ -196,10 +196,28 @@ def test_keys_that_change_pixels_otherwise_are_refused_in_known_classes_too(tmp_
     assert spec_from_checkpoint(_save(tmp_path, {**OLD_VIT, key: False})) is not None
 
 
-@pytest.mark.parametrize("name", ["TextNetImageProcessor", "PerceiverFeatureExtractor", "DepthProImageProcessorFast"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "TextNetImageProcessor",
+        "PerceiverFeatureExtractor",
+        "DepthProImageProcessorFast",
+        "Swin2SRImageProcessor",
+        "DonutFeatureExtractor",
+        "Owlv2ImageProcessor",
+        "ViltImageProcessorFast",
+        "ZoeDepthImageProcessor",
+    ],
+)
 def test_classes_whose_code_does_more_than_their_json_says_are_refused(tmp_path, name) -> None:
     error = _error(tmp_path, {**UNHEARD_OF, "image_processor_type": name})
     assert f"({name}) is a processor that this transform does not reproduce" in error
+
+
+@pytest.mark.parametrize("name", [["ViTImageProcessor"], 5, {"a": 1}])
+def test_a_type_that_is_no_text_is_refused(tmp_path, name) -> None:
+    assert "image_processor_type" in (error := _error(tmp_path, {**OLD_VIT, "image_processor_type": name}))
+    assert "is no name of a class" in error
 
 
 def test_dinov3_is_read_with_its_own_filter_only(tmp_path) -> None:
