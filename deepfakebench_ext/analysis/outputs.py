@@ -58,6 +58,13 @@ def calibration_words(timeline: Timeline) -> str:
     )
 
 
+def beware_words(timeline: Timeline) -> str:
+    """The same as short as it must be to stand on a picture or in a subtitle; empty where nothing is to beware."""
+    if not timeline.detector["head_trained"]:
+        return "untrained: noise"
+    return "not calibrated" if timeline.chosen is None else ""
+
+
 def write_outputs(
     folder: Path, video: Path, timeline: Timeline, shown: Sequence[Shown], outputs: Outputs, *, damage: str
 ) -> None:
@@ -67,16 +74,16 @@ def write_outputs(
         OutputError: A file cannot be written.
         MediaError: The film cannot be decoded again.
     """
-    pictures = _keyframes(folder, video, shown)
+    pictures, beware = _keyframes(folder, video, shown), beware_words(timeline)
     document = timeline_document(timeline)
     if outputs.report:
         _text(folder / HTML, timeline_page(timeline, document, pictures, calibration_words(timeline), damage))
     _tables(folder, timeline)
     if outputs.subtitles:
-        _text(folder / "segments.vtt", webvtt(timeline.segments, note=calibration_words(timeline)))
-        _text(folder / "segments.srt", subrip(timeline.segments))
+        _text(folder / "segments.vtt", webvtt(timeline.segments, note=calibration_words(timeline), beware=beware))
+        _text(folder / "segments.srt", subrip(timeline.segments, beware=beware))
     if outputs.overlay:
-        write_overlay(folder / OVERLAY, video, timeline)
+        write_overlay(folder / OVERLAY, video, timeline, beware)
     _text(folder / TIMELINE, json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 

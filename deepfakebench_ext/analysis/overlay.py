@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
+import numpy as np
 
 from deepfakebench_ext.analysis.film import frame_times
 from deepfakebench_ext.analysis.keyframes import with_boxes
@@ -17,12 +18,18 @@ from deepfakebench_ext.media.frame import RGB
 from deepfakebench_ext.media.video import every_frame
 
 OVERLAY = "overlay.mp4"
-_GREY = (150, 150, 150)
+_GREY, _WHITE = (150, 150, 150), (255, 255, 255)
 Colour = tuple[int, int, int]
 
 
-def write_overlay(path: Path, video: Path, timeline: Timeline) -> None:
+def write_overlay(path: Path, video: Path, timeline: Timeline, beware: str) -> None:
     """Write the copy, without sound; it appears under its name when it is whole.
+
+    Args:
+        path: Of the copy.
+        video: The film.
+        timeline: What was found in it.
+        beware: Stands in the lower left corner, such as `not calibrated`; may be empty.
 
     Raises:
         MediaError: The film cannot be decoded.
@@ -32,7 +39,8 @@ def write_overlay(path: Path, video: Path, timeline: Timeline) -> None:
     with FilmWriter(path) as film:
         for frame in every_frame(video):
             start_us, _ = frame_times(frame.time_s or 0.0, frame.end_s or 0.0)
-            film.add(_drawn(frame.rgb, lanes, start_us, timeline.policy.onset), frame.time_s or 0.0)
+            drawn = _drawn(frame.rgb, lanes, start_us, timeline.policy.onset)
+            film.add(_written_on(drawn, beware), frame.time_s or 0.0)
 
 
 class _Lane:
@@ -81,8 +89,25 @@ def _drawn(rgb: RGB, lanes: Sequence[_Lane], time_us: int, onset: float) -> RGB:
         (x0, y0, x1, y1), score = found
         colour = score_colour(score, onset)
         drawn = with_boxes(drawn, {(x0, y0, x1, y1): colour})
-        size = max(0.4, rgb.shape[0] / 900)
-        text = "-" if score is None else rounded(score, 2)
-        at = (max(round(x0), 0) + 4, max(round(y0), 0) + round(24 * size))
-        cv2.putText(drawn, text, at, cv2.FONT_HERSHEY_SIMPLEX, size, colour, max(1, round(2 * size)), cv2.LINE_AA)
+        at = (max(round(x0), 0) + 4, max(round(y0), 0) + round(24 * _text_size(rgb)))
+        _put(drawn, "-" if score is None else rounded(score, 2), at, colour)
     return drawn
+
+
+def _written_on(rgb: RGB, words: str) -> RGB:
+    """The frame with words in its lower left corner."""
+    if not words:
+        return rgb
+    drawn = np.array(rgb)
+    _put(drawn, words, (4, rgb.shape[0] - round(10 * _text_size(rgb))), _WHITE)
+    return drawn
+
+
+def _text_size(rgb: RGB) -> float:
+    return max(0.4, int(rgb.shape[0]) / 900)
+
+
+def _put(rgb: RGB, text: str, at: tuple[int, int], colour: Colour) -> None:
+    size = _text_size(rgb)
+    thickness = max(1, round(2 * size))
+    cv2.putText(rgb, text, at, cv2.FONT_HERSHEY_SIMPLEX, size, colour, thickness, cv2.LINE_AA)

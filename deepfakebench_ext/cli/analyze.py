@@ -26,7 +26,9 @@ from deepfakebench_ext.common.wording import counted, rounded
 
 if TYPE_CHECKING:
     from deepfakebench_ext.analysis.analyze import Analysed
+    from deepfakebench_ext.analysis.cut import Segment
     from deepfakebench_ext.analysis.request import AnalysisRequest
+    from deepfakebench_ext.analysis.timeline import Timeline
 
 _EXAMPLES = """
 \b
@@ -118,12 +120,18 @@ def analysed_line(each: Analysed) -> str:
     if timeline is None:
         return f"{each.file}: not analysed: {each.reason.removeprefix(f'{each.file}: ')}"
     score = "none" if timeline.score.score is None else rounded(timeline.score.score, 3)
-    marked = ", ".join(f"{each.start_s:.2f}-{each.end_s:.2f} s (face {each.track})" for each in timeline.segments)
+    marked = ", ".join(
+        f"{each.start_s:.2f}-{each.end_s:.2f} s ({_whose(each, timeline)})" for each in timeline.segments
+    )
     said = f"{timeline.decision.word} ({timeline.decision.reason})"
     lines = [f"{each.file}: {said}; score {score}; marked: {marked or 'nothing'}"]
     if each.reason:
         lines.append(f"  WARNING: {each.reason}")
     return "\n".join([*lines, f"  {calibration_words(timeline)}", f"  results in {each.folder}"])
+
+
+def _whose(segment: Segment, timeline: Timeline) -> str:
+    return "whole frame" if timeline.settings["faces"] is None else f"face {segment.track}"
 
 
 def _json(each: Analysed) -> dict[str, Any]:
@@ -133,4 +141,8 @@ def _json(each: Analysed) -> dict[str, Any]:
         return {**known, "status": "unreadable", "reason": each.reason}
     segments = [{"start_s": s.start_s, "end_s": s.end_s, "track": s.track, "score": s.score} for s in timeline.segments]
     said = {"decision": timeline.decision.word, "score": timeline.score.score, "segments": segments}
-    return {**known, "status": "ok", "reason": each.reason, **said, "calibrated": timeline.chosen is not None}
+    return {**known, "status": "ok", "reason": each.reason, **said, **_worth(timeline)}
+
+
+def _worth(timeline: Timeline) -> dict[str, bool]:
+    return {"calibrated": timeline.chosen is not None, "head_trained": bool(timeline.detector["head_trained"])}

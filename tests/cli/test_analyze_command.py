@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import skimage.data
 import tiny
@@ -22,6 +23,7 @@ from films import film, tree
 from deepfakebench_ext.cli.analyze import analyze
 from deepfakebench_ext.cli.calibrate_timeline import calibrate_timeline
 from deepfakebench_ext.cli.main import run
+from deepfakebench_ext.media.video import every_frame
 
 
 @pytest.fixture
@@ -60,6 +62,13 @@ def test_a_video_gives_every_file(command, detector, tmp_path):
         rows = list(csv.DictReader(file))
     assert [float(row["start_s"]) for row in rows] == [each["start_s"] for each in document["segments"]]
     assert [(row["head"], row["calibrated"]) for row in rows] == [("trained", "no")] * len(rows)
+    assert " (not calibrated)" in (folder / "segments.srt").read_text()
+    assert "s (whole frame)" in out
+    plain, drawn = (list(every_frame(path)) for path in (tmp_path / "a.mp4", folder / "overlay.mp4"))
+    corner = [
+        np.abs(one.rgb[80:94, 4:80].astype(int) - two.rgb[80:94, 4:80]) for one, two in zip(plain, drawn, strict=True)
+    ]
+    assert all((gap > 100).any() for gap in corner)  # the words, where no box is drawn
     assert "NOTE not calibrated" in (folder / "segments.vtt").read_text()
     with (folder / "scores.csv").open() as file:
         assert [float(row["score"]) for row in csv.DictReader(file)] == [each["score"] for each in document["scores"]]

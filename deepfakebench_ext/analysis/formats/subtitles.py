@@ -12,25 +12,27 @@ from deepfakebench_ext.analysis.cut import Segment
 _MILLISECOND_US = 1000
 
 
-def webvtt(segments: Sequence[Segment], *, note: str) -> str:
+def webvtt(segments: Sequence[Segment], *, note: str, beware: str = "") -> str:
     """The text of a `.vtt` file.
 
     Args:
         segments: In the order in which they are shown; several may be at once.
-        note: What the marks are worth, for whoever opens the file; such as `not calibrated`.
+        note: What the marks are worth, for whoever opens the file.
+        beware: What stands in each line, since a player shows no note; such as `not calibrated`.
     """
-    cues = [f"{place}\n{_times(each, '.')}\n{_line(each)}\n" for place, each in enumerate(segments, 1)]
+    cues = [f"{place}\n{_times(each, '.')}\n{_line(each, beware)}\n" for place, each in enumerate(segments, 1)]
     return "\n".join(["WEBVTT\n", f"NOTE {_escaped(note)}\n", *cues])
 
 
-def subrip(segments: Sequence[Segment]) -> str:
+def subrip(segments: Sequence[Segment], *, beware: str = "") -> str:
     """The text of a `.srt` file, empty without segments."""
-    return "\n".join(f"{place}\n{_times(each, ',')}\n{_line(each)}\n" for place, each in enumerate(segments, 1))
+    return "\n".join(f"{place}\n{_times(each, ',')}\n{_line(each, beware)}\n" for place, each in enumerate(segments, 1))
 
 
-def _line(segment: Segment) -> str:
+def _line(segment: Segment, beware: str) -> str:
     share = "" if segment.scored_us == segment.length_us else f", {segment.scored_share:.0%} scored"
-    return f"SUSPECT face {segment.track}: {segment.score:.2f}, peak {segment.peak_score:.2f}{share}"
+    said = f"{segment.score:.2f}, peak {segment.peak_score:.2f}{share}"
+    return f"SUSPECT face {segment.track}: {said}{beware and f' ({beware})'}"
 
 
 def _times(segment: Segment, point: str) -> str:

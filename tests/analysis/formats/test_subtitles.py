@@ -24,6 +24,12 @@ def test_subrip_counts_from_1_and_has_commas():
     )
 
 
+def test_each_line_says_what_to_beware_of():
+    words = "SUSPECT face 1: 0.50, peak 0.75 (not calibrated)\n"
+    assert subrip([segment(0, 1_000_000)], beware="not calibrated").endswith(words)
+    assert webvtt([segment(0, 1_000_000)], note="", beware="not calibrated").endswith(words)
+
+
 def test_no_marked_moment_is_without_its_line():
     assert "00:00:00,100 --> 00:00:00,101" in subrip([segment(100_001, 100_002)])
     assert "00:00:00,000 --> 00:00:00,100" in subrip([segment(-500_000, 100_000)])
