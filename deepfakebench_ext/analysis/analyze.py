@@ -101,7 +101,7 @@ class How:
             raise ConfigError(f"an analysis takes no {', no '.join(refused)}: leave it out of make_face_reader")
 
 
-def analyze(detector: Detector, videos: Sequence[str | Path], how: How | None = None) -> list[Analysed]:
+def analyze(detector: Detector, videos: str | Path | Sequence[str | Path], how: How | None = None) -> list[Analysed]:
     """Make the timeline of each film. A run that was cut off goes on where it stopped, and ends with the same bytes.
 
     Example:
@@ -111,7 +111,7 @@ def analyze(detector: Detector, videos: Sequence[str | Path], how: How | None = 
 
     Args:
         detector: From `load_detector`.
-        videos: Files, and folders that are searched in all depths.
+        videos: Files, and folders that are searched in all depths; or one of them.
         how: None takes the defaults.
 
     Raises:
@@ -123,12 +123,14 @@ def analyze(detector: Detector, videos: Sequence[str | Path], how: How | None = 
     return [analyse_film(detector, sample, how) for sample in films_of(videos)]
 
 
-def films_of(videos: Sequence[str | Path]) -> list[Sample]:
+def films_of(videos: str | Path | Sequence[str | Path]) -> list[Sample]:
     """The films that paths name, each once, whatever their folders say that they are.
 
     Raises:
         ConfigError: None given, or nothing there.
     """
+    if isinstance(videos, str | Path):  # a text is a sequence, too: of `/` and other letters that may be folders
+        videos = [videos]
     if not videos:
         raise ConfigError("give one or more videos, or folders of videos")
     found = [sample for video in videos for sample in collect_unlabelled(Path(video), kind="video")]

@@ -84,6 +84,8 @@ class AnalysisRequest(DetectorOptions):
             raise ConfigError(f"--threshold {self.threshold} is not allowed: give a score from 0 to 1")
         self._policy()
         self._taking()
+        if self.cutting.detector == "none" and (self.faces, self.min_face_px) != ("all", MIN_FACE_PX):
+            raise ConfigError("--faces and --min_face_px are of faces, and none are looked for; give --face_detector")
 
     def settings(self) -> DetectorConfig:
         """Return the detector's config.

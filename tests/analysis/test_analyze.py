@@ -71,6 +71,14 @@ def test_a_dark_stretch_of_a_film_is_marked(tmp_path):
     }  # fmt: skip
 
 
+def test_one_path_is_one_film(tmp_path):
+    (tmp_path / "a").mkdir()
+    videos.stamped_video(tmp_path / "a/film.mp4", 5)
+    for path in (tmp_path / "a/film.mp4", "a/film.mp4"):
+        (found,) = analyze(dark_seer(tmp_path), path, How(output_dir=tmp_path / "out"))
+        assert found.file.endswith("a/film.mp4")
+
+
 def test_scores_are_the_evaluators_bit_for_bit(tmp_path):
     videos.stamped_video(tmp_path / "a.mp4", 60)
     torch.save(tiny.clip_detector_state(), tmp_path / "w.pth")
