@@ -17,7 +17,7 @@ from deepfakebench_ext.analysis.assembling import Threshold
 from deepfakebench_ext.analysis.decision import Bands, choose_bands
 from deepfakebench_ext.analysis.false_alarms import Chosen, RealVideo, choose_onset
 from deepfakebench_ext.analysis.formats.files import read_json
-from deepfakebench_ext.analysis.formats.values import got, mapping
+from deepfakebench_ext.analysis.formats.values import got, mapping, number
 from deepfakebench_ext.analysis.known import is_evaluation
 from deepfakebench_ext.analysis.policy import Policy
 from deepfakebench_ext.analysis.timeline import Timeline
@@ -152,11 +152,14 @@ def _threshold(values: Mapping[str, Any], path: Path) -> Threshold:
     try:
         chosen, bands = dict(values["chosen"]), values["bands"]
         figures = {name: Figure(**chosen[name]) for name in ("measured", "held_out")}
+        bounds = [bands[name] for name in ("fake_above", "real_below") if bands[name] is not None]
+        for value in (chosen["seconds"], chosen["limit"], bands["false_alarms"], bands["misses"], *bounds):
+            number(value, "a figure of it")
         policy = Policy(**values["policy"])
         whole = Chosen(**{**chosen, **figures, "policy": policy})
         source = f"{values['source']}: {path.as_posix()}"
         return Threshold(policy, source, whole, Bands(**bands), values["rule"])
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, ConfigError) as error:
         raise ConfigError(f"{path} is damaged: {error}; calibrate anew") from error
 
 

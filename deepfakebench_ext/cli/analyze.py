@@ -22,7 +22,7 @@ from deepfakebench_ext.cli.options import (
     record_of,
 )
 from deepfakebench_ext.cli.terminal import say, say_json
-from deepfakebench_ext.common.wording import counted, rounded
+from deepfakebench_ext.common.wording import counted, printable, rounded
 
 if TYPE_CHECKING:
     from deepfakebench_ext.analysis.analyze import Analysed
@@ -118,7 +118,7 @@ def analysed_line(each: Analysed) -> str:
 
     timeline = each.timeline
     if timeline is None:
-        return f"{each.file}: not analysed: {each.reason.removeprefix(f'{each.file}: ')}"
+        return printable(f"{each.file}: not analysed: {each.reason.removeprefix(f'{each.file}: ')}")
     score = "none" if timeline.score.score is None else rounded(timeline.score.score, 3)
     marked = ", ".join(
         f"{each.start_s:.2f}-{each.end_s:.2f} s ({_whose(each, timeline)})" for each in timeline.segments
@@ -127,7 +127,7 @@ def analysed_line(each: Analysed) -> str:
     lines = [f"{each.file}: {said}; score {score}; marked: {marked or 'nothing'}"]
     if each.reason:
         lines.append(f"  WARNING: {each.reason}")
-    return "\n".join([*lines, f"  {calibration_words(timeline)}", f"  results in {each.folder}"])
+    return "\n".join(map(printable, [*lines, f"  {calibration_words(timeline)}", f"  results in {each.folder}"]))
 
 
 def _whose(segment: Segment, timeline: Timeline) -> str:

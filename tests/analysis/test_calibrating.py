@@ -78,8 +78,14 @@ def test_it_holds_for_one_way_of_taking_alone(tmp_path, seer, real):
     other = calibration_basis(score_settings(seer, How(taking=Taking(fps=10))))
     with pytest.raises(ConfigError, match="another taking"):
         read_calibration(path, other)
-    path.write_text(path.read_text().replace('"onset"', '"set"'))
+    whole = path.read_text()
+    path.write_text(whole.replace('"onset"', '"set"'))
     with pytest.raises(ConfigError, match="is damaged"):
+        read_calibration(tmp_path, basis)
+    document = json.loads(whole)
+    document["threshold"]["bands"]["fake_above"] = "high"
+    path.write_text(json.dumps(document))
+    with pytest.raises(ConfigError, match=r"is damaged: a figure of it is 'high'; allowed is a finite number"):
         read_calibration(tmp_path, basis)
     path.write_text("{}")
     with pytest.raises(ConfigError, match="no calibration of this version"):

@@ -78,6 +78,7 @@ def test_what_can_be_read_is_analysed_and_the_exit_code_is_3(command, detector, 
     (tmp_path / "films").mkdir()
     videos.stamped_video(tmp_path / "films/b.mp4", 10)
     (tmp_path / "films/a.mp4").write_text("no")
+    (tmp_path / "films/c\nd.mp4").write_text("no")
     (tmp_path / "films/link.mp4").symlink_to("nowhere.mp4")
     tiny.photos(tmp_path / "films/frames", 2)
     code, out, err = command("films", *detector, "--json")
@@ -86,7 +87,9 @@ def test_what_can_be_read_is_analysed_and_the_exit_code_is_3(command, detector, 
     assert {file for file, (status, _) in found.items() if status == "ok"} == {"films/b.mp4"}
     assert found["films/link.mp4"] == ("unreadable", "films/link.mp4: No such file or directory")
     assert "a folder of frames, which have no times" in found["films/frames/real"][1]
-    assert "4 videos could not be read" in err
+    assert "5 videos could not be read" in err
+    _, out, _ = command("films", *detector)
+    assert "\nfilms/c\\nd.mp4: not analysed: " in out  # a name keeps to its line
 
 
 @pytest.mark.parametrize(
