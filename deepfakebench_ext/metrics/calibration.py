@@ -118,7 +118,8 @@ def fit_calibration(method: str, labels: Integers, scores: Floats) -> Calibratio
         scores: float64 (N,): P(fake) in [0, 1].
 
     Raises:
-        ConfigError: No such method; one class is missing; or the best Platt map would turn the ranking round.
+        ConfigError: No such method; one class is missing; the best Platt map would turn the ranking
+            round; isotonic would make all scores one; or the temperature has only scores of 0.5.
         ValueError: The arrays are none that figures are made from.
     """
     check_arrays(labels, scores)
@@ -153,6 +154,8 @@ def before_and_after(
 
 def _fit_temperature(labels: Integers, logits: Floats) -> Logistic:
     """Halve the range of log(slope) where the log loss, convex in the slope, is lowest."""
+    if not logits.any():
+        raise ConfigError("--calibrate temperature: all scores it is fitted on are 0.5, which no temperature moves")
 
     def rise(slope: float) -> float:
         return float(((to_scores(slope * logits) - labels) * logits).sum())
@@ -206,4 +209,10 @@ def _shorten(found: Floats, step: Floats, inputs: Floats, targets: Floats) -> Fl
 
 def _fit_isotonic(labels: Integers, scores: Floats) -> Isotonic:
     model = IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip").fit(scores, labels)
-    return Isotonic(np.asarray(model.X_thresholds_, np.float64), np.asarray(model.y_thresholds_, np.float64))
+    values = np.asarray(model.y_thresholds_, np.float64)
+    if values[0] == values[-1]:
+        raise ConfigError(
+            "--calibrate isotonic: the scores it is fitted on do not rise with the labels, so that every score would "
+            "become one; is the label order right (--fake_index)?"
+        )
+    return Isotonic(np.asarray(model.X_thresholds_, np.float64), values)

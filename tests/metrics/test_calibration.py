@@ -147,6 +147,17 @@ def test_platt_never_turns_the_ranking_round():
         fit_calibration("platt", np.array([1, 1, 0, 0]), np.array([0.1, 0.2, 0.8, 0.9]))
 
 
+def test_isotonic_never_makes_all_scores_one():
+    for scores in ([0.1, 0.2, 0.8, 0.9], [0.3] * 4):
+        with pytest.raises(ConfigError, match=r"do not rise with the labels.*is the label order right"):
+            fit_calibration("isotonic", np.array([1, 1, 0, 0]), np.array(scores))
+
+
+def test_scores_of_a_half_fit_no_temperature():
+    with pytest.raises(ConfigError, match=r"all scores it is fitted on are 0\.5, which no temperature moves"):
+        fit_calibration("temperature", np.array([1, 0, 1, 0]), np.full(4, 0.5))
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_one_class_fits_nothing(method):
     with pytest.raises(ConfigError, match=f"--calibrate {method} cannot be fitted: only real samples"):
