@@ -22,6 +22,7 @@ from deepfakebench_ext.report.scores.score_files import ScoreFile
 ASKED, LOOKED_AT = 1000, 8
 """So many shared keys are asked for their paths, and so many of those with two paths for what lies there."""
 _DATABASE = "data.mdb"
+_IDENTITY = ("dataset", "method", COMPRESSION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +113,34 @@ def align(names: Sequence[str], files: Sequence[ScoreFile]) -> tuple[list[ScoreF
         _spelled(file.table) if paths is None else _with_keys(file.table, paths[number])
         for number, file in enumerate(files)
     ]
+    notices += _otherwise_named(names, tables)
     told = _told_by_all(names, tables)
     return [replace(file, table=table) for file, table in zip(files, told, strict=True)], notices
+
+
+def _otherwise_named(names: Sequence[str], tables: Sequence[ScoreTable]) -> list[Notice]:
+    """The warnings that two tables name different datasets, methods or compressions of samples that they share."""
+    notices = []
+    for (one, own), (other, theirs) in combinations(zip(names, tables, strict=True), 2):
+        for name in _IDENTITY:
+            said, said_there = (_by_key(table, name) for table in (own, theirs))
+            apart = [key for key, text in said.items() if text and said_there.get(key, "") not in ("", text)]
+            if apart:
+                text = (
+                    f"{one} and {other} call the {name} of {len(apart)} of the samples that are taken for the same by "
+                    f"their names otherwise, such as {said[apart[0]]} and {said_there[apart[0]]} of {apart[0]}"
+                )
+                notices.append(Notice("other_files", text))
+    return notices
+
+
+def _by_key(table: ScoreTable, name: str) -> dict[str, str]:
+    """What a column says of each key; nothing where there is no such column."""
+    column = table.column(name)
+    if column is None:
+        return {}
+    codes, rows = np.unique(table.key.codes, return_index=True)
+    return {table.key.names[code]: column.text(row) for code, row in zip(codes.tolist(), rows.tolist(), strict=True)}
 
 
 def _said(one: str, other: str, sight: Sight) -> str:
@@ -196,7 +223,7 @@ def _filled(table: ScoreTable, known: dict[str, tuple[int, str]], tables: Sequen
     if (table.labels == UNKNOWN).any():
         by_key = np.array([known.get(key, (UNKNOWN, ""))[0] for key in table.key.names], np.int8)
         table = replace(table, labels=np.where(table.labels == UNKNOWN, by_key[table.key.codes], table.labels))
-    for name in ("dataset", "method", COMPRESSION):
+    for name in _IDENTITY:
         theirs = next((each for each in tables if each.column(name) is not None), None)
         if theirs is None or table.column(name) is not None:
             continue

@@ -109,6 +109,19 @@ def test_a_dataset_that_one_file_names_holds_in_all(tmp_path):
     assert [filled.table.dataset.text(row) for row in (0, 1)] == ["DFDC", ""]
 
 
+def test_other_datasets_or_compressions_of_the_same_names_are_said(tmp_path):
+    one, two = (scores(tmp_path, name, {"a.png": "", "b.png": ""}, dataset=name) for name in ("DFDC", "UADFV"))
+    _, (said,) = align(["A", "B"], [one, two])
+    assert said.kind == "other_files"
+    assert "the dataset of 2 of the samples" in said.text
+    assert "such as DFDC and UADFV of a.png" in said.text
+    for name in ("c23", "c40"):
+        (tmp_path / f"{name}.csv").write_text(f"key,label,score,compression\na.png,1,0.5,{name}\n")
+    _, (said,) = align(["A", "B"], [read_scores(tmp_path / f"{name}.csv") for name in ("c23", "c40")])
+    assert "the compression of 1 of the samples" in said.text
+    assert align(["A", "B"], [one, one])[1] == []
+
+
 def test_folders_of_frames_are_the_same_where_they_hold_the_same_files(tmp_path):
     for name, content in (("a", b"1"), ("b", b"2"), ("c", b"long")):
         pictures(tmp_path / name, x=content)
