@@ -19,7 +19,7 @@ from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.common.numbers import MOST_WORKERS, check_count, check_seed
 from deepfakebench_ext.common.types import Sample
 from deepfakebench_ext.data.readers.reader import Reader
-from deepfakebench_ext.data.samples.datasets import json_order_notices
+from deepfakebench_ext.data.samples.datasets import doubled_frame_notices, json_order_notices
 from deepfakebench_ext.data.samples.folders import labels_above_notices, limit_notices, limit_samples
 from deepfakebench_ext.data.stores.coverage import Coverage, coverage
 from deepfakebench_ext.data.stores.frame_stores import FrameStore
@@ -163,7 +163,8 @@ class EvaluationRequest(DetectorOptions):
         samples = data.samples(name, store, settings, protocol=protocol)
         if self.limit is not None:
             samples = limit_samples(samples, self.limit, self.seed)
-        notices = [*data.label_notices(samples, settings, protocol), *json_order_notices(samples)]
+        labels = data.label_notices(samples, settings, protocol)
+        notices = [*labels, *json_order_notices(samples), *doubled_frame_notices(samples)]
         return Input(name, samples, store, notices=tuple(notices))
 
     def coverages(self, settings: DetectorConfig) -> Iterator[Coverage]:

@@ -13,7 +13,7 @@ from deepfakebench_ext.common.types import Sample
 from deepfakebench_ext.common.wording import counted
 from deepfakebench_ext.data.readers.frames import files_of
 from deepfakebench_ext.data.readers.reader import Reader
-from deepfakebench_ext.data.samples.datasets import json_order_notices
+from deepfakebench_ext.data.samples.datasets import doubled_frame_notices, json_order_notices
 from deepfakebench_ext.data.samples.folders import labels_above_notices
 from deepfakebench_ext.data.stores.frame_stores import FrameStore
 from deepfakebench_ext.engine.dataset_inputs import HostData, make_stored_reader
@@ -158,7 +158,8 @@ def gather_datasets(
     for name in names:
         store = stores.setdefault(name, data.store(name))
         found = data.samples(name, store, settings, protocol="uniform", split=split)
-        for notice in (*data.label_notices(found, settings, "uniform"), *json_order_notices(found)):
+        labels = data.label_notices(found, settings, "uniform")
+        for notice in (*labels, *json_order_notices(found), *doubled_frame_notices(found)):
             logger.warning("%s", notice.text)
         if faults := [sample.fault for sample in found if sample.fault]:
             logger.warning("%s of %s left out: %s", counted(len(faults), "video"), name, faults[0])

@@ -425,3 +425,21 @@ def test_a_wrong_list_of_detectors_is_refused(command: Command, detectors: tuple
     code, _, err = command(bench, "--detectors", *detectors, *DATA)
     assert code == 2
     assert message in err
+
+
+def test_a_frame_that_is_listed_twice_counts_twice_and_that_is_said(command: Command, tmp_path: Path) -> None:
+    path = tmp_path / "json/Celeb-DF-v1.json"
+    content = json.loads(path.read_text())
+    groups = content["Celeb-DF-v1"]
+    real = groups["CelebDFv1_real"]["test"]["a"]
+    real["frames"].append(real["frames"][0])
+    path.write_text(json.dumps(content))
+    code, out, err = command(evaluate, *CLIP, *DATA)
+    assert code == 0, err
+    assert f"WARNING: 1 frame of the JSON is listed more than once, such as {real['frames'][0]} of " in out
+    fake = next(iter(groups["CelebDFv1_fake"]["test"].values()))
+    fake["frames"] = list(real["frames"])
+    path.write_text(json.dumps(content))
+    _, out, _ = command(evaluate, *CLIP, *DATA)
+    shared = f"{len(fake['frames']) + 1} frames of the JSON are listed more than once, such as "
+    assert shared in out

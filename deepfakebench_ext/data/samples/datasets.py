@@ -91,6 +91,26 @@ def json_order_notices(samples: Iterable[Sample]) -> list[Notice]:
     return [Notice("json_order", text)]
 
 
+def doubled_frame_notices(samples: Iterable[Sample]) -> list[Notice]:
+    """Return the warning that a dataset's JSON lists frames more than once, so that they count more than once."""
+    first: dict[tuple[str | None, str], str] = {}
+    again = []
+    for sample in samples:
+        for frame in sample.frames:
+            place = (sample.dataset, frame)
+            if place in first:
+                again.append((frame, first[place], sample.key))
+            first.setdefault(place, sample.key)
+    if not again:
+        return []
+    frame, one, other = again[0]
+    text = (
+        f"{counted(len(again), 'frame')} of the JSON {'is' if len(again) == 1 else 'are'} listed more than once, such "
+        f"as {frame} of {one}{'' if one == other else f' and {other}'}, and count as often"
+    )
+    return [Notice("duplicates", text)]
+
+
 def _strange(sample: Sample) -> Iterator[str]:
     """The first frame of a dataset's video that is not named by a number, where there is one."""
     yield from islice((frame for frame in sample.frames if not is_numbered(frame)), 1)
