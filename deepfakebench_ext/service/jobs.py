@@ -194,11 +194,17 @@ class Jobs:
         return self.find(job)
 
     def retry(self, job: str) -> Job | None:
-        """Queue a job again that failed or was cancelled; others stay as they are; None where there is none."""
+        """Queue a job again that failed or was cancelled; others stay as they are; None where there is none.
+
+        Raises:
+            TooManyJobsError: Its owner has too many that wait or run.
+        """
+        can_be = JOBS.c.state.in_(("failed", "cancelled"))
         with self._database.writing() as connection:
-            connection.execute(
-                _changed(job, JOBS.c.state.in_(("failed", "cancelled"))).values(**_QUEUED, finished_at=None)
-            )
+            owner = connection.scalar(select(JOBS.c.owner).where(JOBS.c.id == job, can_be))
+            if owner is not None:
+                self._check_quota(connection, owner)
+                connection.execute(_changed(job, can_be).values(**_QUEUED, finished_at=None))
         return self.find(job)
 
     def delete(self, job: Job, remove: Callable[[], None]) -> bool:
@@ -296,16 +302,18 @@ class Jobs:
         return self._end(job, state="cancelled")
 
     def hand_back(self, job: Job) -> bool:
-        """Queue a job again that the worker cannot go on with."""
-        return self._change(job, state="queued", stage="queued", lease_owner=None, lease_until=None)
+        """Queue a job again that the worker cannot go on with; one that was to stop is cancelled."""
+        return self._change(job, **_AGAIN)
 
     def crashed(self, job: Job, reason: str) -> bool:
-        """Queue a job again under which the process ended, later from time to time; too often, and it fails."""
+        """Queue a job again under which the process ended, later from time to time; too often, and it fails.
+
+        One that was to stop is cancelled.
+        """
         if job.failures + 1 >= self._limits.failures:
             return self._end(job, state="failed", failures=job.failures + 1, error=reason)
         later = now() + _BACKOFF_S * 2**job.failures
-        again = {"state": "queued", "stage": "queued", "lease_owner": None, "lease_until": None, "not_before": later}
-        return self._change(job, failures=job.failures + 1, error=reason, **again)
+        return self._change(job, failures=job.failures + 1, error=reason, **_AGAIN, not_before=later)
 
     # ------------------------------------------------------------------ for those who watch
 
@@ -374,6 +382,12 @@ _QUEUED: dict[str, Any] = {
     "result": None,
 }
 _OVER: dict[str, Any] = {"stage": "done", "lease_owner": None, "lease_until": None, "finished_at": now()}
+_AGAIN: dict[str, Any] = {
+    **{"lease_owner": None, "lease_until": None},
+    "state": case((JOBS.c.cancel_requested, "cancelled"), else_="queued"),
+    "stage": case((JOBS.c.cancel_requested, "done"), else_="queued"),
+    "finished_at": case((JOBS.c.cancel_requested, now()), else_=JOBS.c.finished_at),
+}
 _LOST = and_(JOBS.c.state == "running", JOBS.c.lease_until < now())
 _READY = or_(and_(JOBS.c.state == "queued", JOBS.c.not_before <= now()), _LOST)
 

@@ -70,6 +70,16 @@ def test_an_owner_has_no_more_open_jobs_than_are_allowed(jobs: Jobs) -> None:
     submit(jobs, {"owner": "bob"})
 
 
+def test_a_job_that_is_retried_counts_as_any_other(jobs: Jobs) -> None:
+    first, *_ = submit(jobs, *[{"params": {"fps": float(n)}} for n in range(5)])
+    jobs.request_cancel(first.id)
+    submit(jobs, {"params": {"fps": 9.0}})
+    with pytest.raises(TooManyJobsError, match="5 of your jobs wait or run"):
+        jobs.retry(first.id)
+    found = jobs.find(first.id)
+    assert found is not None and found.state == "cancelled"
+
+
 def test_jobs_are_begun_in_the_order_of_submission_and_each_once(jobs: Jobs) -> None:
     ids = [job.id for job in submit(jobs, {"params": {"fps": 1.0}}, {"params": {"fps": 2.0}})]
     assert [jobs.place(job) for job in (jobs.find(ids[0]), jobs.find(ids[1])) if job] == [0, 1]
@@ -166,6 +176,18 @@ def test_a_lost_job_that_was_to_stop_is_cancelled(jobs: Jobs) -> None:
     jobs.bury()
     found = jobs.find(job.id)
     assert found is not None and found.state == "cancelled"
+
+
+@pytest.mark.parametrize("how", ["handed back", "crashed"])
+def test_a_job_that_was_to_stop_does_not_wait_again(jobs: Jobs, how: str) -> None:
+    (job,) = submit(jobs)
+    taken = jobs.claim("w", DIGESTS)
+    assert taken is not None
+    jobs.request_cancel(job.id)
+    assert jobs.hand_back(taken) if how == "handed back" else jobs.crashed(taken, "it ended")
+    found = jobs.find(job.id)
+    assert found is not None and (found.state, found.stage) == ("cancelled", "done")
+    assert found.finished_at is not None and not jobs.waiting()
 
 
 def test_a_job_that_is_handed_back_waits_again_at_its_place(jobs: Jobs) -> None:

@@ -135,6 +135,11 @@ def test_an_owner_with_too_many_jobs_is_told_to_wait(tmp_path: Path, film: bytes
         assert (first.status_code, second.status_code) == (202, 429)
         assert int(second.headers["retry-after"]) > 0 and "1 of your jobs wait or run" in second.json()["detail"]
         assert len(api.serving.folders.uploads()) == 1
+        job = first.json()["job_id"]
+        client.post(f"/v1/jobs/{job}/cancel")
+        client.post("/v1/video/analyze", files={"file": film}, data={"fps": "4"})
+        again = client.post(f"/v1/jobs/{job}/retry")
+        assert again.status_code == 429 and "1 of your jobs wait or run" in again.json()["detail"]
 
 
 @pytest.mark.parametrize(

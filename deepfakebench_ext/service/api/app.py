@@ -27,10 +27,12 @@ from deepfakebench_ext.service.api.gate import FORM_BYTES, Gate
 from deepfakebench_ext.service.api.serving import BY_TOKEN, Serving
 from deepfakebench_ext.service.api.tokens import Tokens
 from deepfakebench_ext.service.job_figures import job_figures
+from deepfakebench_ext.service.jobs import TooManyJobsError
 
 logger = logging.getLogger(__name__)
 
 _MOST_LETTERS = 1000
+_TRY_AGAIN_S = "30"
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _SENTENCES = {
     (404, "Not Found"): "there is nothing at this path; /docs lists what there is",
@@ -136,6 +138,10 @@ async def _no_database(request: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"detail": "the database does not answer; try again"}, 503, {"retry-after": "5"})
 
 
+async def _too_many(request: Request, error: Exception) -> JSONResponse:
+    return JSONResponse({"detail": str(error)}, 429, {"retry-after": _TRY_AGAIN_S})
+
+
 async def _no_room(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, OSError)
     return _full() if error.errno in _FULL else await _failed(request, error)
@@ -153,6 +159,7 @@ def _full() -> JSONResponse:
 _HANDLERS: dict[type[Exception], Callable[[Request, Exception], Awaitable[JSONResponse]]] = {
     HTTPException: _refused,
     RequestValidationError: _invalid,
+    TooManyJobsError: _too_many,
     DBAPIError: _no_database,
     OSError: _no_room,
     Exception: _failed,

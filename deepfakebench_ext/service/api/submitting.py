@@ -18,13 +18,12 @@ from deepfakebench_ext.service.api.answers import Problem, Submitted
 from deepfakebench_ext.service.api.results import result_of
 from deepfakebench_ext.service.api.serving import CallerNow, Serving, ServingNow
 from deepfakebench_ext.service.api.tokens import Caller
-from deepfakebench_ext.service.jobs import ENDED, Job, Kind, NewJob, TooManyJobsError
+from deepfakebench_ext.service.jobs import ENDED, Job, Kind, NewJob
 from deepfakebench_ext.service.probe import RefusedError, probe
 from deepfakebench_ext.service.settings import ServedModel
 from deepfakebench_ext.service.wishes import Wishes, analysis_request
 
 _LONGEST_NAME = 255
-_TRY_AGAIN_S = "30"
 _LOOK_EVERY_S = 0.2
 _LONGEST_WAIT_S = 60.0
 _IMAGE_WAIT_S = 30.0
@@ -101,7 +100,8 @@ async def submitted(
     """The job of an upload, and whether it is new.
 
     Raises:
-        HTTPException: 400 to 429, with a sentence.
+        HTTPException: 400 to 422, with a sentence.
+        TooManyJobsError: 429.
     """
     work = partial(_submitted, serving, caller, kind, file, model, wishes)
     return await to_thread.run_sync(work, limiter=_AT_ONCE)
@@ -133,12 +133,9 @@ def _submitted(
             sha256=part.sha256,
             size_bytes=part.size_bytes,
         )
-        try:
-            job, is_new = serving.jobs.submit(
-                new, digest=None if seen is None else seen.digest, place=partial(serving.folders.keep_upload, part)
-            )
-        except TooManyJobsError as error:
-            raise HTTPException(429, str(error), {"retry-after": _TRY_AGAIN_S}) from error
+        job, is_new = serving.jobs.submit(
+            new, digest=None if seen is None else seen.digest, place=partial(serving.folders.keep_upload, part)
+        )
     serving.wake(job.id)
     return job, is_new
 
