@@ -21,7 +21,7 @@ from deepfakebench_ext.common.run_names import SCORES_CSV
 from deepfakebench_ext.common.wording import counted
 from deepfakebench_ext.report.run_page import HTML
 
-KEYFRAMES, SEGMENTS_CSV = "keyframes", "segments.csv"
+KEYFRAMES, SEGMENTS_CSV, VTT, SRT = "keyframes", "segments.csv", "segments.vtt", "segments.srt"
 SEGMENT_COLUMNS = (
     *("segment_id", "track", "shot", "start_s", "end_s", "score", "peak_s", "peak_score", "scored_share", "keyframe"),
     *("head", "calibrated"),
@@ -70,18 +70,29 @@ def write_outputs(
 ) -> None:
     """Write every file, in place of those of another policy. The timeline comes last: where it is, all is.
 
+    What is not asked for this time goes: it would be of the policy of another time.
+
     Raises:
         OutputError: A file cannot be written.
         MediaError: The film cannot be decoded again.
     """
     pictures, beware = _keyframes(folder, video, shown), beware_words(timeline)
     document = timeline_document(timeline)
+    with making(folder):
+        for name, is_wanted in (
+            (HTML, outputs.report),
+            (VTT, outputs.subtitles),
+            (SRT, outputs.subtitles),
+            (OVERLAY, outputs.overlay),
+        ):
+            if not is_wanted:
+                (folder / name).unlink(missing_ok=True)
     if outputs.report:
         _text(folder / HTML, timeline_page(timeline, document, pictures, calibration_words(timeline), damage))
     _tables(folder, timeline)
     if outputs.subtitles:
-        _text(folder / "segments.vtt", webvtt(timeline.segments, note=calibration_words(timeline), beware=beware))
-        _text(folder / "segments.srt", subrip(timeline.segments, beware=beware))
+        _text(folder / VTT, webvtt(timeline.segments, note=calibration_words(timeline), beware=beware))
+        _text(folder / SRT, subrip(timeline.segments, beware=beware))
     if outputs.overlay:
         write_overlay(folder / OVERLAY, video, timeline, beware)
     _text(folder / TIMELINE, json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n")

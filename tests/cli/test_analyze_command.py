@@ -74,6 +74,16 @@ def test_a_video_gives_every_file(command, detector, tmp_path):
         assert [float(row["score"]) for row in csv.DictReader(file)] == [each["score"] for each in document["scores"]]
 
 
+def test_files_of_another_threshold_do_not_stay(command, detector, tmp_path):
+    videos.stamped_video(tmp_path / "a.mp4", 10)
+    command("a.mp4", *detector, "--threshold", "0.01", "--offset_below", "0", "--subtitles", "--overlay")
+    command("a.mp4", *detector, "--threshold", "1", "--no_report")
+    (folder,) = (tmp_path / "inference_results").iterdir()
+    assert json.loads((folder / "timeline.json").read_text())["segments"] == []
+    left = {path.name for path in folder.iterdir()}
+    assert not left & {"segments.srt", "segments.vtt", "overlay.mp4", "report.html"}
+
+
 def test_what_can_be_read_is_analysed_and_the_exit_code_is_3(command, detector, tmp_path):
     (tmp_path / "films").mkdir()
     videos.stamped_video(tmp_path / "films/b.mp4", 10)
