@@ -34,7 +34,16 @@ _PROBLEMS = ("single_label_classification", "multi_label_classification", "regre
 _COUNTED = re.compile(r"(layers?|depths?|blocks?|stages?|repeats?|experts|heads|groups|queries|latents|routers?)$")
 _EDGE = re.compile(r"^(image|img|crop|video|patch|window|tubelet|kernel|input|spatial)_?(size|shape)s?$|^num_frames$")
 _WIDTH = re.compile(r"(hidden|embed|intermediate|mlp|ffn|d_model|dim|channels|width)(_?sizes?|_?dims?|s)?$")
-_ABOVE_0 = ("num_hidden", "num_attention", "hidden_size", "image")
+_ABOVE_0 = (
+    "num_hidden",
+    "num_attention",
+    "num_channels",
+    "hidden_size",
+    "intermediate_size",
+    "image",
+    "patch_size",
+    "tubelet",
+)
 _MAX = {"parts": 2048, "edge": 8192, "labels": 100_000, "any": 2**31}
 _MAX_TOKENS = 1 << 16
 _MAX_NODES, _MAX_DEPTH = 200_000, 20
@@ -193,6 +202,8 @@ def _check_numbers(key: str, value: Any, refuse: Callable[[str], WeightsError]) 
             raise refuse(f"at most {limit or _MAX['any']:,} is taken")
         if limit and isinstance(number, int) and number <= 0 and key.startswith(_ABOVE_0):
             raise refuse("it must be above 0")
+        if "drop" in key and isinstance(number, int | float) and not 0 <= number <= 1:
+            raise refuse("it must be from 0 to 1")
     total = sum(number for number in numbers if isinstance(number, int)) if limit == _MAX["parts"] else 0
     if total > _MAX["parts"]:
         raise refuse(f"at most {_MAX['parts']:,} in all are taken")
