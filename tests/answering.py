@@ -60,7 +60,15 @@ def answering(
     limits = limits or Limits(free_bytes=0, requests_per_s=10_000)
     settings = ServiceSettings(data_dir=str(data_dir), models={"default": ServedModel()}, limits=limits)
     folders, database = Folders(settings.folder), open_database(None, settings.folder)
-    serving = Serving(settings, database, Jobs(database, limits), ModelsSeen(database), folders, lambda job: None)
+    serving = Serving(
+        settings,
+        database,
+        Jobs(database, limits),
+        ModelsSeen(database),
+        folders,
+        wake=lambda job: None,
+        is_ending=lambda: server.should_exit,
+    )
     before = tempfile.tempdir
     app = service_app(serving, tokens, local_names=local_names, started=lambda: None, ended=lambda: None)
     port = services.free_port()

@@ -50,7 +50,15 @@ def serve(
     jobs = Jobs(database, settings.limits)
     wake = _waker(settings.broker)
     upkeep = Upkeep(jobs, folders, keep_s=settings.keep_s, keep_bytes=settings.keep_bytes, wake=wake)
-    serving = Serving(settings, database, jobs, ModelsSeen(database), folders, wake or _nobody_to_wake)
+    serving = Serving(
+        settings,
+        database,
+        jobs,
+        ModelsSeen(database),
+        folders,
+        wake=wake or _nobody_to_wake,
+        is_ending=lambda: server.should_exit,
+    )
     beside = _Beside(settings, upkeep, embedded)
     app = service_app(serving, tokens, local_names=local_names, started=beside.start, ended=beside.end)
     server = http_server(app, host, port)

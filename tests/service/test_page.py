@@ -136,6 +136,16 @@ def test_what_cannot_be_judged_is_refused_before_it_is_sent(
     assert not sent
 
 
+def test_what_the_service_refuses_is_said_with_the_files_name_once(
+    browser: Any, service: services.Service, tmp_path: Path
+) -> None:
+    (tmp_path / "broken.mp4").write_bytes(b"no film" * 20)
+    with browsers.page_of(browser, service.url) as page:
+        drop(page, tmp_path / "broken.mp4")
+        said = page.locator(".uploads .warning").inner_text(timeout=30_000)
+    assert said.startswith("broken.mp4: ") and said.count("broken.mp4") == 1
+
+
 def test_several_films_are_chosen_at_once_and_an_option_goes_with_each(
     browser: Any, service: services.Service, tmp_path: Path
 ) -> None:

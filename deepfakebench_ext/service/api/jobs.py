@@ -75,7 +75,7 @@ def find_job(job: OwnJob, serving: ServingNow) -> JobAnswer:
 async def follow_job(
     job: OwnJob, serving: ServingNow, last_event_id: Annotated[str | None, Header(max_length=32)] = None
 ) -> AsyncIterable[ServerSentEvent]:
-    """Follow a job: how it stands now, and again at each change, until it has ended.
+    """Follow a job: how it stands now, and again at each change, until it has ended, or the server does.
 
     The id of an event is the job's `version`; after `Last-Event-ID` only later ones come.
     """
@@ -86,7 +86,7 @@ async def follow_job(
             seen = now.version
             said = await run_in_threadpool(serving.said, now)
             yield ServerSentEvent(data=said, event="job", id=str(seen))
-        if now.state in ENDED:
+        if now.state in ENDED or serving.is_ending():
             return
         await asyncio.sleep(_LOOK_EVERY_S)
         now = await run_in_threadpool(serving.jobs.find, job.id)

@@ -34,6 +34,7 @@ class Serving:
         models: The detectors that workers have loaded.
         folders: Where files lie.
         wake: Tells workers of a job that waits.
+        is_ending: Whether the server was told to end: nobody is kept waiting then.
     """
 
     settings: ServiceSettings
@@ -42,6 +43,7 @@ class Serving:
     models: ModelsSeen
     folders: Folders
     wake: Callable[[str], None]
+    is_ending: Callable[[], bool]
 
     def said(self, job: Job) -> JobAnswer:
         """What is said of a job."""

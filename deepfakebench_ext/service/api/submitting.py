@@ -142,7 +142,7 @@ def _submitted(
 
 async def _answered(serving: Serving, job: Job, is_new: bool, wait_s: float, response: Response) -> Submitted:
     until = time.monotonic() + wait_s
-    while job.state not in ENDED and time.monotonic() < until:
+    while job.state not in ENDED and time.monotonic() < until and not serving.is_ending():
         await asyncio.sleep(_LOOK_EVERY_S)
         found = await run_in_threadpool(serving.jobs.find, job.id)
         if found is None:

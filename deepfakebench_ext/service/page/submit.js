@@ -166,7 +166,8 @@ export class Submit {
         return this.#send(file, wishes, row);
       }
       const reason = error instanceof RefusedError ? error.message : error instanceof DOMException ? t("submit.stop") : t("page.away");
-      this.#end(row, [named(file.name), ": ", reason], "warning");
+      const own = `${file.name}: `; // most of what the service says of a file begins with its name
+      this.#end(row, [named(file.name), ": ", reason.startsWith(own) ? reason.slice(own.length) : reason], "warning");
     }
     this.sent();
   }
