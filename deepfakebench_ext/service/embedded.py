@@ -13,7 +13,7 @@ import sys
 import threading
 from collections.abc import Callable
 
-from deepfakebench_ext.common.errors import ExtError
+from deepfakebench_ext.common.errors import ConfigError, ExtError, WeightsError
 from deepfakebench_ext.service.settings import ServiceSettings
 from deepfakebench_ext.service.working import work
 
@@ -82,7 +82,7 @@ def main() -> None:
         work(settings, stop)
     except ExtError as error:
         logger.error("%s", error)  # noqa: TRY400 - a sentence for people
-        sys.exit(_UNUSABLE)
+        sys.exit(_UNUSABLE if isinstance(error, ConfigError | WeightsError) else error.exit_code)
 
 
 def _until_closed(stop: threading.Event) -> None:

@@ -60,6 +60,11 @@ class NetworkProcess:
         return said
 
     @property
+    def has_ended(self) -> bool:
+        """Whether it is gone."""
+        return self._process.poll() is not None
+
+    @property
     def has_grown(self) -> bool:
         """Whether it takes more memory than it may."""
         try:

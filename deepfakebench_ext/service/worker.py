@@ -12,6 +12,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
@@ -31,6 +32,7 @@ _POLL_S, _TICK_S, _RENEW_S = 0.25, 0.1, 0.5
 _FINISH_S = 10.0
 """How long a job may still take to end by itself once the worker is to stop."""
 _GIVE_UP_S = 5.0
+_LOADS = 3
 
 
 class Worker:
@@ -57,26 +59,35 @@ class Worker:
         self._stop_at: float | None = None
 
     def load(self) -> None:
-        """Return once all detectors are loaded.
+        """Return once all detectors are loaded. A process that ends meanwhile is begun again a few times.
 
         Raises:
             ConfigError, WeightsError: One cannot be.
-            ExtError: The process ended.
+            ExtError: The process ended each time.
         """
-        try:
-            while not self._stop.is_set():
-                said = self._network.next(_TICK_S)
-                if said is None:
-                    continue
-                if said["is"] == "ready":
-                    return
-                if said["is"] == "unusable":
-                    raise (ConfigError if said["exit_code"] == ConfigError.exit_code else WeightsError)(said["reason"])
-                self._digests[said["name"]] = said["digest"]
-                seen = SeenModel(said["name"], said["digest"], said["about"])
-                self._patiently(lambda seen=seen: self._models.tell(seen, self._settings.models[seen.name]))  # type: ignore[misc]
-        except NetworkEndedError as error:
-            raise ExtError(f"no detector was loaded: {error}") from error
+        for left in reversed(range(_LOADS)):
+            try:
+                self._load()
+            except NetworkEndedError as error:
+                if not left:
+                    raise ExtError(f"no detector was loaded in {_LOADS} attempts: {error}") from error
+                logger.warning("no detector was loaded: %s; it is begun again", error)
+                self._network = NetworkProcess(self._settings)
+            else:
+                return
+
+    def _load(self) -> None:
+        while not self._stop.is_set():
+            said = self._network.next(_TICK_S)
+            if said is None:
+                continue
+            if said["is"] == "ready":
+                return
+            if said["is"] == "unusable":
+                raise (ConfigError if said["exit_code"] == ConfigError.exit_code else WeightsError)(said["reason"])
+            self._digests[said["name"]] = said["digest"]
+            seen = SeenModel(said["name"], said["digest"], said["about"])
+            self._patiently(partial(self._models.tell, seen, self._settings.models[seen.name]))
 
     def run(self) -> None:
         """Work on jobs until the worker is to stop."""
@@ -91,6 +102,8 @@ class Worker:
 
     def work_on_next(self) -> bool:
         """Work on the job that is next; whether there was one."""
+        if self._network.has_ended:  # under no job: none is to blame
+            self._begin_again()
         job = self._patiently(lambda: self._jobs.claim(self.name, self._digests))
         if job is None:
             return False
@@ -118,9 +131,9 @@ class Worker:
             if said is not None:
                 self._settled(job, said)
         except OutputError as error:
-            self._settle(lambda reason=str(error): self._jobs.crashed(job, reason))  # type: ignore[misc]
+            self._settle(partial(self._jobs.crashed, job, str(error)))
         except NetworkEndedError as error:
-            self._settle(lambda reason=str(error): self._jobs.crashed(job, reason))  # type: ignore[misc]
+            self._settle(partial(self._jobs.crashed, job, str(error)))
             self._begin_again()
 
     def _watched(self, job: Job) -> dict[str, Any] | None:
@@ -151,13 +164,13 @@ class Worker:
         standing = self._standing(job, progress)
         if standing == "lost":
             logger.warning("%s: another worker has it", job.id)
-            end: Callable[[], bool] = lambda: False  # noqa: E731
+            end: Callable[[], bool] = bool  # nothing is this worker's to say
         elif standing == "cancel":
-            end = lambda: self._jobs.cancelled(job)  # noqa: E731
+            end = partial(self._jobs.cancelled, job)
         elif took_s > self._settings.limits.time_s:
-            end = lambda: self._jobs.fail(job, f"it took longer than {self._settings.limits.time_s:g} s")  # noqa: E731
+            end = partial(self._jobs.fail, job, f"it took longer than {self._settings.limits.time_s:g} s")
         elif self._is_to_stop():
-            end = lambda: self._jobs.hand_back(job)  # noqa: E731
+            end = partial(self._jobs.hand_back, job)
         else:
             return False
         self._left()

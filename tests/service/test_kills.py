@@ -101,3 +101,11 @@ def run_under_kills(folder: Path, options: list[str], kills: int, num_jobs: int,
 def test_jobs_outlive_every_process_of_the_service(tmp_path: Path, weights: list[str]) -> None:
     killed = run_under_kills(tmp_path, weights, KILLS, num_jobs=6, seed=1)
     assert sum(killed.values()) == KILLS
+
+
+@pytest.mark.timeout(300)
+def test_a_process_that_is_killed_while_it_loads_is_begun_again(tmp_path: Path, weights: list[str]) -> None:
+    with services.Service(tmp_path, weights) as service:
+        services.until(lambda: processes(service).get("network"), "the process that computes").kill()
+        service.wait_until_ready()
+    assert "it is begun again" in service.log.read_text()
