@@ -147,7 +147,10 @@ class _Network:
     def _without_paths(self, reason: str, task: dict[str, Any]) -> str:
         """What went wrong, without where things lie on this machine."""
         shown = reason.replace(task["file"], task["filename"]).replace(task["folder"], "the job's folder")
-        return shown.replace(str(self._settings.folder.absolute()), "the data folder")
+        shown = shown.replace(str(self._settings.folder.absolute()), "the data folder")
+        for typed in self._served[task["model"]].model.paths:
+            shown = shown.replace(typed, Path(typed).name)
+        return shown
 
 
 def main() -> None:

@@ -50,6 +50,12 @@ class ServedModel(BaseModel):
     threshold_from: str | None = None
     batch_size: int | None = None
 
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """All that may lie on this machine, as it was typed."""
+        named = (self.detector_config, self.weights, self.landmark_model, self.face_model, self.threshold_from)
+        return tuple(each for each in named if each and Path(each).name)
+
 
 class Limits(BaseModel):
     """What is refused, and when a job is given up.
