@@ -164,6 +164,26 @@ def test_several_films_are_chosen_at_once_and_an_option_goes_with_each(
     assert jobs["one.mp4"] == jobs["two.mp4"] == {"fps": 3.5, "subtitles": True}
 
 
+def test_a_film_that_waits_to_be_sent_is_seen_and_can_be_left_out(
+    browser: Any, service: services.Service, tmp_path: Path
+) -> None:
+    for number, name in enumerate(("sent.mp4", "left.mp4")):
+        videos.stamped_video(tmp_path / name, 30 + number)
+    held: list[Any] = []
+    with browsers.page_of(browser, service.url) as page:
+        page.route("**/v1/video/analyze", lambda route: held.append(route))
+        page.set_input_files("#files", [str(tmp_path / "sent.mp4"), str(tmp_path / "left.mp4")])
+        waiting = page.locator(".uploads li", has_text="left.mp4 waits to be sent")
+        waiting.locator("button").click()
+        services.until(lambda: page.wait_for_timeout(50) or held, "the first is sent")
+        held.pop().continue_()
+        page.wait_for_selector(".job:has-text('sent.mp4').is-completed", timeout=60_000)
+        page.wait_for_function("() => !document.querySelector('.uploads li')")
+    assert not held
+    with service.client() as client:
+        assert "left.mp4" not in {each["filename"] for each in client.get("/v1/jobs").json()["jobs"]}
+
+
 def test_an_images_score_is_said(browser: Any, service: services.Service, tmp_path: Path) -> None:
     with service.client() as client, tiny.photo(tmp_path / "p.png").open("rb") as file:
         job = client.post("/v1/image/score?wait=60", files={"file": ("p.png", file)}).json()

@@ -162,6 +162,7 @@ export const ENGLISH = {
   "submit.too_large": "{name} has {size}; at most {most} are taken.",
   "submit.empty": "{name} is empty.",
   "submit.no_video": "{name} is no video that is known here. Known are {suffixes}.",
+  "submit.waiting": "{name} waits to be sent",
   "submit.sending": "Sending {name}",
   "submit.looking": "{name} is there, and is looked at",
   "submit.again": "{name} was judged just so before; here is that result.",

@@ -162,6 +162,7 @@ export const GERMAN = {
   "submit.too_large": "{name} hat {size}; höchstens {most} werden angenommen.",
   "submit.empty": "{name} ist leer.",
   "submit.no_video": "{name} ist kein hier bekanntes Video. Bekannt sind {suffixes}.",
+  "submit.waiting": "{name} wartet aufs Senden",
   "submit.sending": "{name} wird gesendet",
   "submit.looking": "{name} ist da und wird angesehen",
   "submit.again": "{name} wurde genau so schon beurteilt; hier ist das Ergebnis.",

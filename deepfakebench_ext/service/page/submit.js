@@ -128,7 +128,8 @@ export class Submit {
       if (refused) this.#end(row, refused, "warning");
       else {
         const wishes = this.#wishes();
-        queue = queue.then(() => this.#send(file, wishes, row));
+        put(row, h("span", {}, said("submit.waiting", file.name, {})), h("button", {type: "button", onclick: () => row.remove()}, t("submit.stop")));
+        queue = queue.then(() => (row.parentNode ? this.#send(file, wishes, row) : undefined));
       }
     }
   }
