@@ -78,6 +78,14 @@ def test_another_sites_page_changes_nothing_even_with_a_token(asking: services.S
     assert (answer.status_code, "another site" in answer.json()["detail"]) == (403, True)
 
 
+def test_the_page_answers_head_as_get(asking: services.Service) -> None:
+    with asking.client() as client:
+        for path in ("/", "/page/app.js"):
+            got, head = client.get(path), client.head(path)
+            assert (head.status_code, head.content) == (200, b"")
+            assert head.headers["etag"] == got.headers["etag"]
+
+
 def test_the_page_asks_no_token_for_itself_and_lets_nothing_in_from_elsewhere(asking: services.Service) -> None:
     with asking.client() as client:
         page, part = client.get("/"), client.get("/page/viewer/viewer.js")

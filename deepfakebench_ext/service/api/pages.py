@@ -8,6 +8,8 @@ from pathlib import Path
 
 from fastapi import APIRouter, HTTPException, Request, Response
 
+from deepfakebench_ext.service.api.serving import answer_head
+
 PAGE = "/page/"
 _ROOMS = Path(__file__).parents[2]
 _NAME = re.compile(r"(?:viewer/)?[a-z_]+\.(?:js|css|svg)")
@@ -44,3 +46,6 @@ def _answer(file: Path, request: Request) -> Response:
     if request.headers.get("if-none-match") == tag:
         return Response(status_code=304, headers=headers)
     return Response(content, media_type=_KINDS[file.suffix[1:]], headers=headers)
+
+
+answer_head(router)
