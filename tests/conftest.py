@@ -27,7 +27,9 @@ sys.path.insert(0, str(Path(__file__).parent))  # for `import tiny`
 torchvision_ops.make_importable()  # tests import transformers themselves
 hypothesis.settings.register_profile("same", derandomize=True)
 hypothesis.settings.load_profile("same")  # a test that passes, passes again
-torch.set_num_threads(1)  # tiny models: more threads than free cores would wait for each other
+# Tiny models: more threads than free cores would wait for each other. What tests start computes as they do, to the bit.
+torch.set_num_threads(1)
+os.environ["OMP_NUM_THREADS"] = "1"
 
 
 @pytest.fixture(autouse=True)
