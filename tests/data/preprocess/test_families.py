@@ -75,10 +75,10 @@ def test_sizes_of_every_spelling_and_keys_without_a_meaning_give_the_same_pixels
         assert_alike(tmp_path, {**values, "size": size})
     for change in ({"offset": True}, {"rescale_factor": 1 / 127.5}, {"crop_size": 40}, {"crop_pct": 0.8}):
         assert_alike(tmp_path, {**values, **change})
-    for flags in (
-        {"do_normalize": True, "image_mean": [0.5] * 3, "image_std": [0.25] * 3},
-        {"do_center_crop": True, "crop_size": {"height": 40, "width": 32}},
-    ):
+    turned = [{"do_normalize": True, "image_mean": [0.5] * 3, "image_std": [0.25] * 3}]
+    if not transformers.__version__.startswith("4."):  # whose classes pass over a crop that they do not make by default
+        turned.append({"do_center_crop": True, "crop_size": {"height": 40, "width": 32}})
+    for flags in turned:
         assert_alike(tmp_path, {**values, **flags})
     feature_extractor = {
         key: value for key, value in values.items() if key not in ("image_processor_type", "crop_size")
