@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -128,10 +130,10 @@ def test_a_worker_whose_clock_is_five_minutes_off_neither_takes_nor_loses_a_job(
         until_it_runs(cluster, job)
         words = ["faketime", "-f", "+5m", *services.command("worker", *cluster.options)]
         with (cluster.folder / "fast.log").open("wb") as log:
-            fast = subprocess.Popen(words, stdout=log, stderr=log)
+            fast = subprocess.Popen(words, stdout=log, stderr=log, start_new_session=True)
         try:
             cluster.wait([job])
         finally:
-            fast.kill()
+            os.killpg(fast.pid, signal.SIGKILL)  # faketime is a process of its own around the worker
             fast.wait()
     assert cluster.job(job)["attempts"] == 1
