@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from deepfakebench_ext.cli.evaluate import hush_transformers, say_detector
+from deepfakebench_ext.cli.evaluate import say_detector
 from deepfakebench_ext.cli.options import (
     COMPUTING,
     CONTEXT,
@@ -23,6 +23,7 @@ from deepfakebench_ext.cli.options import (
 )
 from deepfakebench_ext.cli.terminal import say, say_json
 from deepfakebench_ext.common.wording import counted, printable, rounded
+from deepfakebench_ext.models.quiet import hush_transformers
 
 if TYPE_CHECKING:
     from deepfakebench_ext.analysis.analyze import Analysed

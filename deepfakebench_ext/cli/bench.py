@@ -10,6 +10,7 @@ import click
 
 from deepfakebench_ext.cli.options import CONTEXT, DATASET, RUNNING, SpacedCommand, command_line, options, record_of
 from deepfakebench_ext.cli.terminal import say
+from deepfakebench_ext.models.quiet import hush_transformers
 
 _EXAMPLES = """
 \b
@@ -39,7 +40,6 @@ Exit codes: 0 done, 1 failure, 2 usage, 3 done but a detector failed or some inp
 @click.option("--output_dir", default="inference_results", show_default=True, help="Where runs and the table go.")
 def bench(detectors: tuple[str, ...], **given: Any) -> None:
     """Score DeepfakeBench datasets with several detectors and write one table: detector x dataset."""
-    from deepfakebench_ext.cli.evaluate import hush_transformers
     from deepfakebench_ext.engine.dataset_inputs import DatasetOptions
     from deepfakebench_ext.evaluation import bench as table
     from deepfakebench_ext.evaluation.request import EvaluationRequest

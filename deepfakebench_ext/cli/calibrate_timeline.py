@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from deepfakebench_ext.cli.analyze import AGGREGATION, ANALYSIS, POLICY, analysed_line, finish, request_of
-from deepfakebench_ext.cli.evaluate import hush_transformers, say_detector
+from deepfakebench_ext.cli.evaluate import say_detector
 from deepfakebench_ext.cli.options import (
     COMPUTING,
     CONTEXT,
@@ -19,6 +19,7 @@ from deepfakebench_ext.cli.options import (
     options,
 )
 from deepfakebench_ext.cli.terminal import say
+from deepfakebench_ext.models.quiet import hush_transformers
 
 _EXAMPLES = """
 \b

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from deepfakebench_ext.cli.evaluate import hush_transformers
 from deepfakebench_ext.cli.options import (
     CONTEXT,
     DETECTOR,
@@ -23,6 +22,7 @@ from deepfakebench_ext.cli.options import (
 )
 from deepfakebench_ext.cli.service_options import STORING
 from deepfakebench_ext.cli.terminal import say, say_json
+from deepfakebench_ext.models.quiet import hush_transformers
 
 if TYPE_CHECKING:
     from deepfakebench_ext.service.diagnosis.finding import Finding

@@ -29,6 +29,7 @@ from deepfakebench_ext.cli.terminal import say, say_json, warn
 from deepfakebench_ext.common.errors import ConfigError, OutputError
 from deepfakebench_ext.common.types import FAKE, REAL
 from deepfakebench_ext.common.wording import counted, printable, rounded
+from deepfakebench_ext.models.quiet import hush_transformers
 
 if TYPE_CHECKING:
     from deepfakebench_ext.data.stores.coverage import Coverage
@@ -89,14 +90,6 @@ def _request(given: dict[str, Any]) -> EvaluationRequest:
         faces=record_of(FaceOptions, given),
         command=command_line(),
     )
-
-
-def hush_transformers() -> None:
-    """Leave the terminal to our own messages: what its load reports say, ours say too."""
-    from transformers.utils import logging
-
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
 
 
 def _say_coverage(coverages: Iterable[Coverage]) -> None:

@@ -20,6 +20,7 @@ from deepfakebench_ext.cli.options import (
 )
 from deepfakebench_ext.cli.terminal import say, warn
 from deepfakebench_ext.common.types import FAKE, REAL
+from deepfakebench_ext.models.quiet import hush_transformers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -90,7 +91,6 @@ _RUN = (
 @options(_WHAT, _DATA, DATASET[1:5], _CLIPS, FACES, _RUN)
 def train(**said: Any) -> None:
     """Fine-tune a detector on labelled images or videos, and write weights that the evaluator takes."""
-    from deepfakebench_ext.cli.evaluate import hush_transformers
     from deepfakebench_ext.engine.dataset_inputs import DatasetOptions
     from deepfakebench_ext.engine.input_options import FaceOptions
     from deepfakebench_ext.models.weights import hub

@@ -21,8 +21,8 @@ from typing import BinaryIO
 
 from deepfakebench_ext.common.atomic_files import check_writable
 from deepfakebench_ext.common.errors import OutputError
+from deepfakebench_ext.service.job import ID
 
-_ID = re.compile(r"job_[0-9a-f]{12}_[0-9a-f]{16}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _KEPT = ("*.json", "*.jsonl")
 INCOMING = "incoming"
@@ -113,7 +113,7 @@ class Folders:
 
     def job(self, job: str) -> Path:
         """Where the folders of a job lie."""
-        if not _ID.fullmatch(job):
+        if not ID.fullmatch(job):
             raise ValueError(f"{job!r} is no job")
         return self._jobs / job
 
@@ -161,7 +161,7 @@ class Folders:
 
     def jobs(self) -> set[str]:
         """Ids of all jobs that have a folder."""
-        return {each.name for each in self._jobs.iterdir() if _ID.fullmatch(each.name)}
+        return {each.name for each in self._jobs.iterdir() if ID.fullmatch(each.name)}
 
     def size_bytes(self, job: str, sha256: str) -> int:
         """How much a job and its upload take."""

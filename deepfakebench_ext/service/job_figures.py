@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, case, func, select
 
 from deepfakebench_ext.service.database import Database, now
-from deepfakebench_ext.service.jobs import STATES
+from deepfakebench_ext.service.job import STATES
 from deepfakebench_ext.service.schema import JOBS
 
 BOUNDS_S = (1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 14400.0, inf)

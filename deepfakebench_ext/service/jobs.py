@@ -1,95 +1,31 @@
-"""Jobs, and every step that one can take: each is one transaction. SQL is the truth; nothing else remembers a job."""
+"""All jobs, and every step that one can take, each one transaction. SQL is the truth: nothing else remembers a job."""
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, and_, case, false, func, or_, select, text, update
+from sqlalchemy import ColumnElement, Connection, case, false, func, or_, select, update
 from sqlalchemy import delete as sql_delete
 
-from deepfakebench_ext.common.errors import ExtError
 from deepfakebench_ext.service.database import Database, now
+from deepfakebench_ext.service.job import ENDED, OPEN, STATES, Job, NewJob, State, TooManyJobsError, new_id
+from deepfakebench_ext.service.job_sql import (
+    AGAIN,
+    LOST,
+    OVER,
+    QUEUED,
+    READY,
+    changed,
+    is_used,
+    job_of,
+    one_at_a_time,
+    ours,
+)
 from deepfakebench_ext.service.schema import JOBS
 from deepfakebench_ext.service.settings import Limits
 
-State = Literal["queued", "running", "completed", "failed", "cancelled"]
-Kind = Literal["video", "image"]
-Standing = Literal["ours", "cancel", "lost"]
-STATES: tuple[State, ...] = get_args(State)
-OPEN: tuple[State, ...] = ("queued", "running")
-ENDED: tuple[State, ...] = ("completed", "failed", "cancelled")
 _BACKOFF_S = 2.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewJob:
-    """What is asked for.
-
-    Attributes:
-        owner: Whose it is: the name of a token, or empty where there are none.
-        kind: `video`, or `image`.
-        model: Name of a served detector.
-        params: What was asked of it, as JSON values.
-        filename: As the upload was called. Never a path of ours.
-        sha256: Of the upload's bytes.
-        size_bytes: Of the upload.
-    """
-
-    owner: str
-    kind: Kind
-    model: str
-    params: Mapping[str, Any]
-    filename: str
-    sha256: str
-    size_bytes: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job(NewJob):
-    """A job as it stands.
-
-    Attributes:
-        id: Of letters, digits and `_`.
-        state: See `State`.
-        stage: What is being done: `queued`, `loading`, `scoring`, `writing`, `done`.
-        progress: From 0 to 1.
-        attempts: How often it was begun.
-        failures: How often the process that works on it ended under it.
-        losses: How often its worker was lost.
-        lease_owner: The worker that has it.
-        cancel_requested: Whether it is to stop.
-        error: Why it failed.
-        digest: Of all that decides scores, of the detector that it was begun with.
-        result: Folder of its results within its own, once it is completed.
-        version: Counts its changes.
-        created_at, started_at, finished_at: Seconds since 1970, by the database's clock.
-        seq: Its place in the order of submission.
-    """
-
-    id: str
-    state: State
-    stage: str
-    progress: float
-    attempts: int
-    failures: int
-    losses: int
-    lease_owner: str | None
-    cancel_requested: bool
-    error: str | None
-    digest: str | None
-    result: str | None
-    version: int
-    created_at: float
-    started_at: float | None
-    finished_at: float | None
-    seq: int
-
-
-class TooManyJobsError(ExtError):
-    """The owner has as many jobs that wait or run as are allowed."""
 
 
 class Jobs:
@@ -114,7 +50,7 @@ class Jobs:
             TooManyJobsError: The owner has too many that wait or run.
         """
         with self._database.writing() as connection:
-            _one_at_a_time(connection, new.sha256)
+            one_at_a_time(connection, new.sha256)
             found = self._same(connection, new, digest)
             if found is None:
                 self._check_quota(connection, new.owner)
@@ -125,14 +61,14 @@ class Jobs:
             values = {
                 **{name: getattr(new, name) for name in NewJob.__dataclass_fields__},
                 "params": dict(new.params),
-                "id": f"job_{new.sha256[:12]}_{secrets.token_hex(8)}",
-                **_QUEUED,
+                "id": new_id(new.sha256),
+                **QUEUED,
                 "attempts": 0,
                 "version": 1,
                 "created_at": now(),
             }
             row = connection.execute(JOBS.insert().values(values).returning(*JOBS.c)).mappings().one()
-            return _job(row), True
+            return job_of(row), True
 
     def _check_quota(self, connection: Connection, owner: str) -> None:
         open_ones = select(func.count()).where(JOBS.c.owner == owner, JOBS.c.state.in_(OPEN)).select_from(JOBS)
@@ -146,13 +82,13 @@ class Jobs:
         """The job of that id."""
         with self._database.reading() as connection:
             row = connection.execute(select(JOBS).where(JOBS.c.id == job)).mappings().one_or_none()
-        return None if row is None else _job(row)
+        return None if row is None else job_of(row)
 
     def listing(
         self,
         owner: str | None,
         *,
-        states: Sequence[State] = get_args(State),
+        states: Sequence[State] = STATES,
         before: int | None = None,
         limit: int = 100,
     ) -> list[Job]:
@@ -169,22 +105,25 @@ class Jobs:
         wanted += [] if before is None else [JOBS.c.seq < before]
         query = select(JOBS).where(*wanted).order_by(JOBS.c.seq.desc()).limit(limit)
         with self._database.reading() as connection:
-            return [_job(row) for row in connection.execute(query).mappings()]
+            return [job_of(row) for row in connection.execute(query).mappings()]
 
-    def place(self, job: Job) -> int | None:
-        """How many waiting jobs come before this one; None where it does not wait."""
-        if job.state != "queued":
-            return None
-        before = select(func.count()).select_from(JOBS).where(JOBS.c.state == "queued", JOBS.c.seq < job.seq)
+    def places(self, jobs: Sequence[Job]) -> dict[str, int]:
+        """How many waiting jobs come before each of these, by their ids; those that do not wait are left out."""
+        waiting = [job.id for job in jobs if job.state == "queued"]
+        if not waiting:
+            return {}
+        place = (func.row_number().over(order_by=JOBS.c.seq) - 1).label("place")
+        queue = select(JOBS.c.id, place).where(JOBS.c.state == "queued").subquery()
         with self._database.reading() as connection:
-            return connection.scalar(before) or 0
+            rows = connection.execute(select(queue.c.id, queue.c.place).where(queue.c.id.in_(waiting)))
+            return {row.id: row.place for row in rows}
 
     def request_cancel(self, job: str) -> Job | None:
         """Cancel a job that waits, ask for the end of one that runs, leave others; None where there is none."""
         waits = JOBS.c.state == "queued"
         with self._database.writing() as connection:
             connection.execute(
-                _changed(job, JOBS.c.state.in_(OPEN)).values(
+                changed(job, JOBS.c.state.in_(OPEN)).values(
                     cancel_requested=True,
                     state=case((waits, "cancelled"), else_=JOBS.c.state),
                     stage=case((waits, "done"), else_=JOBS.c.stage),
@@ -204,7 +143,7 @@ class Jobs:
             owner = connection.scalar(select(JOBS.c.owner).where(JOBS.c.id == job, can_be))
             if owner is not None:
                 self._check_quota(connection, owner)
-                connection.execute(_changed(job, can_be).values(**_QUEUED, finished_at=None))
+                connection.execute(changed(job, can_be).values(**QUEUED, finished_at=None))
         return self.find(job)
 
     def delete(self, job: Job, remove: Callable[[], None]) -> bool:
@@ -216,10 +155,10 @@ class Jobs:
         """
         ended = sql_delete(JOBS).where(JOBS.c.id == job.id, JOBS.c.state.in_(ENDED))
         with self._database.writing() as connection:
-            _one_at_a_time(connection, job.sha256)
+            one_at_a_time(connection, job.sha256)
             if connection.execute(ended).rowcount != 1:
                 return False
-            if not _is_used(connection, job.sha256):
+            if not is_used(connection, job.sha256):
                 remove()
             return True
 
@@ -236,24 +175,22 @@ class Jobs:
     def forget_upload(self, sha256: str, remove: Callable[[], None]) -> None:
         """Call `remove` where no job is of the upload with that digest, and none can come to be meanwhile."""
         with self._database.writing() as connection:
-            _one_at_a_time(connection, sha256)
-            if not _is_used(connection, sha256):
+            one_at_a_time(connection, sha256)
+            if not is_used(connection, sha256):
                 remove()
 
     # ------------------------------------------------------------------ for workers
 
-    def claim(self, worker: str, digests: Mapping[str, str], job: str | None = None) -> Job | None:
+    def claim(self, worker: str, digests: Mapping[str, str]) -> Job | None:
         """Begin the first job that waits, or whose worker is lost; None where there is none.
 
         Args:
             worker: Who has it from now on.
             digests: Of the detectors that the worker has, by their names.
-            job: That one alone.
         """
-        if not self.waiting():  # nothing is locked for a look
+        if not self.waiting(most=1):  # nothing is locked for a look
             return None
-        wanted = [_READY] + ([] if job is None else [JOBS.c.id == job])
-        first = select(JOBS.c.seq, JOBS.c.model).where(*wanted).order_by(JOBS.c.seq).limit(1)
+        first = select(JOBS.c.seq, JOBS.c.model).where(READY).order_by(JOBS.c.seq).limit(1)
         with self._database.writing() as connection:
             self._bury(connection)
             found = connection.execute(first.with_for_update(skip_locked=True)).one_or_none()
@@ -271,7 +208,7 @@ class Jobs:
                 "digest": digests.get(found.model),
                 "version": JOBS.c.version + 1,
             }
-            return _job(connection.execute(begun.values(values)).mappings().one())
+            return job_of(connection.execute(begun.values(values)).mappings().one())
 
     def renew(
         self, job: Job, *, stage: str | None = None, progress: float | None = None
@@ -281,7 +218,7 @@ class Jobs:
         changes = said | ({"version": JOBS.c.version + 1} if said else {})
         kept = (
             update(JOBS)
-            .where(_ours(job))
+            .where(ours(job))
             .values(lease_until=now() + self._limits.lease_s, **changes)
             .returning(JOBS.c.cancel_requested)
         )
@@ -303,7 +240,7 @@ class Jobs:
 
     def hand_back(self, job: Job) -> bool:
         """Queue a job again that the worker cannot go on with; one that was to stop is cancelled."""
-        return self._change(job, **_AGAIN)
+        return self._change(job, **AGAIN)
 
     def crashed(self, job: Job, reason: str) -> bool:
         """Queue a job again under which the process ended, later from time to time; too often, and it fails.
@@ -313,14 +250,14 @@ class Jobs:
         if job.failures + 1 >= self._limits.failures:
             return self._end(job, state="failed", failures=job.failures + 1, error=reason)
         later = now() + _BACKOFF_S * 2**job.failures
-        return self._change(job, failures=job.failures + 1, error=reason, **_AGAIN, not_before=later)
+        return self._change(job, failures=job.failures + 1, error=reason, **AGAIN, not_before=later)
 
     # ------------------------------------------------------------------ for those who watch
 
-    def waiting(self) -> list[str]:
-        """Jobs that a worker could begin now, first come first."""
+    def waiting(self, most: int = 100) -> list[str]:
+        """Jobs that a worker could begin now, first come first, at most so many."""
         with self._database.reading() as connection:
-            return list(connection.scalars(select(JOBS.c.id).where(_READY).order_by(JOBS.c.seq).limit(100)))
+            return list(connection.scalars(select(JOBS.c.id).where(READY).order_by(JOBS.c.seq).limit(most)))
 
     def bury(self) -> None:
         """End jobs whose worker is lost and that are to stop, or were lost too often."""
@@ -329,7 +266,7 @@ class Jobs:
 
     def is_forsaken(self, age_s: float) -> bool:
         """Whether a job waits that was submitted longer ago than that, and no worker has one: none is there."""
-        waits = select(func.count()).select_from(JOBS).where(_READY, JOBS.c.created_at < now() - age_s)
+        waits = select(func.count()).select_from(JOBS).where(READY, JOBS.c.created_at < now() - age_s)
         runs = select(func.count()).select_from(JOBS).where(JOBS.c.state == "running", JOBS.c.lease_until >= now())
         with self._database.reading() as connection:
             return bool(connection.scalar(waits)) and not connection.scalar(runs)
@@ -345,7 +282,7 @@ class Jobs:
     def _ended(self, which: ColumnElement[bool]) -> list[Job]:
         query = select(JOBS).where(JOBS.c.state.in_(ENDED), which).order_by(JOBS.c.finished_at)
         with self._database.reading() as connection:
-            return [_job(row) for row in connection.execute(query).mappings()]
+            return [job_of(row) for row in connection.execute(query).mappings()]
 
     def _same(self, connection: Connection, new: NewJob, digest: str | None) -> Job | None:
         begun = false() if digest is None else JOBS.c.digest == digest
@@ -358,59 +295,19 @@ class Jobs:
         )
         same = (row for row in connection.execute(query).mappings() if row["params"] == dict(new.params))
         row = next(same, None)
-        return None if row is None else _job(row)
+        return None if row is None else job_of(row)
 
     def _bury(self, connection: Connection) -> None:
-        to_stop = update(JOBS).where(_LOST, JOBS.c.cancel_requested).values(state="cancelled", **_OVER)
+        to_stop = update(JOBS).where(LOST, JOBS.c.cancel_requested).values(state="cancelled", **OVER)
         reason = f"its worker was lost {self._limits.losses} times: ended from outside, or out of memory"
-        given_up = update(JOBS).where(_LOST, JOBS.c.losses + 1 >= self._limits.losses)
+        given_up = update(JOBS).where(LOST, JOBS.c.losses + 1 >= self._limits.losses)
         connection.execute(to_stop)
-        connection.execute(given_up.values(state="failed", error=reason, **_OVER))
+        connection.execute(given_up.values(state="failed", error=reason, **OVER))
 
     def _end(self, job: Job, **values: Any) -> bool:
-        return self._change(job, **{**_OVER, **values})
+        return self._change(job, **{**OVER, **values})
 
     def _change(self, job: Job, **values: Any) -> bool:
-        changed = update(JOBS).where(_ours(job)).values(version=JOBS.c.version + 1, **values)
+        changed = update(JOBS).where(ours(job)).values(version=JOBS.c.version + 1, **values)
         with self._database.writing() as connection:
             return connection.execute(changed).rowcount == 1
-
-
-_QUEUED: dict[str, Any] = {
-    **{"state": "queued", "stage": "queued", "progress": 0.0, "failures": 0, "losses": 0, "not_before": 0.0},
-    **{"cancel_requested": False, "lease_owner": None, "lease_until": None, "error": None, "digest": None},
-    "result": None,
-}
-_OVER: dict[str, Any] = {"stage": "done", "lease_owner": None, "lease_until": None, "finished_at": now()}
-_AGAIN: dict[str, Any] = {
-    **{"lease_owner": None, "lease_until": None},
-    "state": case((JOBS.c.cancel_requested, "cancelled"), else_="queued"),
-    "stage": case((JOBS.c.cancel_requested, "done"), else_="queued"),
-    "finished_at": case((JOBS.c.cancel_requested, now()), else_=JOBS.c.finished_at),
-}
-_LOST = and_(JOBS.c.state == "running", JOBS.c.lease_until < now())
-_READY = or_(and_(JOBS.c.state == "queued", JOBS.c.not_before <= now()), _LOST)
-
-
-def _ours(job: Job) -> ColumnElement[bool]:
-    """Whether a worker still has the job that it claimed: nobody began it since."""
-    claimed = (JOBS.c.lease_owner == job.lease_owner, JOBS.c.attempts == job.attempts)
-    return and_(JOBS.c.id == job.id, JOBS.c.state == "running", *claimed)
-
-
-def _changed(job: str, which: ColumnElement[bool]) -> Any:
-    return update(JOBS).where(JOBS.c.id == job, which).values(version=JOBS.c.version + 1)
-
-
-def _one_at_a_time(connection: Connection, sha256: str) -> None:
-    """Let no other transaction submit the same file meanwhile; on SQLite none writes anyway."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": int(sha256[:15], 16)})
-
-
-def _is_used(connection: Connection, sha256: str) -> bool:
-    return bool(connection.scalar(select(func.count()).select_from(JOBS).where(JOBS.c.sha256 == sha256)))
-
-
-def _job(row: RowMapping) -> Job:
-    return Job(**{name: row[name] for name in Job.__dataclass_fields__})

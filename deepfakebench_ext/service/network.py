@@ -3,7 +3,7 @@
 A worker starts it as `python -m deepfakebench_ext.service.network`, gives it the settings as its first line, and ends
 it where it hangs, grows or is no longer wanted: what a stranger's file does to a decoder ends here. Lines that come in:
 `judge` (a job) and `stop` (leave it). Lines that go out: `model` (one is loaded), `unusable` (one cannot be), `ready`,
-and of a job `progress`, then `done`, `refused` or `stopped`.
+and of a job `progress`, then `done`, `refused`, `hindered` or `stopped`.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any, TextIO
+from typing import Any
 
 from deepfakebench_ext.analysis.analyze import analyse_film, score_settings
 from deepfakebench_ext.common.atomic_files import atomic_writer
@@ -31,9 +31,11 @@ from deepfakebench_ext.engine.input_options import NOTHING_SAID, FaceOptions
 from deepfakebench_ext.engine.predictor import default_batch_size, predict
 from deepfakebench_ext.engine.run_directory import fingerprint
 from deepfakebench_ext.models.base import Detector
+from deepfakebench_ext.models.quiet import hush_transformers
 from deepfakebench_ext.service.network_names import SCORE
 from deepfakebench_ext.service.proxy import write_proxy
 from deepfakebench_ext.service.settings import ServedModel, ServiceSettings
+from deepfakebench_ext.service.task import Task
 from deepfakebench_ext.service.wishes import Wishes, analysis_request
 
 _TELL_EVERY_S = 0.2
@@ -81,12 +83,12 @@ class _Network:
         """Leave the job that is being judged."""
         self._stop.set()
 
-    def judge(self, task: dict[str, Any]) -> None:
+    def judge(self, task: Task) -> None:
         """Judge one upload, and say what became of it."""
         self._stop.clear()
         try:
-            judge = self._film if task["kind"] == "video" else self._image
-            self._say({"is": "done", "run": judge(task, Path(task["file"]), self._served[task["model"]])})
+            judge = self._film if task.kind == "video" else self._image
+            self._say({"is": "done", "run": judge(task, Path(task.file), self._served[task.model])})
         except StoppedError:
             self._say({"is": "stopped"})
         except OutputError as error:  # the machine's fault and not the upload's: worth another attempt
@@ -94,23 +96,23 @@ class _Network:
         except ExtError as error:
             self._say({"is": "refused", "reason": self._without_paths(str(error), task)})
 
-    def _film(self, task: dict[str, Any], file: Path, served: _Served) -> str:
-        request = analysis_request(served.model, Wishes(**task["params"]), output_dir=task["folder"])
-        how = replace(request.how(served.detector), shown_as=task["filename"], tell=self._tell)
-        found = analyse_film(served.detector, Sample(task["filename"], str(file)), how)
+    def _film(self, task: Task, file: Path, served: _Served) -> str:
+        request = analysis_request(served.model, Wishes(**task.params), output_dir=task.folder)
+        how = replace(request.how(served.detector), shown_as=task.filename, tell=self._tell)
+        found = analyse_film(served.detector, Sample(task.filename, str(file)), how)
         if found.timeline is None or found.folder is None:
             raise ExtError(found.reason)
         write_proxy(found.folder, file, self._go_on)
         return found.folder.name
 
-    def _image(self, task: dict[str, Any], file: Path, served: _Served) -> str:
+    def _image(self, task: Task, file: Path, served: _Served) -> str:
         if served.detector.takes != "image":
             raise ExtError(f"{served.name} scores videos, and no images; name another detector")
         finding = analysis_request(served.model, Wishes()).cutting
         faces = FaceOptions(**asdict(finding)).reader(served.detector)  # as `evaluate` cuts images
-        picture = Path(task["folder"]) / "upload.jpg"  # a name by which it is an image; what kind, its bytes say
+        picture = Path(task.folder) / "upload.jpg"  # a name by which it is an image; what kind, its bytes say
         shutil.copyfile(file, picture)
-        sample = Sample(task["filename"], str(picture))
+        sample = Sample(task.filename, str(picture))
         reader = file_reader(served.detector, NOTHING_SAID, faces)
         batch_size = served.model.batch_size or default_batch_size(served.detector)
         (scored,) = (
@@ -118,11 +120,11 @@ class _Network:
             for batch in predict(served.detector, reader, [sample], batch_size=batch_size, workers=1)
             for each in batch
         )
-        folder = Path(task["folder"]) / "image"
+        folder = Path(task.folder) / "image"
         folder.mkdir(exist_ok=True)
-        values = {"file": task["filename"], **asdict(scored), "detector": asdict(served.detector.report)}
+        values = {"file": task.filename, **asdict(scored), "detector": asdict(served.detector.report)}
         del values["key"]
-        values["reason"] = self._without_paths(scored.reason.replace(str(picture), task["filename"]), task)
+        values["reason"] = self._without_paths(scored.reason.replace(str(picture), task.filename), task)
         with atomic_writer(folder / SCORE) as stream:
             json.dump(values, stream, indent=1, ensure_ascii=False, allow_nan=False)
         return folder.name
@@ -144,11 +146,11 @@ class _Network:
         self._say({"is": "model", "name": name, "digest": served.digest, "about": served.about()})
         return served
 
-    def _without_paths(self, reason: str, task: dict[str, Any]) -> str:
+    def _without_paths(self, reason: str, task: Task) -> str:
         """What went wrong, without where things lie on this machine."""
-        shown = reason.replace(task["file"], task["filename"]).replace(task["folder"], "the job's folder")
+        shown = reason.replace(task.file, task.filename).replace(task.folder, "the job's folder")
         shown = shown.replace(str(self._settings.folder.absolute()), "the data folder")
-        for typed in self._served[task["model"]].model.paths:
+        for typed in self._served[task.model].model.paths:
             shown = shown.replace(typed, Path(typed).name)
         return shown
 
@@ -157,7 +159,7 @@ def main() -> None:
     """Load, then judge what comes until the worker closes the line."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the worker, which ends this one in its own time
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(message)s")
-    _hush_transformers()
+    hush_transformers()
     say = _speaker()
     settings = ServiceSettings.model_validate_json(sys.stdin.readline())
     try:
@@ -165,25 +167,21 @@ def main() -> None:
     except ExtError as error:
         say({"is": "unusable", "reason": str(error), "exit_code": error.exit_code})
         return
-    tasks: SimpleQueue[dict[str, Any]] = SimpleQueue()
+    tasks: SimpleQueue[Task] = SimpleQueue()
     threading.Thread(target=_listen, args=(network, tasks), daemon=True).start()
     say({"is": "ready"})
-    for task in iter(tasks.get, {}):
-        network.judge(task)
+    while True:  # until the worker ends the line, which ends the process
+        network.judge(tasks.get())
 
 
-def _listen(network: _Network, tasks: SimpleQueue[dict[str, Any]]) -> None:
-    for task in _lines(sys.stdin):
-        if task["do"] == "stop":
+def _listen(network: _Network, tasks: SimpleQueue[Task]) -> None:
+    for line in sys.stdin:
+        said = json.loads(line)
+        if said.pop("do") == "stop":
             network.stop()
         else:
-            tasks.put(task)
+            tasks.put(Task(**said))
     os._exit(0)  # the worker is gone: nobody wants what is being computed
-
-
-def _lines(stream: TextIO) -> Iterator[dict[str, Any]]:
-    for line in stream:
-        yield json.loads(line)
 
 
 def _speaker() -> Callable[[dict[str, Any]], None]:
@@ -198,13 +196,6 @@ def _speaker() -> Callable[[dict[str, Any]], None]:
             lines.flush()
 
     return say
-
-
-def _hush_transformers() -> None:
-    from transformers.utils import logging as theirs
-
-    theirs.set_verbosity_error()
-    theirs.disable_progress_bar()
 
 
 if __name__ == "__main__":

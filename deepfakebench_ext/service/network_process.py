@@ -6,12 +6,14 @@ import json
 import subprocess
 import sys
 import threading
+from dataclasses import asdict
 from queue import Empty, SimpleQueue
 from typing import Any
 
 import psutil
 
 from deepfakebench_ext.service.settings import ServiceSettings
+from deepfakebench_ext.service.task import Task
 
 _END_S = 1.5
 _SHARE = 0.9
@@ -39,9 +41,9 @@ class NetworkProcess:
         threading.Thread(target=self._listen, daemon=True).start()
         self._write(settings.model_dump_json())
 
-    def tell(self, values: dict[str, Any]) -> None:
-        """Send a line. Where the process has ended, `next` says so."""
-        self._write(json.dumps(values))
+    def judge(self, task: Task) -> None:
+        """Give it a job. Where the process has ended, `next` says so."""
+        self._write(json.dumps({"do": "judge", **asdict(task)}))
 
     def next(self, timeout_s: float) -> dict[str, Any] | None:
         """What it says next; None where it says nothing for so long.
@@ -74,7 +76,7 @@ class NetworkProcess:
 
     def leave(self) -> bool:
         """Make it leave its job; whether it did so in time. Where not, it is ended."""
-        self.tell({"do": "stop"})
+        self._write(json.dumps({"do": "stop"}))
         try:
             while (said := self.next(_END_S)) is not None:
                 if said["is"] in ("stopped", "done", "refused", "hindered"):

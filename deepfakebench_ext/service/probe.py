@@ -9,36 +9,34 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deepfakebench_ext.service.jobs import Kind
+from deepfakebench_ext.service.job import Kind
 from deepfakebench_ext.service.settings import Limits
 
 _TIMEOUT_S = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
-    """What is known of an upload that may be judged.
+class _Facts:
+    """What is known of an upload.
 
     Attributes:
         frames: Frames of a film; 1 of an image.
         duration_s: Length of a film; 0 of an image.
         width, height: Of the first frame, in pixels.
-        codec: Of the pictures.
     """
 
     frames: int
     duration_s: float
     width: int
     height: int
-    codec: str
 
 
 class RefusedError(Exception):
     """An upload that is not judged; the message says why."""
 
 
-def probe(file: Path, kind: Kind, limits: Limits, shown_as: str) -> Facts:
-    """What a film or an image is.
+def probe(file: Path, kind: Kind, limits: Limits, shown_as: str) -> None:
+    """Pass a film or an image that may be judged.
 
     Args:
         file: Where it lies.
@@ -60,7 +58,7 @@ def probe(file: Path, kind: Kind, limits: Limits, shown_as: str) -> Facts:
     said: dict[str, Any] = json.loads(done.stdout)
     if "refused" in said:
         raise RefusedError(str(said["refused"]).replace(str(file), shown_as))
-    facts = Facts(**said["facts"])
+    facts = _Facts(**said["facts"])
     for name, value, most, unit in (
         ("long", facts.duration_s, limits.duration_s, "s"),
         ("large", facts.width * facts.height, limits.pixels, "pixels a frame"),
@@ -68,4 +66,3 @@ def probe(file: Path, kind: Kind, limits: Limits, shown_as: str) -> Facts:
     ):
         if not value <= most:
             raise RefusedError(f"{shown_as}: it is too {name}: {value:g} {unit}, and {most:g} are allowed")
-    return facts

@@ -27,7 +27,7 @@ def _facts(kind: str, file: Path, most_pixels: int) -> dict[str, Any]:
         from deepfakebench_ext.media.image import read_rgb
 
         height, width = read_rgb(file, most_pixels=most_pixels).shape[:2]
-        return {"frames": 1, "duration_s": 0.0, "width": width, "height": height, "codec": "image"}
+        return {"frames": 1, "duration_s": 0.0, "width": width, "height": height}
     from deepfakebench_ext.media.video import every_frame, scan, streams
 
     pictures = next((each for each in streams(file) if each["kind"] == "video"), None)
@@ -41,7 +41,7 @@ def _facts(kind: str, file: Path, most_pixels: int) -> dict[str, Any]:
     found, first = scan(file), next(every_frame(file))
     height, width = first.rgb.shape[:2]
     duration_s = float((found.times_s or (0.0,))[-1])
-    return {"frames": found.num_frames, "duration_s": duration_s, "width": width, "height": height, "codec": codec}
+    return {"frames": found.num_frames, "duration_s": duration_s, "width": width, "height": height}
 
 
 def main() -> None:

@@ -59,10 +59,9 @@ def serve(
         wake=wake or _nobody_to_wake,
         is_ending=lambda: server.should_exit,
     )
-    beside = _Beside(settings, upkeep, embedded)
+    beside = _Beside(settings, upkeep, embedded, end_all=lambda: setattr(server, "should_exit", True))
     app = service_app(serving, tokens, local_names=local_names, started=beside.start, ended=beside.end)
     server = http_server(app, host, port)
-    beside.unusable = lambda: setattr(server, "should_exit", True)
     server.run()
     if beside.is_unusable:
         raise WeightsError("the worker could not load its detectors; the message above says why")
@@ -89,16 +88,17 @@ def http_server(app: ASGIApp, host: str, port: int) -> uvicorn.Server:
 class _Beside:
     """What runs beside the server."""
 
-    def __init__(self, settings: ServiceSettings, upkeep: Upkeep, embedded: bool) -> None:
-        self._settings, self._upkeep, self._embedded = settings, upkeep, embedded
+    def __init__(
+        self, settings: ServiceSettings, upkeep: Upkeep, embedded: bool, *, end_all: Callable[[], None]
+    ) -> None:
+        self._settings, self._upkeep, self._embedded, self._end_all = settings, upkeep, embedded, end_all
         self._worker: EmbeddedWorker | None = None
-        self.unusable: Callable[[], None] = lambda: None
         self.is_unusable = False
 
     def start(self) -> None:
         self._upkeep.start()
         if self._embedded:
-            self._worker = EmbeddedWorker(self._settings, self._end_of_all)
+            self._worker = EmbeddedWorker(self._settings, self._unusable)
             self._worker.start()
 
     def end(self) -> None:
@@ -106,9 +106,9 @@ class _Beside:
         if self._worker is not None:
             self._worker.end()
 
-    def _end_of_all(self) -> None:
+    def _unusable(self) -> None:
         self.is_unusable = True
-        self.unusable()
+        self._end_all()
 
 
 def _nobody_to_wake(job: str) -> None:

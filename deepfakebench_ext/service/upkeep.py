@@ -11,7 +11,8 @@ from functools import partial
 from sqlalchemy.exc import DBAPIError
 
 from deepfakebench_ext.service.folders import Folders
-from deepfakebench_ext.service.jobs import Job, Jobs
+from deepfakebench_ext.service.job import Job
+from deepfakebench_ext.service.jobs import Jobs
 
 logger = logging.getLogger(__name__)
 

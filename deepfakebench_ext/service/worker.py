@@ -20,10 +20,12 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from deepfakebench_ext.common.errors import ConfigError, ExtError, OutputError, WeightsError
 from deepfakebench_ext.service.database import Database
 from deepfakebench_ext.service.folders import Folders
-from deepfakebench_ext.service.jobs import Job, Jobs
+from deepfakebench_ext.service.job import Job
+from deepfakebench_ext.service.jobs import Jobs
 from deepfakebench_ext.service.models_seen import ModelsSeen, SeenModel
 from deepfakebench_ext.service.network_process import NetworkEndedError, NetworkProcess
 from deepfakebench_ext.service.settings import ServiceSettings
+from deepfakebench_ext.service.task import Task
 
 logger = logging.getLogger(__name__)
 
@@ -121,11 +123,15 @@ class Worker:
             return
         try:
             folder = self._folders.begin_attempt(job.id, job.attempts)
-            self._network.tell(
-                {
-                    **{"do": "judge", "kind": job.kind, "model": job.model, "params": dict(job.params)},
-                    **{"file": str(self._folders.upload(job.sha256)), "filename": job.filename, "folder": str(folder)},
-                }
+            self._network.judge(
+                Task(
+                    kind=job.kind,
+                    model=job.model,
+                    params=dict(job.params),
+                    file=str(self._folders.upload(job.sha256)),
+                    filename=job.filename,
+                    folder=str(folder),
+                )
             )
             said = self._watched(job)
             if said is not None:

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from deepfakebench_ext.service.database import Database
+from deepfakebench_ext.service.job import Job, NewJob, TooManyJobsError
 from deepfakebench_ext.service.job_figures import BOUNDS_S, job_figures
-from deepfakebench_ext.service.jobs import Job, Jobs, NewJob, TooManyJobsError
+from deepfakebench_ext.service.jobs import Jobs
 from deepfakebench_ext.service.settings import Limits
 
 DIGESTS = {"default": "d" * 64}
@@ -82,11 +83,11 @@ def test_a_job_that_is_retried_counts_as_any_other(jobs: Jobs) -> None:
 
 def test_jobs_are_begun_in_the_order_of_submission_and_each_once(jobs: Jobs) -> None:
     ids = [job.id for job in submit(jobs, {"params": {"fps": 1.0}}, {"params": {"fps": 2.0}})]
-    assert [jobs.place(job) for job in (jobs.find(ids[0]), jobs.find(ids[1])) if job] == [0, 1]
+    assert jobs.places(jobs.listing("")) == {ids[0]: 0, ids[1]: 1}
     taken = [jobs.claim("w", DIGESTS), jobs.claim("v", DIGESTS), jobs.claim("w", DIGESTS)]
     assert [None if job is None else job.id for job in taken] == [*ids, None]
     assert taken[0] is not None and (taken[0].attempts, taken[0].digest) == (1, DIGESTS["default"])
-    assert jobs.place(taken[0]) is None
+    assert jobs.places([taken[0]]) == {}
 
 
 def test_many_workers_never_begin_one_job_twice(jobs: Jobs) -> None:

@@ -10,7 +10,7 @@ from answering import Api, answering
 from starlette.testclient import TestClient
 
 from deepfakebench_ext.service.api.results import file_answer
-from deepfakebench_ext.service.jobs import NewJob
+from deepfakebench_ext.service.job import NewJob
 
 FILM = bytes(range(200))
 

@@ -11,7 +11,8 @@ import pytest
 
 from deepfakebench_ext.service.database import Database
 from deepfakebench_ext.service.folders import Folders
-from deepfakebench_ext.service.jobs import Job, Jobs, NewJob
+from deepfakebench_ext.service.job import Job, NewJob
+from deepfakebench_ext.service.jobs import Jobs
 from deepfakebench_ext.service.upkeep import delete, delete_what_is_too_old
 
 

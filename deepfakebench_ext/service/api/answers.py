@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from deepfakebench_ext.service.jobs import Job, Kind, State
+from deepfakebench_ext.service.job import Job, Kind, State
 
 
 class Problem(BaseModel):
@@ -33,7 +33,7 @@ class JobAnswer(BaseModel):
     size_bytes: int
     params: dict[str, Any] = Field(description="What was asked of it, as the command line names it")
     state: State
-    stage: str = Field(description="queued, loading, scoring, writing or done")
+    stage: str = Field(description="queued, loading, scoring or done")
     progress: float = Field(ge=0, le=1)
     queue_place: int | None = Field(description="Waiting jobs before this one; null where it does not wait")
     attempts: int = Field(description="How often it was begun")

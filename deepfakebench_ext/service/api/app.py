@@ -26,8 +26,8 @@ from deepfakebench_ext.service.api.figures import KeptJobs, RequestFigures
 from deepfakebench_ext.service.api.gate import FORM_BYTES, Gate
 from deepfakebench_ext.service.api.serving import BY_TOKEN, Serving
 from deepfakebench_ext.service.api.tokens import Tokens
+from deepfakebench_ext.service.job import TooManyJobsError
 from deepfakebench_ext.service.job_figures import job_figures
-from deepfakebench_ext.service.jobs import TooManyJobsError
 
 logger = logging.getLogger(__name__)
 

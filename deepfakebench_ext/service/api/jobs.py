@@ -15,7 +15,7 @@ from deepfakebench_ext.analysis.formats.timeline_reading import TIMELINE
 from deepfakebench_ext.service.api.answers import JobAnswer, JobsAnswer, problems
 from deepfakebench_ext.service.api.results import file_answer, finished, result_name, result_of
 from deepfakebench_ext.service.api.serving import CallerNow, OwnJob, ServingNow, answer_head
-from deepfakebench_ext.service.jobs import ENDED, Job, State
+from deepfakebench_ext.service.job import ENDED, Job, State
 from deepfakebench_ext.service.upkeep import delete
 
 _LOOK_EVERY_S = 0.3
@@ -62,7 +62,7 @@ def list_jobs(
     states = {} if state is None else {"states": state}
     jobs = serving.jobs.listing(caller.sees, before=seq, limit=limit + 1, **states)
     more = jobs[limit - 1].id if len(jobs) > limit else None
-    return JobsAnswer(jobs=[serving.said(job) for job in jobs[:limit]], next=more)
+    return JobsAnswer(jobs=serving.said_of(jobs[:limit]), next=more)
 
 
 @router.get("/{job_id}", response_model=JobAnswer, responses=_NO_JOB)

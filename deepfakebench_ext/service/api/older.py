@@ -18,7 +18,7 @@ from deepfakebench_ext.service.api.answers import problems
 from deepfakebench_ext.service.api.results import file_answer, finished, result_of
 from deepfakebench_ext.service.api.serving import CallerNow, OwnJob, ServingNow, answer_head
 from deepfakebench_ext.service.api.submitting import submitted, upload_router
-from deepfakebench_ext.service.jobs import Job, State
+from deepfakebench_ext.service.job import Job, State
 from deepfakebench_ext.service.wishes import Wishes
 
 _STATUS: dict[State, str] = {

@@ -13,7 +13,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from deepfakebench_ext.analysis.formats.timeline_reading import TIMELINE
 from deepfakebench_ext.service.api.serving import Serving
-from deepfakebench_ext.service.jobs import Job
+from deepfakebench_ext.service.job import Job
 from deepfakebench_ext.service.network_names import SCORE
 
 _GONE = "the file is gone: the job was deleted"

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, cast
 
@@ -16,11 +15,10 @@ from deepfakebench_ext.service.api.answers import JobAnswer, job_answer
 from deepfakebench_ext.service.api.tokens import Caller
 from deepfakebench_ext.service.database import Database
 from deepfakebench_ext.service.folders import Folders
-from deepfakebench_ext.service.jobs import Job, Jobs
+from deepfakebench_ext.service.job import ID, Job
+from deepfakebench_ext.service.jobs import Jobs
 from deepfakebench_ext.service.models_seen import ModelsSeen
 from deepfakebench_ext.service.settings import ServiceSettings
-
-JOB_ID = r"^job_[0-9a-f]{12}_[0-9a-f]{16}$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +45,12 @@ class Serving:
 
     def said(self, job: Job) -> JobAnswer:
         """What is said of a job."""
-        return job_answer(job, self.jobs.place(job))
+        return self.said_of([job])[0]
+
+    def said_of(self, jobs: Sequence[Job]) -> list[JobAnswer]:
+        """What is said of each of some jobs."""
+        places = self.jobs.places(jobs)
+        return [job_answer(job, places.get(job.id)) for job in jobs]
 
     def own(self, caller: Caller, job_id: str) -> Job:
         """The caller's job of that id; another's is as unknown as none.
@@ -55,7 +58,7 @@ class Serving:
         Raises:
             HTTPException: 404, there is none.
         """
-        job = self.jobs.find(job_id) if re.match(JOB_ID, job_id) else None
+        job = self.jobs.find(job_id) if ID.fullmatch(job_id) else None
         if job is None or caller.sees not in (None, job.owner):
             raise HTTPException(404, f"there is no job {job_id[:64]!r}; it may have been deleted")
         return job

@@ -18,7 +18,7 @@ from deepfakebench_ext.service.api.answers import Problem, Submitted
 from deepfakebench_ext.service.api.results import result_of
 from deepfakebench_ext.service.api.serving import CallerNow, Serving, ServingNow
 from deepfakebench_ext.service.api.tokens import Caller
-from deepfakebench_ext.service.jobs import ENDED, Job, Kind, NewJob
+from deepfakebench_ext.service.job import ENDED, Job, Kind, NewJob
 from deepfakebench_ext.service.probe import RefusedError, probe
 from deepfakebench_ext.service.settings import ServedModel
 from deepfakebench_ext.service.wishes import Wishes, analysis_request

@@ -1,0 +1,11 @@
+"""Transformers' own messages, left out: what its load reports say, ours say too. Imports nothing heavy."""
+
+from __future__ import annotations
+
+
+def hush_transformers() -> None:
+    """Leave the terminal to our own messages."""
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
