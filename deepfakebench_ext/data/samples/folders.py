@@ -225,7 +225,7 @@ def _without_pictures(root: Path, parts: Sequence[str], names: list[str]) -> lis
             "their own below it"
         )
     logger.warning("%s: left aside, beside films: %s", folder, counted(len(images), "picture"))
-    return [name for name in names if name not in set(images)]
+    return [name for name in names if not is_image_name(name)]
 
 
 def _is_of(name: str, kind: Kind) -> bool:
