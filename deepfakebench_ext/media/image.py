@@ -89,7 +89,7 @@ def read_rgb(path: Path, *, most_pixels: int = MAX_PIXELS) -> RGB:
 
 def _decoded(source: Path | io.BytesIO, path: Path, most_pixels: int) -> RGB:
     with Image.open(source, formats=_FORMATS) as image:
-        _check_size(path, image.size, min(most_pixels, MAX_PIXELS))
+        check_size(path, image.size, min(most_pixels, MAX_PIXELS))
         image.load()
         rgb = _to_rgb(image)
         turn = _TURNS.get(_orientation(image))
@@ -145,7 +145,12 @@ def hush_pillow() -> None:
         warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
-def _check_size(path: Path, size: tuple[int, int], most_pixels: int) -> None:
+def check_size(path: Path, size: tuple[int, int], most_pixels: int) -> None:
+    """Pass pictures of at most so many pixels; `size` is width and height.
+
+    Raises:
+        MediaError: More of them.
+    """
     width, height = size
     if width * height > most_pixels:
         raise MediaError(f"{path}: {width}x{height} is more than {most_pixels:,} pixels; make it smaller first")

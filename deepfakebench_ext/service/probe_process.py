@@ -28,6 +28,7 @@ def _facts(kind: str, file: Path, most_pixels: int) -> dict[str, Any]:
 
         height, width = read_rgb(file, most_pixels=most_pixels).shape[:2]
         return {"frames": 1, "duration_s": 0.0, "width": width, "height": height}
+    from deepfakebench_ext.media.image import check_size
     from deepfakebench_ext.media.video import every_frame, scan, streams
 
     pictures = next((each for each in streams(file) if each["kind"] == "video"), None)
@@ -36,8 +37,7 @@ def _facts(kind: str, file: Path, most_pixels: int) -> dict[str, Any]:
     codec, width, height = pictures["codec"], pictures["width_px"], pictures["height_px"]
     if codec not in _CODECS:
         raise MediaError(f"{file}: its pictures are coded as {codec}, which is not decoded here")
-    if width * height > most_pixels:  # before any is decoded
-        raise MediaError(f"{file}: {width}x{height} is more than {most_pixels:,} pixels; make it smaller first")
+    check_size(file, (width, height), most_pixels)  # before any is decoded
     found, first = scan(file), next(every_frame(file))
     height, width = first.rgb.shape[:2]
     duration_s = float((found.times_s or (0.0,))[-1])
