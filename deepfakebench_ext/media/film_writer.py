@@ -94,7 +94,8 @@ class FilmWriter:
             self._unfinished.unlink(missing_ok=True)
 
     def _open(self, width: int, height: int) -> None:
-        options = {"crf": str(self._crf), "preset": "veryfast"}
+        # x264's macroblock tree reads beyond its tables where the width is no multiple of 64: other bytes each time.
+        options = {"crf": str(self._crf), "preset": "veryfast", "mbtree": "0"}
         self._stream = self._container.add_stream("libx264", rate=25, options=options)
         self._stream.width, self._stream.height, self._stream.pix_fmt = width, height, "yuv420p"
         self._stream.codec_context.time_base = Fraction(1, _TICKS)
