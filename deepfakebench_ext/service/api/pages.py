@@ -31,10 +31,12 @@ def page(request: Request) -> Response:
 
 @router.get(PAGE + "{name:path}")
 def part(name: str, request: Request) -> Response:
-    """Return a module or a style of the page; those of `viewer/` are the timelines' own."""
+    """Return a module or a style of the page; those of `viewer/` are the timelines' own, or shared with other pages."""
     if not _NAME.fullmatch(name):
         raise HTTPException(404, "the page has no such part")
-    return _answer(_ROOMS / ("analysis" if name.startswith("viewer/") else "service/page") / name, request)
+    rooms = ("analysis", "report") if name.startswith("viewer/") else ("service/page",)
+    places = [_ROOMS / room / name for room in rooms]
+    return _answer(next(filter(Path.is_file, places), places[0]), request)
 
 
 def _answer(file: Path, request: Request) -> Response:
