@@ -1,6 +1,6 @@
-"""The scripts and styles of our pages, for pages that are a file: modules as one script, and what a policy allows of it.
+"""The scripts and styles of pages that are a file: modules as one script, and what a policy calls it.
 
-What several pages share lies in `report/viewer/`; the modules of a room's own `viewer/` import it as if it lay there too.
+What several pages share lies in `report/viewer/`; modules of a room's own `viewer/` import it as if it lay there too.
 """
 
 from __future__ import annotations
