@@ -22,6 +22,27 @@ TRAIN_PY = ROOT / "scripts/train.py"
 PERF_PY = ROOT / "scripts/perf_huggingface.py"
 
 
+class Stop(Exception):
+    """The work ends here."""
+
+
+class StopAt:
+    """A watcher that ends the process's work after a step, as a kill would, as far as files go."""
+
+    def __init__(self, step: int) -> None:
+        self._step = step
+
+    def stepped(self, position: Any, step: Any, rate: float) -> None:
+        if position.step == self._step:
+            raise Stop
+
+    def validated(self, position: Any, values: Mapping[str, Any]) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
 def pictures(folder: Path, count: int, *, seed: int, size: int = 32) -> Path:
     """`count` noisy pictures a class; the fakes have a brighter left half, which any network learns."""
     rng = np.random.default_rng(seed)

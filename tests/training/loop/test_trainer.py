@@ -6,7 +6,7 @@ import made_training
 import numpy as np
 import pytest
 import torch
-from made_training import same, tuning, values, weights
+from made_training import Stop, StopAt, same, tuning, values, weights
 
 from deepfakebench_ext.common.errors import ModelError, OutputError
 from deepfakebench_ext.common.journal import Journal
@@ -26,27 +26,6 @@ def _one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
-
-
-class Stop(Exception):
-    pass
-
-
-class StopAt:
-    """A watcher that ends the process's work after a step, as a kill would, as far as files go."""
-
-    def __init__(self, step: int) -> None:
-        self._step = step
-
-    def stepped(self, position, step, rate) -> None:
-        if position.step == self._step:
-            raise Stop
-
-    def validated(self, position, values) -> None:
-        pass
-
-    def close(self) -> None:
-        pass
 
 
 def lines(run) -> list[dict]:

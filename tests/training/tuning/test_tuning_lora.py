@@ -79,6 +79,23 @@ def test_steps_move_adapters_and_head_alone(kind: str) -> None:
 
 
 @needs_peft
+@pytest.mark.parametrize(("rank", "alpha"), [(2, 5.0), (4, 1.0)])
+def test_an_adapter_adds_its_two_factors_times_alpha_over_rank(rank: int, alpha: float) -> None:
+    detector = adapted("clip")
+    apply_tuning(detector, tunable.mode("lora", lora_rank=rank, lora_alpha=alpha))
+    fill(detector)
+    parameters = dict(detector.named_parameters())
+    name = next(name for name in parameters if ".lora_A." in name)
+    layer, _, rest = name.partition(".lora_A.")
+    down, up = parameters[name], parameters[f"{layer}.lora_B.{rest}"]
+    assert down.shape == (rank, 32)
+    given = torch.randn(3, 32, generator=torch.Generator().manual_seed(1))
+    base = detector.get_submodule(f"{layer}.base_layer")(given)
+    found = detector.eval().get_submodule(layer)(given)
+    torch.testing.assert_close(found - base, alpha / rank * given @ down.T @ up.T, atol=1e-5, rtol=1e-4)
+
+
+@needs_peft
 def test_adapters_start_from_the_detectors_seed() -> None:
     def first(seed: int) -> torch.Tensor:
         detector = tunable.detector("clip", seed=seed)
