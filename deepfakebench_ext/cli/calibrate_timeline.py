@@ -9,6 +9,7 @@ import click
 
 from deepfakebench_ext.cli.analyze import AGGREGATION, ANALYSIS, POLICY, analysed_line, finish, request_of
 from deepfakebench_ext.cli.evaluate import say_detector
+from deepfakebench_ext.cli.inputs import paths_of
 from deepfakebench_ext.cli.options import (
     COMPUTING,
     CONTEXT,
@@ -62,7 +63,7 @@ _RISK = (
 
 
 @click.command("calibrate-timeline", cls=SpacedCommand, epilog=_EXAMPLES, context_settings=CONTEXT)
-@click.argument("videos", nargs=-1, required=True)
+@click.argument("videos", nargs=-1, required=True, callback=paths_of)
 @options(DETECTOR, ANALYSIS, FINDING_FACES, _RISK, POLICY, AGGREGATION, COMPUTING, OUTPUT_DIR)
 def calibrate_timeline(**given: Any) -> None:
     """Choose the threshold of timelines on videos that are known to be real, by the false alarms that it gives."""

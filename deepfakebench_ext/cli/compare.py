@@ -16,6 +16,7 @@ from deepfakebench_ext.cli.score_options import (
     column_options,
     given_columns,
     score_columns,
+    scores_at,
 )
 from deepfakebench_ext.cli.terminal import say, say_json
 
@@ -27,7 +28,8 @@ _EXAMPLES = """
 \b
 Examples:
   dfb-ext compare inference_results/huggingface_clip-demo-1a2b3c4d inference_results/xception-demo-5e6f7a8b
-  dfb-ext compare run_a/ run_b/ theirs.csv --names ours,older,theirs --output_dir comparison/
+  dfb-ext compare inference_results/
+  dfb-ext compare run_a/ run_b/ theirs.csv:label=is_fake,score=prob --names ours,older,theirs
   dfb-ext compare a.csv b.csv --level video --by method,compression --json
   dfb-ext compare wide.csv --score_column xception,effort,clip
 
@@ -65,8 +67,9 @@ def compare(run_or_csv: tuple[str, ...], **said: Any) -> None:
 
     folder, how = Path(said["output_dir"]), _how(said)
     refuse_run_directory(folder)
-    _check_columns(run_or_csv, said)
-    comparison = compared([file for path in run_or_csv for file in _read(path, said, how.by or ())], how)
+    given = scores_at(run_or_csv, said)
+    _check_columns([path for path, _ in given], said)
+    comparison = compared([file for path, own in given for file in _read(path, own, how.by or ())], how)
     write_comparison(folder, comparison, plots=said["plots"])
     if said["as_json"]:
         say_json(comparison_text(comparison), nl=False)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from deepfakebench_ext.cli.inputs import paths_of
 from deepfakebench_ext.cli.options import (
     CONTEXT,
     COVERAGE,
@@ -40,12 +41,15 @@ if TYPE_CHECKING:
 _EXAMPLES = """
 \b
 Examples:
+  perf_huggingface.py photo.jpg --weights org/deepfake-vit
+  perf_huggingface.py photos/ 'more/*.png' talk.mp4 --weights org/deepfake-vit
   perf_huggingface.py --weights org/deepfake-vit --image photos/
   perf_huggingface.py --detector_config huggingface_clip --weights w.pth --video videos/
   perf_huggingface.py --detector_config xception --weights w.pth --test_dataset Celeb-DF-v2 UADFV --rgb_dir rgb/
 
 \b
-Labels come from directory names (real, original, ... / fake, deepfake, ...) or from the manifest.
+Paths are images, videos, folders of both, CSV manifests, patterns in quotes, a .txt that lists paths, and - for a list
+on standard input. Labels come from directory names (real, original, ... / fake, deepfake, ...) or from the manifest.
 Exit codes: 0 done, 1 failure, 2 usage, 3 done but some inputs could not be scored.
 """
 _FEW = 20
@@ -57,6 +61,7 @@ _FEW = 20
     epilog=_EXAMPLES,
     context_settings=CONTEXT,
 )
+@click.argument("paths", nargs=-1, callback=paths_of)
 @options(DETECTOR, INPUT, DATASET, COVERAGE, VIDEO, FACES, WHOSE_FACE, RUNNING, OUTPUT)
 def evaluate(**given: Any) -> None:
     """Score images, videos and datasets with a detector and write results with figures that can be trusted."""

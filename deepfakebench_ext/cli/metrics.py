@@ -15,6 +15,7 @@ from deepfakebench_ext.cli.score_options import (
     column_names,
     column_options,
     score_columns,
+    scores_at,
 )
 from deepfakebench_ext.cli.terminal import say, say_json
 
@@ -28,12 +29,14 @@ Examples:
   dfb-ext metrics inference_results/huggingface_clip-demo-1a2b3c4d
   dfb-ext metrics inference_results_huggingface.txt --json
   dfb-ext metrics run/ --by method,compression --threshold_from val.csv --output_dir report/
-  dfb-ext metrics theirs.csv --label_column is_fake --score_column prob --video_column clip_id
+  dfb-ext metrics inference_results/
+  dfb-ext metrics theirs.csv:label=is_fake,score=prob,video=clip_id
   dfb-ext metrics wide.csv --score_column xception,effort,clip
 
 \b
-Reads a run directory, our scores.csv or videos.csv, the older tool's inference_results*.txt, or a CSV whose columns
-are named. Exit codes: 0 done, 1 failure, 2 usage.
+Reads a run directory, or all of a folder, our scores.csv or videos.csv, the older tool's inference_results*.txt, or a
+CSV whose columns are named: behind its path, or with --label_column and so on for all of them.
+Exit codes: 0 done, 1 failure, 2 usage.
 """
 
 
@@ -67,7 +70,7 @@ def metrics(run_or_csv: tuple[str, ...], **said: Any) -> None:
     folders = _folders(inputs, said["output_dir"])
     for planned in filter(None, folders):
         refuse_run_directory(planned)
-    for folder, (file, summary) in zip(folders, _summaries(inputs, said), strict=True):
+    for folder, (file, summary) in zip(folders, _summaries(inputs), strict=True):
         if folder is not None:
             _write(folder, file, summary, plots=said["plots"])
         if said["as_json"]:
@@ -80,32 +83,36 @@ def metrics(run_or_csv: tuple[str, ...], **said: Any) -> None:
 
 
 class _Input(NamedTuple):
-    """A file, and which column its scores are, where several were named."""
+    """A file, its column of scores where several were named, and the options as they hold for it."""
 
     path: str
-    column: str = ""
+    column: str
+    said: dict[str, Any]
 
 
-def _inputs(paths: Sequence[str], said: dict[str, Any]) -> list[_Input]:
+def _inputs(texts: Sequence[str], said: dict[str, Any]) -> list[_Input]:
     from deepfakebench_ext.report.scores.score_files import columns_of
 
-    if said["score_column"] is None:
-        return [_Input(path) for path in paths]
-    columns = [(path, score_columns(said, columns_of(path))) for path in paths]
-    return [_Input(path, name if len(names) > 1 else "") for path, names in columns for name in names or [""]]
+    found = []
+    for path, own in scores_at(texts, said):
+        names = [] if own["score_column"] is None else score_columns(own, columns_of(path))
+        if len(names) < 2:
+            found.append(_Input(path, "", own))
+        else:
+            found += [_Input(path, name, {**own, "score_column": name}) for name in names]
+    return found
 
 
-def _summaries(inputs: Sequence[_Input], said: dict[str, Any]) -> Iterator[tuple[ScoreFile, Summary]]:
+def _summaries(inputs: Sequence[_Input]) -> Iterator[tuple[ScoreFile, Summary]]:
     from deepfakebench_ext.metrics.summary import summarise
     from deepfakebench_ext.report.duplicates import check_files
 
-    by_column: dict[str, _Others] = {}
+    read: dict[tuple[Any, ...], _Others] = {}
     for each in inputs:
-        own = {**said, "score_column": each.column} if each.column else said
-        others = by_column.setdefault(each.column, _Others(own))
+        others = read.setdefault(tuple(each.said.values()), _Others(each.said))
         file = others.read(each.path)
         file = file.of_column(each.column) if each.column else file
-        found = check_files(file.table, file.paths) if said["check_files"] else []
+        found = check_files(file.table, file.paths) if each.said["check_files"] else []
         notices = [*file.notices, *found]
         yield file, summarise(file.table, others.how(file), title=file.title, trained=file.trained, notices=notices)
 
@@ -116,7 +123,6 @@ class _Others:
     def __init__(self, said: dict[str, Any]) -> None:
         self._said = said
         self._by = None if said["by"] is None else tuple(filter(None, map(str.strip, said["by"].split(","))))
-        self._columns = column_names(said)
         self._threshold_from, self._calibrate_on = map(self._read_other, (said["threshold_from"], said["calibrate_on"]))
 
     def read(self, path: str) -> ScoreFile:
@@ -127,7 +133,7 @@ class _Others:
 
         manifest, by = self._said["manifest"], self._by or ()
         keep = () if manifest else by
-        file = read_scores(path, columns=self._columns, keep=keep, level=self._said["level"])
+        file = read_scores(path, columns=column_names(self._said), keep=keep, level=self._said["level"])
         return replace(file, table=with_manifest(file.table, Path(manifest), by)) if manifest else file
 
     def how(self, file: ScoreFile) -> SummaryOptions:
@@ -143,12 +149,13 @@ class _Others:
             calibrate_on=_other(file, self._calibrate_on),
         )
 
-    def _read_other(self, path: str | None) -> tuple[ScoreFile, str] | None:
+    def _read_other(self, text: str | None) -> tuple[ScoreFile, str] | None:
         from deepfakebench_ext.report.scores.score_files import read_scores
 
-        if path is None:
+        if text is None:
             return None
-        return read_scores(path, columns=self._columns, level=self._said["level"]), path
+        ((path, said),) = scores_at((text,), self._said, several=False)
+        return read_scores(path, columns=column_names(said), level=self._said["level"]), path
 
 
 def _other(judged: ScoreFile, read: tuple[ScoreFile, str] | None) -> Other | None:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from deepfakebench_ext.cli.inputs import columns_named, runs_in
+
 if TYPE_CHECKING:
     from deepfakebench_ext.metrics.bootstrap import Bootstrap
     from deepfakebench_ext.report.scores.score_files import ColumnNames
@@ -23,6 +25,30 @@ def column_options(command: Any) -> Any:
             f"--{role}_column", help=f"Name of the {role} column, in a CSV that calls it otherwise{several}."
         )(command)
     return command
+
+
+def scores_at(texts: Sequence[str], said: dict[str, Any], *, several: bool = True) -> list[tuple[str, dict[str, Any]]]:
+    """Return the files of scores that are meant, each with the options as they hold for it.
+
+    A folder of runs is each of them, and `theirs.csv:label=is_fake,score=prob` names columns of one file.
+
+    Args:
+        texts: As typed.
+        said: The options.
+        several: Whether one text may mean several files.
+
+    Raises:
+        ConfigError: A role of a column that is not known, or a column that the file has not.
+    """
+    from deepfakebench_ext.common.run_names import SCORES_CSV
+    from deepfakebench_ext.report.scores.score_files import check_columns
+
+    found = []
+    for path, names in (columns_named(text, _ROLES) for text in texts):
+        check_columns(path, names.values())
+        own = {**said, **{f"{role}_column": name for role, name in names.items()}}
+        found += [(run, own) for run in (runs_in(path, SCORES_CSV) if several else [path])]
+    return found
 
 
 def given_columns(said: dict[str, Any]) -> dict[str, str]:

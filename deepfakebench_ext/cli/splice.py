@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from deepfakebench_ext.cli.inputs import paths_of
 from deepfakebench_ext.cli.options import CONTEXT, FINDING_FACES, SpacedCommand, options, record_of
 from deepfakebench_ext.cli.terminal import say
 from deepfakebench_ext.common.wording import counted
@@ -25,7 +26,7 @@ Exit codes: 0 done, 1 failure, 2 usage, 3 done but some videos could not be used
 
 
 @click.command(cls=SpacedCommand, epilog=_EXAMPLES, context_settings=CONTEXT)
-@click.argument("videos", nargs=-1, required=True)
+@click.argument("videos", nargs=-1, required=True, callback=paths_of)
 @options(FINDING_FACES)
 @click.option("--per_video", default=2, show_default=True, help="Manipulated stretches of each video, at most.")
 @click.option("--seed", default=0, show_default=True, help="Of where they lie and how they are blended.")

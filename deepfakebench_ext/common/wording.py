@@ -42,6 +42,11 @@ def of_several(reasons: Sequence[str], total: int, noun: str) -> str:
     return f"{reasons[0]} in {len(reasons)} of {total} {noun}"
 
 
+def named(names: Sequence[str]) -> str:
+    """Return `a.jpg`, or `a.jpg and 9 more`."""
+    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+
+
 def cut(text: str, most: int) -> str:
     """The text, without its middle where it is longer than `most` characters."""
     if len(text) <= most:

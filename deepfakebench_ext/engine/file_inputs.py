@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.numbers import check_count, check_seed
 from deepfakebench_ext.common.types import Sample
 from deepfakebench_ext.data.readers.reader import Reader
-from deepfakebench_ext.data.samples.folders import collect_samples, limit_samples
+from deepfakebench_ext.data.samples.folder_labels import labels_above_notices
+from deepfakebench_ext.data.samples.folders import Kind, collect_samples, limit_samples
+from deepfakebench_ext.data.samples.given import Given, samples_at
 from deepfakebench_ext.data.samples.manifest import read_manifest
 from deepfakebench_ext.engine.input_options import FaceOptions, SamplingOptions
 from deepfakebench_ext.faces.detect import Search
@@ -24,17 +27,19 @@ def gather_samples(
     manifest: str | Path | None = None,
     *,
     video: str | Path | None = None,
+    paths: Sequence[str | Path] = (),
     takes: str = "image",
     limit: int | None = None,
     seed: int = 1024,
 ) -> list[Sample]:
-    """Return the samples of a file, a folder, or a CSV manifest, in a stable order.
+    """Return the samples of a file, a folder, a CSV manifest, or of several paths, in a stable order.
 
     Args:
         image: An image, or a folder of images searched in all depths; for a video detector, a folder of folders of
             frames. Labels come from directory names.
         manifest: A CSV with `path`, `label` and optionally `video`, `dataset`, `method`, instead.
         video: A video, or a folder of videos and of folders of frames, instead.
+        paths: Any of these and several, instead: images and videos each by its kind, as `samples_at`.
         takes: What the detector takes, `image` or `video`.
         limit: At most so many, balanced over the labels; None for all.
         seed: Of the choice that `limit` makes.
@@ -42,17 +47,44 @@ def gather_samples(
     Raises:
         ConfigError: Not exactly one given, nothing found, or labels that contradict each other.
     """
+    return gather_given(image, manifest, video=video, paths=paths, takes=takes, limit=limit, seed=seed).samples
+
+
+def gather_given(
+    image: str | Path | None = None,
+    manifest: str | Path | None = None,
+    *,
+    video: str | Path | None = None,
+    paths: Sequence[str | Path] = (),
+    takes: str = "image",
+    limit: int | None = None,
+    seed: int = 1024,
+) -> Given:
+    """As `gather_samples`, with what is to be said of the samples.
+
+    Raises:
+        ConfigError: As `gather_samples`.
+    """
     given = [path for path in (image, video, manifest) if path is not None]
-    if len(given) != 1:
-        raise ConfigError("give one of --image (a file or folder), --video (a file or folder), --manifest (a CSV)")
-    kind: Any = "video" if video is not None else takes
-    path = Path(given[0])
-    samples = read_manifest(path, kind=kind) if manifest is not None else collect_samples(path, kind=kind)
+    if len(given) + bool(paths) != 1:
+        raise ConfigError(
+            "give one of --image (a file or folder), --video (a file or folder), --manifest (a CSV); or paths alone, "
+            "of images, videos, folders and CSVs"
+        )
+    found = samples_at(paths, takes=takes) if paths else _at(Path(given[0]), manifest is not None, video, takes)
     if limit is None:
-        return samples
+        return found
     check_count("--limit", limit)
     check_seed("--seed", seed)
-    return limit_samples(samples, limit, seed)
+    return replace(found, samples=limit_samples(found.samples, limit, seed))
+
+
+def _at(path: Path, is_manifest: bool, video: str | Path | None, takes: str) -> Given:
+    kind: Kind = "video" if video is not None or takes == "video" else "image"
+    if is_manifest:
+        return Given(read_manifest(path, kind=kind), ())
+    samples = collect_samples(path, kind=kind)
+    return Given(samples, tuple(labels_above_notices([(path, samples)])))
 
 
 def make_reader(

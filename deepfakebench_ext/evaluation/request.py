@@ -18,9 +18,10 @@ from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.common.numbers import MOST_WORKERS, check_count, check_seed
 from deepfakebench_ext.common.types import Sample
+from deepfakebench_ext.common.wording import named
 from deepfakebench_ext.data.readers.reader import Reader
 from deepfakebench_ext.data.samples.datasets import doubled_frame_notices, json_order_notices
-from deepfakebench_ext.data.samples.folders import labels_above_notices, limit_notices, limit_samples
+from deepfakebench_ext.data.samples.folders import limit_notices, limit_samples
 from deepfakebench_ext.data.stores.coverage import Coverage, coverage
 from deepfakebench_ext.data.stores.frame_stores import FrameStore
 from deepfakebench_ext.engine.dataset_inputs import (
@@ -32,7 +33,7 @@ from deepfakebench_ext.engine.dataset_inputs import (
     protocol_dtype,
     protocol_notices,
 )
-from deepfakebench_ext.engine.file_inputs import file_reader, gather_samples
+from deepfakebench_ext.engine.file_inputs import file_reader, gather_given
 from deepfakebench_ext.engine.input_options import FaceOptions, SamplingOptions
 from deepfakebench_ext.evaluation.evaluate import Evaluation, Scoring
 from deepfakebench_ext.metrics.aggregation import aggregation_rule
@@ -65,7 +66,7 @@ class EvaluationRequest(DetectorOptions):
     """What an evaluation is asked: a detector, and files or datasets to score.
 
     Attributes:
-        image, video, manifest: Files, one of them; as `gather_samples`.
+        paths, image, video, manifest: Files, one of them; as `gather_samples`.
         test_dataset: Names of DeepfakeBench's datasets, instead.
         datasets: Where these lie.
         protocol: As `make_stored_reader`; None is DeepfakeBench's.
@@ -76,6 +77,7 @@ class EvaluationRequest(DetectorOptions):
         command: How this was asked, for the run's record.
     """
 
+    paths: tuple[str, ...] = ()
     image: str | None = None
     video: str | None = None
     manifest: str | None = None
@@ -107,7 +109,10 @@ class EvaluationRequest(DetectorOptions):
         files = {"image": self.image, "video": self.video, "manifest": self.manifest, **self.faces.choices}
         datasets = {**asdict(self.datasets), "protocol": self.protocol}
         wrong = files if self.test_dataset else datasets
-        if not (given := [f"--{name}" for name, value in wrong.items() if value is not None]):
+        given = [f"--{name}" for name, value in wrong.items() if value is not None]
+        if self.test_dataset and self.paths:
+            given.insert(0, named(self.paths))
+        if not given:
             return
         why = "with --test_dataset, whose frames are cropped already" if self.test_dataset else "without --test_dataset"
         raise ConfigError(f"{', '.join(given)} means nothing {why}")
@@ -132,18 +137,18 @@ class EvaluationRequest(DetectorOptions):
                         f"{found.looked_at}. Give --rgb_dir, the folder of the datasets' images, or --lmdb_dir"
                     )
             return
-        samples = gather_samples(
+        given_files = gather_given(
             self.image,
             self.manifest,
             video=self.video,
+            paths=self.paths,
             takes=detector_class(settings).takes,
             limit=self.limit,
             seed=self.seed,
         )
         check_writable(Path(self.output_dir))
-        source = str(self.image or self.video or self.manifest)
-        above = [] if self.manifest else labels_above_notices(Path(source), samples)
-        yield Input(source, samples, notices=tuple(above))
+        source = self.image or self.video or self.manifest or named(self.paths)
+        yield Input(source, given_files.samples, notices=given_files.notices)
 
     def located(self) -> HostData:
         """Return where the datasets lie, once results can be written.

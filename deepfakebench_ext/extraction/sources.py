@@ -11,7 +11,8 @@ from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.paths import plain_path
 from deepfakebench_ext.common.suffixes import is_video_name
 from deepfakebench_ext.common.types import Sample
-from deepfakebench_ext.data.samples.folders import collect_samples, labels_above_notices
+from deepfakebench_ext.data.samples.folder_labels import labels_above_notices
+from deepfakebench_ext.data.samples.folders import collect_samples
 from deepfakebench_ext.data.samples.manifest import read_manifest
 
 logger = logging.getLogger(__name__)
@@ -66,7 +67,7 @@ class Source:
         assert self.input_dir is not None
         _check_apart(apart_from, self.input_dir, f"--input_dir {self.input_dir}")
         found = tuple(collect_samples(self.input_dir, kind="video"))
-        for notice in labels_above_notices(self.input_dir, found):
+        for notice in labels_above_notices([(self.input_dir, found)]):
             logger.warning("%s", notice.text)
         return found
 

@@ -14,7 +14,7 @@ from deepfakebench_ext.common.wording import counted
 from deepfakebench_ext.data.readers.frames import files_of
 from deepfakebench_ext.data.readers.reader import Reader
 from deepfakebench_ext.data.samples.datasets import doubled_frame_notices, json_order_notices
-from deepfakebench_ext.data.samples.folders import labels_above_notices
+from deepfakebench_ext.data.samples.folder_labels import labels_above_notices
 from deepfakebench_ext.data.stores.frame_stores import FrameStore
 from deepfakebench_ext.engine.dataset_inputs import HostData, make_stored_reader
 from deepfakebench_ext.engine.file_inputs import file_reader, gather_samples
@@ -124,7 +124,7 @@ def gather_side(path: str, *, takes: str, option: str, kind: str | None = None) 
             samples = gather_samples(video=path) if kind == "video" else gather_samples(image=path)
     except ConfigError as error:
         raise ConfigError(f"{option} {path}: {error}") from error
-    for notice in labels_above_notices(Path(path), samples):
+    for notice in labels_above_notices([(Path(path), samples)]):
         logger.warning("%s %s: %s", option, path, notice.text)
     return samples
 

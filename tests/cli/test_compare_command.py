@@ -213,3 +213,12 @@ def test_the_directory_of_a_run_is_refused_before_anything_is_read(tmp_path):
     folder = made_run(tmp_path / "run", 0)
     with pytest.raises(ConfigError, match="is the directory of a run, whose report would be lost"):
         run(tmp_path / "not_there.csv", tmp_path / "nor_there.csv", output=folder)
+
+
+def test_the_runs_of_a_folder_are_compared_and_columns_named_behind_a_file(tmp_path, out):
+    (tmp_path / "runs").mkdir()
+    for number, name in enumerate(("a", "b")):
+        made_run(tmp_path / "runs" / name, number)
+    assert "2 detectors" in run(tmp_path / "runs", output=out)
+    theirs = csv(tmp_path / "theirs.csv", 3, header="key,is_fake,prob,video,age")
+    assert "2 detectors" in run(csv(tmp_path / "a.csv", 5), f"{theirs}:label=is_fake,score=prob", output=out)

@@ -569,3 +569,15 @@ def test_the_score_of_a_film_is_printed_as_one(perf: Command, detector: list[str
     videos.stamped_video(tmp_path / "talk.mp4", 30)
     _, out, _ = perf(*detector, "--video", "talk.mp4", "--num_frames", "3")
     assert out.count("P(fake)") == 1 and out.startswith("talk.mp4  P(fake) 0.")
+
+
+def test_paths_without_an_option_are_photos_and_films_each_by_its_kind(
+    perf: Command, detector: list[str], tmp_path: Path
+) -> None:
+    tiny.photos(tmp_path / "photos", 2)
+    videos.stamped_video(tmp_path / "talk.mp4", 30)
+    code, out, _ = perf("photos", "talk.mp4", *detector, "--num_frames", "3")
+    assert code == 0
+    assert "talk.mp4  P(fake) 0." in out and "photos/real/000.png  P(fake) 0." in out
+    assert "7 of 7 frames scored" in out and "5 of 5 videos scored" in out
+    assert "no file" in perf("'*.gif'", *detector)[2]

@@ -252,3 +252,22 @@ def test_help_opens_with_examples_and_needs_nothing_heavy():
     )
     found = subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, capture_output=True, text=True)
     assert "dfb-ext metrics" in found.stdout
+
+
+def test_columns_of_one_file_are_named_behind_it_and_a_folder_of_runs_is_each_of_them(tmp_path):
+    lines = csv(tmp_path / "a.csv").read_text().replace("key,label,score,", "key,is_fake,prob,", 1)
+    (tmp_path / "theirs.csv").write_text(lines)
+    both = json.loads(
+        run(tmp_path / "a.csv", f"{tmp_path}/theirs.csv:label=is_fake,score=prob", "--no_bootstrap", "--json")
+    )
+    ours, theirs = both.values()
+    assert ours["figures"] == theirs["figures"]
+    with pytest.raises(ConfigError, match="has no column 'is_fak'; did you mean 'is_fake'"):
+        run(f"{tmp_path}/theirs.csv:label=is_fak", "--no_bootstrap")
+    for name in ("one", "two"):
+        (tmp_path / "runs" / name).mkdir(parents=True)
+        csv(tmp_path / "runs" / name / "scores.csv")
+    assert list(json.loads(run(tmp_path / "runs", "--no_bootstrap", "--json"))) == [
+        f"{tmp_path}/runs/one/scores.csv",
+        f"{tmp_path}/runs/two/scores.csv",
+    ]

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.label_words import folder_claims, is_bare_claim
+from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.common.paths import plain_path
-from deepfakebench_ext.common.types import FAKE, Label
+from deepfakebench_ext.common.suffixes import is_image_name, is_video_name
+from deepfakebench_ext.common.types import FAKE, LABEL_NAMES, Label, Sample
 
 _LEVELS_ABOVE: Final = 5
 # What FaceForensics++ and DeepfakeBench call methods for short. Exactly so, and only where no other directory says
@@ -72,6 +74,37 @@ def label_above(folder: Path) -> tuple[str, Label] | None:
             return (name, next(iter(claim))) if len(claim) == 1 else None
     short = next(filter(_is_short, names), None)
     return None if short is None else (short, FAKE)
+
+
+def labels_above_notices(groups: Iterable[tuple[Path, Sequence[Sample]]]) -> list[Notice]:
+    """Return the warnings that directories above what was given label it, as none within does; each names its own.
+
+    Args:
+        groups: Paths that were given, and all that `collect_samples` found at each.
+    """
+    by_name: dict[tuple[str, Label], tuple[list[Path], int]] = {}
+    for path, samples in groups:
+        if (found := _label_from_above(path, samples)) is not None:
+            paths, count = by_name.get(found, ([], 0))
+            by_name[found] = ([*paths, path], count + len(samples))
+    return [_labelled_above(*found, *where) for found, where in by_name.items()]
+
+
+def _label_from_above(path: Path, samples: Sequence[Sample]) -> tuple[str, Label] | None:
+    folder = path if path.is_dir() else path.parent
+    places = {s.path.parent if is_image_name(s.path.name) or is_video_name(s.path.name) else s.path for s in samples}
+    found = label_above(folder)
+    return found if all(says_nothing(place.relative_to(folder).parts) for place in places) else None
+
+
+def _labelled_above(name: str, label: Label, paths: Sequence[Path], number: int) -> Notice:
+    count = "1 sample counts" if number == 1 else f"{number} samples count"
+    more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+    text = (
+        f"no directory within {paths[0]}{more} says real or fake, so {count} as {LABEL_NAMES[label]} by the name of "
+        f"the directory {name!r} in its path; --manifest says otherwise"
+    )
+    return Notice("labels_above", text)
 
 
 def _is_short(name: str) -> bool:

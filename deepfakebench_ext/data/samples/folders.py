@@ -16,13 +16,14 @@ from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.common.paths import missing_path, path_key, plain_path
 from deepfakebench_ext.common.suffixes import IMAGE_SUFFIXES, VIDEO_SUFFIXES, is_image_name, is_video_name
-from deepfakebench_ext.common.types import LABEL_NAMES, Label, Sample
+from deepfakebench_ext.common.types import Label, Sample
 from deepfakebench_ext.common.wording import counted
 from deepfakebench_ext.data.samples.folder_labels import label_above, label_of, says_nothing
 from deepfakebench_ext.data.samples.frame_folders import holds_no_video
 from deepfakebench_ext.media.asking import is_picture_or_film
 
-Kind = Literal["image", "video"]
+Kind = Literal["image", "video", "either"]
+"""`either`: images and videos, each a sample of its own kind."""
 
 logger = logging.getLogger(__name__)
 
@@ -42,8 +43,9 @@ def collect_samples(path: Path, *, kind: Kind) -> list[Sample]:
     """The samples under a path, sorted by key, labelled by the names of their directories (see `label_of`).
 
     For `image`, each image file is one; keys are relative to `path`. For `video`, each video file is one, and each
-    folder that directly holds images, with the folder as its path. Folders are searched to any depth, links followed
-    but not in circles; hidden files and `__MACOSX` are left out. Where no directory below `path` says anything, `path`
+    folder that directly holds images, with the folder as its path. For `either`, each image and each video file.
+    Folders are searched to any depth, links followed but not in circles; hidden files and `__MACOSX` are left out.
+    Where no directory below `path` says anything, `path`
     itself and the four directories above it are asked, the innermost first.
 
     Raises:
@@ -77,8 +79,7 @@ def _found(path: Path, kind: Kind) -> list[tuple[tuple[str, ...], list[str]]]:
     if not path.exists():
         raise missing_path(path)
     if not path.is_dir():
-        allowed = is_image_name if kind == "image" else is_video_name
-        if not allowed(path.name):
+        if not (is_video_name(path.name) if kind == "video" else _is_of(path.name, kind)):
             raise ConfigError(f"{path} is no {_wanted(kind)}.{_other_kind([path.suffix.lower()], kind)}")
         return [((), [path.name])]
     others = _Others(Counter(), defaultdict(list))
@@ -139,27 +140,6 @@ def unlabelled_notices(samples: Sequence[Sample]) -> list[Notice]:
         "directory of theirs says real or fake alone; --manifest can"
     )
     return [Notice("unlabelled", text)]
-
-
-def labels_above_notices(path: Path, samples: Sequence[Sample]) -> list[Notice]:
-    """Return the warning that no directory within `path` labels these samples, and one above does; names it.
-
-    Args:
-        path: What was given.
-        samples: All that `collect_samples` found there.
-    """
-    folder = path if path.is_dir() else path.parent
-    places = {s.path.parent if is_image_name(s.path.name) or is_video_name(s.path.name) else s.path for s in samples}
-    found = label_above(folder)
-    if found is None or not all(says_nothing(place.relative_to(folder).parts) for place in places):
-        return []
-    name, label = found
-    count = "1 sample counts" if len(samples) == 1 else f"{len(samples)} samples count"
-    text = (
-        f"no directory within {path} says real or fake, so {count} as {LABEL_NAMES[label]} by the name of the "
-        f"directory {name!r} in its path; --manifest says otherwise"
-    )
-    return [Notice("labels_above", text)]
 
 
 def _above(folder: Path) -> Label | None:
@@ -230,7 +210,7 @@ def _without_pictures(root: Path, parts: Sequence[str], names: list[str]) -> lis
 
 def _is_of(name: str, kind: Kind) -> bool:
     """Whether a file makes a sample of the kind; images do so for videos too, as frames."""
-    return is_image_name(name) or (kind == "video" and is_video_name(name))
+    return is_image_name(name) or (kind != "image" and is_video_name(name))
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
@@ -245,7 +225,7 @@ def _samples_of(
 ) -> Iterator[Sample]:
     folder = str(root.joinpath(*parts))
     for name in names:
-        if kind == "image" or is_video_name(name):
+        if kind != "video" or is_video_name(name):
             yield Sample(key=path_key("/".join([*parts, name])), file=os.path.join(folder, name), label=label)  # noqa: PTH118
     if kind == "video" and any(map(is_image_name, names)):
         yield Sample(key=path_key("/".join(parts)), file=folder, label=label)
@@ -275,13 +255,16 @@ def _counted(suffixes: Mapping[str, int]) -> str:
 
 
 def _wanted(kind: Kind) -> str:
-    if kind == "image":
-        return f"image ({', '.join(sorted(IMAGE_SUFFIXES))})"
+    if kind != "video":
+        others = " or video" if kind == "either" else ""
+        return f"image{others} ({', '.join(sorted(IMAGE_SUFFIXES | (VIDEO_SUFFIXES if others else set())))})"
     return f"video ({', '.join(sorted(VIDEO_SUFFIXES))}) and no folder of frames"
 
 
 def _other_kind(suffixes: Iterable[str], kind: Kind) -> str:
     """The hint that the other option takes what is there."""
+    if kind == "either":
+        return ""
     hint, known = (
         (" Give it to --video", VIDEO_SUFFIXES)
         if kind == "image"

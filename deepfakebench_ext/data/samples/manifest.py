@@ -34,6 +34,9 @@ class _Row(NamedTuple):
     method: str = ""
 
 
+_CALLED_PATH = ("path", "image", "file", "filename")
+"""What other tools head the column of paths with; the first of them that is there is meant."""
+
 # "1.0" is what pandas writes for 1 in a column with gaps.
 _LABELS: dict[str, Label | None] = {"": None, "0": 0, "0.0": 0, "1": 1, "1.0": 1}
 
@@ -41,9 +44,9 @@ _LABELS: dict[str, Label | None] = {"": None, "0": 0, "0.0": 0, "1": 1, "1.0": 1
 def read_manifest(csv_path: Path, *, kind: Kind) -> list[Sample]:
     """The samples that a CSV file lists, in its order; or the metadata.json that DFDC has beside its videos.
 
-    Columns: `path` (required; relative ones start at the manifest's folder, `\\` is read as `/`), `label` (0, 1, real,
-    fake or a synonym, or empty), `video`, `dataset`, `method`; others are ignored. Files that do not exist are listed
-    all the same, so that they are reported as not scored.
+    Columns: `path`, `image`, `file` or `filename` (required; relative ones start at the manifest's folder, `\\` is read
+    as `/`), `label` (0, 1, real, fake or a synonym, or empty), `video`, `dataset`, `method`; others are ignored. Files
+    that do not exist are listed all the same, so that they are reported as not scored.
 
     Raises:
         ConfigError: No such file, no text, no rows, a column missing or misspelt, or a line with an unknown label, a
@@ -106,7 +109,7 @@ def _rows(csv_path: Path) -> Iterator[tuple[int, _Row]]:
     """Line numbers and stripped cells of a manifest, under its checked header; absent cells are empty."""
     with csv_text(csv_path) as file:
         reader = csv.reader(file, strict=True)
-        header = csv_header(reader, csv_path)
+        header = _with_path(csv_header(reader, csv_path))
         _check_header(header, csv_path)
         # What a row lacks is taken from one empty cell behind its last.
         places = [header.index(name) if name in header else len(header) for name in _Row._fields]
@@ -123,6 +126,13 @@ def _rows(csv_path: Path) -> Iterator[tuple[int, _Row]]:
             yield reader.line_num, _Row(path, *(shared.setdefault(text, text) for text in others))
 
 
+def _with_path(header: Sequence[str]) -> list[str]:
+    """The header, with `path` for what another tool calls it."""
+    names = list(header)
+    found = next((name for name in _CALLED_PATH if name in names), None)
+    return ["path" if at == names.index(found) else name for at, name in enumerate(names)] if found else names
+
+
 def _check_header(header: Sequence[str], csv_path: Path) -> None:
     """Accept a header with `path` and without what looks like a misspelt column of ours."""
     absent = [column for column in _Row._fields if column not in header]
@@ -132,7 +142,8 @@ def _check_header(header: Sequence[str], csv_path: Path) -> None:
             raise ConfigError(f"{csv_path} has a column {name!r}; did you mean {meant[0]!r}?")
     if "path" in absent:
         raise ConfigError(
-            f"{csv_path} has no column 'path'; its first line must name the columns, separated by commas, such as "
+            f"{csv_path} has no column 'path' (nor image, file or filename); its first line must name the columns, "
+            "separated by commas, such as "
             f"path,label; it is {','.join(header)!r}"
         )
 

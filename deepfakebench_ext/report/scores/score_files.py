@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from deepfakebench_ext.report.scores.csv_writing import EDGES
 from deepfakebench_ext.report.scores.text_reading import is_results_text, read_results_text
 from deepfakebench_ext.report.seen import Seen
 
-__all__ = ["ColumnNames", "ScoreFile", "columns_of", "read_scores", "refuse_run_directory"]
+__all__ = ["ColumnNames", "ScoreFile", "check_columns", "columns_of", "read_scores", "refuse_run_directory"]
 
 ALWAYS_KEPT = (COMPRESSION, "split", "sha256")
 """Columns that are read where a file has them: a breakdown and warnings rest on them."""
@@ -118,6 +119,19 @@ def columns_of(path: str | Path) -> tuple[str, ...]:
         return ()
     with open_csv(file) as (header, _):
         return tuple(header)
+
+
+def check_columns(path: str | Path, names: Iterable[str]) -> None:
+    """Pass names of columns that a file of scores has.
+
+    Raises:
+        ConfigError: Another; says which there are.
+    """
+    for name in names:
+        if name not in (known := columns_of(path)):
+            near = get_close_matches(name, known, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise ConfigError(f"{path} has no column {name!r}{hint}; it has {', '.join(known) or 'none'}")
 
 
 def refuse_run_directory(folder: Path) -> None:

@@ -13,9 +13,9 @@ from sample_lists import keys, labels, touch
 
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.types import FAKE, REAL, Sample
+from deepfakebench_ext.data.samples.folder_labels import labels_above_notices
 from deepfakebench_ext.data.samples.folders import (
     collect_samples,
-    labels_above_notices,
     limit_notices,
     limit_samples,
 )
@@ -241,11 +241,11 @@ def test_a_label_from_above_the_given_folder_is_said_with_the_directorys_name(tm
     touch(tmp_path / "fakes/DF40/x", "0.png", "1.png")
     samples = collect_samples(tmp_path / "fakes/DF40", kind="image")
     assert [s.label for s in samples] == [FAKE, FAKE]
-    (notice,) = labels_above_notices(tmp_path / "fakes/DF40", samples)
+    (notice,) = labels_above_notices([(tmp_path / "fakes/DF40", samples)])
     assert notice.kind == "labels_above"
     assert "so 2 samples count as FAKE by the name of the directory 'fakes' in its path" in notice.text
     (one,) = collect_samples(tmp_path / "fakes/DF40/x/0.png", kind="image")
-    (of_file,) = labels_above_notices(tmp_path / "fakes/DF40/x/0.png", [one])
+    (of_file,) = labels_above_notices([(tmp_path / "fakes/DF40/x/0.png", [one])])
     assert "so 1 sample counts as FAKE by the name of the directory 'fakes'" in of_file.text
 
 
@@ -254,13 +254,13 @@ def test_where_directories_within_say_it_or_none_does_nothing_is_said(tmp_path: 
     touch(tmp_path / "fake/set/else", "1.png")
     touch(tmp_path / "plain", "0.png")
     for folder in ("fake/set", "plain"):
-        assert labels_above_notices(tmp_path / folder, collect_samples(tmp_path / folder, kind="image")) == []
+        assert labels_above_notices([(tmp_path / folder, collect_samples(tmp_path / folder, kind="image"))]) == []
 
 
 def test_a_video_that_is_a_folder_of_frames_is_asked_by_its_own_name(tmp_path: Path) -> None:
     touch(tmp_path / "real/set/fake_clip", "0.png", "1.png")
     samples = collect_samples(tmp_path / "real/set", kind="video")
-    assert [s.label for s in samples] == [FAKE] and labels_above_notices(tmp_path / "real/set", samples) == []
+    assert [s.label for s in samples] == [FAKE] and labels_above_notices([(tmp_path / "real/set", samples)]) == []
 
 
 def test_classes_of_which_sound_and_picture_differ_have_no_label_not_even_from_above(tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ def test_files_of_a_manifest_need_not_exist(folder):
         ("path,lable\na.png,1\n", r"a column 'lable'; did you mean 'label'\?"),
         ("Path,label\na.png,1\n", r"a column 'Path'; did you mean 'path'\?"),
         ("path,label,path\na.png,1,b.png\n", r"the column 'path' twice"),
-        ("image,label\na.png,1\n", r"no column 'path'.*it is 'image,label'"),
+        ("picture,label\na.png,1\n", r"no column 'path'.*it is 'picture,label'"),
         ("path;label\na.png;1\n", r"no column 'path'.*separated by commas"),
         ("", r"no column 'path'"),
         ("path,label\n", r"lists no samples"),

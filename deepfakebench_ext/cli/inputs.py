@@ -1,0 +1,111 @@
+"""What is typed for files: paths, globs, lists, standard input. Imports nothing heavy."""
+
+from __future__ import annotations
+
+import glob
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from deepfakebench_ext.common.errors import ConfigError
+from deepfakebench_ext.common.paths import missing_path
+
+if TYPE_CHECKING:
+    import click
+
+STANDARD_INPUT = "-"
+_LISTS = (".txt", ".lst", ".list")
+_WEIGHTS = (".pth", ".pt", ".bin", ".ckpt", ".safetensors")
+_GLOB = frozenset("*?[")
+
+
+def paths_of(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    """Return, as the callback of an argument, the paths that are meant, each there.
+
+    `-` is a path a line of standard input, a `.txt` file one a line, relative to its folder; a pattern that no file
+    is called after (`'photos/*.jpg'`, `'**/*.png'`) is what it matches.
+
+    Raises:
+        ConfigError: A path that is not there, a pattern or list without any, or what is no input; says what to type.
+    """
+    if ctx.resilient_parsing:
+        return value
+    return tuple(path for text in value for path in _meant(text))
+
+
+def _meant(text: str) -> Iterator[str]:
+    path = Path(text)
+    if text == STANDARD_INPUT:
+        yield from _listed(sys.stdin, Path(), "standard input")
+    elif path.suffix.lower() in _WEIGHTS:
+        raise ConfigError(f"{text} is a file of weights; type --weights {text}, and images or videos as paths")
+    elif path.suffix.lower() in _LISTS and path.is_file():
+        try:
+            with path.open(encoding="utf-8-sig", errors="surrogateescape") as lines:
+                yield from _listed(lines, path.parent, text)
+        except OSError as error:
+            raise ConfigError(f"{text} cannot be read: {error.strerror}") from error
+    elif path.exists():
+        yield text
+    elif _GLOB & set(text):
+        found = sorted(glob.glob(text, recursive=True))  # noqa: PTH207 - names as they were typed
+        if not found:
+            raise ConfigError(f"{text!r} matches no file; patterns are *.jpg, photos/*.png, '**/*.mp4'")
+        yield from found
+    else:
+        raise _missing(text, path)
+
+
+def _listed(lines: Iterable[str], folder: Path, name: str) -> Iterator[str]:
+    """The paths of a list, one a line, those that are not absolute from a folder."""
+    number = 0
+    for number, line in enumerate((line.rstrip("\r\n") for line in lines if line.strip()), start=1):
+        path = folder / line.strip() if not (folder / line).exists() else folder / line
+        if not path.exists():
+            raise ConfigError(f"{name}, line {number}: {missing_path(path)}")
+        yield str(path)
+    if not number:
+        raise ConfigError(f"{name} lists no path; it needs one a line")
+
+
+def _missing(text: str, path: Path) -> ConfigError:
+    error = missing_path(path)
+    if text.count("/") == 1 and not path.parent.is_dir() and not path.suffix:
+        return ConfigError(f"{error}. If it is a hub id, type --weights {text}")
+    return error
+
+
+def columns_named(text: str, roles: Iterable[str]) -> tuple[str, dict[str, str]]:
+    """Return a file of scores, and what its columns are called: `theirs.csv:label=is_fake,score=prob`.
+
+    Raises:
+        ConfigError: A role that is not known.
+    """
+    path, colon, said = text.rpartition(":")
+    if not colon or "=" not in said or Path(text).exists():
+        return text, {}
+    known = tuple(roles)
+    names: dict[str, str] = {}
+    for part in said.split(","):
+        role, equals, name = (each.strip() for each in part.partition("="))
+        if not equals or not name or role not in known:
+            raise ConfigError(
+                f"{text!r}: {part!r} names no column; type FILE:label=is_fake,score=prob; allowed are "
+                f"{', '.join(known)}"
+            )
+        names[role] = name
+    return path, names
+
+
+def runs_in(text: str, holds: str) -> list[str]:
+    """Return what is meant by a path: itself, or the runs in a folder that holds several, by their names.
+
+    Args:
+        text: As it was typed.
+        holds: Name of the file that makes a run of a folder.
+    """
+    folder = Path(text)
+    if not folder.is_dir() or (folder / holds).exists():
+        return [text]
+    return sorted(str(run.parent) for run in folder.glob(f"*/{holds}")) or [text]

@@ -1,0 +1,83 @@
+"""What is to be scored, as paths of every kind: files and folders of images and videos, manifests."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from deepfakebench_ext.common.errors import ConfigError
+from deepfakebench_ext.common.notices import Notice
+from deepfakebench_ext.common.paths import is_outside, path_key
+from deepfakebench_ext.common.types import LABEL_NAMES, Sample
+from deepfakebench_ext.data.samples.folder_labels import labels_above_notices
+from deepfakebench_ext.data.samples.folders import Kind, collect_samples
+from deepfakebench_ext.data.samples.manifest import read_manifest
+
+_MANIFESTS = (".csv", ".json")
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What lies at some paths.
+
+    Attributes:
+        samples: In the order of the paths; a file that two of them lead to is there once.
+        notices: What is to be said with their figures.
+    """
+
+    samples: list[Sample]
+    notices: tuple[Notice, ...]
+
+
+def samples_at(paths: Sequence[str | Path], *, takes: str) -> Given:
+    """Return the samples at some paths, each by its kind: an image, a video, a folder of both, a CSV or DFDC's JSON.
+
+    Args:
+        paths: At least one. Of a single one the keys are as `collect_samples` and `read_manifest` make them; of
+            several they begin with the path, as it was given.
+        takes: What the detector takes: `image`, or `video`, to which folders of images are videos.
+
+    Raises:
+        ConfigError: As `collect_samples` and `read_manifest`; or one file has two labels.
+    """
+    kind: Kind = "video" if takes == "video" else "either"
+    groups = [(Path(path), _found(Path(path), kind)) for path in paths]
+    notices = labels_above_notices([group for group in groups if not _is_manifest(group[0])])
+    if len(groups) == 1:
+        return Given(groups[0][1], tuple(notices))
+    return Given(list(_once(groups)), tuple(notices))
+
+
+def _found(path: Path, kind: Kind) -> list[Sample]:
+    return read_manifest(path, kind=kind) if _is_manifest(path) else collect_samples(path, kind=kind)
+
+
+def _is_manifest(path: Path) -> bool:
+    return path.suffix.lower() in _MANIFESTS and not path.is_dir()
+
+
+def _once(groups: Sequence[tuple[Path, Sequence[Sample]]]) -> Iterator[Sample]:
+    """Yield the samples of several paths under keys that differ, each file once."""
+    seen: dict[str, Sample] = {}
+    for path, samples in groups:
+        for sample in samples:
+            file = os.path.abspath(sample.file)  # noqa: PTH100 (a million names)
+            first = seen.setdefault(file, sample)
+            if first is sample:
+                yield replace(sample, key=_key(path, sample))
+            elif first.label != sample.label and sample.label is not None:
+                said = " and ".join("none" if s.label is None else LABEL_NAMES[s.label] for s in (first, sample))
+                raise ConfigError(f"{sample.file} is given twice with two labels, {said}; give it once")
+
+
+def _key(path: Path, sample: Sample) -> str:
+    if is_outside(sample.key) or _is_manifest(path):
+        folder = path.parent
+        return sample.key if is_outside(sample.key) or folder == Path() else f"{_of(folder)}/{sample.key}"
+    return _of(path) if sample.file == str(path) else f"{_of(path)}/{sample.key}"
+
+
+def _of(path: Path) -> str:
+    return path_key(os.path.normpath(path).replace(os.sep, "/"))
