@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from deepfakebench_ext.common.choices import Level
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.types import FAKE
 from deepfakebench_ext.comparison.comparison_warnings import comparison_warnings
@@ -16,7 +17,7 @@ from deepfakebench_ext.comparison.matched_samples import Matched, common_level, 
 from deepfakebench_ext.comparison.records import Compared, CompareOptions, Comparison
 from deepfakebench_ext.metrics.breakdown import Breakdown, Scored, by_column, by_method
 from deepfakebench_ext.metrics.detailed import detailed_figures
-from deepfakebench_ext.metrics.figure import Integers, Level, one_class_reason
+from deepfakebench_ext.metrics.figure import Integers, one_class_reason
 from deepfakebench_ext.metrics.pairs import compare_pairs
 from deepfakebench_ext.metrics.score_table import UNKNOWN, ScoreTable
 from deepfakebench_ext.metrics.summary import DEFAULT_BY

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import TypedDict
 
+from deepfakebench_ext.common.choices import Level
 from deepfakebench_ext.comparison.compare import disagreements
 from deepfakebench_ext.comparison.records import Compared, Comparison
 from deepfakebench_ext.comparison.tables import pair_sentences
 from deepfakebench_ext.metrics.breakdown import Breakdown
-from deepfakebench_ext.metrics.figure import Level
 from deepfakebench_ext.report.metrics_json import SCHEMA_VERSION, Json, figures_json, json_text
 from deepfakebench_ext.report.scores.csv_writing import Head, head_of
 

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING
 
+from deepfakebench_ext.common.choices import Level
 from deepfakebench_ext.common.notices import Notice, untrained_unsaid
 from deepfakebench_ext.comparison.matched_samples import Matched
-from deepfakebench_ext.metrics.figure import Integers, Level
+from deepfakebench_ext.metrics.figure import Integers
 from deepfakebench_ext.metrics.misleading import score_warnings
 
 if TYPE_CHECKING:

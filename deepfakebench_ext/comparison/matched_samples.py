@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from deepfakebench_ext.common.choices import Level
 from deepfakebench_ext.common.errors import ConfigError
-from deepfakebench_ext.metrics.figure import LEVELS, Floats, Integers, Level
+from deepfakebench_ext.metrics.figure import LEVELS, Floats, Integers
 from deepfakebench_ext.metrics.score_table import ScoreTable
 from deepfakebench_ext.report.scores.csv_reading import pick
 from deepfakebench_ext.report.scores.score_files import ScoreFile

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from deepfakebench_ext.common.choices import Level
 from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.metrics.bootstrap import Bootstrap
 from deepfakebench_ext.metrics.breakdown import Breakdown
 from deepfakebench_ext.metrics.counts import Counts
-from deepfakebench_ext.metrics.figure import Figure, Floats, Integers, Level
+from deepfakebench_ext.metrics.figure import Figure, Floats, Integers
 from deepfakebench_ext.metrics.pairs import Pair
 from deepfakebench_ext.report.scores.score_files import ScoreFile
 

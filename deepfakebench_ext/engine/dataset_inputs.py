@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
 
+from deepfakebench_ext.common.choices import Protocol
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.common.types import Sample
@@ -22,8 +23,6 @@ from deepfakebench_ext.media.host_sampling import DeepfakeBenchSampling
 from deepfakebench_ext.models.base import Detector
 from deepfakebench_ext.models.config import DetectorConfig
 from deepfakebench_ext.models.loading import detector_class
-
-Protocol = Literal["deepfakebench", "uniform"]
 
 DEFAULT_PROTOCOL: Protocol = "deepfakebench"
 DEFAULT_COMPRESSION = "c23"

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from deepfakebench_ext.common.choices import DetectorName, NoFace, Per, Search, ShortVideo, Whose
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.numbers import check_count, check_seed
 from deepfakebench_ext.common.types import Sample
@@ -15,10 +16,8 @@ from deepfakebench_ext.data.samples.folders import Kind, collect_samples, limit_
 from deepfakebench_ext.data.samples.given import Given, samples_at
 from deepfakebench_ext.data.samples.manifest import read_manifest
 from deepfakebench_ext.engine.input_options import FaceOptions, SamplingOptions
-from deepfakebench_ext.faces.detect import Search
 from deepfakebench_ext.faces.reader import FaceReader
-from deepfakebench_ext.faces.settings import DetectorName, NoFace, Per, Whose
-from deepfakebench_ext.media.sampling import FrameSampling, ShortVideo
+from deepfakebench_ext.media.sampling import FrameSampling
 from deepfakebench_ext.models.base import Detector
 
 

@@ -7,14 +7,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from deepfakebench_ext.common.choices import DetectorName, NoFace, Per, Search, ShortVideo, Whose
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.numbers import check_above, check_count
 from deepfakebench_ext.data.preprocess.transform import output_size
 from deepfakebench_ext.faces.cache import CropCache
-from deepfakebench_ext.faces.detect import Search
 from deepfakebench_ext.faces.reader import FaceReader, face_reader
-from deepfakebench_ext.faces.settings import DetectorName, NoFace, Per, Whose, face_settings
-from deepfakebench_ext.media.sampling import SPREAD, ClipSampling, FrameSampling, ShortVideo
+from deepfakebench_ext.faces.settings import face_settings
+from deepfakebench_ext.media.sampling import SPREAD, ClipSampling, FrameSampling
 from deepfakebench_ext.models.base import Detector
 
 DEFAULT_NUM_CLIPS = 4

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from deepfakebench_ext.common.choices import Level
 from deepfakebench_ext.common.csv_files import write_csv
 from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.common.wording import printable, rounded
 from deepfakebench_ext.metrics.counts import Counts
-from deepfakebench_ext.metrics.figure import Figure, Level
+from deepfakebench_ext.metrics.figure import Figure
 from deepfakebench_ext.report.scores.csv_writing import head_of
 
 FIGURES = ("auc", "ap", "eer")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from deepfakebench_ext.common.choices import Level
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.notices import Notice, untrained_head
 from deepfakebench_ext.common.numbers import MOST_WORKERS, check_count
@@ -25,7 +26,7 @@ from deepfakebench_ext.engine.run_settings import run_settings
 from deepfakebench_ext.media.video import backend_name
 from deepfakebench_ext.metrics.aggregation import aggregation_rule
 from deepfakebench_ext.metrics.counts import Counts
-from deepfakebench_ext.metrics.figure import Figure, Level
+from deepfakebench_ext.metrics.figure import Figure
 from deepfakebench_ext.models.base import Detector
 from deepfakebench_ext.report.run_files import write_report
 from deepfakebench_ext.report.scores.videos import every_face_notice

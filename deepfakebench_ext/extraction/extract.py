@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from deepfakebench_ext.common.atomic_files import atomic_writer, remove_unfinished
+from deepfakebench_ext.common.choices import DetectorName, NoFace, Search
 from deepfakebench_ext.common.csv_files import write_csv
 from deepfakebench_ext.common.errors import ConfigError, MediaError
 from deepfakebench_ext.common.numbers import MOST_WORKERS, check_count
@@ -23,9 +24,7 @@ from deepfakebench_ext.extraction.crop_folder import CropFolder, VideoFrames, fo
 from deepfakebench_ext.extraction.crop_writer import write_crops
 from deepfakebench_ext.extraction.places import Place, places
 from deepfakebench_ext.extraction.sources import Source
-from deepfakebench_ext.faces.detect import Search
 from deepfakebench_ext.faces.reader import FaceReader
-from deepfakebench_ext.faces.settings import DetectorName, NoFace
 from deepfakebench_ext.host.dataset_json_writing import (
     ListedVideo,
     check_dataset_name,

@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,6 @@ from deepfakebench_ext.media.frame import RGB
 
 T = TypeVar("T")
 Box = tuple[float, float, float, float]
-Search = Literal["full", "coarse"]
 
 WARP_LIMIT_PX = 32767
 """OpenCV 4 refuses to warp an image with a side of this length or more."""

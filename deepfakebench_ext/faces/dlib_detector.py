@@ -14,8 +14,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from deepfakebench_ext.common.choices import Search
 from deepfakebench_ext.common.errors import ConfigError, MissingExtraError
-from deepfakebench_ext.faces.detect import MODEL_FILES, WARP_LIMIT_PX, Face, Search, check_model_file
+from deepfakebench_ext.faces.detect import MODEL_FILES, WARP_LIMIT_PX, Face, check_model_file
 from deepfakebench_ext.media.frame import RGB
 
 MAX_FULL_PIXELS = 2**24

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from deepfakebench_ext.common.choices import NoFace
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.faces.cache import CachedCrops, CropCache
 from deepfakebench_ext.faces.detect import FaceDetector
-from deepfakebench_ext.faces.settings import FaceSettings, NoFace, open_detector
+from deepfakebench_ext.faces.settings import FaceSettings, open_detector
 from deepfakebench_ext.media.image import frame_files
 
 

@@ -5,20 +5,16 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import cv2
 
+from deepfakebench_ext.common.choices import DetectorName, NoFace, Per, Search, Whose
 from deepfakebench_ext.common.digests import sha256_of
 from deepfakebench_ext.common.errors import ConfigError
-from deepfakebench_ext.faces.detect import FaceDetector, Search, check_model_file
+from deepfakebench_ext.faces.detect import FaceDetector, check_model_file
 from deepfakebench_ext.faces.dlib_detector import DlibDetector, dlib_version
 from deepfakebench_ext.faces.yunet_detector import YuNetDetector
-
-DetectorName = Literal["none", "dlib", "yunet"]
-NoFace = Literal["skip", "full_frame"]
-Per = Literal["frame", "clip"]
-Whose = Literal["largest", "all"]
 
 # To be raised by whoever changes what the same settings cut, so that caches and runs of before are not taken for it.
 _RULES = 6

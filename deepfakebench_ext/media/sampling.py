@@ -15,14 +15,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, get_args
 
 import numpy as np
 
+from deepfakebench_ext.common.choices import FramePolicy, ShortVideo
 from deepfakebench_ext.common.errors import ConfigError
-
-FramePolicy = Literal["uniform", "fps", "first"]
-ShortVideo = Literal["repeat_last", "wrap", "skip"]
 
 DEFAULT_NUM_FRAMES: Final = 32
 DEFAULT_FPS: Final = 1.0

@@ -8,11 +8,11 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from deepfakebench_ext.common.choices import AGGREGATIONS
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.metrics.logits import to_logits, to_scores
 
 Rule = Callable[[NDArray[np.float64]], float]
-NAMES = ("mean", "median", "max", "logit_mean", "topk:K")
 
 
 def aggregation_rule(name: str) -> Rule:
@@ -31,7 +31,7 @@ def aggregation_rule(name: str) -> Rule:
     if match := re.fullmatch(r"topk:([1-9]\d*)", name):
         count = int(match[1])
         return lambda scores: _mean(np.sort(scores)[-count:])
-    raise ConfigError(f"--aggregation {name!r} is not known; allowed are {', '.join(NAMES)}, such as topk:5")
+    raise ConfigError(f"--aggregation {name!r} is not known; allowed are {', '.join(AGGREGATIONS)}, such as topk:5")
 
 
 def _mean(scores: NDArray[np.float64]) -> float:

@@ -9,6 +9,7 @@ from operator import itemgetter
 
 import numpy as np
 
+from deepfakebench_ext.common.choices import Level
 from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.common.types import FAKE, REAL
 from deepfakebench_ext.common.wording import counted
@@ -18,7 +19,6 @@ from deepfakebench_ext.metrics.figure import (
     Figure,
     Floats,
     Integers,
-    Level,
     check_arrays,
     check_clusters,
     check_length,

@@ -9,19 +9,12 @@ from typing import Protocol
 import numpy as np
 from sklearn.isotonic import IsotonicRegression
 
+from deepfakebench_ext.common.choices import CALIBRATIONS, Level
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.metrics.detailed import detailed_figures
-from deepfakebench_ext.metrics.figure import (
-    Figure,
-    Floats,
-    Integers,
-    Level,
-    check_arrays,
-    one_class_reason,
-)
+from deepfakebench_ext.metrics.figure import Figure, Floats, Integers, check_arrays, one_class_reason
 from deepfakebench_ext.metrics.logits import to_logits, to_scores
 
-METHODS = ("temperature", "platt", "isotonic")
 COMPARED = ("auc", "brier", "log_loss", "ece_equal_width", "ece_equal_mass")
 TEMPERATURES = (0.01, 100.0)
 """Limits of the temperature. The best one is 0 where 0.5 parts the classes, and infinite where no shrinking helps."""
@@ -32,7 +25,7 @@ class Calibration(Protocol):
 
     @property
     def method(self) -> str:
-        """One of `METHODS`."""
+        """One of `CALIBRATIONS`."""
 
     @property
     def summary(self) -> str:
@@ -95,7 +88,7 @@ class Isotonic:
 
     @property
     def method(self) -> str:
-        """One of `METHODS`."""
+        """One of `CALIBRATIONS`."""
         return "isotonic"
 
     @property
@@ -123,8 +116,8 @@ def fit_calibration(method: str, labels: Integers, scores: Floats) -> Calibratio
         ValueError: The arrays are none that figures are made from.
     """
     check_arrays(labels, scores)
-    if method not in METHODS:
-        raise ConfigError(f"--calibrate {method!r} is not known; allowed are {', '.join(METHODS)}")
+    if method not in CALIBRATIONS:
+        raise ConfigError(f"--calibrate {method!r} is not known; allowed are {', '.join(CALIBRATIONS)}")
     if reason := one_class_reason(labels):
         raise ConfigError(f"--calibrate {method} cannot be fitted: {reason}")
     if method == "isotonic":

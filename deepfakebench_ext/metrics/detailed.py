@@ -12,6 +12,7 @@ from functools import partial
 
 import numpy as np
 
+from deepfakebench_ext.common.choices import Level
 from deepfakebench_ext.common.types import FAKE, REAL
 from deepfakebench_ext.common.wording import counted, percent, rounded
 from deepfakebench_ext.metrics.bootstrap import (
@@ -27,7 +28,6 @@ from deepfakebench_ext.metrics.figure import (
     Figure,
     Floats,
     Integers,
-    Level,
     check_arrays,
     check_clusters,
     check_level,

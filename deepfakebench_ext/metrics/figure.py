@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deepfakebench_ext.common.wording import rounded
 
-Level = Literal["frame", "clip", "video"]
 LEVELS = ("frame", "clip", "video")
 Floats = NDArray[np.float64]
 Integers = NDArray[np.integer[Any]]

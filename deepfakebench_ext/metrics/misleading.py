@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from deepfakebench_ext.common.choices import Level
 from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.common.types import FAKE, LABEL_NAMES, REAL, Label
 from deepfakebench_ext.common.wording import counted, percent, rounded
@@ -13,7 +14,6 @@ from deepfakebench_ext.metrics.figure import (
     Figure,
     Floats,
     Integers,
-    Level,
     check_arrays,
     class_size,
     interval_of,

@@ -4,15 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from deepfakebench_ext.metrics.figure import (
-    Figure,
-    Floats,
-    Integers,
-    Level,
-    check_arrays,
-    check_level,
-    one_class_reason,
-)
+from deepfakebench_ext.common.choices import Level
+from deepfakebench_ext.metrics.figure import Figure, Floats, Integers, check_arrays, check_level, one_class_reason
 from deepfakebench_ext.metrics.steps import area, count_steps, ladder
 
 STAND_INS = {"real": 0.0, "fake": 1.0, "0.5": 0.5}

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from deepfakebench_ext.metrics.figure import Figure, Floats, Integers, Level, one_class_reason
+from deepfakebench_ext.common.choices import Level
+from deepfakebench_ext.metrics.figure import Figure, Floats, Integers, one_class_reason
 from deepfakebench_ext.metrics.logits import SMALLEST
 from deepfakebench_ext.metrics.steps import Steps, count_steps, ladder
 

@@ -9,15 +9,8 @@ from __future__ import annotations
 
 from sklearn.metrics import precision_recall_curve, roc_curve
 
-from deepfakebench_ext.metrics.figure import (
-    Figure,
-    Floats,
-    Integers,
-    Level,
-    check_arrays,
-    check_level,
-    one_class_reason,
-)
+from deepfakebench_ext.common.choices import Level
+from deepfakebench_ext.metrics.figure import Figure, Floats, Integers, check_arrays, check_level, one_class_reason
 from deepfakebench_ext.metrics.steps import Steps, area, average_precision, count_steps, equal_error, ladder
 from deepfakebench_ext.metrics.thresholds import DECISION_THRESHOLD, decision_values
 

@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from deepfakebench_ext.common.choices import Level
 from deepfakebench_ext.common.types import FAKE, REAL, Prediction, Sample
 from deepfakebench_ext.metrics.aggregation import aggregation_rule
 from deepfakebench_ext.metrics.counts import Counts
-from deepfakebench_ext.metrics.figure import Floats, Level
+from deepfakebench_ext.metrics.figure import Floats
 from deepfakebench_ext.metrics.video_identity import Videos, tell_videos
 
 UNKNOWN = -1

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from deepfakebench_ext.common.choices import Level
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.notices import Notice, untrained_unsaid
 from deepfakebench_ext.common.types import FAKE
@@ -19,7 +20,7 @@ from deepfakebench_ext.metrics.breakdown import Breakdown, Scored, by_column, by
 from deepfakebench_ext.metrics.calibration import Calibration, before_and_after, fit_calibration
 from deepfakebench_ext.metrics.counts import Counts
 from deepfakebench_ext.metrics.detailed import detailed_figures
-from deepfakebench_ext.metrics.figure import Figure, Floats, Integers, Level, distinct, one_class_reason
+from deepfakebench_ext.metrics.figure import Figure, Floats, Integers, distinct, one_class_reason
 from deepfakebench_ext.metrics.host_summary import HostSummary, host_summary
 from deepfakebench_ext.metrics.misleading import score_warnings
 from deepfakebench_ext.metrics.missing_scores import auc_with_missing

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from deepfakebench_ext.common.atomic_files import write_bytes_atomic
+from deepfakebench_ext.common.choices import Level
 from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.common.wording import printable
-from deepfakebench_ext.metrics.figure import Level, one_class_reason
+from deepfakebench_ext.metrics.figure import one_class_reason
 from deepfakebench_ext.report.canvas import to_png
 from deepfakebench_ext.report.pictures import Series, draw_precision_recall, draw_roc
 

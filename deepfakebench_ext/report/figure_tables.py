@@ -6,9 +6,10 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from deepfakebench_ext.common.choices import Level
 from deepfakebench_ext.common.wording import counted, rounded
 from deepfakebench_ext.metrics.breakdown import Breakdown, Group
-from deepfakebench_ext.metrics.figure import Figure, Level, interval_of, with_interval
+from deepfakebench_ext.metrics.figure import Figure, interval_of, with_interval
 from deepfakebench_ext.metrics.summary import LevelSummary, Summary
 from deepfakebench_ext.report.document import Table
 

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, TypedDict
 
+from deepfakebench_ext.common.choices import Level
 from deepfakebench_ext.metrics.breakdown import Breakdown
-from deepfakebench_ext.metrics.figure import Figure, Level
+from deepfakebench_ext.metrics.figure import Figure
 from deepfakebench_ext.metrics.host_summary import HostSummary
 from deepfakebench_ext.metrics.summary import Calibrated, Summary
 from deepfakebench_ext.report.scores.csv_writing import Head, head_of

@@ -10,8 +10,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from deepfakebench_ext.common.choices import Level
 from deepfakebench_ext.common.wording import rounded, shortened
-from deepfakebench_ext.metrics.figure import Floats, Integers, Level, check_arrays, one_class_reason
+from deepfakebench_ext.metrics.figure import Floats, Integers, check_arrays, one_class_reason
 from deepfakebench_ext.metrics.probability_errors import BINS, bins, reliability
 from deepfakebench_ext.metrics.ranking import binary_figures, pr_points, roc_points
 from deepfakebench_ext.metrics.steps import count_steps, ladder

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from deepfakebench_ext.common.atomic_files import atomic_writer
+from deepfakebench_ext.common.choices import Level
 from deepfakebench_ext.common.errors import MissingExtraError
 from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.common.run_names import CURVES_PNG, METRICS_JSON, RESULTS_TEXT, SCORES_CSV, SETTINGS, VIDEOS_CSV
 from deepfakebench_ext.common.types import Prediction, Sample, VideoScore
 from deepfakebench_ext.metrics.aggregation import aggregation_rule
 from deepfakebench_ext.metrics.bootstrap import Bootstrap
-from deepfakebench_ext.metrics.figure import Level
 from deepfakebench_ext.metrics.score_table import ScoreTable
 from deepfakebench_ext.metrics.summary import Summary, SummaryOptions, summarise
 from deepfakebench_ext.report.curves import write_curves

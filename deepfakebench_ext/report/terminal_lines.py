@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from deepfakebench_ext.common.choices import Level
 from deepfakebench_ext.common.wording import printable, rounded
 from deepfakebench_ext.metrics.breakdown import Breakdown
-from deepfakebench_ext.metrics.figure import Figure, Level, with_interval
+from deepfakebench_ext.metrics.figure import Figure, with_interval
 from deepfakebench_ext.metrics.summary import LevelSummary, Summary
 from deepfakebench_ext.report.figure_tables import counts_sentence
 

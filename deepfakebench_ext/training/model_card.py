@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from deepfakebench_ext.common.choices import Level
 from deepfakebench_ext.common.notices import Notice
-from deepfakebench_ext.metrics.figure import Figure, Level, interval_of
+from deepfakebench_ext.metrics.figure import Figure, interval_of
 from deepfakebench_ext.report.figure_tables import shown
 
 _LIMITS = """\

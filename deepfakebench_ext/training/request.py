@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from deepfakebench_ext.common.choices import ShortVideo
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.common.numbers import MOST_WORKERS, check_count
@@ -17,7 +18,7 @@ from deepfakebench_ext.engine.dataset_inputs import DatasetOptions
 from deepfakebench_ext.engine.input_options import FaceOptions
 from deepfakebench_ext.engine.processes import Processes
 from deepfakebench_ext.engine.read_ahead import default_workers
-from deepfakebench_ext.media.sampling import SPREAD, ShortVideo
+from deepfakebench_ext.media.sampling import SPREAD
 from deepfakebench_ext.models.built_from import config_for
 from deepfakebench_ext.models.loading import detector_class
 from deepfakebench_ext.training.data.splits import split_by_source

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
+from deepfakebench_ext.common.choices import Level
 from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.evaluation.bench_table import COLUMNS, Cell, bench_markdown, write_bench_csv
 from deepfakebench_ext.metrics.counts import Counts
-from deepfakebench_ext.metrics.figure import Figure, Level
+from deepfakebench_ext.metrics.figure import Figure
 from deepfakebench_ext.metrics.ranking import binary_figures
 
 COUNTS = Counts(total=5, scored=4, not_scored=1, real=2, fake=2, unlabelled=0)

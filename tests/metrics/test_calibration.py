@@ -5,8 +5,9 @@ from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss, roc_auc_score
 
+from deepfakebench_ext.common.choices import CALIBRATIONS
 from deepfakebench_ext.common.errors import ConfigError
-from deepfakebench_ext.metrics.calibration import METHODS, _shorten, before_and_after, fit_calibration
+from deepfakebench_ext.metrics.calibration import _shorten, before_and_after, fit_calibration
 from deepfakebench_ext.metrics.logits import to_logits, to_scores
 
 
@@ -57,7 +58,7 @@ def test_platt_is_logistic_regression_on_its_targets():
     assert calibration.intercept == pytest.approx(twice.intercept_[0], rel=1e-4, abs=1e-6)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", CALIBRATIONS)
 def test_calibration_on_one_set_helps_on_another(method):
     calibration = fit_calibration(method, *sample(seed=1))
     figures = before_and_after(*sample(seed=2), calibration, level="video")
@@ -116,7 +117,7 @@ def test_isotonic_ties_scores_and_says_that_auc_may_change():
     assert ((calibrated >= 0) & (calibrated <= 1)).all()
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", CALIBRATIONS)
 def test_the_order_of_the_samples_does_not_matter(method):
     labels, scores = sample(300)
     order = np.random.default_rng(5).permutation(300)
@@ -128,7 +129,7 @@ def test_the_order_of_the_samples_does_not_matter(method):
 # --- edges ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", CALIBRATIONS)
 def test_separated_classes_and_certain_scores_give_finite_maps(method):
     labels, scores = np.array([0, 0, 1, 1]), np.array([0.0, 0.2, 0.8, 1.0])
     calibrated = fit_calibration(method, labels, scores).apply(scores)
@@ -158,7 +159,7 @@ def test_scores_of_a_half_fit_no_temperature():
         fit_calibration("temperature", np.array([1, 0, 1, 0]), np.full(4, 0.5))
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", CALIBRATIONS)
 def test_one_class_fits_nothing(method):
     with pytest.raises(ConfigError, match=f"--calibrate {method} cannot be fitted: only real samples"):
         fit_calibration(method, np.array([0, 0]), np.array([0.1, 0.2]))

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from deepfakebench_ext.common.choices import Level
 from deepfakebench_ext.common.csv_files import OURS, Rows, is_number, open_csv
 from deepfakebench_ext.common.errors import ConfigError
-from deepfakebench_ext.metrics.figure import Floats, Level
+from deepfakebench_ext.metrics.figure import Floats
 from deepfakebench_ext.metrics.score_table import UNKNOWN, Coder, Column, Numbers, ScoreTable
 from deepfakebench_ext.report.scores.csv_cells import (
     BadRowError,

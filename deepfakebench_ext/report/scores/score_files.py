@@ -10,12 +10,13 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from deepfakebench_ext.common.choices import Level
 from deepfakebench_ext.common.csv_files import is_number, open_csv
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.notices import FOUND_IN_SCORES, Notice, notice_from_json
 from deepfakebench_ext.common.run_names import JOURNAL, METRICS_JSON, SCORES_CSV, SETTINGS, VIDEOS_CSV
 from deepfakebench_ext.common.suffixes import is_image_name
-from deepfakebench_ext.metrics.figure import LEVELS, Level
+from deepfakebench_ext.metrics.figure import LEVELS
 from deepfakebench_ext.metrics.score_table import COMPRESSION, ScoreTable
 from deepfakebench_ext.report.scores.csv_reading import ColumnNames, CsvScores, pick, read_csv
 from deepfakebench_ext.report.scores.csv_writing import EDGES

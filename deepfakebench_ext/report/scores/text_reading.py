@@ -12,10 +12,10 @@ from typing import get_args
 
 import numpy as np
 
+from deepfakebench_ext.common.choices import Level
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.notices import FOUND_IN_SCORES, Notice, notice_of
 from deepfakebench_ext.common.regular_files import regular
-from deepfakebench_ext.metrics.figure import Level
 from deepfakebench_ext.metrics.score_table import UNKNOWN, Column, ScoreTable
 
 TITLE = "Deepfake Detection Results"

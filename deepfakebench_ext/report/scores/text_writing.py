@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import TextIO
 
 from deepfakebench_ext.common.atomic_files import atomic_writer
+from deepfakebench_ext.common.choices import Level
 from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.common.types import FAKE, LABEL_NAMES, REAL
 from deepfakebench_ext.common.wording import printable
 from deepfakebench_ext.metrics.counts import Counts
-from deepfakebench_ext.metrics.figure import Figure, Level
+from deepfakebench_ext.metrics.figure import Figure
 from deepfakebench_ext.metrics.thresholds import DECISION_THRESHOLD
 from deepfakebench_ext.report.scores.csv_writing import Row
 

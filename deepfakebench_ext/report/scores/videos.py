@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from deepfakebench_ext.common.choices import Level
 from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.common.types import Prediction, Sample, VideoScore
 from deepfakebench_ext.common.wording import counted
 from deepfakebench_ext.metrics.aggregation import Rule
-from deepfakebench_ext.metrics.figure import Level
 from deepfakebench_ext.report.scores.csv_writing import Row
 
 _CROWD = 0.1  # of a video's frames: a false face now and then is no second person

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from deepfakebench_ext.common.choices import Level
 from deepfakebench_ext.common.errors import ConfigError, ModelError
 from deepfakebench_ext.common.types import Prediction, Sample
 from deepfakebench_ext.data.readers.reader import Reader
 from deepfakebench_ext.data.samples.kinds import is_video
 from deepfakebench_ext.engine.predictor import default_batch_size, predict
 from deepfakebench_ext.engine.processes import Processes
-from deepfakebench_ext.metrics.figure import Figure, Level
+from deepfakebench_ext.metrics.figure import Figure
 from deepfakebench_ext.metrics.probability_errors import log_loss
 from deepfakebench_ext.metrics.ranking import DEFINITIONS, HIGHER_IS_BETTER, binary_figures
 from deepfakebench_ext.metrics.score_table import ScoreTable
