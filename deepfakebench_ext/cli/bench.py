@@ -8,7 +8,16 @@ from typing import Any
 
 import click
 
-from deepfakebench_ext.cli.options import CONTEXT, DATASET, RUNNING, SpacedCommand, command_line, options, record_of
+from deepfakebench_ext.cli.options import (
+    CONTEXT,
+    DATASET,
+    DECIDING,
+    RUNNING,
+    SpacedCommand,
+    command_line,
+    options,
+    record_of,
+)
 from deepfakebench_ext.cli.terminal import say
 from deepfakebench_ext.models.quiet import hush_transformers
 
@@ -36,7 +45,7 @@ Exit codes: 0 done, 1 failure, 2 usage, 3 done but a detector failed or some inp
 @click.option("--limit", type=int, help="Score at most so many videos of each, balanced over the labels.")
 @click.option("--seed", type=int, default=1024, show_default=True, help="Of the choice that --limit makes.")
 @click.option("--aggregation", default="mean", show_default=True, help="Scores to one a video, as for evaluate.")
-@options(RUNNING)
+@options(DECIDING, RUNNING)
 @click.option("--output_dir", default="inference_results", show_default=True, help="Where runs and the table go.")
 def bench(detectors: tuple[str, ...], **given: Any) -> None:
     """Score DeepfakeBench datasets with several detectors and write one table: detector x dataset."""

@@ -14,6 +14,7 @@ from deepfakebench_ext.cli.options import (
     CONTEXT,
     COVERAGE,
     DATASET,
+    DECIDING,
     DETECTOR,
     FACES,
     INPUT,
@@ -62,7 +63,7 @@ _FEW = 20
     context_settings=CONTEXT,
 )
 @click.argument("paths", nargs=-1, callback=paths_of)
-@options(DETECTOR, INPUT, DATASET, COVERAGE, VIDEO, FACES, WHOSE_FACE, RUNNING, OUTPUT)
+@options(DETECTOR, INPUT, DATASET, COVERAGE, VIDEO, FACES, WHOSE_FACE, DECIDING, RUNNING, OUTPUT)
 def evaluate(**given: Any) -> None:
     """Score images, videos and datasets with a detector and write results with figures that can be trusted."""
     request = _request(given)
@@ -169,16 +170,23 @@ def _finish(results: Mapping[str, Evaluation], *, by_name: bool, as_json: bool) 
 
 def _summary(result: Evaluation, *, host: bool = False) -> str:
     """The figures as lines; of a dataset of DeepfakeBench's with its own video AUC, where that is another."""
+    from deepfakebench_ext.metrics.detailed import GIVEN
+    from deepfakebench_ext.metrics.thresholds import DECISION_THRESHOLD
+
     lines = [f"WARNING: {printable(notice.text)}" for notice in result.notices]
-    lines += map(_sample_line, _few(result))
+    threshold = DECISION_THRESHOLD if result.threshold is None else result.threshold.value
+    lines += [_sample_line(row, threshold) for row in _few(result)]
     for level, counts in result.counts.items():
         lines.append(
             f"{counts.scored} of {counted(counts.total, level)} scored: {counts.real} real, {counts.fake} fake"
         )
-        for name in ("auc", "ap", "eer", "accuracy") if counts.real or counts.fake else ():
-            figure = result.figures[f"{level}_{name}"]
-            value = rounded(figure.value) if figure.value is not None else f"undefined ({figure.reason})"
-            lines.append(f"{level}_{name:<9} {value}")
+        names = ("auc", "ap", "eer", "accuracy", f"balanced_accuracy{GIVEN}", f"accuracy{GIVEN}")
+        for name in names if counts.real or counts.fake else ():
+            if (figure := result.figures.get(f"{level}_{name}")) is not None:
+                value = rounded(figure.value) if figure.value is not None else f"undefined ({figure.reason})"
+                lines.append(f"{level}_{name:<9} {value}")
+    if result.threshold is not None:
+        lines.append(f"threshold {rounded(result.threshold.value)}, {printable(result.threshold.source)}")
     if host and result.host_video_auc:
         lines.append(result.host_video_auc)
     lines.append(f"results in {result.folder}")
@@ -196,15 +204,12 @@ def _few(result: Evaluation) -> list[dict[str, str]]:
         return [dict(zip(header, row, strict=True)) for row in rows]
 
 
-def _sample_line(row: Mapping[str, str]) -> str:
+def _sample_line(row: Mapping[str, str], threshold: float) -> str:
     """What is said of one input, and by which rule."""
-    from deepfakebench_ext.metrics.thresholds import DECISION_THRESHOLD
-
     if row["status"] != "ok":
         return f"{printable(row['key'])}  not scored: {printable(row['reason'] or row['status'])}"
     score = float(row["score"])
-    is_fake = score > DECISION_THRESHOLD
-    said = f"fake: above {DECISION_THRESHOLD:g}" if is_fake else f"real: not above {DECISION_THRESHOLD:g}"
+    said = f"fake: above {threshold:.4g}" if score > threshold else f"real: not above {threshold:.4g}"
     return f"{printable(row['key'])}  P(fake) {rounded(score, 3)}  {said}"
 
 

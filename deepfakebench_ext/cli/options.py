@@ -141,6 +141,11 @@ FACES = (
 WHOSE_FACE = (
     click.option("--face", help="largest (default); all: each face is scored, and the highest score counts."),
 )
+DECIDING = (
+    click.option(
+        "--threshold", help="A score above it is fake: a number, or stored, what training chose. Default: 0.5."
+    ),
+)
 PLACING = (
     click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, mps."),
     click.option(

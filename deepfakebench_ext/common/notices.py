@@ -36,6 +36,7 @@ Kind = Literal[
     "ties",
     "turned_round",
     "other_threshold",
+    "stored_threshold",
     "lopsided",
     "few_compared",
     "other_rules",

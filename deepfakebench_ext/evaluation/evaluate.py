@@ -27,7 +27,9 @@ from deepfakebench_ext.media.video import backend_name
 from deepfakebench_ext.metrics.aggregation import aggregation_rule
 from deepfakebench_ext.metrics.counts import Counts
 from deepfakebench_ext.metrics.figure import Figure
+from deepfakebench_ext.metrics.thresholds import Threshold
 from deepfakebench_ext.models.base import Detector
+from deepfakebench_ext.models.stored_thresholds import unused_thresholds
 from deepfakebench_ext.report.run_files import write_report
 from deepfakebench_ext.report.scores.videos import every_face_notice
 
@@ -47,6 +49,7 @@ class Evaluation:
         notices: Warnings that belong to the figures.
         trained: Whether the detector's head came from the weights; else every figure is noise.
         host_video_auc: DeepfakeBench's own video AUC in words, where it is another; empty where it is not.
+        threshold: Where decisions of `level` are made; None is 0.5.
     """
 
     folder: Path
@@ -57,6 +60,7 @@ class Evaluation:
     notices: tuple[Notice, ...]
     trained: bool
     host_video_auc: str = ""
+    threshold: Threshold | None = None
 
 
 def evaluate(
@@ -203,26 +207,30 @@ class Scoring:
                 bar.update(done - bar.n)
             bar.update(bar.total - bar.n)
 
-    def report(self, *, aggregation: str = "mean", plots: bool = True) -> Evaluation:
-        """Write every result file and return the figures; once all is scored."""
+    def report(
+        self, *, aggregation: str = "mean", plots: bool = True, thresholds: Mapping[Level, Threshold] | None = None
+    ) -> Evaluation:
+        """Write every result file and return the figures, once all is scored; decided as `thresholds` say."""
         trained = self.detector.report.head_trained
-        unit: Level = "frame" if self.detector.takes == "image" else "clip"
+        levels = levels_of(self.detector, self.samples)
         report = write_report(
             self.folder,
             self.samples,
             self._run.predictions,
-            unit=unit,
-            by_video=any(sample.video is not None or is_video(sample) for sample in self.samples),
+            unit=levels[0],
+            by_video=len(levels) > 1,
             aggregation=aggregation,
             title=self.detector.report.source,
             head="trained" if trained else "untrained",
             notices=[
                 *([] if trained else [untrained_head(self.detector.report.source, self.detector.settings.seed)]),
                 *unlabelled_notices(self.samples),
-                *([every_face_notice(unit)] if self.reader.scores_every_face else []),
+                *([every_face_notice(levels[0])] if self.reader.scores_every_face else []),
+                *([] if thresholds else unused_thresholds(self.detector.stored_thresholds, levels[-1])),
                 *self._notices,
             ],
             plots=plots,
+            thresholds=thresholds,
         )
         statuses = {name: level.statuses for name, level in report.levels.items()}
         return Evaluation(
@@ -234,6 +242,7 @@ class Scoring:
             report.said,
             trained,
             report.host.differences.get("video_auc", "") if report.host is not None else "",
+            report.threshold,
         )
 
 
@@ -243,6 +252,12 @@ def _settings(detector: Detector, reader: Reader, samples: Sequence[Sample], bat
         "samples": {"count": len(samples), "sha256": digest_samples(samples, reader.files)},
     }
     return run_settings(detector, reader.to_dict(), batch_size, scored)
+
+
+def levels_of(detector: Detector, samples: Sequence[Sample]) -> tuple[Level, ...]:
+    """Return what there will be figures of: frames or clips, then videos where there are any."""
+    unit: Level = "frame" if detector.takes == "image" else "clip"
+    return (unit, "video") if any(sample.video is not None or is_video(sample) for sample in samples) else (unit,)
 
 
 def _only_dataset(samples: Sequence[Sample]) -> str | None:

@@ -9,11 +9,12 @@ results = [request.score(each, detector) for each in inputs]
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from deepfakebench_ext.common.atomic_files import check_writable
+from deepfakebench_ext.common.choices import Level
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.common.numbers import MOST_WORKERS, check_count, check_seed
@@ -35,11 +36,13 @@ from deepfakebench_ext.engine.dataset_inputs import (
 )
 from deepfakebench_ext.engine.file_inputs import file_reader, gather_given
 from deepfakebench_ext.engine.input_options import FaceOptions, SamplingOptions
-from deepfakebench_ext.evaluation.evaluate import Evaluation, Scoring
+from deepfakebench_ext.evaluation.evaluate import Evaluation, Scoring, levels_of
 from deepfakebench_ext.metrics.aggregation import aggregation_rule
+from deepfakebench_ext.metrics.thresholds import Threshold
 from deepfakebench_ext.models.base import Detector
 from deepfakebench_ext.models.config import DetectorConfig
 from deepfakebench_ext.models.loading import DetectorOptions, detector_class
+from deepfakebench_ext.models.stored_thresholds import STORED, threshold_number, thresholds_asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,7 @@ class EvaluationRequest(DetectorOptions):
         limit, seed: At most so many samples of each, balanced over the labels, chosen by the seed; None for all.
         sampling: Which frames or clips of a video.
         faces: How frames of files are cut to the face.
+        threshold: Where decisions are made, as `thresholds_asked` has it; None is 0.5.
         aggregation, output_dir, batch_size, workers, plots: As `evaluate`.
         command: How this was asked, for the run's record.
     """
@@ -88,6 +92,7 @@ class EvaluationRequest(DetectorOptions):
     seed: int = 1024
     sampling: SamplingOptions = field(default_factory=SamplingOptions)
     faces: FaceOptions = field(default_factory=FaceOptions)
+    threshold: str | None = None
     aggregation: str = "mean"
     output_dir: str = "inference_results"
     batch_size: int | None = None
@@ -102,6 +107,8 @@ class EvaluationRequest(DetectorOptions):
             ConfigError: Options of datasets without one, those of files with one, or a value that is not allowed.
         """
         aggregation_rule(self.aggregation)
+        if self.threshold not in (None, STORED):
+            threshold_number(str(self.threshold))
         check_count("--limit", self.limit)
         check_count("--batch_size", self.batch_size)
         check_count("--workers", self.workers, most=MOST_WORKERS)
@@ -185,6 +192,7 @@ class EvaluationRequest(DetectorOptions):
         Raises:
             ConfigError, OutputError: As `Scoring`.
         """
+        self.thresholds(detector, given.samples)
         if given.store is None:
             notices: list[Notice] = []
             reader: Reader = file_reader(detector, self.sampling, self.faces.reader(detector))
@@ -216,7 +224,18 @@ class EvaluationRequest(DetectorOptions):
 
     def report(self, scoring: Scoring) -> Evaluation:
         """Write what was scored, and return the figures."""
-        return scoring.report(aggregation=self.aggregation, plots=self.plots)
+        thresholds = self.thresholds(scoring.detector, scoring.samples)
+        return scoring.report(aggregation=self.aggregation, plots=self.plots, thresholds=thresholds)
+
+    def thresholds(self, detector: Detector, samples: Sequence[Sample]) -> Mapping[Level, Threshold]:
+        """Return where decisions are made at each level; nothing where that is 0.5.
+
+        Raises:
+            ConfigError: As `thresholds_asked`.
+        """
+        if self.threshold is None:
+            return {}
+        return thresholds_asked(detector, self.threshold, levels=levels_of(detector, samples), rule=self.aggregation)
 
     @property
     def protocol_meant(self) -> str:

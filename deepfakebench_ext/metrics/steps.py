@@ -120,11 +120,30 @@ def equal_error_cut(steps: Steps) -> float:
     equally near, the one with the lower FPR. The score that the EER's own line stands for (`eer_threshold`) lies right
     above or below it.
     """
-    nearest = int(np.argmin(np.abs(_error_gap(steps)[0])))
+    return _cut_after(steps, int(np.argmin(np.abs(_error_gap(steps)[0]))))
+
+
+def balanced_cut(steps: Steps) -> float:
+    """A threshold of the first row where decisions have the best balanced accuracy; of equal ones the highest.
+
+    Halfway between the two neighbouring scores that it parts, as `equal_error_cut`.
+    """
+    hits, alarms = steps.hits[0], steps.alarms[0]
+    return _cut_after(steps, int(np.argmax(hits * steps.reals[0] - alarms * steps.fakes[0])))
+
+
+def alarm_cut(steps: Steps, false_positive_rate: float) -> float:
+    """The lowest threshold of the first row at which at most this share of reals is called fake, between two scores."""
+    allowed = np.floor(false_positive_rate * steps.reals[0] + ROUNDING)
+    return _cut_after(steps, int(np.count_nonzero(steps.alarms[0] <= allowed)) - 1)
+
+
+def _cut_after(steps: Steps, place: int) -> float:
+    """Halfway between the score at a place and the next lower one, which a score of its own is not above."""
     scores = steps.thresholds
-    if nearest == 0 or nearest == len(scores) - 1:  # all scores are equal; nothing is above the highest
+    if place == 0 or place == len(scores) - 1:  # nothing is above the highest
         return float(scores[1])
-    above, below = float(scores[nearest]), float(scores[nearest + 1])
+    above, below = float(scores[place]), float(scores[place + 1])
     middle = (above + below) / 2
     return middle if middle < above else below
 

@@ -57,6 +57,7 @@ class SummaryOptions:
         by: Columns to break down by; None for `DEFAULT_BY`.
         bootstrap: How intervals are drawn that have no closed formula; None for closed formulas only.
         threshold_from: Where a second threshold is chosen, at equal error.
+        thresholds: Level to a second threshold that is known, instead.
         calibrate: `temperature`, `platt` or `isotonic`; None for no calibration.
         calibrate_on: What the calibration is fitted on.
     """
@@ -65,6 +66,7 @@ class SummaryOptions:
     by: tuple[str, ...] | None = None
     bootstrap: Bootstrap | None = None
     threshold_from: Other | None = None
+    thresholds: Mapping[Level, Threshold] = field(default_factory=dict)
     calibrate: str | None = None
     calibrate_on: Other | None = None
 
@@ -146,6 +148,11 @@ class Summary:
         return list(self.levels)[-1]
 
     @property
+    def threshold(self) -> Threshold | None:
+        """Where decisions of `level` are made; None is 0.5."""
+        return self.levels[self.level].threshold
+
+    @property
     def said(self) -> tuple[Notice, ...]:
         """All that must be known beside the figures, what is severe first."""
         return tuple(sorted((*self.notices, *self.warnings), key=lambda notice: notice.severity != "severe"))
@@ -217,7 +224,9 @@ def _level(table: ScoreTable, units: ScoreTable, how: SummaryOptions) -> LevelSu
     rows = rows[np.argsort(table.scores[rows], kind="stable")]  # every figure sorts, which is fast on what is sorted
     level, labels, scores = table.level, table.labels[rows].astype(np.int64), table.scores[rows]
     clusters = table.video_codes()[rows] if table.has_videos else None
-    threshold = None if how.threshold_from is None else _threshold(how.threshold_from, level, how.aggregation)
+    threshold = how.thresholds.get(level)
+    if how.threshold_from is not None:
+        threshold = _threshold(how.threshold_from, level, how.aggregation)
     figures = detailed_figures(
         labels, scores, level=level, clusters=clusters, threshold=threshold, bootstrap=how.bootstrap
     )

@@ -9,7 +9,16 @@ import numpy as np
 
 from deepfakebench_ext.common.wording import rounded
 from deepfakebench_ext.metrics.figure import Floats, Integers, check_arrays, one_class_reason
-from deepfakebench_ext.metrics.steps import Steps, Tally, called_fake, count_steps, equal_error_cut, ladder
+from deepfakebench_ext.metrics.steps import (
+    Steps,
+    Tally,
+    alarm_cut,
+    balanced_cut,
+    called_fake,
+    count_steps,
+    equal_error_cut,
+    ladder,
+)
 
 DECISION_THRESHOLD = 0.5
 """A score above it is called fake. Source: DeepfakeBench training/metrics/utils.py, `acc`."""
@@ -43,10 +52,32 @@ def equal_error_threshold(labels: Integers, scores: Floats) -> float:
     Raises:
         ValueError: The arrays are none that figures are made from, or one class is missing.
     """
+    return equal_error_cut(_both_classes(labels, scores))
+
+
+def balanced_threshold(labels: Integers, scores: Floats) -> float:
+    """The threshold in [0, 1] at which decisions on these samples have the best balanced accuracy; else as above.
+
+    Raises:
+        ValueError: As `equal_error_threshold`.
+    """
+    return balanced_cut(_both_classes(labels, scores))
+
+
+def alarm_rate_threshold(labels: Integers, scores: Floats, false_positive_rate: float) -> float:
+    """The lowest threshold in [0, 1] that calls at most this share of the reals fake; else as above.
+
+    Raises:
+        ValueError: As `equal_error_threshold`.
+    """
+    return alarm_cut(_both_classes(labels, scores), false_positive_rate)
+
+
+def _both_classes(labels: Integers, scores: Floats) -> Steps:
     check_arrays(labels, scores)
     if reason := one_class_reason(labels):
         raise ValueError(f"no threshold can be chosen: {reason}")
-    return equal_error_cut(count_steps(ladder(labels, scores)))
+    return count_steps(ladder(labels, scores))
 
 
 def decision_rates(steps: Steps, threshold: float) -> dict[str, Floats]:

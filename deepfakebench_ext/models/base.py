@@ -22,13 +22,14 @@ from deepfakebench_ext.data.preprocess.transform import PreprocessSpec
 from deepfakebench_ext.host import torchvision_ops, weights_path
 from deepfakebench_ext.models.architecture import Architecture
 from deepfakebench_ext.models.built_from import decide_preprocess, default_source, processor_folder
-from deepfakebench_ext.models.config import DetectorConfig
+from deepfakebench_ext.models.config import DetectorConfig, load_config
 from deepfakebench_ext.models.freezing import keep_frozen_in_inference
 from deepfakebench_ext.models.label_order import HOST_CONTRACT, decide_label_order, has_names
 from deepfakebench_ext.models.probability import two_class_logits
+from deepfakebench_ext.models.stored_thresholds import THRESHOLDS, Stored, stored_from
 from deepfakebench_ext.models.weights import keymaps
 from deepfakebench_ext.models.weights.fit import check_fit
-from deepfakebench_ext.models.weights.source import NAMES_YAML, Source, resolve_weights
+from deepfakebench_ext.models.weights.source import DETECTOR_YAML, NAMES_YAML, Source, resolve_beside, resolve_weights
 from deepfakebench_ext.models.weights.state_files import Checkpoint, StateDict, read_checkpoint
 
 # transformers imports torchvision wherever it is installed, also one that does not load beside this torch.
@@ -237,6 +238,19 @@ class Detector(nn.Module, ABC):
     def checkpoint(self) -> Checkpoint:
         """What the weight files hold; nothing where there are none."""
         return read_checkpoint(self.source.files) if self.source.files else Checkpoint({})
+
+    @cached_property
+    def stored_thresholds(self) -> Stored:
+        """The thresholds that its training stored with its weights; empty where there are none.
+
+        Raises:
+            ConfigError: What the weights say of them cannot be read.
+        """
+        if self.source.kind == "file":
+            return stored_from(self.checkpoint.notes.get(THRESHOLDS), self.source.spec)
+        if self.source.kind == "random" or (path := resolve_beside(self.source.spec, DETECTOR_YAML)) is None:
+            return {}
+        return load_config(path).thresholds
 
     def fill(self, state: StateDict, names: Mapping[str, str | None], folded: int = 0) -> keymaps.Mapped:
         """Fill every parameter from `state`; only a whole head (`fc_norm`, `head`) may be missing from it.

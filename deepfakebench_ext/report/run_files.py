@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from deepfakebench_ext.metrics.aggregation import aggregation_rule
 from deepfakebench_ext.metrics.bootstrap import Bootstrap
 from deepfakebench_ext.metrics.score_table import ScoreTable
 from deepfakebench_ext.metrics.summary import Summary, SummaryOptions, summarise
+from deepfakebench_ext.metrics.thresholds import Threshold
 from deepfakebench_ext.report.curves import write_curves
 from deepfakebench_ext.report.duplicates import duplicate_files
 from deepfakebench_ext.report.metrics_json import summary_text
@@ -52,6 +53,7 @@ def write_report(
     head: Head,
     notices: Sequence[Notice],
     plots: bool,
+    thresholds: Mapping[Level, Threshold] | None = None,
 ) -> Summary:
     """Write every result file into `folder` and return what they say.
 
@@ -66,6 +68,7 @@ def write_report(
         head: Whether the scores mean anything.
         notices: Facts to print with the figures.
         plots: Whether to draw.
+        thresholds: Level to where decisions are made; 0.5 for others.
 
     Raises:
         OutputError: A file cannot be written.
@@ -80,7 +83,9 @@ def write_report(
     summary = summarise(
         table,
         SummaryOptions(
-            aggregation=aggregation, bootstrap=Bootstrap() if len(table.scores) <= MOST_BOOTSTRAPPED else None
+            aggregation=aggregation,
+            bootstrap=Bootstrap() if len(table.scores) <= MOST_BOOTSTRAPPED else None,
+            thresholds=thresholds or {},
         ),
         title=title,
         trained=head == "trained",
@@ -117,6 +122,7 @@ def _write_text(path: Path, summary: Summary, rows: Callable[[], Iterable[Row]])
         notices=summary.said,
         aggregation=summary.aggregation,
         host=tuple(summary.host.differences.values()) if summary.host else (),
+        threshold=summary.threshold,
     )
 
 

@@ -133,6 +133,8 @@ class TrainingConfig(_Block):
             are any, else of frames or clips; or with its level, such as `frame_auc`. Equal ones are told by the loss.
         patience: Epochs without improvement before it stops; None never stops early.
         min_delta: What counts as improvement.
+        threshold_fpr: Share of the real validation samples that the stored threshold may call fake; None puts it where
+            balanced accuracy is best.
         frames_per_video: Frames of a video drawn anew each epoch, for an image detector.
         clips_per_video: Clips of a video drawn anew each epoch, for a video detector.
         val_frames, val_clips: Frames or clips of a validation video, evenly spread.
@@ -163,6 +165,7 @@ class TrainingConfig(_Block):
     monitor: str = "auc"
     patience: Count | None = None
     min_delta: float = Field(default=0.0, ge=0)
+    threshold_fpr: float | None = Field(default=None, ge=0, lt=1)
     frames_per_video: Count = 8
     clips_per_video: Count = 1
     val_frames: Count = 8

@@ -17,8 +17,9 @@ from deepfakebench_ext.common.run_names import CARD, CURVES_PNG, FIGURES_JSON, T
 from deepfakebench_ext.metrics.bootstrap import Bootstrap
 from deepfakebench_ext.metrics.figure import Figure
 from deepfakebench_ext.metrics.summary import Summary, SummaryOptions, summarise
-from deepfakebench_ext.models.export.hub_folder import PTH, architecture_of, write_pth
+from deepfakebench_ext.models.export.hub_folder import PTH, architecture_of, write_pth, write_settings
 from deepfakebench_ext.report.scores.videos import face_notices
+from deepfakebench_ext.training.choosing import chosen_thresholds
 from deepfakebench_ext.training.fine_tuning import FineTuned, FineTuning
 from deepfakebench_ext.training.model_card import Card, model_card
 from deepfakebench_ext.training.training_curves import write_training_curves
@@ -27,7 +28,9 @@ logger = logging.getLogger(__name__)
 
 
 def write_results(tuning: FineTuning, result: FineTuned, facts: Mapping[str, Any]) -> Summary:
-    """Write `best.pth`, `README.md` and `figures.json` into `best`, `curves.png` beside it; return what they say.
+    """Write what goes with the best weights into `best`, `curves.png` beside it; return what they say.
+
+    That is `best.pth`, `README.md`, `figures.json`, and the thresholds in `best.pth` and `detector.yaml`.
 
     Args:
         tuning: What was trained.
@@ -37,8 +40,12 @@ def write_results(tuning: FineTuning, result: FineTuned, facts: Mapping[str, Any
     Raises:
         OutputError: Something cannot be written.
     """
-    write_pth(result.best / PTH, result.detector)
-    table, how = result.validated.table, SummaryOptions(bootstrap=Bootstrap())
+    table, training = result.validated.table, tuning.recipe.training
+    aggregation = tuning.validator.aggregation
+    stored = chosen_thresholds(table, aggregation=aggregation, threshold_fpr=training.threshold_fpr)
+    write_settings(result.best, tuning.detector, tuning.values(), stored)
+    write_pth(result.best / PTH, result.detector, stored)
+    how = SummaryOptions(aggregation=aggregation, bootstrap=Bootstrap())
     notices = [*tuning.notices, *_face_notices(result)]
     summary = summarise(table, how, title=str(result.folder), trained=True, notices=notices)
     figures = summary.figures

@@ -26,6 +26,7 @@ from deepfakebench_ext.models.base import LABEL_ORDER, Detector
 from deepfakebench_ext.models.clip import HuggingFaceClip
 from deepfakebench_ext.models.config import HOST_KEYS, find_config
 from deepfakebench_ext.models.generic import HuggingFaceImage
+from deepfakebench_ext.models.stored_thresholds import THRESHOLDS, Stored, stored_as_json
 from deepfakebench_ext.models.videomae import HuggingFaceVideoMAE
 from deepfakebench_ext.models.weights.source import DETECTOR_YAML, NAMES_YAML
 from deepfakebench_ext.models.weights.state_files import OWN_NOTES
@@ -34,7 +35,7 @@ WEIGHTS, CONFIG, PROCESSOR = "model.safetensors", "config.json", "preprocessor_c
 PTH = "best.pth"
 _CONTRACT_NAMES = {label: name.lower() for label, name in LABEL_NAMES.items()}
 # What a trained detector no longer needs to be told: it is in its weights.
-_SETTLED = ("weights", "svd_rank")
+_SETTLED = ("weights", "svd_rank", THRESHOLDS)
 # What is DeepfakeBench's own, and read by ours too.
 _HOST_FIELDS = {"compression", "frame_num", "video_mode"}
 _SPEC_KEYS = (
@@ -69,27 +70,31 @@ def write_weights(folder: Path, detector: Detector, state: State) -> None:
     write_bytes_atomic(folder / WEIGHTS, save(tensors, metadata={"format": "pt", OWN_NOTES: _notes(detector)}))
 
 
-def write_pth(path: Path, detector: Detector) -> None:
+def write_pth(path: Path, detector: Detector, thresholds: Stored | None = None) -> None:
     """Write the plain state dict of the detector class, which DeepfakeBench's test.py loads strictly.
 
-    Which logit means fake stands where torch keeps a module's version, which no load takes for a parameter.
+    Which logit means fake, and the thresholds, stand where torch keeps a module's version, which no load takes for a
+    parameter.
 
     Raises:
         OutputError: It cannot be written.
     """
     state = OrderedDict((key, value.detach().cpu().contiguous()) for key, value in detector.state_dict().items())
-    state._metadata = {"": {"version": 1, OWN_NOTES: _notes(detector)}}  # type: ignore[attr-defined]
+    state._metadata = {"": {"version": 1, OWN_NOTES: _notes(detector, thresholds)}}  # type: ignore[attr-defined]
     with atomic_binary_writer(path) as stream:
         torch.save(state, stream)
 
 
-def write_settings(folder: Path, detector: Detector, values: Mapping[str, Any]) -> None:
+def write_settings(
+    folder: Path, detector: Detector, values: Mapping[str, Any], thresholds: Stored | None = None
+) -> None:
     """Write `config.json`, `preprocessor_config.json` and `detector.yaml`.
 
     Args:
         folder: Created if need be.
         detector: In whose terms.
         values: The YAML it was trained with, whole, DeepfakeBench's keys among them.
+        thresholds: Where validation put the line between real and fake.
 
     Raises:
         OutputError: They cannot be written.
@@ -101,7 +106,8 @@ def write_settings(folder: Path, detector: Detector, values: Mapping[str, Any]) 
             stream.write(json.dumps(content, indent=2) + "\n")
     with atomic_writer(folder / DETECTOR_YAML) as stream:
         stream.write("# Written by `dfb-ext train`: the detector as it was trained, ready to be scored.\n")
-        yaml.safe_dump(_detector_yaml(detector, values, architecture), stream, sort_keys=False, allow_unicode=True)
+        content = _detector_yaml(detector, values, architecture) | _stored(thresholds)
+        yaml.safe_dump(content, stream, sort_keys=False, allow_unicode=True)
 
 
 def architecture_of(detector: Detector) -> dict[str, Any]:
@@ -154,8 +160,12 @@ def _detector_yaml(detector: Detector, values: Mapping[str, Any], architecture: 
     return {**kept, "new_head": False, "use_svd": False, "preprocess": _block(spec), "architecture": dict(architecture)}
 
 
-def _notes(detector: Detector) -> str:
-    return json.dumps({LABEL_ORDER: asdict(detector.report.label_order)})
+def _notes(detector: Detector, thresholds: Stored | None = None) -> str:
+    return json.dumps({LABEL_ORDER: asdict(detector.report.label_order)} | _stored(thresholds))
+
+
+def _stored(thresholds: Stored | None) -> dict[str, Any]:
+    return {THRESHOLDS: stored_as_json(thresholds)} if thresholds else {}
 
 
 def _block(spec: PreprocessSpec) -> dict[str, Any]:

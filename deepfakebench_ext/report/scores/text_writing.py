@@ -17,8 +17,9 @@ from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.common.types import FAKE, LABEL_NAMES, REAL
 from deepfakebench_ext.common.wording import printable
 from deepfakebench_ext.metrics.counts import Counts
+from deepfakebench_ext.metrics.detailed import GIVEN
 from deepfakebench_ext.metrics.figure import Figure
-from deepfakebench_ext.metrics.thresholds import DECISION_THRESHOLD
+from deepfakebench_ext.metrics.thresholds import DECISION_THRESHOLD, Threshold
 from deepfakebench_ext.report.scores.csv_writing import Row
 
 TITLE = "Deepfake Detection Results (HuggingFace Model)"
@@ -41,6 +42,7 @@ def write_results_text(
     notices: Sequence[Notice] = (),
     aggregation: str | None = None,
     host: Sequence[str] = (),
+    threshold: Threshold | None = None,
 ) -> None:
     """Write the results file. It is streamed: no more than one line is held at a time.
 
@@ -54,42 +56,44 @@ def write_results_text(
         notices: Printed before everything else, each with its kind, by which it is read back.
         aggregation: The rule by which frames or clips came to the score of a video; None where rows are no videos.
         host: A sentence on each figure that DeepfakeBench would have otherwise.
+        threshold: Where decisions are made; None is 0.5.
 
     Raises:
         OutputError: The file cannot be written; what stood there is unchanged.
         ValueError: The rows are not as many as `counts` says.
     """
+    threshold = threshold or Threshold(DECISION_THRESHOLD, "")
     with atomic_writer(path) as file:
         file.write(f"{TITLE}\n{RULE}\n\n")
         file.writelines(f"[WARNING] {printable(notice.text)} [{notice.kind}]\n" for notice in notices)
         file.write("\n" if notices else "")
-        _write_samples(file, rows(), counts)
+        _write_samples(file, rows(), counts, threshold.value)
         file.write(f"\n{RULE}\nPERFORMANCE METRICS\n{RULE}\n")
         _write_older_metrics(file, rows, figures, counts, level)
-        _write_newer_metrics(file, figures, counts, level, aggregation)
+        _write_newer_metrics(file, figures, counts, level, aggregation, threshold)
         file.writelines(f"{printable(line)}\n" for line in (["", *host] if host else []))
         if counts.not_scored:
             _write_not_scored(file, rows(), counts)
 
 
-def _write_samples(file: TextIO, rows: Iterable[Row], counts: Counts) -> None:
+def _write_samples(file: TextIO, rows: Iterable[Row], counts: Counts, threshold: float) -> None:
     seen = scored = 0
     for row in rows:
         seen += 1
         if row[2].score is not None:
             scored += 1
-            file.write(_sample_line(row, row[2].score, counts.total))
+            file.write(_sample_line(row, row[2].score, counts.total, threshold))
     if (seen, scored) != (counts.total, counts.scored):
         raise ValueError(
             f"rows gave {seen} samples, {scored} of them scored, but counts says {counts.total} and {counts.scored}"
         )
 
 
-def _sample_line(row: Row, score: float, total: int) -> str:
+def _sample_line(row: Row, score: float, total: int, threshold: float) -> str:
     index, sample, _ = row
     true = "N/A" if sample.label is None else LABEL_NAMES[sample.label]
     return (
-        f"[{index}/{total}] {_name(row)} | True: {true:>4} | Pred: {int(score > DECISION_THRESHOLD)} (0=Real, 1=Fake)"
+        f"[{index}/{total}] {_name(row)} | True: {true:>4} | Pred: {int(score > threshold)} (0=Real, 1=Fake)"
         f" | Prob: {score:.4f} | Path: {printable(str(sample.path))}\n"
     )
 
@@ -135,7 +139,12 @@ def _write_no_auc(file: TextIO, rows: Iterable[Row], classes: Sequence[int]) -> 
 
 
 def _write_newer_metrics(
-    file: TextIO, figures: Mapping[str, Figure], counts: Counts, level: Level, aggregation: str | None
+    file: TextIO,
+    figures: Mapping[str, Figure],
+    counts: Counts,
+    level: Level,
+    aggregation: str | None,
+    threshold: Threshold,
 ) -> None:
     """What the older tool did not say: the meaning of PR-AUC, the level, figures at a threshold, what is missing."""
     if figures[f"{level}_ap"].value is not None:
@@ -143,14 +152,16 @@ def _write_newer_metrics(
     file.write(f"\n{LEVEL_LINES[level]}\n")
     if aggregation is not None:
         file.write(f"Score of a video: {aggregation} over its frames or clips\n")
-    file.write(f"A score above {DECISION_THRESHOLD} is decided as fake.\n")
+    where = f" ({printable(threshold.source)})" if threshold.source else ""
+    file.write(f"A score above {threshold.value:.6g} is decided as fake{where}.\n")
+    at = GIVEN if threshold.source else ""
     for title, name, form in (
         ("EER (Equal Error Rate)", "eer", ".4f"),
         ("EER threshold", "eer_threshold", ".4f"),
-        ("Accuracy", "accuracy", ".2%"),
-        ("Precision", "precision", ".4f"),
-        ("Recall", "recall", ".4f"),
-        ("F1-Score", "f1", ".4f"),
+        ("Accuracy", f"accuracy{at}", ".2%"),
+        ("Precision", f"precision{at}", ".4f"),
+        ("Recall", f"recall{at}", ".4f"),
+        ("F1-Score", f"f1{at}", ".4f"),
     ):
         file.write(f"{title}: {_value(figures[f'{level}_{name}'], form)}\n")
     for title, name in (("AUC", "auc"), ("PR-AUC", "ap"), ("EER", "eer")):

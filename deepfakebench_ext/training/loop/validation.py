@@ -48,6 +48,7 @@ class Validator:
         higher_is_better: Whether it grows as the detector gets better.
         samples: What is scored.
         reader: What reads them.
+        aggregation: How scores come to one a video.
     """
 
     def __init__(
@@ -76,7 +77,7 @@ class Validator:
             ConfigError: No such figure, or one that these samples cannot define.
         """
         self.samples, self.reader, self._processes = samples, reader, processes
-        self._workers, self._aggregation = workers, aggregation
+        self._workers, self.aggregation = workers, aggregation
         self._unit: Level = "frame" if takes == "image" else "clip"
         self._has_videos = any(sample.video is not None or is_video(sample) for sample in samples)
         self.monitor = self._named(monitor)
@@ -136,7 +137,7 @@ class Validator:
             ModelError: Too few of them have scores to define the watched figure.
         """
         table = ScoreTable.from_predictions(self.samples, predictions, level=self._unit, has_videos=self._has_videos)
-        tables = [table, *([table.to_videos(self._aggregation)] if self._has_videos else [])]
+        tables = [table, *([table.to_videos(self.aggregation)] if self._has_videos else [])]
         figures: dict[str, Figure] = {}
         for each in tables:
             rows = each.usable()
