@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from deepfakebench_ext.metrics.summary import Summary
-    from deepfakebench_ext.training.fine_tuning import FineTuned, FineTuning, Plan
+    from deepfakebench_ext.training.fine_tuning import FineTuning
     from deepfakebench_ext.training.loop.trainer import Watcher
+    from deepfakebench_ext.training.outcome import FineTuned, Plan
 
 _EXAMPLES = """
 \b

@@ -24,6 +24,7 @@ Kind = Literal[
     "pictures",
     "split",
     "leak",
+    "prolonged",
     "told_apart",
     "duplicates",
     "not_looked_at",

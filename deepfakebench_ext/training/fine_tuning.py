@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import nullcontext
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,12 +21,14 @@ from deepfakebench_ext.models.freezing import statistics_moved
 from deepfakebench_ext.models.loading import detector_class, load_detector
 from deepfakebench_ext.models.weights.source import resolve_weights
 from deepfakebench_ext.training.data.leaks import check_leaks, describe, find_leaks
+from deepfakebench_ext.training.going_on import advised, prolonged
 from deepfakebench_ext.training.inputs import TrainingInputs
 from deepfakebench_ext.training.loop.checkpoint import TrainingRun
-from deepfakebench_ext.training.loop.memory import Memory, estimate_memory
+from deepfakebench_ext.training.loop.memory import estimate_memory
 from deepfakebench_ext.training.loop.stepping import Stepper
-from deepfakebench_ext.training.loop.trainer import Position, Trainer, Watcher
+from deepfakebench_ext.training.loop.trainer import Trainer, Watcher
 from deepfakebench_ext.training.loop.validation import Validated, Validator
+from deepfakebench_ext.training.outcome import FineTuned, Plan
 from deepfakebench_ext.training.recipe import Recipe
 from deepfakebench_ext.training.tuning.apply import apply_tuning
 from deepfakebench_ext.training.tuning.ema import Ema
@@ -36,60 +38,6 @@ logger = logging.getLogger(__name__)
 # How far the files' figure may be from the one that was validated: folding in split layers and adapters rounds anew,
 # and a score that passes another by rounding moves a figure by as much as the samples are few.
 _SAME, _PASSED = 0.02, 2
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What a training would do; nothing has been written.
-
-    Attributes:
-        data: Counts, as `TrainingSet.to_dict` says them.
-        val: Real and fake validation samples.
-        steps_per_epoch: Optimizer steps.
-        total_steps: Of all epochs.
-        trained: Parameters trained in the first epoch.
-        trained_last: Those trained in the last epoch; more of them where training goes down from the head.
-        parameters: All there are.
-        memory: Of one process, in the last epoch.
-        processes: How many there are.
-        monitor: The figure that is watched.
-    """
-
-    data: Mapping[str, Any]
-    val: tuple[int, int]
-    steps_per_epoch: int
-    total_steps: int
-    trained: int
-    trained_last: int
-    parameters: int
-    memory: Memory
-    processes: int
-    monitor: str
-
-
-@dataclass(frozen=True, slots=True)
-class FineTuned:
-    """What a training came to.
-
-    Attributes:
-        folder: The run's.
-        best: The folder to score with, as `--weights` takes it.
-        position: Epochs and steps taken, the best epoch and its figures.
-        detector: As loaded from `best`, ready to score.
-        validated: What it scores on the validation samples.
-        unreadable: Keys of training samples that gave nothing to some draw, as far as these processes saw.
-        faceless: Keys of those that gave frames without a face, left out or taken whole.
-        fit: How a closed-form fit came about, in place of the recipe: name to value.
-    """
-
-    folder: Path
-    best: Path
-    position: Position
-    detector: Detector
-    validated: Validated
-    unreadable: tuple[str, ...] = ()
-    faceless: tuple[str, ...] = ()
-    fit: Mapping[str, Any] | None = None
 
 
 class FineTuning:
@@ -222,6 +170,7 @@ class FineTuning:
         """
         with self.opened(folder, record) as run:
             training = self.recipe.training
+            average = None if training.ema is None else Ema(training.ema)
             trainer = Trainer(
                 self._stepper,
                 self.data,
@@ -230,14 +179,19 @@ class FineTuning:
                 self.processes,
                 training=training,
                 workers=self.workers,
-                average=None if training.ema is None else Ema(training.ema),
+                average=average,
                 save_best=lambda _: self.save(folder / BEST),
                 watchers=watchers,
                 checkpoint_minutes=checkpoint_minutes,
             )
-            position = trainer.run()
+            if notice := prolonged(run.lengths, training, self.total_steps // training.epochs):
+                self.notices.append(notice)
+                logger.warning("%s", notice)
+            with advised(folder):
+                position = trainer.run()
             if self.processes.is_main:
-                self.save(folder / LAST)
+                with nullcontext() if average is None else average.swapped_in(self.detector):
+                    self.save(folder / LAST)
             assert position.best is not None
             detector, validated = self.check_files(folder / BEST, position.best)
             lost, faceless = self._everywhere(self.data.unreadable), self._everywhere(self.data.faceless)

@@ -23,9 +23,10 @@ from deepfakebench_ext.common.types import Prediction, Sample
 from deepfakebench_ext.engine.predictor import compute, default_batch_size
 from deepfakebench_ext.engine.run_directory import fingerprint
 from deepfakebench_ext.models.base import Detector
-from deepfakebench_ext.training.fine_tuning import FineTuned, FineTuning
+from deepfakebench_ext.training.fine_tuning import FineTuning
 from deepfakebench_ext.training.loop.trainer import Position
 from deepfakebench_ext.training.loop.validation import Validated
+from deepfakebench_ext.training.outcome import FineTuned
 
 logger = logging.getLogger(__name__)
 

@@ -20,8 +20,9 @@ from deepfakebench_ext.metrics.summary import Summary, SummaryOptions, summarise
 from deepfakebench_ext.models.export.hub_folder import PTH, architecture_of, write_pth, write_settings
 from deepfakebench_ext.report.scores.videos import face_notices
 from deepfakebench_ext.training.choosing import chosen_thresholds
-from deepfakebench_ext.training.fine_tuning import FineTuned, FineTuning
+from deepfakebench_ext.training.fine_tuning import FineTuning
 from deepfakebench_ext.training.model_card import Card, model_card
+from deepfakebench_ext.training.outcome import FineTuned
 from deepfakebench_ext.training.training_curves import write_training_curves
 
 logger = logging.getLogger(__name__)

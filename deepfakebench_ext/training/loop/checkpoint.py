@@ -26,6 +26,9 @@ from deepfakebench_ext.common.version import versions
 
 _FORMAT = 1
 _SHOWN = 6
+EPOCHS, LENGTHS = "training.epochs", "lengths"
+# What decides no weights: it may change while the run is under way.
+_FREE = frozenset({"training.threshold_fpr"})
 
 
 class TrainingRun:
@@ -33,6 +36,7 @@ class TrainingRun:
 
     Attributes:
         folder: Where it lies.
+        lengths: The numbers of epochs that it was meant to have, one after the other; several where it was prolonged.
     """
 
     def __init__(self, folder: Path, identity: Mapping[str, Any], record: Mapping[str, Any], *, writes: bool) -> None:
@@ -45,10 +49,11 @@ class TrainingRun:
             writes: Whether this process writes; the others read only.
 
         Raises:
-            ConfigError: The folder holds a run of another identity; says what differs.
+            ConfigError: The folder holds a run of another identity, and not only of fewer epochs; says what differs.
             OutputError: It cannot be written, or another process is using it.
         """
         self.folder, self._identity, self._writes = folder, _as_json(identity), writes
+        self.lengths: list[int] = []
         self._lock = LockedFolder(folder, use="training in") if writes else None
         try:
             self._take_up(record)
@@ -58,20 +63,32 @@ class TrainingRun:
 
     def _take_up(self, record: Mapping[str, Any]) -> None:
         known = read_settings(self.folder)
-        if known is None and self._writes:
-            settings = {"identity": self._identity, "versions": versions("accelerate"), **_as_json(record)}
-            with atomic_writer(self.folder / SETTINGS) as stream:
-                stream.write(json.dumps(settings, indent=2) + "\n")
         if known is None:
+            self._write({"identity": self._identity, "versions": versions("accelerate"), **_as_json(record)})
             return
         identity = known.get("identity")
         if not isinstance(identity, dict):
             raise damaged(self.folder / SETTINGS, "it does not say what it is of")
-        if different := differences(identity, self._identity):
+        different = differences(identity, self._identity)
+        was, now = different.pop(EPOCHS, (0, 0))
+        self.lengths = list(known.get(LENGTHS) or [])
+        if isinstance(was, int) and isinstance(now, int) and was < now:
+            self.lengths = [*(self.lengths or [was]), now]
+        elif was != now:
+            different[EPOCHS] = (was, now)
+        if refused := {name: pair for name, pair in different.items() if name not in _FREE}:
             raise ConfigError(
-                f"{self.folder} holds a run under other settings: {_in_words(different)}. Undo these to go on with it, "
+                f"{self.folder} holds a run under other settings: {_in_words(refused)}. Undo these to go on with it, "
                 f"or give another --output_dir to begin anew"
             )
+
+        if identity != self._identity:
+            self._write({**known, "identity": self._identity} | ({LENGTHS: self.lengths} if self.lengths else {}))
+
+    def _write(self, settings: Mapping[str, Any]) -> None:
+        if self._writes:
+            with atomic_writer(self.folder / SETTINGS) as stream:
+                stream.write(json.dumps(settings, indent=2) + "\n")
 
     def __enter__(self) -> TrainingRun:
         """Return the run itself."""

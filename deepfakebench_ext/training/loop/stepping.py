@@ -22,6 +22,20 @@ from deepfakebench_ext.training.tuning.tuned import Tuned
 
 _OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 _SHOWN = 8
+_LOWERED = 10
+
+
+class SettingsFailedError(ModelError):
+    """A training that these settings do not bring to its end.
+
+    Attributes:
+        changes: What to give with `--set` instead.
+    """
+
+    def __init__(self, what: str, changes: str) -> None:
+        """Say what happened, and what to change."""
+        super().__init__(what)
+        self.changes = changes
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +105,7 @@ class Stepper:
             factor: Of the learning rates.
 
         Raises:
-            ModelError: A loss or gradient that is not finite, or a batch that does not fit into memory.
+            SettingsFailedError: A loss or gradient that is not finite, or a batch that does not fit into memory.
         """
         set_rates(self.optimizer, factor)
         self.optimizer.zero_grad(set_to_none=True)
@@ -174,9 +188,9 @@ class Stepper:
     def _refuse(self, what: str, keys: Sequence[str], number: int) -> None:
         names = self.processes.gather(keys)
         more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-        raise ModelError(
-            f"{what} in step {number}, for {', '.join(names[:_SHOWN])}{more}; that step was not taken. Lower "
-            f"training.lr, lengthen training.warmup, or set training.precision to no"
+        raise SettingsFailedError(
+            f"{what} in step {number}, for {', '.join(names[:_SHOWN])}{more}; that step was not taken",
+            f"training.lr={self.training.lr / _LOWERED:g}",
         )
 
     @contextmanager
@@ -186,10 +200,9 @@ class Stepper:
         except RuntimeError as error:  # torch.OutOfMemoryError is one; the CPU's allocator raises it plainly
             if not any(words in str(error).lower() for words in _OUT_OF_MEMORY):
                 raise
-            training = self.training
-            more = "" if training.gradient_checkpointing else ", set training.gradient_checkpointing to true"
-            raise ModelError(
-                f"a batch of shape {shape} does not fit into the memory of {self.processes.device}: lower "
-                f"training.batch_size ({training.batch_size}) and raise training.accumulate ({training.accumulate}) "
-                f"by the same factor, which trains alike{more}, or use more processes"
+            training, more = self.training, "training.gradient_checkpointing=true"
+            rows = training.batch_size // 2
+            raise SettingsFailedError(
+                f"a batch of shape {shape} does not fit into the memory of {self.processes.device}",
+                f"training.batch_size={rows} training.accumulate={2 * training.accumulate}" if rows else more,
             ) from error
