@@ -205,7 +205,7 @@ def test_a_batch_that_does_not_fit_says_what_to_lower(folder, tmp_path, monkeypa
         return features(self, data_dict)
 
     monkeypatch.setattr(type(made.detector), "features", full)
-    with pytest.raises(ModelError, match=r"lower training\.batch_size \(4\) and raise training\.accumulate"):
+    with pytest.raises(ModelError, match=r"does not fit .* --set training\.batch_size=2 training\.accumulate=2 "):
         made.run(tmp_path / "run")
 
 
