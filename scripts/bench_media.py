@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """How fast videos and faces are, as ratios measured side by side in one run.
 
-    python scripts/bench_media.py            # all four, about 10 minutes on 2 cores
-    python scripts/bench_media.py decode     # one of: faces, decode, cache, memory
+    python scripts/bench_media.py            # all five, about 20 minutes on 2 cores
+    python scripts/bench_media.py decode     # one of: faces, decode, long, cache, memory
 
 faces   photographs of 1024x768 with a face through CLIP ViT-L/14, against the older tool's way: two detections an
         image, one core for them, float32, one image at a time. Full and coarse search.
 decode  32 frames of 600 of a 720p H.264 video with a keyframe every 250, against one sequential PyAV loop that decodes
         to the last of these frames and converts the same 32.
+long    32 frames of a 720p H.264 film of 60 minutes, a keyframe every 250, against one sequential PyAV loop over it.
 cache   a second detector over the same photographs with a warm crop cache, against the same detector over crops that
         lie ready as files of the network's size.
 memory  peak resident memory over a video of 60 minutes, one frame a second, against that over one of 1 minute.
@@ -124,11 +125,36 @@ def film(path: Path, num_frames: int, size: tuple[int, int], gop: int, fps: int)
         container.mux(stream.encode())
 
 
+def repeat(minute: Path, path: Path, times: int) -> None:
+    """Copy a film's packets so many times behind one another, as a longer film."""
+    with av.open(str(path), "w") as longer:
+        stream = None
+        for number in range(times):
+            with av.open(str(minute)) as source:
+                packets = [packet for packet in source.demux(video=0) if packet.size]
+                stream = stream or longer.add_stream_from_template(source.streams.video[0])
+                lasts = sum(packet.duration or 0 for packet in packets)
+                for packet in packets:
+                    packet.pts, packet.dts = (packet.pts or 0) + number * lasts, (packet.dts or 0) + number * lasts
+                    packet.stream = stream
+                    longer.mux(packet)
+
+
 def decode(folder: Path) -> None:
     """Print our time for 32 frames of a video over that of one sequential loop."""
-    path = folder / "film.mp4"
-    film(path, 600, (1280, 720), 250, 25)
-    wanted = set(uniform_indices(600, 32))
+    film(folder / "film.mp4", 600, (1280, 720), 250, 25)
+    _against_a_loop("decode", folder / "film.mp4", 600, 3 * ROUNDS)
+
+
+def long(folder: Path) -> None:
+    """Print the same of a film of an hour."""
+    film(folder / "minute.mp4", 60 * 25, (1280, 720), 250, 25)
+    repeat(folder / "minute.mp4", folder / "hour.mp4", 60)
+    _against_a_loop("long  ", folder / "hour.mp4", 60 * 60 * 25, ROUNDS)
+
+
+def _against_a_loop(name: str, path: Path, num_frames: int, rounds: int) -> None:
+    wanted = set(uniform_indices(num_frames, 32))
 
     def loop() -> None:
         with av.open(str(path)) as container:
@@ -143,12 +169,12 @@ def decode(folder: Path) -> None:
     def ours() -> None:
         sampled(path, lambda n: uniform_indices(n, 32), lambda frame: None)
 
-    loop()
-    pairs = [(seconds(loop), seconds(ours)) for _ in range(3 * ROUNDS)]
+    ours()
+    pairs = [(seconds(loop), seconds(ours)) for _ in range(rounds)]
     ratio = statistics.median(o / t for t, o in pairs)
     loop_s, ours_s = (statistics.median(column) for column in zip(*pairs, strict=True))
     print(
-        f"decode  our time / time of one loop: {ratio:.3f}  (ours {ours_s:.2f} s, the loop {loop_s:.2f} s)", flush=True
+        f"{name}  our time / time of one loop: {ratio:.3f}  (ours {ours_s:.2f} s, the loop {loop_s:.2f} s)", flush=True
     )
 
 
@@ -195,7 +221,7 @@ def print_peak(path: Path) -> None:
 
 def main() -> None:
     """Run the benchmarks named on the command line, or all."""
-    benchmarks = {"faces": faces, "decode": decode, "cache": cache, "memory": memory}
+    benchmarks = {"faces": faces, "decode": decode, "long": long, "cache": cache, "memory": memory}
     if sys.argv[1:2] == ["--peak"]:
         print_peak(Path(sys.argv[2]))
         return

@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 
 from deepfakebench_ext.common.errors import MediaError
-from deepfakebench_ext.media.frame import RGB, Clock, Picture
+from deepfakebench_ext.media.frame import RGB, Picture
 from deepfakebench_ext.media.hdr import TRANSFERS
 from deepfakebench_ext.media.image import MAX_PIXELS
 from deepfakebench_ext.media.sniff import ALLOWED, declared_transfer, why_no_video
@@ -34,18 +34,6 @@ _ONE_THREAD = [cv2.CAP_PROP_N_THREADS, 1]
 _LEVEL, _OPTIONS = "OPENCV_FFMPEG_LOGLEVEL", "OPENCV_FFMPEG_CAPTURE_OPTIONS"
 
 _opening = threading.Lock()
-
-
-def packet_times(path: Path) -> tuple[list[float], bool]:
-    """Presentation times of all frames that can be decoded, in seconds, sorted. Decodes, since OpenCV cannot demux.
-
-    Also returns False, as OpenCV does not tell the end of a file from damage.
-
-    Raises:
-        MediaError: Not a video.
-    """
-    clock = Clock()
-    return [clock.seconds(picture.time_s) for picture in pictures(path)], False
 
 
 def tags(path: Path) -> dict[str, str]:

@@ -22,9 +22,12 @@ from av.video.stream import VideoStream
 
 from deepfakebench_ext.common.errors import MediaError
 from deepfakebench_ext.common.wording import cut
+from deepfakebench_ext.media.census import Census
 from deepfakebench_ext.media.frame import RGB, Picture
 from deepfakebench_ext.media.hdr import TRANSFERS, tone_mapped
 from deepfakebench_ext.media.image import MAX_PIXELS
+from deepfakebench_ext.media.keyframes import KeyCheck
+from deepfakebench_ext.media.packet_index import PacketIndex
 from deepfakebench_ext.media.sniff import ALLOWED, why_no_video
 
 # Whose times count from 0, wherever the first frame lies; those of a broadcast begin anywhere.
@@ -41,25 +44,23 @@ _PLAYED_FORMATS = frozenset(("yuv420p", "yuvj420p"))
 _THREADS = 2
 
 
-def packet_times(path: Path) -> tuple[list[float], bool]:
-    """Presentation times of the frames that ought to be decodable, in seconds, as players count, sorted.
+def packet_index(path: Path) -> PacketIndex:
+    """The frames that ought to be decodable, and from where. Nothing is decoded.
 
-    Nothing is decoded.
-
-    Left out are packets that an edit list discards, and those before the first keyframe, in the file or on screen. Also
-    returns whether the file breaks off within a packet, or cannot be read on.
+    Left out are packets that an edit list discards, and those before the first keyframe, in the file or on screen.
 
     Raises:
         MediaError: Not a video.
     """
-    with _opened(path) as (container, stream):
-        census = _Census()
-        for packet in _packets(container, stream, census):
+    with opened(path) as (container, stream):
+        check = KeyCheck(stream.codec_context.codec.canonical_name, stream.codec_context.extradata)
+        census = Census(check if check.knows and container.format.name in _FROM_ZERO else None)
+        for packet in packets(container, stream, census):
             census.add(packet)
-        times_s = [pts * float(stream.time_base or 0) for pts in sorted(census.decodable())]
+        shown, base = tuple(sorted(census.decodable())), stream.time_base or Fraction(0)
         origin = _origin_s(container)
-        begin = times_s[0] if origin is None and times_s else origin or 0.0
-        return [time_s - begin for time_s in times_s], census.breaks_off
+        begin_s = float(shown[0] * base) if origin is None and shown else origin or 0.0
+        return PacketIndex(shown, base, begin_s, census.breaks_off, census.entries(shown))
 
 
 def streams(path: Path) -> list[dict[str, Any]]:
@@ -68,7 +69,7 @@ def streams(path: Path) -> list[dict[str, Any]]:
     Raises:
         MediaError: Not a video.
     """
-    with _opened(path) as (container, _):
+    with opened(path) as (container, _):
         return [_about(stream) for stream in container.streams]
 
 
@@ -78,10 +79,10 @@ def tags(path: Path) -> dict[str, str]:
     Raises:
         MediaError: Not a video.
     """
-    with _opened(path) as (opened, stream):
-        said = {**stream.metadata, **opened.metadata}
+    with opened(path) as (container, stream):
+        said = {**stream.metadata, **container.metadata}
         found = {
-            "container": opened.format.long_name,
+            "container": container.format.long_name,
             "encoder": said.get("encoder") or said.get("ENCODER") or said.get("com.apple.quicktime.software", ""),
             "created_at": said.get("creation_time", ""),
         }
@@ -94,9 +95,9 @@ def plays_in_browsers(path: Path) -> bool:
     Raises:
         MediaError: Not a video.
     """
-    with _opened(path) as (opened, stream):
+    with opened(path) as (container, stream):
         context = stream.codec_context
-        codecs = _PLAYED.get(opened.format.name, frozenset())
+        codecs = _PLAYED.get(container.format.name, frozenset())
         return context.codec.canonical_name in codecs and context.pix_fmt in _PLAYED_FORMATS
 
 
@@ -106,7 +107,7 @@ def looks(path: Path) -> tuple[int, Fraction]:
     Raises:
         MediaError: Not a video.
     """
-    with _opened(path) as (_, stream):
+    with opened(path) as (_, stream):
         return int(stream.codec_context.color_trc), Fraction(stream.sample_aspect_ratio or 1)
 
 
@@ -133,34 +134,6 @@ def pictures(path: Path) -> Iterator[Picture]:
             return
 
 
-class _Census:
-    """Presentation timestamps of the packets of one stream, to count what can be decoded of it.
-
-    Attributes:
-        breaks_off: Whether a packet was not whole, or one could not be read.
-    """
-
-    def __init__(self) -> None:
-        self.breaks_off = False
-        self._timestamps: list[int] = []
-        self._first_key: tuple[int, int] | None = None
-
-    def add(self, packet: Packet[VideoStream]) -> None:
-        timestamp = (packet.dts if packet.pts is None else packet.pts) or 0
-        self.breaks_off |= packet.is_corrupt
-        if packet.is_keyframe and self._first_key is None:
-            self._first_key = (len(self._timestamps), timestamp)
-        if not packet.is_discard:
-            self._timestamps.append(timestamp)
-
-    def decodable(self) -> list[int]:
-        """Return timestamps in order of decoding, all of them where no packet calls itself a keyframe."""
-        if self._first_key is None:
-            return self._timestamps
-        start, earliest = self._first_key
-        return [timestamp for timestamp in self._timestamps[start:] if timestamp >= earliest]
-
-
 class _Decoding:
     """One pass over a file with a number of threads.
 
@@ -177,14 +150,13 @@ class _Decoding:
         self._begin_s: float | None = None
 
     def pictures(self) -> Iterator[Picture]:
-        census, decoded = _Census(), 0
-        with _opened(self._path) as (container, stream):
-            stream.thread_type = "AUTO"
-            stream.codec_context.thread_count = self._threads
+        census, decoded = Census(), 0
+        with opened(self._path) as (container, stream):
+            decode_in_threads(stream, self._threads)
             # AVI counts frames and has no presentation times; what FFmpeg makes up for them is not even ascending.
             by_dts = container.format.name == "avi"
             self._begin_s = _origin_s(container)
-            for packet in _packets(container, stream, census):
+            for packet in packets(container, stream, census):
                 census.add(packet)
                 for frame in self._frames(stream, packet):
                     decoded += 1
@@ -206,14 +178,27 @@ class _Decoding:
 
     def _picture(self, frame: VideoFrame, stream: VideoStream, by_dts: bool) -> Picture:
         timestamp = frame.dts if by_dts or frame.pts is None else frame.pts
-        base = stream.time_base
-        picture = partial(_rgb, frame, self._reformatter, self._path)
-        if timestamp is None or base is None:
-            return Picture(None, picture)
-        said_s = float(timestamp * base)
-        if self._begin_s is None:
-            self._begin_s = said_s
-        return Picture(said_s - self._begin_s, picture, float(frame.duration * base) if frame.duration else None)
+        said_s = None
+        if timestamp is not None and stream.time_base is not None:
+            said_s = float(timestamp * stream.time_base)
+            if self._begin_s is None:
+                self._begin_s = said_s
+            said_s -= self._begin_s
+        return picture_of(frame, said_s, stream, self._reformatter, self._path)
+
+
+def decode_in_threads(stream: VideoStream, threads: int = _THREADS) -> None:
+    """Have a stream decoded by so many threads."""
+    stream.thread_type = "AUTO"
+    stream.codec_context.thread_count = threads
+
+
+def picture_of(
+    frame: VideoFrame, time_s: float | None, stream: VideoStream, reformatter: VideoReformatter, path: Path
+) -> Picture:
+    """What is handed on of a decoded frame: its time, its pixels when asked, and how long it is shown."""
+    lasts_s = float(frame.duration * stream.time_base) if frame.duration and stream.time_base else None
+    return Picture(time_s, partial(_rgb, frame, reformatter, path), None if time_s is None else lasts_s)
 
 
 def _about(stream: Stream) -> dict[str, Any]:
@@ -231,7 +216,12 @@ def _about(stream: Stream) -> dict[str, Any]:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
+def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """A file and its stream of moving pictures.
+
+    Raises:
+        MediaError: Not a video.
+    """
     try:
         # Absolute, so that no name reads as a protocol; titles in another alphabet than UTF-8 are none of our business.
         container = av.open(str(path.absolute()), "r", container_options=ALLOWED, metadata_errors="replace")
@@ -262,14 +252,17 @@ def _video_stream(container: InputContainer, path: Path) -> VideoStream:
     return stream
 
 
-def _packets(container: InputContainer, stream: VideoStream, census: _Census) -> Iterator[Packet[VideoStream]]:
+def packets(
+    container: InputContainer, stream: VideoStream, census: Census | None = None
+) -> Iterator[Packet[VideoStream]]:
     """Packets that hold something, up to the end or to where the file cannot be read on, as the ffmpeg tool does."""
-    packets = container.demux(stream)
+    demuxed = container.demux(stream)
     while True:
         try:
-            packet = next(packets, None)
+            packet = next(demuxed, None)
         except av.error.FFmpegError:
-            census.breaks_off = True
+            if census is not None:
+                census.breaks_off = True
             return
         if packet is None:
             return

@@ -1,8 +1,10 @@
-"""Videos to frames: files, through PyAV or else OpenCV, and folders of images. Sequential decode only.
+"""Videos to frames: files, through PyAV or else OpenCV, and folders of images.
 
-Frame i is the i-th frame of a sequential decode. Nothing seeks by frame number and nothing believes a declared number
-of frames. Times are the file's own, at which players show the frame: MP4, MOV, Matroska and WebM count from 0, and
-their first frame may come later; others count from where the file begins, and OpenCV always from the first frame.
+Frame i is the i-th frame of a sequential decode, and nothing believes a declared number of frames. Where the packets
+leave no doubt which frame that is, few frames of a long film are decoded from the keyframes before them (`seeking`):
+the same frames, at the same times, to the bit. Times are the file's own, at which players show the frame: MP4, MOV,
+Matroska and WebM count from 0, and their first frame may come later; others count from where the file begins, and
+OpenCV always from the first frame.
 Colours follow the file's own matrix and range tags, 601 and limited where it has none; both backends agree to the
 value, for 10 bits within 4 levels. Non-square pixels stay as they are stored; interlaced frames too.
 """
@@ -22,6 +24,7 @@ from deepfakebench_ext.common.errors import MediaError
 from deepfakebench_ext.media.frame import RGB, Clock, EndOfVideo, Frame, Picture
 from deepfakebench_ext.media.hdr import RULE, TRANSFERS
 from deepfakebench_ext.media.image import frame_files, read_rgb
+from deepfakebench_ext.media.packet_index import PacketIndex
 from deepfakebench_ext.media.sampling import RateGate
 from deepfakebench_ext.media.sniff import check_file, is_folder
 
@@ -43,6 +46,8 @@ __all__ = [
 
 
 Backend = Literal["pyav", "opencv"]
+# From this frame on, reading the packets first is worth while for a single one.
+_FAR = 100
 T = TypeVar("T")
 
 
@@ -54,11 +59,13 @@ class Scan:
         num_frames: Frames that ought to be decodable. Damage shows only in decoding.
         times_s: Their presentation times in seconds, as players count, ascending; None for folders of images.
         breaks_off: Whether the file is seen to end in the middle of a frame, or cannot be read on.
+        index: Its packets; None where they were not read by themselves.
     """
 
     num_frames: int
     times_s: tuple[float, ...] | None
     breaks_off: bool = False
+    index: PacketIndex | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,15 +111,20 @@ def scan(path: Path, *, backend: Backend | None = None) -> Scan:
     if is_folder(path):
         return Scan(len(frame_files(path)), None)
     check_file(path)
-    times_s, breaks_off = _backend(backend).packet_times(path)
+    index: PacketIndex | None = None
+    if (backend or backend_name()) == "pyav":
+        from deepfakebench_ext.media.pyav_backend import packet_index
+
+        index = packet_index(path)
+    times_s = _decoded_times(path) if index is None else index.times_s
     if not times_s:
         raise _no_frame(path)
     before = min(0.0, times_s[0])
-    return Scan(len(times_s), tuple(time_s - before for time_s in times_s), breaks_off)
+    return Scan(len(times_s), tuple(time_s - before for time_s in times_s), bool(index and index.breaks_off), index)
 
 
 def read_frames(path: Path, indices: Sequence[int], *, backend: Backend | None = None) -> Iterator[Frame]:
-    """Yield the frames at `indices`, each once and in ascending order, from one decode that stops after the last.
+    """Yield the frames at `indices`, each once and in ascending order, from a decode that stops after the last.
 
     Raises:
         EndOfVideo: The video has fewer frames; those that it has were yielded before.
@@ -124,16 +136,10 @@ def read_frames(path: Path, indices: Sequence[int], *, backend: Backend | None =
         raise ValueError(f"frame {wanted[0]} was asked for; the first is 0")
     if not wanted:
         return
-    upcoming, decoded = 0, 0
-    with closing(_timed(path, backend)) as pictures:
-        for (time_s, end_s), picture in pictures:
-            if decoded == wanted[upcoming]:
-                yield Frame(picture.rgb(), decoded, time_s, end_s)
-                upcoming += 1
-            decoded += 1
-            if upcoming == len(wanted):
-                return
-    raise EndOfVideo(f"{path}: frame {wanted[upcoming]} was asked for, and only {decoded} can be decoded", decoded)
+    index = None
+    if wanted[-1] >= _FAR and not is_folder(path) and (backend or backend_name()) == "pyav":
+        index = scan(path, backend=backend).index
+    yield from _read(path, wanted, backend, index)
 
 
 def frames_at_rate(path: Path, fps: float, *, backend: Backend | None = None) -> Generator[Frame, None, str]:
@@ -245,6 +251,42 @@ def _damage(promised: Scan, num_frames: int) -> str:
     return f"cut short or damaged: frames were taken of the first {num_frames}, which can be decoded"
 
 
+def _read(path: Path, wanted: Sequence[int], backend: Backend | None, index: PacketIndex | None) -> Iterator[Frame]:
+    """Frames by number, ascending and distinct: where an index tells how, from the keyframes before them."""
+    upcoming = 0
+    for frame in _sought(path, wanted, index):
+        yield frame
+        upcoming += 1
+    if upcoming < len(wanted):
+        yield from _decoded(path, wanted[upcoming:], backend)
+
+
+def _sought(path: Path, wanted: Sequence[int], index: PacketIndex | None) -> Iterator[Frame]:
+    """As many of the frames as can be had without doubt, from the first on."""
+    if index is None or not (stops := index.stops(wanted)):
+        return
+    from deepfakebench_ext.media.seeking import pictures_at
+
+    times = index.clocked(wanted)
+    with closing(pictures_at(path, index, stops)) as pictures:
+        for number, picture in pictures:
+            time_s, step_s = times[number]
+            yield Frame(picture.rgb(), number, time_s, time_s + (picture.length_s or step_s))
+
+
+def _decoded(path: Path, wanted: Sequence[int], backend: Backend | None) -> Iterator[Frame]:
+    upcoming, decoded = 0, 0
+    with closing(_timed(path, backend)) as pictures:
+        for (time_s, end_s), picture in pictures:
+            if decoded == wanted[upcoming]:
+                yield Frame(picture.rgb(), decoded, time_s, end_s)
+                upcoming += 1
+            decoded += 1
+            if upcoming == len(wanted):
+                return
+    raise EndOfVideo(f"{path}: frame {wanted[upcoming]} was asked for, and only {decoded} can be decoded", decoded)
+
+
 def _carried_out(
     path: Path,
     plan: Callable[[int], Sequence[int]],
@@ -254,7 +296,9 @@ def _carried_out(
     backend: Backend | None,
 ) -> Sampled[T]:
     indices = tuple(plan(num_frames))
-    done = {frame.index: transform(frame) for frame in read_frames(path, indices, backend=backend)}
+    wanted = sorted(set(indices))
+    index = promised.index if num_frames == promised.num_frames else None
+    done = {frame.index: transform(frame) for frame in _read(path, wanted, backend, index)} if wanted else {}
     return Sampled(indices, tuple(done[index] for index in indices), num_frames, promised)
 
 
@@ -300,6 +344,11 @@ def _timed(path: Path, backend: Backend | None) -> Generator[tuple[_Shown, Pictu
             yield (time_s, time_s + (picture.length_s or clock.step_s)), picture
     if empty:
         raise _no_frame(path)
+
+
+def _decoded_times(path: Path) -> list[float]:
+    """When each frame is shown that OpenCV can decode, which cannot read packets by themselves."""
+    return [time_s or 0.0 for (time_s, _), _ in _timed(path, "opencv")]
 
 
 def _backend(name: Backend | None) -> ModuleType:
