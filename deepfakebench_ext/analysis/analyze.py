@@ -27,7 +27,7 @@ from deepfakebench_ext.data.samples.folders import collect_unlabelled
 from deepfakebench_ext.engine.predictor import default_batch_size, predict_units
 from deepfakebench_ext.engine.read_ahead import read_units
 from deepfakebench_ext.engine.run_directory import RunDirectory
-from deepfakebench_ext.engine.run_name import run_name
+from deepfakebench_ext.engine.run_name import detector_words, run_name
 from deepfakebench_ext.engine.run_settings import run_settings
 from deepfakebench_ext.faces.reader import FaceReader
 from deepfakebench_ext.media.video import backend_name, streams, tags
@@ -154,7 +154,7 @@ def analyse_film(detector: Detector, sample: Sample, how: How) -> Analysed:
     except OSError as error:
         return Analysed(file, None, None, f"{file}: {error.strerror or error}")
     settings = _settings(detector, how, {"file": file, "sha256": sha256})
-    folder = Path(how.output_dir) / run_name(detector, sample.path.stem, settings["fingerprint"])
+    folder = Path(how.output_dir) / run_name(detector_words(detector), sample.path.stem, settings["fingerprint"])
     with RunDirectory(folder, {**settings, **how.record}) as run:
         film, scores, reason = _scored(detector, sample, how, run, settings["batch_size"])
         if not film.frames:

@@ -24,7 +24,7 @@ from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.types import Sample
 from deepfakebench_ext.engine.input_options import FaceFinding
 from deepfakebench_ext.engine.run_directory import fingerprint
-from deepfakebench_ext.engine.run_name import run_name
+from deepfakebench_ext.engine.run_name import detector_words, run_name
 from deepfakebench_ext.media.film_writer import check_films_can_be_written
 from deepfakebench_ext.models.base import Detector
 from deepfakebench_ext.models.config import DetectorConfig
@@ -188,7 +188,7 @@ class AnalysisRequest(DetectorOptions):
         timelines = ([each.timeline for each in side if each.timeline is not None] for side in done)
         threshold = calibrated(*timelines, policy=self._policy(), rule=self.aggregation, risk=risk)
         basis = calibration_basis(score_settings(detector, how))
-        folder = Path(self.output_dir) / run_name(detector, "calibration", fingerprint(basis))
+        folder = Path(self.output_dir) / run_name(detector_words(detector), "calibration", fingerprint(basis))
         with making(folder):
             folder.mkdir(parents=True, exist_ok=True)
         return threshold, write_calibration(folder, threshold, basis), [*done[0], *done[1]]

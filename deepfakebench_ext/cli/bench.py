@@ -12,6 +12,7 @@ from deepfakebench_ext.cli.options import (
     CONTEXT,
     DATASET,
     DECIDING,
+    OWN_TIMEOUT,
     RUNNING,
     SpacedCommand,
     command_line,
@@ -39,9 +40,12 @@ Exit codes: 0 done, 1 failure, 2 usage, 3 done but a detector failed or some inp
     context_settings=CONTEXT,
 )
 @click.option(
-    "--detectors", multiple=True, required=True, help="CONFIG=WEIGHTS ..., CONFIG a name or a YAML, as for evaluate."
+    "--detectors",
+    multiple=True,
+    required=True,
+    help="CONFIG=WEIGHTS ..., CONFIG a name or a YAML, as for evaluate; FILE.py:FUNCTION; a URL.",
 )
-@options(DATASET)
+@options(OWN_TIMEOUT, DATASET)
 @click.option("--limit", type=int, help="Score at most so many videos of each, balanced over the labels.")
 @click.option("--seed", type=int, default=1024, show_default=True, help="Of the choice that --limit makes.")
 @click.option("--aggregation", default="mean", show_default=True, help="Scores to one a video, as for evaluate.")

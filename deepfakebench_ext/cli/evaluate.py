@@ -19,6 +19,7 @@ from deepfakebench_ext.cli.options import (
     FACES,
     INPUT,
     OUTPUT,
+    OWN,
     RUNNING,
     VIDEO,
     WHOSE_FACE,
@@ -35,6 +36,7 @@ from deepfakebench_ext.models.quiet import hush_transformers
 
 if TYPE_CHECKING:
     from deepfakebench_ext.data.stores.coverage import Coverage
+    from deepfakebench_ext.engine.own.detector import OwnDetector
     from deepfakebench_ext.evaluation.evaluate import Evaluation
     from deepfakebench_ext.evaluation.request import EvaluationRequest, Input
     from deepfakebench_ext.models.base import Detector
@@ -47,6 +49,7 @@ Examples:
   perf_huggingface.py --weights org/deepfake-vit --image photos/
   perf_huggingface.py --detector_config huggingface_clip --weights w.pth --video videos/
   perf_huggingface.py --detector_config xception --weights w.pth --test_dataset Celeb-DF-v2 UADFV --rgb_dir rgb/
+  perf_huggingface.py --detector mine.py:score --image photos/
 
 \b
 Paths are images, videos, folders of both, CSV manifests, patterns in quotes, a .txt that lists paths, and - for a list
@@ -63,7 +66,7 @@ _FEW = 20
     context_settings=CONTEXT,
 )
 @click.argument("paths", nargs=-1, callback=paths_of)
-@options(DETECTOR, INPUT, DATASET, COVERAGE, VIDEO, FACES, WHOSE_FACE, DECIDING, RUNNING, OUTPUT)
+@options(DETECTOR, OWN, INPUT, DATASET, COVERAGE, VIDEO, FACES, WHOSE_FACE, DECIDING, RUNNING, OUTPUT)
 def evaluate(**given: Any) -> None:
     """Score images, videos and datasets with a detector and write results with figures that can be trusted."""
     request = _request(given)
@@ -88,6 +91,8 @@ def _request(given: dict[str, Any]) -> EvaluationRequest:
 
     if given["coverage"] and not given["test_dataset"]:
         raise ConfigError("--coverage means nothing without --test_dataset")
+    if given["detector_timeout"] is not None and given["detector"] is None:
+        raise ConfigError("--detector_timeout means nothing without --detector, whose samples it limits")
     return record_of(
         EvaluationRequest,
         given,
@@ -121,9 +126,19 @@ def _say_input(given: Input, request: EvaluationRequest) -> None:
     say(f"{given.source}: {counted(number, 'video')}{labels}{lack}", err=True)
 
 
-def say_detector(detector: Detector) -> None:
+def _say_own(detector: OwnDetector) -> None:
+    """Print what program is asked."""
+    known = f", SHA-256 {detector.sha256[:12]}" if detector.sha256 else ""
+    say(f"{detector.source}{known}: given the files themselves, {detector.time_limit_s:g} s a sample", err=True)
+
+
+def say_detector(detector: Detector | OwnDetector) -> None:
     """Print what was loaded, and in red where its head is untrained."""
     from deepfakebench_ext.common.notices import untrained_head
+    from deepfakebench_ext.engine.own.detector import OwnDetector
+
+    if isinstance(detector, OwnDetector):
+        return _say_own(detector)
 
     report, parameter = detector.report, next(detector.backbone.parameters())
     dtype = str(parameter.dtype).removeprefix("torch.")

@@ -87,6 +87,15 @@ DETECTOR = (
     ),
     click.option("--require_trained_head", is_flag=True, help="Fail when the head did not come from the weights."),
 )
+OWN_TIMEOUT = (
+    click.option("--detector_timeout", type=float, help="Seconds that such a program has for one sample. Default: 60."),
+)
+OWN = (
+    click.option(
+        "--detector", help="Your own program instead: FILE.py:FUNCTION (paths in, P(fake) out) or http://127.0.0.1:..."
+    ),
+    *OWN_TIMEOUT,
+)
 INPUT = (
     click.option("--image", help="Image, or folder searched in all depths; for a video detector, folders of frames."),
     click.option("--video", help="Video, or folder searched in all depths for videos and folders of frames."),

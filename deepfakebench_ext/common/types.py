@@ -50,7 +50,7 @@ class Sample:
         return Path(self.file)
 
 
-Status = Literal["ok", "unreadable", "too_short", "no_face", "off_crop"]
+Status = Literal["ok", "unreadable", "too_short", "no_face", "off_crop", "failed"]
 
 
 @dataclass(frozen=True, slots=True)

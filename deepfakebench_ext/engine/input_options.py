@@ -69,10 +69,17 @@ class SamplingOptions:
             takes = "single frames" if takes_frames else f"clips of {detector.clip_len} frames"
             raise ConfigError(f"{', '.join(unused)} means nothing here: {detector.settings.model_name} takes {takes}")
         if takes_frames:
-            policy = self.sampling or "uniform"
-            return FrameSampling.from_options(policy, num_frames=self.num_frames, fps=self.fps)
+            return self.frames()
         number = DEFAULT_NUM_CLIPS if self.num_clips is None else self.num_clips
         return self.clips(detector.clip_len, number)
+
+    def frames(self) -> FrameSampling:
+        """Return which single frames of a video are taken.
+
+        Raises:
+            ConfigError: A number out of range.
+        """
+        return FrameSampling.from_options(self.sampling or "uniform", num_frames=self.num_frames, fps=self.fps)
 
     def clips(self, clip_len: int, number: int) -> ClipSampling:
         """Return so many clips of so many frames each.

@@ -7,16 +7,21 @@ from pathlib import Path
 from deepfakebench_ext.models.base import Detector
 
 
-def run_name(detector: Detector, what: str | None, digest: str) -> str:
-    """Return `<detector>-<weights>[-<what>]-<8 hex digits>`; the digits tell runs of other settings apart.
+def run_name(words: str, what: str | None, digest: str) -> str:
+    """Return `<words>[-<what>]-<8 hex digits>`; the digits tell runs of other settings apart.
 
     Args:
-        detector: From `load_detector`.
+        words: Of the detector, such as `detector_words`.
         what: What it is given, such as a dataset or a video.
         digest: Of the settings, hex digits.
     """
+    named = words + (f"-{what}" if what else "")
+    safe = "".join(c if c.isalnum() or c in "._-" else "_" for c in named)
+    return f"{safe[:100]}-{digest[:8]}"
+
+
+def detector_words(detector: Detector) -> str:
+    """Return `<detector>-<weights>` of a detector from `load_detector`."""
     source = detector.report.source.rstrip("/\\")
     stem = Path(source).stem if detector.report.kind == "file" else "-".join(source.replace("\\", "/").split("/")[-2:])
-    words = f"{detector.settings.model_name}-{stem}" + (f"-{what}" if what else "")
-    safe = "".join(c if c.isalnum() or c in "._-" else "_" for c in words)
-    return f"{safe[:100]}-{digest[:8]}"
+    return f"{detector.settings.model_name}-{stem}"

@@ -14,6 +14,7 @@ from deepfakebench_ext.common.errors import ConfigError, ExtError
 from deepfakebench_ext.data.stores.frame_stores import FrameStore
 from deepfakebench_ext.data.stores.shared_store import SharedStore
 from deepfakebench_ext.engine.dataset_inputs import HostData
+from deepfakebench_ext.engine.own.detector import OwnDetector, is_own
 from deepfakebench_ext.evaluation.bench_table import Cell, bench_markdown, write_bench_csv
 from deepfakebench_ext.evaluation.evaluate import Evaluation, Scoring
 from deepfakebench_ext.evaluation.request import EvaluationRequest
@@ -33,7 +34,7 @@ class Entry:
     """One detector of the table.
 
     Attributes:
-        config: Name or path of its YAML.
+        config: Name or path of its YAML; or a program of the user's, as `OwnDetector.of`.
         weights: Path or hub id; None takes the config's own.
     """
 
@@ -42,11 +43,13 @@ class Entry:
 
     @classmethod
     def parse(cls, text: str) -> Entry:
-        """Return the entry that `config` or `config=weights` means.
+        """Return the entry that `config` or `config=weights`, or a program of the user's, means.
 
         Raises:
             ConfigError: One of the two is empty.
         """
+        if is_own(text):
+            return cls(text)
         config, equals, weights = text.partition("=")
         if not config or (equals and not weights):
             raise ConfigError(f"--detectors {text!r}: write CONFIG=WEIGHTS, such as huggingface_clip=w.pth, or CONFIG")
@@ -79,11 +82,10 @@ def bench(entries: Sequence[Entry], request: EvaluationRequest) -> list[Cell]:
             raise ConfigError(f"{option} takes one or several, each once; {given}")
     data = request.located()
     failures: dict[Entry, str] = {}
-    detectors: dict[Entry, Detector] = {}
+    detectors: dict[Entry, Detector | OwnDetector] = {}
     for entry in entries:
         try:
-            one = replace(request, detector_config=entry.config, weights=entry.weights)
-            detectors[entry] = one.load(one.settings())
+            detectors[entry] = _loaded(entry, request)
         except Exception as error:
             failures[entry] = _reason(f"loading {entry}", error)
     cells: list[Cell] = []
@@ -95,9 +97,16 @@ def bench(entries: Sequence[Entry], request: EvaluationRequest) -> list[Cell]:
     return cells
 
 
+def _loaded(entry: Entry, request: EvaluationRequest) -> Detector | OwnDetector:
+    if is_own(entry.config):
+        return request.own(entry.config)
+    one = replace(request, detector_config=entry.config, weights=entry.weights)
+    return one.load(one.settings())
+
+
 def _one_dataset(
     entries: Sequence[Entry],
-    detectors: Mapping[Entry, Detector],
+    detectors: Mapping[Entry, Detector | OwnDetector],
     failures: Mapping[Entry, str],
     dataset: str,
     data: HostData,
@@ -157,7 +166,7 @@ def row_names(entries: Sequence[Entry]) -> dict[Entry, str]:
     Args:
         entries: Each once.
     """
-    names = {entry: Path(entry.config).stem for entry in entries}
+    names = {entry: entry.config if is_own(entry.config) else Path(entry.config).stem for entry in entries}
     for longer in (_with_weights, str):
         taken = Counter(names.values())
         names = {entry: name if taken[name] == 1 else longer(entry) for entry, name in names.items()}
@@ -169,10 +178,10 @@ def _with_weights(entry: Entry) -> str:
     return stem if entry.weights is None else f"{stem}={entry.weights}"
 
 
-def _filled(cell: Cell, detector: Detector | None, done: Evaluation | None) -> Cell:
+def _filled(cell: Cell, detector: Detector | OwnDetector | None, done: Evaluation | None) -> Cell:
     """Return what stands in the table; None where nothing was loaded, or scored."""
     if detector is not None:
-        cell = replace(cell, trained=detector.report.head_trained)
+        cell = replace(cell, trained=isinstance(detector, OwnDetector) or detector.report.head_trained)
     if detector is None or done is None:
         return cell
     return replace(

@@ -11,19 +11,19 @@ from typing import Any
 
 from deepfakebench_ext.common.choices import Level
 from deepfakebench_ext.common.errors import ConfigError
-from deepfakebench_ext.common.notices import Notice, untrained_head
+from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.common.numbers import MOST_WORKERS, check_count
 from deepfakebench_ext.common.types import Sample
 from deepfakebench_ext.data.readers.reader import Reader
 from deepfakebench_ext.data.samples.folders import unlabelled_notices
 from deepfakebench_ext.data.samples.kinds import is_video
 from deepfakebench_ext.engine.file_inputs import make_reader
-from deepfakebench_ext.engine.predictor import default_batch_size, predict
+from deepfakebench_ext.engine.own.detector import OwnDetector
+from deepfakebench_ext.engine.own.scorer import OwnScorer
 from deepfakebench_ext.engine.read_ahead import default_workers
-from deepfakebench_ext.engine.run_directory import RunDirectory, digest_samples
+from deepfakebench_ext.engine.run_directory import RunDirectory
 from deepfakebench_ext.engine.run_name import run_name
-from deepfakebench_ext.engine.run_settings import run_settings
-from deepfakebench_ext.media.video import backend_name
+from deepfakebench_ext.engine.scorer import NetworkScorer, Scorer
 from deepfakebench_ext.metrics.aggregation import aggregation_rule
 from deepfakebench_ext.metrics.counts import Counts
 from deepfakebench_ext.metrics.figure import Figure
@@ -31,7 +31,6 @@ from deepfakebench_ext.metrics.thresholds import Threshold
 from deepfakebench_ext.models.base import Detector
 from deepfakebench_ext.models.stored_thresholds import unused_thresholds
 from deepfakebench_ext.report.run_files import write_report
-from deepfakebench_ext.report.scores.videos import every_face_notice
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +63,7 @@ class Evaluation:
 
 
 def evaluate(
-    detector: Detector,
+    detector: Detector | OwnDetector,
     samples: Sequence[Sample],
     *,
     reader: Reader | None = None,
@@ -86,7 +85,7 @@ def evaluate(
         0.9682
 
     Args:
-        detector: From `load_detector`.
+        detector: From `load_detector`, or an `OwnDetector`.
         samples: From `gather_samples`; keys are unique.
         reader: From `make_reader`; None takes its defaults.
         aggregation: How the scores of a video's frames or clips come to one: `mean`, `median`, `max`, `topk:K`,
@@ -105,9 +104,8 @@ def evaluate(
     """
     aggregation_rule(aggregation)
     with Scoring(
-        detector,
+        scorer_of(detector, reader),
         samples,
-        reader or make_reader(detector),
         output_dir=output_dir,
         batch_size=batch_size,
         workers=workers,
@@ -116,6 +114,19 @@ def evaluate(
     ) as scoring:
         scoring.to_the_end()
         return scoring.report(aggregation=aggregation, plots=plots)
+
+
+def scorer_of(detector: Detector | OwnDetector, reader: Reader | None = None) -> Scorer:
+    """Return what gives scores: a network with its reader, or a program of the user's, which needs none.
+
+    Raises:
+        ConfigError: A program, and a reader.
+    """
+    if isinstance(detector, Detector):
+        return NetworkScorer(detector, reader or make_reader(detector))
+    if reader is not None:
+        raise ConfigError(f"{detector.source} is given the files themselves; leave the reader out")
+    return OwnScorer(detector)
 
 
 class Scoring:
@@ -127,9 +138,8 @@ class Scoring:
 
     def __init__(
         self,
-        detector: Detector,
+        scorer: Scorer,
         samples: Sequence[Sample],
-        reader: Reader,
         *,
         output_dir: str | Path = "inference_results",
         batch_size: int | None = None,
@@ -137,7 +147,7 @@ class Scoring:
         notices: Sequence[Notice] = (),
         record: Mapping[str, Any] | None = None,
     ) -> None:
-        """Open the run directory; the arguments are those of `evaluate`.
+        """Open the run directory; the other arguments are those of `evaluate`.
 
         Raises:
             ConfigError: No samples, or an option out of range.
@@ -145,13 +155,13 @@ class Scoring:
         """
         check_count("--batch_size", batch_size)
         check_count("--workers", workers, most=MOST_WORKERS)
-        self._batch_size = batch_size or default_batch_size(detector)
+        self._batch_size = batch_size or scorer.default_batch_size
         self._workers = workers or default_workers()
         if not samples:
             raise ConfigError("there is nothing to score: the list of samples is empty")
-        self.detector, self.samples, self.reader = detector, samples, reader
-        settings = _settings(detector, reader, samples, self._batch_size)
-        self.folder = Path(output_dir) / run_name(detector, _only_dataset(samples), settings["fingerprint"])
+        self.scorer, self.samples = scorer, samples
+        settings = scorer.settings(samples, self._batch_size)
+        self.folder = Path(output_dir) / run_name(scorer.name, _only_dataset(samples), settings["fingerprint"])
         self._run = RunDirectory(self.folder, {**settings, **(record or {})})
         self.done, self._units, self._notices = 0, 0, notices
 
@@ -180,9 +190,7 @@ class Scoring:
             ModelError: Logits that are not finite.
             OutputError: The journal cannot be written.
         """
-        batches = predict(
-            self.detector,
-            self.reader,
+        batches = self.scorer.predict(
             self.samples[self.done :],
             batch_size=self._batch_size,
             workers=self._workers,
@@ -211,8 +219,8 @@ class Scoring:
         self, *, aggregation: str = "mean", plots: bool = True, thresholds: Mapping[Level, Threshold] | None = None
     ) -> Evaluation:
         """Write every result file and return the figures, once all is scored; decided as `thresholds` say."""
-        trained = self.detector.report.head_trained
-        levels = levels_of(self.detector, self.samples)
+        trained = self.scorer.is_trained
+        levels = levels_of(self.scorer, self.samples)
         report = write_report(
             self.folder,
             self.samples,
@@ -220,13 +228,12 @@ class Scoring:
             unit=levels[0],
             by_video=len(levels) > 1,
             aggregation=aggregation,
-            title=self.detector.report.source,
+            title=self.scorer.title,
             head="trained" if trained else "untrained",
             notices=[
-                *([] if trained else [untrained_head(self.detector.report.source, self.detector.settings.seed)]),
+                *self.scorer.notices(self.samples),
                 *unlabelled_notices(self.samples),
-                *([every_face_notice(levels[0])] if self.reader.scores_every_face else []),
-                *([] if thresholds else unused_thresholds(self.detector.stored_thresholds, levels[-1])),
+                *([] if thresholds else unused_thresholds(self.scorer.stored_thresholds, levels[-1])),
                 *self._notices,
             ],
             plots=plots,
@@ -246,17 +253,9 @@ class Scoring:
         )
 
 
-def _settings(detector: Detector, reader: Reader, samples: Sequence[Sample], batch_size: int) -> dict[str, Any]:
-    scored = {
-        "video_backend": backend_name() if any(map(is_video, samples)) else None,
-        "samples": {"count": len(samples), "sha256": digest_samples(samples, reader.files)},
-    }
-    return run_settings(detector, reader.to_dict(), batch_size, scored)
-
-
-def levels_of(detector: Detector, samples: Sequence[Sample]) -> tuple[Level, ...]:
+def levels_of(scorer: Scorer, samples: Sequence[Sample]) -> tuple[Level, ...]:
     """Return what there will be figures of: frames or clips, then videos where there are any."""
-    unit: Level = "frame" if detector.takes == "image" else "clip"
+    unit = scorer.unit(samples)
     return (unit, "video") if any(sample.video is not None or is_video(sample) for sample in samples) else (unit,)
 
 

@@ -10,7 +10,7 @@ results = [request.score(each, detector) for each in inputs]
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
 from deepfakebench_ext.common.atomic_files import check_writable
@@ -20,7 +20,6 @@ from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.common.numbers import MOST_WORKERS, check_count, check_seed
 from deepfakebench_ext.common.types import Sample
 from deepfakebench_ext.common.wording import named
-from deepfakebench_ext.data.readers.reader import Reader
 from deepfakebench_ext.data.samples.datasets import doubled_frame_notices, json_order_notices
 from deepfakebench_ext.data.samples.folders import limit_notices, limit_samples
 from deepfakebench_ext.data.stores.coverage import Coverage, coverage
@@ -36,6 +35,9 @@ from deepfakebench_ext.engine.dataset_inputs import (
 )
 from deepfakebench_ext.engine.file_inputs import file_reader, gather_given
 from deepfakebench_ext.engine.input_options import FaceOptions, SamplingOptions
+from deepfakebench_ext.engine.own.detector import OwnDetector
+from deepfakebench_ext.engine.own.scorer import own_scorer
+from deepfakebench_ext.engine.scorer import NetworkScorer, Scorer
 from deepfakebench_ext.evaluation.evaluate import Evaluation, Scoring, levels_of
 from deepfakebench_ext.metrics.aggregation import aggregation_rule
 from deepfakebench_ext.metrics.thresholds import Threshold
@@ -70,6 +72,8 @@ class EvaluationRequest(DetectorOptions):
 
     Attributes:
         paths, image, video, manifest: Files, one of them; as `gather_samples`.
+        detector: A program of the user's, as `OwnDetector.of`, instead of a config and weights.
+        detector_timeout: Its limit for one sample in seconds; None is 60.
         test_dataset: Names of DeepfakeBench's datasets, instead.
         datasets: Where these lie.
         protocol: As `make_stored_reader`; None is DeepfakeBench's.
@@ -82,6 +86,8 @@ class EvaluationRequest(DetectorOptions):
     """
 
     paths: tuple[str, ...] = ()
+    detector: str | None = None
+    detector_timeout: float | None = None
     image: str | None = None
     video: str | None = None
     manifest: str | None = None
@@ -104,8 +110,10 @@ class EvaluationRequest(DetectorOptions):
         """Pass options that go together.
 
         Raises:
-            ConfigError: Options of datasets without one, those of files with one, or a value that is not allowed.
+            ConfigError: Options of datasets without one, those of files with one, those of a network with a program, or
+                a value that is not allowed.
         """
+        self._check_detector()
         aggregation_rule(self.aggregation)
         if self.threshold not in (None, STORED):
             threshold_number(str(self.threshold))
@@ -123,6 +131,44 @@ class EvaluationRequest(DetectorOptions):
             return
         why = "with --test_dataset, whose frames are cropped already" if self.test_dataset else "without --test_dataset"
         raise ConfigError(f"{', '.join(given)} means nothing {why}")
+
+    def _check_detector(self) -> None:
+        if self.detector is None:
+            return
+        defaults = DetectorOptions()
+        network = {field.name: getattr(self, field.name) for field in fields(DetectorOptions)}
+        unused = [name for name, value in network.items() if value != getattr(defaults, name)]
+        unused += [*self.faces.choices, *(["workers"] if self.workers is not None else [])]
+        given = ", ".join(f"--{name}" for name in unused)
+        if given:
+            raise ConfigError(f"{given} means nothing with --detector, which is given the files as they are")
+        self.own(self.detector)
+
+    def own(self, source: str) -> OwnDetector:
+        """Return a program of the user's.
+
+        Raises:
+            ConfigError: As `OwnDetector.of`, or frames that are no files.
+        """
+        if self.datasets.lmdb_dir is not None:
+            raise ConfigError(f"--lmdb_dir holds no files that {source} could be given; give --rgb_dir")
+        return OwnDetector.of(source, self.detector_timeout)
+
+    def settings(self) -> DetectorConfig:
+        """Return the detector's config; of a program that of an image detector.
+
+        Raises:
+            ConfigError, WeightsError: As `DetectorOptions.settings`.
+        """
+        return DetectorOptions.settings(self) if self.detector is None else OwnDetector.settings
+
+    def load(self, settings: DetectorConfig) -> Detector | OwnDetector:  # type: ignore[override]
+        """Return the detector, ready to score.
+
+        Raises:
+            ConfigError, WeightsError, HostError, MissingExtraError: As `load_detector`, or `OwnDetector.of`.
+        """
+        return DetectorOptions.load(self, settings) if self.detector is None else self.own(self.detector)
 
     def inputs(self, settings: DetectorConfig) -> Iterator[Input]:
         """Yield what is to be scored, once results can be written; nothing is decoded.
@@ -186,25 +232,20 @@ class EvaluationRequest(DetectorOptions):
             store = data.store(name)
             yield coverage(data.samples(name, store, settings), store)
 
-    def scoring(self, given: Input, detector: Detector) -> Scoring:
+    def scoring(self, given: Input, detector: Detector | OwnDetector) -> Scoring:
         """Return the scoring of an input, not begun.
 
         Raises:
             ConfigError, OutputError: As `Scoring`.
         """
-        self.thresholds(detector, given.samples)
-        if given.store is None:
-            notices: list[Notice] = []
-            reader: Reader = file_reader(detector, self.sampling, self.faces.reader(detector))
-        else:
+        scorer = self._scorer(given, detector)
+        self.thresholds(scorer, given.samples)
+        notices: list[Notice] = []
+        if given.store is not None and isinstance(detector, Detector):
             notices = protocol_notices(detector, self.protocol_meant)
-            reader = make_stored_reader(
-                detector, {given.source: given.store}, protocol=self.protocol_meant, options=self.sampling
-            )
         return Scoring(
-            detector,
+            scorer,
             given.samples,
-            reader,
             output_dir=self.output_dir,
             batch_size=self.batch_size,
             workers=self.workers,
@@ -212,7 +253,16 @@ class EvaluationRequest(DetectorOptions):
             record={"command": self.command, "input": given.source, "limit": self.limit, "seed": self.seed},
         )
 
-    def score(self, given: Input, detector: Detector) -> Evaluation:
+    def _scorer(self, given: Input, detector: Detector | OwnDetector) -> Scorer:
+        stores = {} if given.store is None else {given.source: given.store}
+        protocol, options = self.protocol_meant, self.sampling
+        if isinstance(detector, OwnDetector):
+            return own_scorer(detector, stores, protocol=protocol, options=options)
+        if stores:
+            return NetworkScorer(detector, make_stored_reader(detector, stores, protocol=protocol, options=options))
+        return NetworkScorer(detector, file_reader(detector, options, self.faces.reader(detector)))
+
+    def score(self, given: Input, detector: Detector | OwnDetector) -> Evaluation:
         """Score an input into its run directory, and return the figures.
 
         Raises:
@@ -224,10 +274,10 @@ class EvaluationRequest(DetectorOptions):
 
     def report(self, scoring: Scoring) -> Evaluation:
         """Write what was scored, and return the figures."""
-        thresholds = self.thresholds(scoring.detector, scoring.samples)
+        thresholds = self.thresholds(scoring.scorer, scoring.samples)
         return scoring.report(aggregation=self.aggregation, plots=self.plots, thresholds=thresholds)
 
-    def thresholds(self, detector: Detector, samples: Sequence[Sample]) -> Mapping[Level, Threshold]:
+    def thresholds(self, scorer: Scorer, samples: Sequence[Sample]) -> Mapping[Level, Threshold]:
         """Return where decisions are made at each level; nothing where that is 0.5.
 
         Raises:
@@ -235,7 +285,10 @@ class EvaluationRequest(DetectorOptions):
         """
         if self.threshold is None:
             return {}
-        return thresholds_asked(detector, self.threshold, levels=levels_of(detector, samples), rule=self.aggregation)
+        levels = levels_of(scorer, samples)
+        return thresholds_asked(
+            self.threshold, scorer.stored_thresholds, scorer.title, levels=levels, rule=self.aggregation
+        )
 
     @property
     def protocol_meant(self) -> str:

@@ -6,7 +6,7 @@ A folder has them in its `detector.yaml`, a `.pth` in itself, so that they never
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -15,9 +15,6 @@ from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.common.wording import cut, printable, rounded
 from deepfakebench_ext.metrics.thresholds import DECISION_THRESHOLD, Threshold
-
-if TYPE_CHECKING:
-    from deepfakebench_ext.models.base import Detector
 
 THRESHOLDS = "thresholds"
 """What they are called in a `detector.yaml`, and in what a `.pth` says of itself."""
@@ -85,13 +82,14 @@ def unused_thresholds(stored: Stored, level: Level) -> list[Notice]:
 
 
 def thresholds_asked(
-    detector: Detector, asked: str, *, levels: tuple[Level, ...], rule: str
+    asked: str, stored: Stored, source: str, *, levels: tuple[Level, ...], rule: str
 ) -> Mapping[Level, Threshold]:
     """Return the threshold of each level that a command asks for: a number for all, or what the weights store.
 
     Args:
-        detector: Whose scores are decided on.
         asked: `stored`, or a number from 0 to 1.
+        stored: What the weights store.
+        source: What the weights are called.
         levels: Those that there will be.
         rule: How scores will come to one a video.
 
@@ -101,7 +99,6 @@ def thresholds_asked(
     if asked != STORED:
         number = threshold_number(asked)
         return {level: Threshold(number, "given as --threshold") for level in levels}
-    stored, source = detector.stored_thresholds, detector.source.spec
     if levels[-1] not in stored:
         there = f"stores a threshold for {' and '.join(stored)}s and none" if stored else "stores no threshold"
         raise ConfigError(
