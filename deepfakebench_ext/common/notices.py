@@ -28,6 +28,7 @@ Kind = Literal[
     "told_apart",
     "duplicates",
     "not_looked_at",
+    "at_the_edge",
     "rounded",
     "keyless",
     "run",

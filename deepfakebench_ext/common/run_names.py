@@ -18,6 +18,7 @@ CURVES_PNG: Final = "curves.png"
 # Of a training, in its folder, and in that of its weights.
 CHECKPOINT: Final = "checkpoint.pt"
 TRAINING_LOG: Final = "metrics.jsonl"
+KEPT_FEATURES: Final = "kept_features.bin"
 BEST: Final = "best"
 LAST: Final = "last"
 CARD: Final = "README.md"

@@ -19,7 +19,7 @@ from deepfakebench_ext.engine.read_ahead import read_units
 from deepfakebench_ext.models.base import Detector
 from deepfakebench_ext.models.probability import fake_probability
 
-Output = Literal["logits", "features"]
+Output = Literal["logits", "features", "pooled"]
 
 # On a CPU a large batch is slower than a small one: CLIP ViT-L/14 in bfloat16 on 2 cores takes 257, 252, 245 and 292 ms
 # an image in batches of 1, 2, 4 and 8.
@@ -77,7 +77,8 @@ def compute(
         detector: In inference mode.
         reader: What makes the detector's input out of a sample.
         samples: Of which.
-        output: `logits` (N, 2), or the `features` (N, D) that the head is given, length 1 where the config says so.
+        output: `logits` (N, 2); the `features` (N, D) that the head is given, length 1 where the config says so; or
+            what the backbone alone says, `pooled` (N, D).
         batch_size: Images, frames or clips of a batch.
         workers: Reading threads.
         skip: Units of the first sample that are done already.
@@ -130,16 +131,27 @@ def _forward(detector: Detector, preprocess: PreprocessSpec, units: Sequence[Uni
         batch = {"image": normalise(pixels.to(device, non_blocking=True), preprocess)}
         if output == "logits":
             rows: torch.Tensor = detector(batch, inference=True)["cls"]
+        elif output == "pooled":
+            rows = detector.pooled(batch)
         else:
             rows = detector.features(batch)
             rows = functional.normalize(rows, dim=1) if detector.settings.l2_normalise else rows
     except (RuntimeError, ValueError) as error:
         raise ModelError(f"the network refused a batch of shape {tuple(pixels.shape)}: {error}") from error
+    check_finite(rows, [unit.prediction.key for unit in units], output)
+    return rows
+
+
+def check_finite(rows: torch.Tensor, keys: Sequence[str], output: Output) -> None:
+    """Pass rows (N, K) of finite numbers.
+
+    Raises:
+        ModelError: Others; names the samples.
+    """
     finite = torch.isfinite(rows).all(dim=1).tolist()
     if not all(finite):
-        names = [unit.prediction.key for unit, good in zip(units, finite, strict=True) if not good]
+        names = [key for key, good in zip(keys, finite, strict=True) if not good]
         raise ModelError(
             f"the network gave {output} that are not finite for {', '.join(names[:5])} ({len(names)} in this batch); "
             f"try --dtype float32, or the weights are damaged"
         )
-    return rows

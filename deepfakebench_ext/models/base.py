@@ -119,6 +119,14 @@ class Detector(nn.Module, ABC):
     def features(self, data_dict: Mapping[str, Any]) -> torch.Tensor:
         """Return (B, D) float32 features of `data_dict['image']`."""
 
+    def pooled(self, data_dict: Mapping[str, Any]) -> torch.Tensor:
+        """Return what the backbone alone says, (B, D) float32; `normed` makes the features of it."""
+        return self.features(data_dict)
+
+    def normed(self, pooled: torch.Tensor) -> torch.Tensor:
+        """Return the features (B, D) for what `pooled` returned: through `fc_norm`, where there is one."""
+        return pooled
+
     def classifier(self, features: torch.Tensor, kept: torch.Tensor | None = None) -> torch.Tensor:
         """Return the head's own logits (B, K) for features (B, D), of length 1 before it where the config says so.
 

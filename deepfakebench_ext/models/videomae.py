@@ -66,8 +66,16 @@ class HuggingFaceVideoMAE(Detector):
 
     def features(self, data_dict: Mapping[str, Any]) -> torch.Tensor:
         """Return (B, hidden_size) float32 features of clips (B, T, 3, H, W)."""
+        return self.normed(self.pooled(data_dict))
+
+    def pooled(self, data_dict: Mapping[str, Any]) -> torch.Tensor:
+        """Return the mean over the tokens (B, hidden_size), float32, or the first of them."""
         tokens = self.backbone(self.to_backbone(data_dict["image"])).last_hidden_state.float()
-        pooled = tokens[:, 0] if self.pools_first_token else tokens.mean(1)
+        pooled: torch.Tensor = tokens[:, 0] if self.pools_first_token else tokens.mean(1)
+        return pooled
+
+    def normed(self, pooled: torch.Tensor) -> torch.Tensor:
+        """Return the features (B, hidden_size) for what `pooled` returned."""
         features: torch.Tensor = self.fc_norm(pooled)
         return features
 

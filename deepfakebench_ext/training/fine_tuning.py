@@ -24,6 +24,7 @@ from deepfakebench_ext.training.data.leaks import check_leaks, describe, find_le
 from deepfakebench_ext.training.going_on import advised, prolonged
 from deepfakebench_ext.training.inputs import TrainingInputs
 from deepfakebench_ext.training.loop.checkpoint import TrainingRun
+from deepfakebench_ext.training.loop.frozen import FrozenBatches
 from deepfakebench_ext.training.loop.memory import estimate_memory
 from deepfakebench_ext.training.loop.stepping import Stepper
 from deepfakebench_ext.training.loop.trainer import Trainer, Watcher
@@ -180,6 +181,7 @@ class FineTuning:
                 training=training,
                 workers=self.workers,
                 average=average,
+                frozen=self._frozen(folder),
                 save_best=lambda _: self.save(folder / BEST),
                 watchers=watchers,
                 checkpoint_minutes=checkpoint_minutes,
@@ -196,6 +198,17 @@ class FineTuning:
             detector, validated = self.check_files(folder / BEST, position.best)
             lost, faceless = self._everywhere(self.data.unreadable), self._everywhere(self.data.faceless)
             return FineTuned(folder, folder / BEST, position, detector, validated, lost, faceless)
+
+    def _frozen(self, folder: Path) -> FrozenBatches | None:
+        """The batches for epochs with a frozen backbone, where there are two or more and each sees the same frames."""
+        training, tuning = self.recipe.training, self.recipe.tuning
+        epochs = {"head": training.epochs, "gradual": min(tuning.unfreeze_every, training.epochs)}.get(tuning.mode, 0)
+        if epochs < 2 or training.augmentation is not None or training.self_blend:
+            return None
+        identity = self.identity()
+        decides = {name: identity[name] for name in ("detector", "weights", "train", "reading")}
+        decides["precision"] = training.precision
+        return FrozenBatches(self.data, self._stepper, folder, decides, epochs=epochs)
 
     def _everywhere(self, keys: set[str]) -> tuple[str, ...]:
         return tuple(sorted(set(self.processes.gather(list(keys)))))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.models.base import Detector
 from deepfakebench_ext.training.loop.memory import Memory
 from deepfakebench_ext.training.loop.trainer import Position
@@ -55,6 +56,7 @@ class FineTuned:
         unreadable: Keys of training samples that gave nothing to some draw, as far as these processes saw.
         faceless: Keys of those that gave frames without a face, left out or taken whole.
         fit: How a closed-form fit came about, in place of the recipe: name to value.
+        notices: What a reader of the results must know of how they came about.
     """
 
     folder: Path
@@ -65,3 +67,4 @@ class FineTuned:
     unreadable: tuple[str, ...] = ()
     faceless: tuple[str, ...] = ()
     fit: Mapping[str, Any] | None = None
+    notices: tuple[Notice, ...] = ()

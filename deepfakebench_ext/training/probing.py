@@ -17,6 +17,7 @@ import torch
 
 from deepfakebench_ext.common.atomic_files import atomic_binary_writer
 from deepfakebench_ext.common.errors import ConfigError
+from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.common.regular_files import regular
 from deepfakebench_ext.common.run_names import BEST
 from deepfakebench_ext.common.types import Prediction, Sample
@@ -102,9 +103,21 @@ def probe(tuning: FineTuning, folder: Path, *, record: Mapping[str, Any] | None 
     position = Position(best=checked.value, best_epoch=0, best_figures=figures)
     unreadable = dict.fromkeys(p.key for p in train.predictions if p.status not in ("ok", "no_face"))
     faceless = dict.fromkeys(p.key for p in train.predictions if p.faceless)
-    return FineTuned(
-        folder, folder / BEST, position, detector, checked, tuple(unreadable), tuple(faceless), _said(tuning, line)
+    lost = tuple(unreadable), tuple(faceless)
+    said = _said(tuning, line), _at_the_edge(line.strength)
+    return FineTuned(folder, folder / BEST, position, detector, checked, *lost, *said)
+
+
+def _at_the_edge(strength: float) -> tuple[Notice, ...]:
+    """Say of a best strength that has no neighbour on one side that the best of all may lie beyond it."""
+    beyond = {STRENGTHS[0]: "a smaller", STRENGTHS[-1]: "a larger"}
+    if strength not in beyond:
+        return ()
+    text = (
+        f"the linear probe did best with C = {strength:g}, at the edge of what was tried ({STRENGTHS[0]:g} to "
+        f"{STRENGTHS[-1]:g}): {beyond[strength]} one might do better"
     )
+    return (Notice("at_the_edge", text),)
 
 
 def _said(tuning: FineTuning, line: Line) -> dict[str, Any]:

@@ -47,7 +47,7 @@ def write_results(tuning: FineTuning, result: FineTuned, facts: Mapping[str, Any
     write_settings(result.best, tuning.detector, tuning.values(), stored)
     write_pth(result.best / PTH, result.detector, stored)
     how = SummaryOptions(aggregation=aggregation, bootstrap=Bootstrap())
-    notices = [*tuning.notices, *_face_notices(result)]
+    notices = [*tuning.notices, *result.notices, *_face_notices(result)]
     summary = summarise(table, how, title=str(result.folder), trained=True, notices=notices)
     figures = summary.figures
     with atomic_writer(result.best / FIGURES_JSON) as stream:

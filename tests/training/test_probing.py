@@ -109,3 +109,14 @@ def test_a_probe_is_not_mixed_with_a_training(folder, tmp_path):
     tuning(folder, values(epochs=1)).run(tmp_path / "run")
     with pytest.raises(ConfigError, match="other settings"):
         probe(tuning(folder, values(epochs=1)), tmp_path / "run")
+
+
+@pytest.mark.parametrize(("tried", "is_said"), [((0.1,), True), ((1e-9, 0.1), True), ((1e-9, 0.1, 1e-8), False)])
+def test_a_best_strength_at_the_edge_of_what_was_tried_is_said(folder, tmp_path, monkeypatch, tried, is_said):
+    monkeypatch.setattr(probing, "STRENGTHS", tried)
+    made = tuning(folder, values(monitor="loss"))
+    result = probe(made, tmp_path / "run")
+    assert result.fit["C"] == 0.1
+    said = write_results(made, result, {}).said
+    assert [("C = 0.1, at the edge" in each.text) for each in said if each.kind == "at_the_edge"] == [True] * is_said
+    assert ("at the edge" in (result.best / "README.md").read_text()) == is_said

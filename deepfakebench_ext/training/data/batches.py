@@ -7,15 +7,18 @@ from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 import torch
 
 from deepfakebench_ext.common.errors import MediaError
 from deepfakebench_ext.common.types import Status
+from deepfakebench_ext.training.data.plan import Slice
 
 logger = logging.getLogger(__name__)
 
+Row: TypeAlias = tuple[str, torch.Tensor, torch.Tensor]
+"""What came of one draw: the sample's key, its pixels or features, and their labels."""
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -45,8 +48,8 @@ class Batch:
 
     Attributes:
         index: Of the batch in its epoch, from 0.
-        pixels: uint8 (B, 3, H, W), or (B, T, 3, H, W). B may be 0: what cannot be read is left out, and of a last batch
-            a process may get nothing.
+        pixels: uint8 (B, 3, H, W), or (B, T, 3, H, W); or float32 (B, D), what a frozen backbone says of them. B may be
+            0: what cannot be read is left out, and of a last batch a process may get nothing.
         labels: int64 (B,).
         keys: Of the samples, (B).
         rows: Place of each row in its epoch, over all processes, (B).
@@ -63,6 +66,28 @@ class Batch:
     rows: tuple[int, ...]
     global_rows: int
     failures: tuple[Failure, ...]
+
+
+def batch_of(part: Slice, loaded: Sequence[Row | Failure], *, each: int, empty: torch.Tensor) -> Batch:
+    """Return what one process takes of a batch.
+
+    Args:
+        part: Which draws of the epoch these are.
+        loaded: What came of each.
+        each: Rows of a draw.
+        empty: No rows, of the shape and type that rows have.
+    """
+    rows = [row for row in loaded if not isinstance(row, Failure)]
+    places = [part.start + number for number, row in enumerate(loaded) if not isinstance(row, Failure)]
+    return Batch(
+        index=part.index,
+        pixels=torch.cat([empty, *(pixels for _, pixels, _ in rows)]),
+        labels=torch.cat([torch.empty(0, dtype=torch.int64), *(labels for _, _, labels in rows)]),
+        keys=tuple(key for key, _, labels in rows for _ in labels),
+        rows=tuple(place * each + row for place in places for row in range(each)),
+        global_rows=part.global_items * each,
+        failures=tuple(row for row in loaded if isinstance(row, Failure)),
+    )
 
 
 class Failures:

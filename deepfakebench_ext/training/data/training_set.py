@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,7 +22,7 @@ from deepfakebench_ext.media.frame import RGB
 from deepfakebench_ext.media.sampling import ClipSampling
 from deepfakebench_ext.training.config import TrainingConfig
 from deepfakebench_ext.training.data.augment import Augmenter
-from deepfakebench_ext.training.data.batches import Batch, Failure, Failures, read_ahead
+from deepfakebench_ext.training.data.batches import Batch, Failure, Failures, Row, batch_of, read_ahead
 from deepfakebench_ext.training.data.frames import TrainingFrames, Unusable
 from deepfakebench_ext.training.data.plan import (
     Purpose,
@@ -35,8 +35,6 @@ from deepfakebench_ext.training.data.plan import (
     slices,
 )
 from deepfakebench_ext.training.data.trainable import check_videos, digest_of_labels, fixed_size, trainable
-
-_Row: TypeAlias = tuple[str, torch.Tensor, torch.Tensor]
 
 
 class TrainingSet:
@@ -130,8 +128,21 @@ class TrainingSet:
             Unusable: No face, no landmarks, or a video shorter than a clip.
             MediaError: The sample cannot be read.
         """
-        sample = self.samples[item.sample]
-        crops = self._frames.read(sample, lambda count: pick(self._config.seed, item, count))
+        return self.drawn(item)[:2]
+
+    def drawn(self, item: WorkItem) -> tuple[torch.Tensor, torch.Tensor, int]:
+        """Return what `load` does, and how many frames or clips there were to draw from.
+
+        Raises:
+            MediaError: As `load`.
+        """
+        sample, counts = self.samples[item.sample], [1]
+
+        def chosen(count: int) -> int:
+            counts.append(count)
+            return self.place(item, count)
+
+        crops = self._frames.read(sample, chosen)
         if self._config.self_blend:
             frames, labels = self._blended(sample, crops, item), [REAL, FAKE]
         else:
@@ -139,7 +150,15 @@ class TrainingSet:
         if self._augmenter is not None:
             frames = self._augmenter.draw(self._generator(item, Purpose.AUGMENTATION))(frames)
         pixels = torch.from_numpy(np.ascontiguousarray(frames.transpose(0, 3, 1, 2)))
-        return pixels.reshape(self._shape(len(labels))), torch.tensor(labels)
+        return pixels.reshape(self._shape(len(labels))), torch.tensor(labels), counts[-1]
+
+    def place(self, item: WorkItem, count: int) -> int:
+        """Return which of `count` frames or clips an item draws."""
+        return pick(self._config.seed, item, count)
+
+    def label(self, item: WorkItem) -> torch.Tensor:
+        """Return the label of an item, int64 (1,); the fake made of a real one is not counted."""
+        return torch.tensor([self._labels[item.sample]])
 
     def batch_count(self, batch_size: int) -> int:
         """Return the batches of an epoch."""
@@ -163,16 +182,28 @@ class TrainingSet:
             MediaError: Too many samples cannot be used, see `training_batches.FAILURE_LIMITS`; names some.
         """
         items = self.epoch(epoch)
-        taken = slices(len(items), per_batch=self._per_batch(batch_size), rank=rank, world_size=world_size)
-        parts = taken[skip:]
+        parts = self.begin_epoch(len(items), batch_size, rank, world_size)[skip:]
         own = [item for part in parts for item in items[part.start : part.stop]]
-        self.failures.begin_epoch(sum(part.stop - part.start for part in taken))
         loaded = read_ahead(own, self._attempt, workers=workers, ahead=max(2 * workers, 2 * batch_size // world_size))
+        empty = torch.empty(self._shape(0), dtype=torch.uint8)
         try:
             for part in parts:
-                yield self._batch(part, [next(loaded) for _ in range(part.start, part.stop)])
+                rows = [next(loaded) for _ in range(part.start, part.stop)]
+                batch = batch_of(part, rows, each=self.rows_per_item, empty=empty)
+                self.failures.add(batch.failures)
+                yield batch
         finally:
             loaded.close()
+
+    def begin_epoch(self, count: int, batch_size: int, rank: int, world_size: int) -> list[Slice]:
+        """Count failures anew and return what one process takes of each batch of an epoch of so many items.
+
+        Raises:
+            ConfigError: A batch that does not hold whole pairs or leaves nothing for a process.
+        """
+        taken = slices(count, per_batch=self._per_batch(batch_size), rank=rank, world_size=world_size)
+        self.failures.begin_epoch(sum(part.stop - part.start for part in taken))
+        return taken
 
     def class_counts(self) -> tuple[int, int]:
         """Return the real and the fake images or clips of an epoch."""
@@ -226,28 +257,16 @@ class TrainingSet:
         views = [pair.target for pair in pairs] + [pair.fake for pair in pairs]
         return np.stack([_fitted(view, self._preprocess) for view in views])
 
-    def _batch(self, part: Slice, loaded: Sequence[_Row | Failure]) -> Batch:
-        rows = [row for row in loaded if not isinstance(row, Failure)]
-        places = [part.start + number for number, row in enumerate(loaded) if not isinstance(row, Failure)]
-        each = self.rows_per_item
-        failures = tuple(row for row in loaded if isinstance(row, Failure))
-        self.failures.add(failures)
-        return Batch(
-            index=part.index,
-            pixels=torch.cat([torch.empty(self._shape(0), dtype=torch.uint8), *(pixels for _, pixels, _ in rows)]),
-            labels=torch.cat([torch.empty(0, dtype=torch.int64), *(labels for _, _, labels in rows)]),
-            keys=tuple(key for key, _, labels in rows for _ in labels),
-            rows=tuple(place * each + row for place in places for row in range(each)),
-            global_rows=part.global_items * self.rows_per_item,
-            failures=failures,
-        )
-
-    def _attempt(self, item: WorkItem) -> _Row | Failure:
-        key = self.samples[item.sample].key
+    def _attempt(self, item: WorkItem) -> Row | Failure:
         try:
-            return key, *self.load(item)
+            return self.samples[item.sample].key, *self.load(item)
         except MediaError as error:
-            return Failure(key, error.status if isinstance(error, Unusable) else "unreadable", str(error))
+            return self.failure(item, error)
+
+    def failure(self, item: WorkItem, error: MediaError) -> Failure:
+        """Return what is noted of an item that cannot be loaded."""
+        status = error.status if isinstance(error, Unusable) else "unreadable"
+        return Failure(self.samples[item.sample].key, status, str(error))
 
 
 def _fitted(rgb: RGB, spec: PreprocessSpec) -> RGB:

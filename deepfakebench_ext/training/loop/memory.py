@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from deepfakebench_ext.data.preprocess.transform import output_size
 from deepfakebench_ext.models.base import Detector
 from deepfakebench_ext.training.config import TrainingConfig
 from deepfakebench_ext.training.loop.stepping import Stepper
@@ -69,9 +68,6 @@ def estimate_memory(stepper: Stepper, training: TrainingConfig, processes: int) 
 def _saved_bytes(stepper: Stepper, rows: int) -> int:
     """Return the bytes that autograd keeps for the backward pass of some samples, parameters not counted."""
     detector = stepper.detector
-    height, width = detector.input_size or output_size(detector.preprocess) or (224, 224)
-    frames = (detector.clip_len,) if detector.takes == "video" else ()
-    images = torch.zeros((rows, *frames, 3, height, width), device=stepper.processes.device)
     held = {parameter.untyped_storage().data_ptr() for parameter in detector.parameters()}
     saved: dict[int, int] = {}
 
@@ -82,7 +78,7 @@ def _saved_bytes(stepper: Stepper, rows: int) -> int:
         return tensor
 
     with _buffers_kept(detector), torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        logits = stepper.logits(images, range(rows), 0)
+        logits = stepper.judged(stepper.pooled(stepper.blank(rows)), range(rows), 0)
     del logits
     return sum(saved.values())
 

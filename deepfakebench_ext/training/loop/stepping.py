@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from deepfakebench_ext.common.errors import ModelError
-from deepfakebench_ext.data.preprocess.transform import normalise
+from deepfakebench_ext.data.preprocess.transform import normalise, output_size
 from deepfakebench_ext.engine.processes import Processes
 from deepfakebench_ext.models.base import Detector
 from deepfakebench_ext.models.probability import two_class_logits
@@ -23,6 +23,7 @@ from deepfakebench_ext.training.tuning.tuned import Tuned
 _OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 _SHOWN = 8
 _LOWERED = 10
+_SOME_SIZE = (224, 224)  # for a network that takes images of any size
 
 
 class SettingsFailedError(ModelError):
@@ -129,10 +130,10 @@ class Stepper:
         """Add the gradients of a batch; return each sample's weighted loss and its weight, both (B,)."""
         device = self.processes.device
         labels = batch.labels.to(device)
-        with self._memory(tuple(batch.pixels.shape)):
-            images = normalise(batch.pixels.to(device, non_blocking=True), self._preprocess)
+        with self.memory(tuple(batch.pixels.shape)):
+            pooled = self.pooled(batch.pixels) if batch.pixels.dtype == torch.uint8 else batch.pixels.to(device)
             weights = self._weights[labels]
-            losses = sample_losses(self.logits(images, batch.rows, number), labels, self.training) * weights
+            losses = sample_losses(self.judged(pooled, batch.rows, number), labels, self.training) * weights
             total = losses.sum()
             extra = self.tuned.extra_loss()
             if extra is not None:
@@ -147,16 +148,33 @@ class Stepper:
     def _nominal(self) -> int:
         return self.training.batch_size * self.training.accumulate
 
-    def logits(self, images: Tensor, rows: Sequence[int], number: int) -> Tensor:
+    @property
+    def is_frozen(self) -> bool:
+        """Whether the backbone says the same of a frame in every step: nothing of it is trained now."""
+        return not any(parameter.requires_grad for parameter in self.detector.backbone.parameters())
+
+    def blank(self, rows: int) -> Tensor:
+        """Return black images or clips, as many as `rows`, of the size that the detector takes: uint8."""
+        detector = self.detector
+        height, width = detector.input_size or output_size(detector.preprocess) or _SOME_SIZE
+        frames = (detector.clip_len,) if detector.takes == "video" else ()
+        return torch.zeros((rows, *frames, 3, height, width), dtype=torch.uint8)
+
+    def pooled(self, pixels: Tensor) -> Tensor:
+        """Return what the backbone says (B, D), float32, of uint8 (B, 3, H, W) or (B, T, 3, H, W)."""
+        images = normalise(pixels.to(self.processes.device, non_blocking=True), self._preprocess)
+        with self.processes.autocast():
+            return self.detector.pooled({"image": images}).float()
+
+    def judged(self, pooled: Tensor, rows: Sequence[int], number: int) -> Tensor:
         """Return two-class logits (B, 2), float32: the head computes in float32 whatever the backbone does.
 
         Args:
-            images: float32 (B, 3, H, W) or (B, T, 3, H, W), normalised.
+            pooled: float32 (B, D), from `pooled`.
             rows: Place of each in its epoch.
             number: Steps taken before.
         """
-        with self.processes.autocast():
-            features = self.detector.features({"image": images}).float()
+        features = self.detector.normed(pooled)
         logits = self.detector.classifier(features, self._kept(features, rows, number))
         return two_class_logits(logits, self.detector.report.label_order)
 
@@ -194,7 +212,8 @@ class Stepper:
         )
 
     @contextmanager
-    def _memory(self, shape: tuple[int, ...]) -> Iterator[None]:
+    def memory(self, shape: tuple[int, ...]) -> Iterator[None]:
+        """Say of a batch of this shape what to lower, where the block finds that it does not fit."""
         try:
             yield
         except RuntimeError as error:  # torch.OutOfMemoryError is one; the CPU's allocator raises it plainly

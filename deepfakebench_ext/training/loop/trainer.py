@@ -20,6 +20,7 @@ from deepfakebench_ext.training.config import TrainingConfig
 from deepfakebench_ext.training.data.batches import Batch
 from deepfakebench_ext.training.data.training_set import TrainingSet
 from deepfakebench_ext.training.loop.checkpoint import TrainingRun
+from deepfakebench_ext.training.loop.frozen import FrozenBatches
 from deepfakebench_ext.training.loop.optimizing import rate_factor
 from deepfakebench_ext.training.loop.stepping import Step, Stepper
 from deepfakebench_ext.training.loop.validation import Validated, Validator
@@ -92,6 +93,7 @@ class Trainer:
         training: TrainingConfig,
         workers: int,
         average: Ema | None = None,
+        frozen: FrozenBatches | None = None,
         save_best: Callable[[Validated], None],
         watchers: Sequence[Watcher] = (),
         checkpoint_minutes: float = 10.0,
@@ -107,12 +109,13 @@ class Trainer:
             training: As in the YAML.
             workers: Reading threads.
             average: Of the parameters; None for none.
+            frozen: The same batches for a frozen backbone; None where it sees other pixels in each epoch.
             save_best: Called in the main process when an epoch is the best so far, the parameters as validated.
             watchers: Are told of every step and epoch.
             checkpoint_minutes: Time between two checkpoints within an epoch; there is one at the end of each anyway.
         """
         self.stepper, self.data, self.validator, self.store, self.processes = stepper, data, validator, run, processes
-        self.training, self.average, self._save_best = training, average, save_best
+        self.training, self.average, self._frozen, self._save_best = training, average, frozen, save_best
         self.log = Journal(run.folder / TRAINING_LOG, kept="The last good checkpoint is intact")
         self.position = Position()
         self._pause_s, self._saved_at = 60 * checkpoint_minutes, time.monotonic()
@@ -144,6 +147,11 @@ class Trainer:
                 self._epoch()
         finally:
             self.log.close()
+            self.validator.is_frozen = False
+            if self._frozen is not None:
+                self._frozen.close()
+        if self._frozen is not None:
+            self._frozen.remove()
         return self.position
 
     def resume(self) -> None:
@@ -180,6 +188,7 @@ class Trainer:
             self.stepper.rebuild()
         position.phase_epoch = position.epoch
         self.stepper.detector.train()
+        self.validator.is_frozen = self.stepper.is_frozen
         for batches in self._groups():
             self._step(batches)
             if self.processes.is_main and time.monotonic() - self._saved_at >= self._pause_s:
@@ -192,14 +201,12 @@ class Trainer:
     def _groups(self) -> Iterator[list[Batch]]:
         """Yield the batches of each step that is left of the epoch."""
         position, processes = self.position, self.processes
-        batches = self.data.batches(
-            position.epoch,
-            batch_size=self.training.batch_size,
-            rank=processes.rank,
-            world_size=processes.count,
-            workers=self._workers,
-            skip=position.batches,
-        )
+        asked = {"batch_size": self.training.batch_size, "workers": self._workers, "skip": position.batches}
+        batches = None
+        if self._frozen is not None and self.stepper.is_frozen:
+            batches = self._frozen.batches(position.epoch, **asked)
+        if batches is None:
+            batches = self.data.batches(position.epoch, rank=processes.rank, world_size=processes.count, **asked)
         while group := list(islice(batches, self.training.accumulate)):
             yield group
 

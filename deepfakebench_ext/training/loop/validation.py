@@ -17,6 +17,7 @@ from deepfakebench_ext.metrics.probability_errors import log_loss
 from deepfakebench_ext.metrics.ranking import DEFINITIONS, HIGHER_IS_BETTER, binary_figures
 from deepfakebench_ext.metrics.score_table import ScoreTable
 from deepfakebench_ext.models.base import Detector
+from deepfakebench_ext.training.loop.frozen import FrozenPredictions
 
 _LOSS = "log_loss"
 
@@ -49,6 +50,7 @@ class Validator:
         samples: What is scored.
         reader: What reads them.
         aggregation: How scores come to one a video.
+        is_frozen: Whether the backbone stays as it is from one validation to the next, so that it is asked only once.
     """
 
     def __init__(
@@ -80,6 +82,8 @@ class Validator:
         self._workers, self.aggregation = workers, aggregation
         self._unit: Level = "frame" if takes == "image" else "clip"
         self._has_videos = any(sample.video is not None or is_video(sample) for sample in samples)
+        self.is_frozen = False
+        self._frozen: FrozenPredictions | None = None
         self.monitor = self._named(monitor)
         self.higher_is_better = bool(HIGHER_IS_BETTER.get(self.monitor.partition("_")[2]))
         self._check_classes()
@@ -119,16 +123,20 @@ class Validator:
         """
         was_training = detector.training
         detector.eval()
-        batches = predict(
-            detector,
-            self.reader,
-            self._processes.share(self.samples),
-            batch_size=default_batch_size(detector),
-            workers=self._workers,
-        )
-        predictions = self._processes.gather([prediction for batch in batches for prediction in batch])
+        predictions = self._processes.gather(self._predictions(detector))
         detector.train(was_training)
         return self.judge(predictions)
+
+    def _predictions(self, detector: Detector) -> list[Prediction]:
+        """The predictions of this process's share."""
+        own = self._processes.share(self.samples)
+        if self.is_frozen:
+            if self._frozen is None or self._frozen.detector is not detector:
+                self._frozen = FrozenPredictions(detector, self.reader, own, workers=self._workers)
+            return self._frozen()
+        self._frozen = None
+        batches = predict(detector, self.reader, own, batch_size=default_batch_size(detector), workers=self._workers)
+        return [prediction for batch in batches for prediction in batch]
 
     def judge(self, predictions: Sequence[Prediction]) -> Validated:
         """Return the figures of these predictions, in the order of the samples.

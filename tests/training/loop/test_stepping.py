@@ -154,7 +154,7 @@ def kept(made: Stepper, rows: list[int], number: int, monkeypatch) -> torch.Tens
         return classifier(self, features, kept)
 
     monkeypatch.setattr(type(made.detector), "classifier", watched)
-    made.logits(torch.zeros(len(rows), 3, 32, 32), rows, number)
+    made.judged(torch.zeros(len(rows), 32), rows, number)
     monkeypatch.undo()
     return found[0]
 
