@@ -67,15 +67,29 @@ def compare(run_or_csv: tuple[str, ...], **said: Any) -> None:
 
     folder, how = Path(said["output_dir"]), _how(said)
     refuse_run_directory(folder)
-    given = scores_at(run_or_csv, said)
-    _check_columns([path for path, _ in given], said)
-    comparison = compared([file for path, own in given for file in _read(path, own, how.by or ())], how)
+    comparison = compared(read_files(run_or_csv, said, how.by or ()), how)
     write_comparison(folder, comparison, plots=said["plots"])
     if said["as_json"]:
         say_json(comparison_text(comparison), nl=False)
     else:
         say("\n".join(comparison_lines(comparison)))
     say(f"report in {folder}", err=True)
+
+
+def read_files(texts: Sequence[str], said: dict[str, Any], by: Sequence[str] = ()) -> list[ScoreFile]:
+    """Return what the runs and files that were typed hold, a file of several detectors once for each.
+
+    Args:
+        texts: As typed.
+        said: The options.
+        by: Further columns to read, of the files that have them.
+
+    Raises:
+        ConfigError: Nothing there, no scores in it, or a column that none has.
+    """
+    given = scores_at(texts, said)
+    _check_columns([path for path, _ in given], said)
+    return [file for path, own in given for file in _read(path, own, by)]
 
 
 def _how(said: dict[str, Any]) -> CompareOptions:

@@ -32,6 +32,7 @@ _VERBS = {
     "splice": "deepfakebench_ext.cli.splice",
     "timeline-metrics": "deepfakebench_ext.cli.timeline_metrics",
     "train": "deepfakebench_ext.cli.train",
+    "view": "deepfakebench_ext.cli.view",
     "worker": "deepfakebench_ext.cli.worker",
 }
 

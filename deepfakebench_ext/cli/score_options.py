@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _MOST_RESAMPLES = 1_000_000
 _ROLES = ("label", "score", "key", "video", "dataset", "method", "status", "index")
+NO_COLUMNS: dict[str, Any] = dict.fromkeys(f"{role}_column" for role in _ROLES)
+"""What these options say where a verb has none of them; a file's columns are then named beside it."""
 
 
 def column_options(command: Any) -> Any:

@@ -37,11 +37,13 @@ def compare(files: Sequence[ScoreFile], how: CompareOptions | None = None) -> Co
             two labels, an unknown rule or column, or names that do not fit.
     """
     how = how or CompareOptions()
-    _check_files(files)
+    if len(files) < 2:
+        raise ConfigError(f"{len(files)} run to compare; give two or more run directories, files or --score_column a,b")
+    refuse_twice(files)
     names = distinct_names(files, how.names)
     files, told = align(names, files)
     level = common_level(names, files, how.level)
-    tables = [_at_level(file, level, how.aggregation) for file in files]
+    tables = [at_level(file, level, how.aggregation) for file in files]
     matched = match_samples(names, files, tables)
     clusters = _clusters(tables, matched)
     columns = _columns(tables, matched, how.by)
@@ -102,9 +104,12 @@ def wrong_by_all(comparison: Comparison, count: int) -> list[int]:
     return [int(place) for place in order if wrong[place]][:count]
 
 
-def _check_files(files: Sequence[ScoreFile]) -> None:
-    if len(files) < 2:
-        raise ConfigError(f"{len(files)} run to compare; give two or more run directories, files or --score_column a,b")
+def refuse_twice(files: Sequence[ScoreFile]) -> None:
+    """Pass files that are each of other scores.
+
+    Raises:
+        ConfigError: One is among them twice.
+    """
     seen = set()
     for file in files:
         if (place := (file.path.resolve(), file.column)) in seen:
@@ -112,14 +117,15 @@ def _check_files(files: Sequence[ScoreFile]) -> None:
         seen.add(place)
 
 
-def _place(file: ScoreFile) -> str:
-    return file.path.resolve().parent.name if file.run else file.path.name
-
-
-def _at_level(file: ScoreFile, level: Level, aggregation: str | None) -> ScoreTable:
+def at_level(file: ScoreFile, level: Level, aggregation: str | None) -> ScoreTable:
+    """Return a file's scores at a level that it has; of videos by a rule, or by the run's own where that is None."""
     if file.table.level == level:
         return file.table
     return file.table.to_videos(aggregation or file.aggregation or "mean")
+
+
+def _place(file: ScoreFile) -> str:
+    return file.path.resolve().parent.name if file.run else file.path.name
 
 
 def _clusters(tables: Sequence[ScoreTable], matched: Matched) -> Integers | None:

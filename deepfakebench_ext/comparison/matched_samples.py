@@ -83,8 +83,8 @@ def match_samples(names: Sequence[str], files: Sequence[ScoreFile], tables: Sequ
         ConfigError: The files have no sample in common, or none that all scored; or a file has one twice.
     """
     times = _times(files, tables)
-    identities = [_identities(table, each) for table, each in zip(tables, times, strict=True)]
-    places = [_places(*each) for each in zip(names, files, identities, strict=True)]
+    places = _places_of(names, files, tables, times)
+    identities = [list(each) for each in places]
     shared = [key for key in identities[0] if all(key in other for other in places[1:])]
     _check_shared(names, identities, shared)
     usable = [{keys[row] for row in table.usable().tolist()} for table, keys in zip(tables, identities, strict=True)]
@@ -105,6 +105,32 @@ def match_samples(names: Sequence[str], files: Sequence[ScoreFile], tables: Sequ
 
 def _unscored(table: ScoreTable, place: dict[str, int], shared: Sequence[str]) -> int:
     return int(np.isnan(table.scores[[place[key] for key in shared]]).sum())
+
+
+def rows_by_identity(
+    names: Sequence[str], files: Sequence[ScoreFile], tables: Sequence[ScoreTable]
+) -> list[dict[str, int]]:
+    """Return for each table what identifies its samples, as `match_samples` does, to their rows.
+
+    Args:
+        names: Of the detectors.
+        files: As they were read, with keys that are equal where samples are the same.
+        tables: The table of each at one level.
+
+    Raises:
+        ConfigError: A file has a sample twice.
+    """
+    return _places_of(names, files, tables, _times(files, tables))
+
+
+def _places_of(
+    names: Sequence[str],
+    files: Sequence[ScoreFile],
+    tables: Sequence[ScoreTable],
+    times: Sequence[Sequence[str] | None],
+) -> list[dict[str, int]]:
+    identities = [_identities(table, each) for table, each in zip(tables, times, strict=True)]
+    return [_places(*each) for each in zip(names, files, identities, strict=True)]
 
 
 def _identities(table: ScoreTable, times: Sequence[str] | None) -> list[str]:

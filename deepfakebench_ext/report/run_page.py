@@ -41,7 +41,7 @@ from deepfakebench_ext.report.html import to_html
 from deepfakebench_ext.report.markdown import to_markdown
 from deepfakebench_ext.report.pictures import Series, draw_pictures
 from deepfakebench_ext.report.seen import Looks, Seen
-from deepfakebench_ext.report.thumbnails import Worst, telling_row, thumbnail, worst_samples
+from deepfakebench_ext.report.thumbnails import Worst, telling_rows, thumbnail, worst_samples
 
 logger = logging.getLogger(__name__)
 
@@ -176,7 +176,8 @@ def _worst(summary: Summary, looks: Looks | None) -> list[Block]:
     units = next(iter(summary.tables.values()))
     missed, alarms = worst_samples(table, WORST_SHOWN)
     shown = [*missed, *alarms]
-    rows = [each.row if units is table else telling_row(units, each.row, each.label) for each in shown]
+    rows = [each.row for each in shown]
+    rows = rows if units is table else telling_rows(units)[rows].tolist()
     seen = list(looks(rows)) if looks is not None and rows else [Seen("")] * len(rows)
     thumbs = [
         _thumb(sample, each, "" if units is table else f"{units.level}s", float(units.scores[row]))

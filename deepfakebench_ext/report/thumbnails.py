@@ -69,21 +69,32 @@ def _name(table: ScoreTable, row: int) -> str:
     return f"{key} #{index}" if table.has_videos and not video else key
 
 
-def telling_row(units: ScoreTable, video: int, label: int) -> int:
-    """Return the row of a video's frame or clip that made its score the most wrong: of equal ones the first.
+def telling_rows(units: ScoreTable) -> NDArray[np.intp]:
+    """Return for each video, as `video_codes` counts, the row of the frame or clip that made its score the most wrong.
 
-    Args:
-        units: The table of frames or clips.
-        video: Number of the video, as `video_codes` counts; something of it is scored.
-        label: 0 real, whose highest score it is; 1 fake, whose lowest.
+    Of a fake that is its lowest score, of all others the highest; of equal ones the first. A video of which nothing is
+    scored has its first row.
     """
-    rows = np.flatnonzero((units.video_codes() == video) & units.is_scored())
-    scores = units.scores[rows]
-    return int(rows[np.argmin(scores) if label == FAKE else np.argmax(scores)])
+    codes, told = units.video_codes(), units.videos()
+    is_fake = units.labels[told.first][codes] == FAKE
+    wrong = np.where(units.is_scored(), np.where(is_fake, units.scores, -units.scores), np.inf)
+    order = np.lexsort((wrong, codes))
+    firsts: NDArray[np.intp] = order[np.flatnonzero(np.diff(codes[order], prepend=-1))]
+    return firsts
 
 
 def thumbnail(seen: Seen) -> bytes | None:
-    """Return a JPEG of at most `SIDE` pixels of the face that was scored, cut around its box, or of the whole frame.
+    """Return what `small_picture` shows as a JPEG of at most `SIDE` pixels a side; None where there is none."""
+    picture = small_picture(seen, SIDE)
+    if picture is None:
+        return None
+    jpeg = io.BytesIO()
+    picture.save(jpeg, format="JPEG", quality=QUALITY)
+    return jpeg.getvalue()
+
+
+def small_picture(seen: Seen, side: int) -> Image.Image | None:
+    """Return at most `side` pixels a side of the face that was scored, cut around its box, or of the whole frame.
 
     Where it is not known which frame that was, it is the first of a video or folder. What is gone or cannot be read has
     none, which its caption need not explain: the sample's status does.
@@ -96,14 +107,9 @@ def thumbnail(seen: Seen) -> bytes | None:
         return None
     picture = Image.fromarray(rgb)
     if seen.bbox_px is None:
-        picture.thumbnail((SIDE, SIDE))
-    elif _is_in(seen.bbox_px, rgb.shape):
-        picture = picture.crop(square_box(seen.bbox_px)).resize((SIDE, SIDE))
-    else:
-        return None
-    jpeg = io.BytesIO()
-    picture.save(jpeg, format="JPEG", quality=QUALITY)
-    return jpeg.getvalue()
+        picture.thumbnail((side, side))
+        return picture
+    return picture.crop(square_box(seen.bbox_px)).resize((side, side)) if _is_in(seen.bbox_px, rgb.shape) else None
 
 
 def _frame(path: Path, seen: Seen) -> NDArray[np.uint8]:
