@@ -28,7 +28,8 @@ from deepfakebench_ext.engine.run_name import detector_words, run_name
 from deepfakebench_ext.media.film_writer import check_films_can_be_written
 from deepfakebench_ext.models.base import Detector
 from deepfakebench_ext.models.config import DetectorConfig
-from deepfakebench_ext.models.loading import DetectorOptions, detector_class
+from deepfakebench_ext.models.loading import detector_class
+from deepfakebench_ext.models.options import DetectorOptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

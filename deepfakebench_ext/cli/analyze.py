@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,13 +17,17 @@ from deepfakebench_ext.cli.options import (
     CONTEXT,
     DETECTOR,
     FINDING_FACES,
+    JSON,
     OUTPUT_DIR,
     SpacedCommand,
     command_line,
+    option,
     options,
     record_of,
 )
 from deepfakebench_ext.cli.terminal import say, say_json
+from deepfakebench_ext.cli.values import OneOf, Real, Whole, there
+from deepfakebench_ext.common.choices import AGGREGATIONS
 from deepfakebench_ext.common.wording import counted, printable, rounded
 from deepfakebench_ext.models.quiet import hush_transformers
 
@@ -42,36 +47,74 @@ Examples:
 Each video has a run directory with timeline.json, segments.csv, scores.csv, keyframes/ and report.html.
 Exit codes: 0 done, 1 failure, 2 usage, 3 done but some videos could not be read.
 """
+_RULES = ("top_fifth", *AGGREGATIONS)
+_video = partial(option, group="video")
+_figures = partial(option, group="figures")
 ANALYSIS = (
-    click.option("--fps", type=float, help="Moments a second at which an image detector scores. Default: 5."),
-    click.option("--frame_interval", type=int, help="Distance between two frames of a clip. Default: 1."),
-    click.option("--faces", default="all", show_default=True, help="all, or in each frame the largest alone."),
-    click.option("--min_face_px", type=int, default=48, show_default=True, help="Narrower faces are not scored."),
-)
-AGGREGATION = (
-    click.option(
-        "--aggregation",
-        default="top_fifth",
+    _video(
+        "--fps",
+        type=Real(0, above=True),
+        everyday=True,
+        help="Moments a second at which an image detector scores. Default: 5.",
+    ),
+    _video("--frame_interval", type=Whole(), help="Distance between two frames of a clip. Default: 1."),
+    option(
+        "--faces",
+        group="faces",
+        type=OneOf(("all", "largest")),
+        default="all",
         show_default=True,
-        help="Scores of a face to one: top_fifth, mean, median, max, topk:K, logit_mean.",
+        help="Whose is scored in each frame.",
+    ),
+    option(
+        "--min_face_px",
+        group="faces",
+        type=Whole(),
+        default=48,
+        show_default=True,
+        help="Narrower faces are not scored.",
     ),
 )
+AGGREGATION = (
+    _figures(
+        "--aggregation",
+        type=OneOf(_RULES),
+        default="top_fifth",
+        show_default=True,
+        help="Of the scores of a face to one.",
+    ),
+)
+_SHARE, _SECONDS = Real(0, 1), Real(0, 3600)
 POLICY = (
-    click.option("--offset_below", type=float, help="A stretch ends where the score is so far below. Default: 0.1."),
-    click.option("--smooth_s", type=float, help="Seconds over which scores are smoothed. Default: 0.6."),
-    click.option("--min_on_s", type=float, help="Shorter stretches are not marked. Default: 0.4."),
-    click.option("--min_off_s", type=float, help="Shorter pauses between two are marked too. Default: 0.4."),
-    click.option("--pad_s", type=float, help="Seconds marked before and after each stretch. Default: 0."),
+    _figures("--offset_below", type=_SHARE, help="A stretch ends where the score is so far below. Default: 0.1."),
+    _figures("--smooth_s", type=_SECONDS, help="Seconds over which scores are smoothed. Default: 0.6."),
+    _figures("--min_on_s", type=_SECONDS, help="Shorter stretches are not marked. Default: 0.4."),
+    _figures("--min_off_s", type=_SECONDS, help="Shorter pauses between two are marked too. Default: 0.4."),
+    _figures("--pad_s", type=_SECONDS, help="Seconds marked before and after each stretch. Default: 0."),
 )
 _CUT = (
-    click.option("--threshold", type=float, help="Score from which a stretch is marked. Default: 0.5, not calibrated."),
-    click.option("--threshold_from", help="Folder or file of dfb-ext calibrate-timeline, which chooses it instead."),
+    _figures(
+        "--threshold",
+        type=_SHARE,
+        everyday=True,
+        help="Score from which a stretch is marked. Default: 0.5, not calibrated.",
+    ),
+    _figures(
+        "--threshold_from",
+        callback=there,
+        metavar="PATH",
+        everyday=True,
+        help="Folder or file of dfb-ext calibrate-timeline, which chooses it instead.",
+    ),
 )
+_output = partial(option, group="output")
 _BESIDES = (
-    click.option("--report/--no_report", default=True, show_default=True, help="Write report.html."),
-    click.option("--overlay", is_flag=True, help="Write a copy of the video with boxes coloured by score."),
-    click.option("--subtitles", is_flag=True, help="Write the marked stretches as segments.vtt and segments.srt."),
-    click.option("--json", "as_json", is_flag=True, help="Print JSON instead of lines."),
+    _output("--report/--no_report", default=True, show_default=True, help="Write report.html."),
+    _output("--overlay", is_flag=True, everyday=True, help="Write a copy of the video with boxes coloured by score."),
+    _output(
+        "--subtitles", is_flag=True, everyday=True, help="Write the marked stretches as segments.vtt and segments.srt."
+    ),
+    *JSON,
 )
 
 

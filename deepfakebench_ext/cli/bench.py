@@ -9,17 +9,22 @@ from typing import Any
 import click
 
 from deepfakebench_ext.cli.options import (
+    AGGREGATION,
     CONTEXT,
     DATASET,
     DECIDING,
+    OUTPUT_DIR,
     OWN_TIMEOUT,
     RUNNING,
+    SEED,
     SpacedCommand,
     command_line,
+    option,
     options,
     record_of,
 )
-from deepfakebench_ext.cli.terminal import say
+from deepfakebench_ext.cli.terminal import note, say
+from deepfakebench_ext.cli.values import Whole
 from deepfakebench_ext.models.quiet import hush_transformers
 
 _EXAMPLES = """
@@ -34,23 +39,24 @@ Exit codes: 0 done, 1 failure, 2 usage, 3 done but a detector failed or some inp
 """
 
 
-@click.command(
-    cls=SpacedCommand,
-    epilog=_EXAMPLES,
-    context_settings=CONTEXT,
+_DETECTORS = (
+    option(
+        "--detectors",
+        group="detector",
+        multiple=True,
+        required=True,
+        metavar="CONFIG=WEIGHTS...",
+        help="CONFIG a name or a YAML, as for evaluate.",
+    ),
 )
-@click.option(
-    "--detectors",
-    multiple=True,
-    required=True,
-    help="CONFIG=WEIGHTS ..., CONFIG a name or a YAML, as for evaluate; FILE.py:FUNCTION; a URL.",
+_LIMIT = (
+    option("--limit", group="input", type=Whole(), everyday=True, help="Videos of each, balanced over the labels."),
+    SEED,
 )
-@options(OWN_TIMEOUT, DATASET)
-@click.option("--limit", type=int, help="Score at most so many videos of each, balanced over the labels.")
-@click.option("--seed", type=int, default=1024, show_default=True, help="Of the choice that --limit makes.")
-@click.option("--aggregation", default="mean", show_default=True, help="Scores to one a video, as for evaluate.")
-@options(DECIDING, RUNNING)
-@click.option("--output_dir", default="inference_results", show_default=True, help="Where runs and the table go.")
+
+
+@click.command("bench", cls=SpacedCommand, epilog=_EXAMPLES, context_settings=CONTEXT)
+@options(DATASET, _LIMIT, _DETECTORS, OWN_TIMEOUT, (AGGREGATION,), DECIDING, RUNNING, OUTPUT_DIR)
 def bench(detectors: tuple[str, ...], **given: Any) -> None:
     """Score DeepfakeBench datasets with several detectors and write one table: detector x dataset."""
     from deepfakebench_ext.engine.dataset_inputs import DatasetOptions
@@ -63,6 +69,6 @@ def bench(detectors: tuple[str, ...], **given: Any) -> None:
     cells = table.bench(entries, request)
     written = Path(request.output_dir) / table.TABLE
     say(written.read_text(encoding="utf-8"), nl=False)
-    say(f"table in {written} and {table.CSV}", err=True)
+    note(f"table in {written} and {table.CSV}")
     if any(cell.reason or any(counts.not_scored for counts in cell.counts.values()) for cell in cells):
         sys.exit(3)

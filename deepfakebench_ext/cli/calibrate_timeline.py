@@ -17,9 +17,11 @@ from deepfakebench_ext.cli.options import (
     FINDING_FACES,
     OUTPUT_DIR,
     SpacedCommand,
+    option,
     options,
 )
 from deepfakebench_ext.cli.terminal import say
+from deepfakebench_ext.cli.values import Real
 from deepfakebench_ext.models.quiet import hush_transformers
 
 _EXAMPLES = """
@@ -44,21 +46,32 @@ def _per_minute(ctx: click.Context, param: click.Parameter, value: str) -> float
 
 
 _RISK = (
-    click.option(
+    option(
         "--false_alarms",
+        group="figures",
+        everyday=True,
+        metavar="SECONDS/min",
         callback=_per_minute,
         default="1/min",
         show_default=True,
         help="Seconds that may be marked in a minute of real video.",
     ),
-    click.option(
+    option(
         "--risk",
-        type=float,
+        group="figures",
+        type=Real(0, 1, above=True),
         default=0.05,
         show_default=True,
         help="Share of real videos that may be called fake, and of fakes that may be called real.",
     ),
-    click.option("--fake", multiple=True, help="Videos known to be fakes, so that a video may be called real."),
+    option(
+        "--fake",
+        group="input",
+        multiple=True,
+        metavar="PATH...",
+        everyday=True,
+        help="Videos known to be fakes, so that a video may be called real.",
+    ),
 )
 
 

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from deepfakebench_ext.cli.options import CONTEXT, SpacedCommand
+from deepfakebench_ext.cli.options import CONTEXT, JSON, PLOTS, SpacedCommand, option, options
 from deepfakebench_ext.cli.score_options import (
+    BOOTSTRAP,
+    COLUMNS,
     bootstrap_of,
-    bootstrap_options,
     column_names,
-    column_options,
     given_columns,
     score_columns,
     scores_at,
 )
-from deepfakebench_ext.cli.terminal import say, say_json
+from deepfakebench_ext.cli.terminal import note, say, say_json
+from deepfakebench_ext.cli.values import OneOf
+from deepfakebench_ext.common.choices import AGGREGATIONS, Level
 
 if TYPE_CHECKING:
     from deepfakebench_ext.comparison.records import CompareOptions
@@ -39,24 +42,47 @@ Exit codes: 0 done, 1 failure, 2 usage.
 """
 
 
-@click.command(
-    cls=SpacedCommand,
-    epilog=_EXAMPLES,
-    context_settings=CONTEXT,
+_figures = partial(option, group="figures")
+_FIGURES = (
+    _figures("--level", type=OneOf(Level), help="Default: video where all files have videos, else what rows are."),
+    _figures(
+        "--by", metavar="COLUMN,...", everyday=True, help="Break the AUC down. Default: method,dataset,compression."
+    ),
+    _figures("--aggregation", type=OneOf(AGGREGATIONS), help="Of scores to one a video. Default: each run's."),
 )
+_NAMES = (
+    option(
+        "--names",
+        group="input",
+        metavar="a,b,c",
+        everyday=True,
+        help="What to call the detectors, in the order given. Default: their weights.",
+    ),
+    option(
+        "--row_level",
+        group="input",
+        type=OneOf(Level),
+        help="What a row stands for, in files that do not say. Default: frame.",
+    ),
+)
+_OUTPUT = (
+    option(
+        "--output_dir",
+        group="output",
+        metavar="DIR",
+        everyday=True,
+        default="comparison",
+        show_default=True,
+        help="Where the reports and tables go.",
+    ),
+    PLOTS,
+    *JSON,
+)
+
+
+@click.command("compare", cls=SpacedCommand, epilog=_EXAMPLES, context_settings=CONTEXT)
 @click.argument("run_or_csv", nargs=-1, required=True)
-@click.option("--names", help="What to call the detectors: a,b,c, in the order given. Default: their weights.")
-@click.option("--level", help="frame, clip or video. Default: video where all files have videos, else what rows are.")
-@click.option("--row_level", help="What a row stands for, in files that do not say: frame (default), clip, video.")
-@click.option("--by", help="Columns to break the AUC down by: method,dataset,compression (default) or others.")
-@click.option(
-    "--aggregation", help="Scores to one a video: mean, median, max, topk:K, logit_mean. Default: each run's."
-)
-@bootstrap_options
-@column_options
-@click.option("--output_dir", default="comparison", show_default=True, help="Where the reports and tables go.")
-@click.option("--plots/--no_plots", default=True, show_default=True, help="Draw pictures into the reports.")
-@click.option("--json", "as_json", is_flag=True, help="Print what comparison.json holds instead of the ranks.")
+@options(_NAMES, COLUMNS, _FIGURES, BOOTSTRAP, _OUTPUT)
 def compare(run_or_csv: tuple[str, ...], **said: Any) -> None:
     """Compare detectors on the samples that all of them scored: figures side by side, and which pairs differ."""
     from deepfakebench_ext.comparison.compare import compare as compared
@@ -73,7 +99,7 @@ def compare(run_or_csv: tuple[str, ...], **said: Any) -> None:
         say_json(comparison_text(comparison), nl=False)
     else:
         say("\n".join(comparison_lines(comparison)))
-    say(f"report in {folder}", err=True)
+    note(f"report in {folder}")
 
 
 def read_files(texts: Sequence[str], said: dict[str, Any], by: Sequence[str] = ()) -> list[ScoreFile]:
@@ -115,9 +141,9 @@ def _check_columns(paths: Sequence[str], said: dict[str, Any]) -> None:
 
     known = {name for path in paths for name in columns_of(path)}
     names = [("score_column", name) for name in score_columns(said, tuple(known))]
-    for option, name in [*given_columns({**said, "score_column": None}).items(), *names]:
+    for given, name in [*given_columns({**said, "score_column": None}).items(), *names]:
         if name not in known:
-            raise ConfigError(f"--{option} {name!r}: none of the files has a column of that name")
+            raise ConfigError(f"--{given} {name!r}: none of the files has a column of that name")
 
 
 def _read(path: str, said: dict[str, Any], by: Sequence[str]) -> list[ScoreFile]:

@@ -8,8 +8,9 @@ from typing import Any
 
 import click
 
-from deepfakebench_ext.cli.options import CONTEXT, SpacedCommand
+from deepfakebench_ext.cli.options import CONTEXT, SpacedCommand, option
 from deepfakebench_ext.cli.terminal import say
+from deepfakebench_ext.cli.values import OneOf, there
 
 _EXAMPLES = """
 \b
@@ -25,9 +26,18 @@ AV-Deepfake1M's or ActivityNet's. Exit codes: 0 done, 1 failure, 2 usage.
 
 @click.command("convert-timelines", cls=SpacedCommand, epilog=_EXAMPLES, context_settings=CONTEXT)
 @click.argument("sources", nargs=-1, required=True)
-@click.option("--to", required=True, help="avdeepfake1m or activitynet.")
-@click.option("--output", required=True, help="The file that is written.")
-@click.option("--truth", help="Calls the videos as this truth does, instead of by their paths.")
+@option(
+    "--to", group="output", type=OneOf(("avdeepfake1m", "activitynet")), required=True, help="Whose form is written."
+)
+@option("--output", group="output", metavar="FILE", required=True, help="The file that is written.")
+@option(
+    "--truth",
+    group="input",
+    metavar="JSON",
+    callback=there,
+    everyday=True,
+    help="Calls the videos as this truth does, instead of by their paths.",
+)
 def convert_timelines(sources: tuple[str, ...], **given: Any) -> None:
     """Write timelines, predictions or a truth as AV-Deepfake1M's or ActivityNet's evaluator reads them."""
     from deepfakebench_ext.analysis.converting import converted

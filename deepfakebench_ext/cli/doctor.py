@@ -15,6 +15,7 @@ from deepfakebench_ext.cli.options import (
     CONTEXT,
     DETECTOR,
     FINDING_FACES,
+    JSON,
     PLACING,
     SpacedCommand,
     options,
@@ -42,9 +43,8 @@ _FACES = ("face_detector", "landmark_model", "face_model")
 _STORED = ("data_dir", "database", "broker")
 
 
-@click.command(cls=SpacedCommand, epilog=_EXAMPLES, context_settings=CONTEXT)
-@options(DETECTOR, PLACING, FINDING_FACES, STORING)
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
+@click.command("doctor", cls=SpacedCommand, is_lenient=True, epilog=_EXAMPLES, context_settings=CONTEXT)
+@options(DETECTOR, PLACING, FINDING_FACES, STORING, JSON)
 @click.pass_context
 def doctor(ctx: click.Context, /, **given: Any) -> None:
     """Say what is found here, what is missing, and what to type."""
@@ -88,7 +88,7 @@ def _looks(given: dict[str, Any], typed: set[str]) -> Iterator[Finding]:
         if given["broker"] is not None:
             yield look_at_broker(given["broker"])
     if typed & {"weights", "detector_config"}:
-        from deepfakebench_ext.models.loading import DetectorOptions
+        from deepfakebench_ext.models.options import DetectorOptions
         from deepfakebench_ext.service.diagnosis.detector import look_at_detector
 
         hush_transformers()

@@ -46,8 +46,7 @@ _EXAMPLES = """
 Examples:
   perf_huggingface.py photo.jpg --weights org/deepfake-vit
   perf_huggingface.py photos/ 'more/*.png' talk.mp4 --weights org/deepfake-vit
-  perf_huggingface.py --weights org/deepfake-vit --image photos/
-  perf_huggingface.py --detector_config huggingface_clip --weights w.pth --video videos/
+  perf_huggingface.py --detector_config huggingface_clip --weights w.pth --image photos/
   perf_huggingface.py --detector_config xception --weights w.pth --test_dataset Celeb-DF-v2 UADFV --rgb_dir rgb/
   perf_huggingface.py --detector mine.py:score --image photos/
 
@@ -60,13 +59,9 @@ _FEW = 20
 """Inputs whose scores are printed each."""
 
 
-@click.command(
-    cls=SpacedCommand,
-    epilog=_EXAMPLES,
-    context_settings=CONTEXT,
-)
+@click.command("evaluate", cls=SpacedCommand, epilog=_EXAMPLES, context_settings=CONTEXT)
 @click.argument("paths", nargs=-1, callback=paths_of)
-@options(DETECTOR, OWN, INPUT, DATASET, COVERAGE, VIDEO, FACES, WHOSE_FACE, DECIDING, RUNNING, OUTPUT)
+@options(INPUT, DATASET, COVERAGE, DETECTOR, OWN, VIDEO, FACES, WHOSE_FACE, DECIDING, RUNNING, OUTPUT)
 def evaluate(**given: Any) -> None:
     """Score images, videos and datasets with a detector and write results with figures that can be trusted."""
     request = _request(given)

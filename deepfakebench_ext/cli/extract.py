@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from deepfakebench_ext.cli.options import CONTEXT, options
+from deepfakebench_ext.cli.options import CONTEXT, FINDING_FACES, FRAMES, SpacedCommand, option, options
 from deepfakebench_ext.cli.terminal import say
+from deepfakebench_ext.cli.values import OneOf, Whole, listed, there
+from deepfakebench_ext.common.choices import NoFace
 from deepfakebench_ext.common.errors import ConfigError
+from deepfakebench_ext.common.numbers import MOST_WORKERS
 from deepfakebench_ext.common.types import FAKE, REAL
 from deepfakebench_ext.common.wording import counted
 
@@ -30,47 +34,64 @@ The same command goes on where it was cut off.
 Exit codes: 0 done, 1 failure, 2 usage, 3 done but some videos gave no frame.
 """
 
+_input = partial(option, group="input")
+_output = partial(option, group="output")
 _PLACES = (
-    click.option("--input_dir", help="Folder searched in all depths for videos and folders of frames."),
-    click.option("--manifest", help="CSV with path,label of videos, or DFDC's metadata.json, in place of --input_dir."),
-    click.option("--output_dir", required=True, help="Where <dataset>/ and <dataset>.json go."),
-    click.option("--dataset", help="Name of the dataset in DeepfakeBench. Default: that of the folder or manifest."),
-    click.option(
+    _input(
+        "--input_dir",
+        callback=there,
+        metavar="DIR",
+        everyday=True,
+        help="Searched in all depths for videos and folders of frames.",
+    ),
+    _input(
+        "--manifest",
+        callback=there,
+        metavar="CSV",
+        everyday=True,
+        help="path,label of videos, or DFDC's metadata.json, in place of --input_dir.",
+    ),
+    _output("--output_dir", required=True, metavar="DIR", help="Where <dataset>/ and <dataset>.json go."),
+    _output(
+        "--dataset", metavar="NAME", everyday=True, help="In DeepfakeBench. Default: that of the folder or manifest."
+    ),
+    _output(
         "--split",
+        callback=listed(("train", "val", "test")),
+        metavar="[train|val|test],...",
         default="test",
         show_default=True,
-        help="Where the JSON lists the videos: train, val, test, or several.",
+        everyday=True,
+        help="Where the JSON lists the videos.",
     ),
-    click.option(
+    _output(
         "--run_from",
-        help="Folder from which DeepfakeBench is run; the JSON's paths are relative to it. "
-        "Default: its checkout (DEEPFAKEBENCH_ROOT, vendors/DeepfakeBench, or around this folder), else this folder.",
+        metavar="DIR",
+        help="From which DeepfakeBench is run; the JSON's paths are relative to it. Default: its checkout "
+        "(DEEPFAKEBENCH_ROOT, vendors/DeepfakeBench, or around this folder), else this folder.",
     ),
-)
-_FRAMES = (
-    click.option("--sampling", help="uniform, first or fps. Default: fps with --fps, else uniform."),
-    click.option("--num_frames", type=int, help="For --sampling uniform and first. Default: 32."),
-    click.option("--fps", type=float, help="For --sampling fps: frames of a second. Default: 1."),
 )
 _CROPS = (
-    click.option("--landmark_model", help="dlib's .dat of 68 or 81 points: aligned crops, and landmarks beside them."),
-    click.option("--face_detector", help="none, dlib or yunet. Default: dlib with --landmark_model, else none."),
-    click.option("--face_model", help="YuNet's .onnx, for --face_detector yunet."),
-    click.option(
-        "--face_search", default="full", show_default=True, help="full, or coarse: faces from 90 px, 3 times as fast."
+    option("--size", group="faces", type=Whole(1, 8192), help="Side of the square crops in pixels. Default: 256."),
+    option(
+        "--no_face",
+        group="faces",
+        type=OneOf(NoFace),
+        help="skip (default) leaves a frame without a face out; full_frame takes it whole.",
     ),
-    click.option("--min_face_score", type=float, help="Faces that the face detector is less sure of are none."),
-    click.option("--size", type=int, help="Side of the square crops in pixels. Default: 256."),
-    click.option("--no_face", help="skip (default) leaves a frame without a face out; full_frame takes it whole."),
-    click.option("--workers", type=int, help="Videos at a time. Default: the CPUs, at most 8."),
+)
+_WORKERS = (
+    option(
+        "--workers",
+        group="running",
+        type=Whole(1, MOST_WORKERS),
+        help="Videos at a time. Default: the CPUs, at most 8.",
+    ),
 )
 
 
-@click.command(
-    epilog=_EXAMPLES,
-    context_settings=CONTEXT,
-)
-@options(_PLACES, _FRAMES, _CROPS)
+@click.command("extract", cls=SpacedCommand, epilog=_EXAMPLES, context_settings=CONTEXT)
+@options(_PLACES, FRAMES, FINDING_FACES, _CROPS, _WORKERS)
 def extract(**said: Any) -> None:
     """Write the frames of videos, cut to the face, as a dataset that DeepfakeBench loads."""
     from deepfakebench_ext.extraction import extract as extraction

@@ -9,7 +9,8 @@ from typing import Any
 
 import click
 
-from deepfakebench_ext.cli.options import CONTEXT
+from deepfakebench_ext.cli.command import CONTEXT, Command, VerbGroup, option, options
+from deepfakebench_ext.cli.options import JSON
 from deepfakebench_ext.cli.terminal import say, say_json
 from deepfakebench_ext.common.errors import HostError
 
@@ -21,17 +22,22 @@ Examples:
   torchrun --nproc_per_node 2 -m deepfakebench_ext host run training/train.py --ddp \\
       --detector_path my.yaml --train_dataset FaceForensics++ --test_dataset Celeb-DF-v2
 """
-_ROOT = click.option("--root", help="The checkout. Default: DEEPFAKEBENCH_ROOT, vendors/DeepfakeBench, the parents.")
+_ROOT = option(
+    "--root",
+    metavar="DIR",
+    everyday=True,
+    help="The checkout. Default: DEEPFAKEBENCH_ROOT, vendors/DeepfakeBench, the parents.",
+)
 
 
-@click.group(context_settings=CONTEXT)
+@click.group(cls=VerbGroup, context_settings=CONTEXT)
 def host() -> None:
     """Work with a DeepfakeBench checkout: its scripts with our detectors."""
 
 
-@host.command(context_settings=CONTEXT)
+@host.command(cls=Command, context_settings=CONTEXT)
 @_ROOT
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
+@options(JSON)
 def status(root: str | None, as_json: bool) -> None:
     """Say which checkout is found, and which of its detectors can be imported here."""
     from deepfakebench_ext.launcher.status import take_status
@@ -40,10 +46,10 @@ def status(root: str | None, as_json: bool) -> None:
     (say_json if as_json else say)(json.dumps(found.as_dict(), indent=2) if as_json else found.text())
 
 
-@host.command(context_settings=CONTEXT)
-@click.option("--path", help="Link this checkout instead of cloning.")
-@click.option("--url", help="Where to clone from. Default: DeepfakeBench on GitHub.")
-@click.option("--commit", help="Another commit than the tested one.")
+@host.command(cls=Command, context_settings=CONTEXT)
+@option("--path", everyday=True, help="Link this checkout instead of cloning.")
+@option("--url", everyday=True, help="Where to clone from. Default: DeepfakeBench on GitHub.")
+@option("--commit", everyday=True, help="Another commit than the tested one.")
 def install(path: str | None, url: str | None, commit: str | None) -> None:
     """Put DeepfakeBench at vendors/DeepfakeBench, under the working directory."""
     from deepfakebench_ext.host.checkout import TESTED_COMMIT
@@ -60,15 +66,23 @@ def install(path: str | None, url: str | None, commit: str | None) -> None:
 
 
 @host.command(
+    cls=Command,
     epilog=_RUN_EXAMPLES,
     context_settings={**CONTEXT, "allow_interspersed_args": False},
 )
 @_ROOT
-@click.option("--rgb_dir", help="Folder of the datasets' frames; sets lmdb: false.")
-@click.option("--lmdb_dir", help="Folder of the <dataset>_lmdb folders; sets lmdb: true.")
-@click.option("--dataset_json_folder", help="Folder of the <dataset>.json files.")
-@click.option("--log_dir", help="Where train.py logs and saves. Default: ./logs/training here.")
-@click.option("--set", "assignments", multiple=True, help="key=value over the YAMLs, such as nEpochs=2, lmdb=false.")
+@option("--rgb_dir", everyday=True, help="Folder of the datasets' frames; sets lmdb: false.")
+@option("--lmdb_dir", everyday=True, help="Folder of the <dataset>_lmdb folders; sets lmdb: true.")
+@option("--dataset_json_folder", everyday=True, help="Folder of the <dataset>.json files.")
+@option("--log_dir", everyday=True, help="Where train.py logs and saves. Default: ./logs/training here.")
+@option(
+    "--set",
+    "assignments",
+    multiple=True,
+    metavar="KEY=VALUE",
+    everyday=True,
+    help="key=value over the YAMLs, such as nEpochs=2, lmdb=false.",
+)
 @click.argument("script")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def run(root: str | None, assignments: tuple[str, ...], script: str, arguments: tuple[str, ...], **paths: Any) -> None:
@@ -84,7 +98,7 @@ def run(root: str | None, assignments: tuple[str, ...], script: str, arguments: 
     run_script(script, arguments, root=_found(root), settings=settings)
 
 
-@host.command(context_settings=CONTEXT)
+@host.command(cls=Command, context_settings=CONTEXT)
 @_ROOT
 def link(root: str | None) -> None:
     """Let a checkout's own scripts know our detectors: one import line, and our YAMLs."""
@@ -93,7 +107,7 @@ def link(root: str | None) -> None:
     say("\n".join(linking(_found(root))))
 
 
-@host.command(context_settings=CONTEXT)
+@host.command(cls=Command, context_settings=CONTEXT)
 @_ROOT
 def unlink(root: str | None) -> None:
     """Take back what link did."""

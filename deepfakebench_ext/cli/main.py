@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from deepfakebench_ext.cli.command import VerbGroup
 from deepfakebench_ext.cli.terminal import SafeFormatter, say
 from deepfakebench_ext.common.errors import ExtError
 from deepfakebench_ext.common.version import __version__
@@ -39,7 +40,7 @@ _VERBS = {
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
 
 
-class _LazyGroup(click.Group):
+class _LazyGroup(VerbGroup):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(_VERBS)
 

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from deepfakebench_ext.cli.options import CONTEXT, SpacedCommand
+from deepfakebench_ext.cli.options import CONTEXT, JSON, PLOTS, SpacedCommand, option, options
 from deepfakebench_ext.cli.score_options import (
+    BOOTSTRAP,
+    COLUMNS,
     bootstrap_of,
-    bootstrap_options,
     column_names,
-    column_options,
     score_columns,
     scores_at,
 )
-from deepfakebench_ext.cli.terminal import say, say_json
+from deepfakebench_ext.cli.terminal import note, say, say_json
+from deepfakebench_ext.cli.values import OneOf, there
+from deepfakebench_ext.common.choices import AGGREGATIONS, CALIBRATIONS, Level
 
 if TYPE_CHECKING:
     from deepfakebench_ext.metrics.summary import Other, Summary, SummaryOptions
@@ -40,25 +43,48 @@ Exit codes: 0 done, 1 failure, 2 usage.
 """
 
 
-@click.command(
-    cls=SpacedCommand,
-    epilog=_EXAMPLES,
-    context_settings=CONTEXT,
+_figures = partial(option, group="figures")
+_SUMMARY = (
+    _figures(
+        "--by", metavar="COLUMN,...", everyday=True, help="Break figures down. Default: method,dataset,compression."
+    ),
+    _figures("--aggregation", type=OneOf(AGGREGATIONS), help="Of scores to one a video. Default: the run's."),
+    _figures(
+        "--threshold_from",
+        metavar="PATH",
+        everyday=True,
+        help="Other scores of the same detector, on which a threshold is chosen.",
+    ),
+    _figures("--calibrate", type=OneOf(CALIBRATIONS), help="Needs --calibrate_on."),
+    _figures(
+        "--calibrate_on", metavar="PATH", help="Other scores of the same detector, on which the calibration is fitted."
+    ),
 )
+_ROWS = (
+    option(
+        "--manifest", group="input", metavar="CSV", callback=there, help="That was scored, with more columns for --by."
+    ),
+    option(
+        "--level", group="input", type=OneOf(Level), help="What a row is, where the file is silent. Default: frame."
+    ),
+    option("--check_files", group="input", is_flag=True, help="Look for files of one content under both labels."),
+)
+_OUTPUT = (
+    option(
+        "--output_dir",
+        group="output",
+        metavar="DIR",
+        everyday=True,
+        help="Write metrics.json, report.md and report.html there; of several, a folder each.",
+    ),
+    PLOTS,
+    *JSON,
+)
+
+
+@click.command("metrics", cls=SpacedCommand, epilog=_EXAMPLES, context_settings=CONTEXT)
 @click.argument("run_or_csv", nargs=-1, required=True)
-@click.option("--by", help="Columns to break figures down by: method,dataset,compression (default) or others.")
-@click.option("--manifest", help="CSV that was scored, with further columns for --by.")
-@click.option("--aggregation", help="Scores to one a video: mean, median, max, topk:K, logit_mean. Default: the run's.")
-@click.option("--level", help="What a row stands for, where the file does not say: frame (default), clip, video.")
-@click.option("--threshold_from", help="Other scores of the same detector, on which a threshold is chosen.")
-@click.option("--calibrate", help="temperature, platt or isotonic; needs --calibrate_on.")
-@click.option("--calibrate_on", help="Other scores of the same detector, on which the calibration is fitted.")
-@bootstrap_options
-@click.option("--check_files", is_flag=True, help="Look for files of the same content under both labels.")
-@column_options
-@click.option("--output_dir", help="Write metrics.json, report.md and report.html there; of several, a folder each.")
-@click.option("--plots/--no_plots", default=True, show_default=True, help="Draw pictures into the reports.")
-@click.option("--json", "as_json", is_flag=True, help="Print what metrics.json holds instead of lines.")
+@options(_ROWS, COLUMNS, _SUMMARY, BOOTSTRAP, _OUTPUT)
 def metrics(run_or_csv: tuple[str, ...], **said: Any) -> None:
     """Compute all figures anew from scores, with intervals, breakdowns and warnings."""
     from deepfakebench_ext.report.metrics_json import summary_text
@@ -197,7 +223,7 @@ def _write(folder: Path, file: ScoreFile, summary: Summary, *, plots: bool) -> N
     with atomic_writer(folder / METRICS_JSON) as stream:
         stream.write(summary_text(summary))
     write_run_page(folder, summary, run=file.run, looks=file.looks, plots=plots)
-    say(f"report in {folder}", err=True)
+    note(f"report in {folder}")
 
 
 def _joined(texts: dict[str, str]) -> str:

@@ -2,43 +2,42 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
-from collections.abc import Callable
 from dataclasses import fields
-from pathlib import Path
+from functools import partial
 from typing import Any, TypeVar
 
 import click
 
-Option = Callable[[Any], Any]
+from deepfakebench_ext.cli.command import CONTEXT, Option, SpacedCommand, command_line, option, options
+from deepfakebench_ext.cli.values import OneOf, Real, Whole, detector_config, there, weights
+from deepfakebench_ext.common.choices import (
+    AGGREGATIONS,
+    DetectorName,
+    DtypeName,
+    FramePolicy,
+    NoFace,
+    Per,
+    Protocol,
+    Search,
+    ShortVideo,
+    Whose,
+)
+from deepfakebench_ext.common.numbers import MOST_SEED, MOST_WORKERS
+
+__all__ = ["CONTEXT", "Option", "SpacedCommand", "command_line", "option", "options"]
+
 R = TypeVar("R")
 _MOST_DIGITS = 10
+_DTYPES = {"fp32": "float32", "fp16": "float16", "half": "float16", "bf16": "bfloat16"}
+_DEVICES = ("auto", "cpu", "cuda", "cuda:N", "mps", "xpu", "xpu:N")
+OTHER_DEVICES = {"gpu": "cuda", "0": "cuda:0", "cuda0": "cuda:0", "nvidia": "cuda", "metal": "mps"}
 
-CONTEXT: dict[str, Any] = {
-    "help_option_names": ["-h", "--help"],
-    # DeepfakeBench writes its options with underscores; dashes are taken too.
-    "token_normalize_func": lambda name: name.replace("-", "_"),
-}
-
-
-class SpacedCommand(click.Command):
-    """A command whose repeatable options take several values after one name, as DeepfakeBench's do: `--x A B`."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Repeat the option's name before each of its values."""
-        repeatable = {option.opts[0] for option in self.params if isinstance(option, click.Option) and option.multiple}
-        spread: list[str] = []
-        current, has_value = None, False
-        for arg in args:
-            if arg.startswith("-"):
-                current, has_value = "--" + arg.lstrip("-").replace("-", "_"), False
-            elif current in repeatable and has_value:
-                spread.append(str(current))
-            else:
-                has_value = True
-            spread.append(arg)
-        return super().parse_args(ctx, spread)
+_input = partial(option, group="input")
+_detector = partial(option, group="detector")
+_video = partial(option, group="video")
+_faces = partial(option, group="faces")
+_running = partial(option, group="running")
+_output = partial(option, group="output")
 
 
 def record_of(record: type[R], said: dict[str, Any], **more: Any) -> R:
@@ -68,130 +67,201 @@ def _frame_interval(ctx: click.Context, param: click.Parameter, value: str | Non
     return int(value)
 
 
-FRAME_INTERVAL = click.option(
+FRAME_INTERVAL = _video(
     "--frame_interval",
     callback=_frame_interval,
+    metavar="[N|spread]",
     help="Distance between two frames of a clip, or spread: over the whole video. Default: 1.",
 )
+SHORT_VIDEO = _video(
+    "--short_video", type=OneOf(ShortVideo), help="What becomes of a video shorter than a clip. Default: skip."
+)
 DETECTOR = (
-    click.option(
-        "--detector_config",
-        help="Name of a shipped config or path of a detector YAML. Default: by the weights, else huggingface_clip.",
-    ),
-    click.option(
+    _detector(
         "--weights",
+        metavar="PATH|HUB_ID",
+        callback=weights,
+        everyday=True,
         help="Folder, file (.safetensors .pth .pt .bin .ckpt) or hub id org/name[@revision]. Default: the config's.",
     ),
-    click.option(
-        "--fake_index", callback=_fake_index, help="Which logit means fake (or several: 0,1), where names do not say."
+    _detector(
+        "--detector_config",
+        metavar="NAME|YAML",
+        callback=detector_config,
+        everyday=True,
+        help="Of a shipped config (dfb-ext configs), or a detector's YAML. Default: by the weights, else "
+        "huggingface_clip.",
     ),
-    click.option("--require_trained_head", is_flag=True, help="Fail when the head did not come from the weights."),
+    _detector(
+        "--fake_index",
+        callback=_fake_index,
+        metavar="N[,N]",
+        help="Which logit means fake (or several: 0,1), where names do not say.",
+    ),
+    _detector("--require_trained_head", is_flag=True, help="Fail when the head did not come from the weights."),
 )
 OWN_TIMEOUT = (
-    click.option("--detector_timeout", type=float, help="Seconds that such a program has for one sample. Default: 60."),
+    _detector(
+        "--detector_timeout",
+        type=Real(0, above=True),
+        help="Seconds that such a program has for one sample. Default: 60.",
+    ),
 )
 OWN = (
-    click.option(
-        "--detector", help="Your own program instead: FILE.py:FUNCTION (paths in, P(fake) out) or http://127.0.0.1:..."
+    _detector(
+        "--detector",
+        metavar="PROGRAM",
+        everyday=True,
+        help="Your own instead: FILE.py:FUNCTION (paths in, P(fake) out) or http://127.0.0.1:...",
     ),
     *OWN_TIMEOUT,
 )
+SEED = _input("--seed", type=Whole(0, MOST_SEED), default=1024, show_default=True, help="Of --limit's choice.")
 INPUT = (
-    click.option("--image", help="Image, or folder searched in all depths; for a video detector, folders of frames."),
-    click.option("--video", help="Video, or folder searched in all depths for videos and folders of frames."),
-    click.option("--manifest", help="CSV with path,label[,video,dataset,method] instead."),
-    click.option("--limit", type=int, help="Score at most so many samples, balanced over the labels."),
-    click.option("--seed", type=int, default=1024, show_default=True, help="Of the choice that --limit makes."),
-)
-DATASET = (
-    click.option("--test_dataset", multiple=True, help="Datasets of DeepfakeBench, instead: --test_dataset A B."),
-    click.option("--dataset_json_folder", help="Folder of <dataset>.json. Default: the checkout's."),
-    click.option("--rgb_dir", help="Folder of the datasets' images, wherever the JSON says they lie."),
-    click.option("--lmdb_dir", help="Folder of the datasets' LMDBs, instead."),
-    click.option(
-        "--compression", help="c23, c40 or raw, of FaceForensics++ and its like. Default: the YAML's, or c23."
+    _input("--image", callback=there, metavar="PATH", help="Images alone: a file, or a folder searched in all depths."),
+    _input("--video", callback=there, metavar="PATH", help="Videos and folders of frames alone, likewise."),
+    _input(
+        "--manifest",
+        callback=there,
+        metavar="CSV",
+        everyday=True,
+        help="path,label[,video,dataset,method], or DFDC's metadata.json.",
     ),
-    click.option(
-        "--protocol", help="deepfakebench: frames as its test.py takes them (default); uniform: evenly spread."
+    _input("--limit", type=Whole(), everyday=True, help="Score at most so many, balanced over the labels."),
+    SEED,
+)
+DATASET_NAMES = (
+    _input(
+        "--test_dataset",
+        multiple=True,
+        metavar="NAME...",
+        everyday=True,
+        help="Datasets of DeepfakeBench, instead: --test_dataset A B.",
     ),
 )
-COVERAGE = (click.option("--coverage", is_flag=True, help="Only list which frames the JSON names and the disk lacks."),)
+DATASET_PLACES = (
+    _input("--dataset_json_folder", metavar="DIR", help="Folder of <dataset>.json. Default: the checkout's."),
+    _input("--rgb_dir", metavar="DIR", everyday=True, help="Of the datasets' images, wherever the JSON says they lie."),
+    _input("--lmdb_dir", metavar="DIR", help="Of the datasets' LMDBs, instead."),
+    _input(
+        "--compression",
+        type=OneOf(("c23", "c40", "raw")),
+        help="Of FaceForensics++ and its like. Default: the YAML's, or c23.",
+    ),
+)
+PROTOCOL = (
+    _input(
+        "--protocol",
+        type=OneOf(Protocol),
+        help="deepfakebench: frames as its test.py takes them (default); uniform: evenly spread.",
+    ),
+)
+DATASET = (*DATASET_NAMES, *DATASET_PLACES, *PROTOCOL)
+COVERAGE = (_input("--coverage", is_flag=True, help="Only list which frames the JSON names and the disk lacks."),)
+AGGREGATION = _video(
+    "--aggregation", type=OneOf(AGGREGATIONS), default="mean", show_default=True, help="Of scores to one a video."
+)
+FRAMES = (
+    _video(
+        "--num_frames",
+        type=Whole(),
+        everyday=True,
+        help="Frames of a video, for an image detector. Default: 32.",
+    ),
+    _video("--sampling", type=OneOf(FramePolicy), help="Which frames. Default: uniform."),
+    _video("--fps", type=Real(0, above=True), help="With --sampling fps: frames of a second. Default: 1."),
+)
 VIDEO = (
-    click.option("--sampling", help="Frames of a video, for an image detector: uniform (default), first, or fps."),
-    click.option("--num_frames", type=int, help="For --sampling uniform and first. Default: 32."),
-    click.option("--fps", type=float, help="For --sampling fps: frames of a second. Default: 1."),
-    click.option("--num_clips", type=int, help="Clips of a video, for a video detector. Default: 4."),
+    *FRAMES,
+    _video("--num_clips", type=Whole(), everyday=True, help="Clips of a video, for a video detector. Default: 4."),
     FRAME_INTERVAL,
-    click.option("--short_video", help="A video shorter than a clip: skip (default), repeat_last, or wrap."),
-    click.option(
-        "--aggregation",
-        default="mean",
-        show_default=True,
-        help="Scores to one a video: mean, median, max, topk:K, logit_mean.",
-    ),
+    SHORT_VIDEO,
+    AGGREGATION,
 )
 FINDING_FACES = (
-    click.option(
-        "--landmark_model", help="dlib's .dat of 68 or 81 points: aligned crops, as DeepfakeBench makes them."
+    _faces(
+        "--landmark_model",
+        callback=there,
+        metavar="DAT",
+        everyday=True,
+        help="dlib's, of 68 or 81 points: crops aligned as DeepfakeBench aligns them.",
     ),
-    click.option("--face_detector", help="none, dlib or yunet. Default: dlib with --landmark_model, else none."),
-    click.option("--face_model", help="YuNet's .onnx, for --face_detector yunet."),
-    click.option(
-        "--face_search", default="full", show_default=True, help="full, or coarse: faces from 90 px, 3 times as fast."
+    _faces(
+        "--face_detector",
+        type=OneOf(DetectorName),
+        everyday=True,
+        help="Cut to the face. Default: dlib with --landmark_model, else none.",
     ),
-    click.option("--min_face_score", type=float, help="Faces that the face detector is less sure of are none."),
+    _faces("--face_model", callback=there, metavar="ONNX", help="Of YuNet, for --face_detector yunet."),
+    _faces(
+        "--face_search",
+        type=OneOf(Search),
+        default="full",
+        show_default=True,
+        help="coarse finds faces from 90 px, 3 times as fast.",
+    ),
+    _faces("--min_face_score", type=float, help="Faces that the face detector is less sure of are none."),
+)
+NO_FACE = _faces(
+    "--no_face",
+    type=OneOf(NoFace),
+    help="What becomes of a frame without. Default: full_frame for images, skip for videos.",
 )
 FACES = (
     *FINDING_FACES,
-    click.option("--no_face", help="skip or full_frame. Default: full_frame for images, skip for videos."),
-    click.option("--crop", help="clip: one place for all frames of a clip (default); frame: each at its own."),
-    click.option("--crop_cache", help="Folder that keeps crops for the next detector on the same data."),
+    NO_FACE,
+    _faces(
+        "--crop", type=OneOf(Per), help="clip: one place for all frames of a clip (default); frame: each at its own."
+    ),
+    _faces("--crop_cache", metavar="DIR", help="Keeps crops for the next detector on the same data."),
 )
 WHOSE_FACE = (
-    click.option("--face", help="largest (default); all: each face is scored, and the highest score counts."),
+    _faces("--face", type=OneOf(Whose), help="largest (default); all: each is scored, and the highest score counts."),
+)
+DEVICE = _running(
+    "--device",
+    type=OneOf(_DEVICES, others=OTHER_DEVICES),
+    default="auto",
+    show_default=True,
+    everyday=True,
+    help="auto: CUDA, MPS, else the CPU.",
 )
 DECIDING = (
-    click.option(
-        "--threshold", help="A score above it is fake: a number, or stored, what training chose. Default: 0.5."
+    option(
+        "--threshold",
+        group="running",
+        metavar="[X|stored]",
+        everyday=True,
+        help="A score above it is fake: a number, or what training chose. Default: 0.5.",
     ),
 )
 PLACING = (
-    click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, mps."),
-    click.option(
+    DEVICE,
+    _running(
         "--dtype",
+        type=OneOf(DtypeName, others=_DTYPES),
         default="auto",
         show_default=True,
-        help="auto (bfloat16 where the hardware has it; float32 for DeepfakeBench's detectors and protocol), float32, "
-        "bfloat16, float16.",
+        help="auto: bfloat16 where the hardware has it; float32 for DeepfakeBench's detectors and protocol.",
     ),
 )
-COMPUTING = (*PLACING, click.option("--batch_size", type=int, help="Default: what suits the device."))
-RUNNING = (
-    *COMPUTING,
-    click.option("--workers", type=int, help="Reading threads. Default: the CPUs, at most 8."),
+COMPUTING = (
+    *PLACING,
+    _running("--batch_size", type=Whole(), everyday=True, help="Default: what suits the device."),
 )
+WORKERS = _running("--workers", type=Whole(1, MOST_WORKERS), help="Reading threads. Default: the CPUs, at most 8.")
+RUNNING = (*COMPUTING, WORKERS)
+DRY_RUN = (_running("--dry_run", is_flag=True, everyday=True, help="Only say what would be done; write nothing."),)
 OUTPUT_DIR = (
-    click.option("--output_dir", default="inference_results", show_default=True, help="Where run directories go."),
+    _output(
+        "--output_dir",
+        metavar="DIR",
+        default="inference_results",
+        show_default=True,
+        everyday=True,
+        help="Where run directories go.",
+    ),
 )
-OUTPUT = (
-    *OUTPUT_DIR,
-    click.option("--plots/--no_plots", default=True, show_default=True, help="Draw ROC and PR curves."),
-    click.option("--json", "as_json", is_flag=True, help="Print metrics.json instead of the summary."),
-)
-
-
-def options(*groups: tuple[Option, ...]) -> Option:
-    """Return a decorator that gives a command the options of these groups, in their order."""
-
-    def decorate(command: Any) -> Any:
-        for option in reversed([option for group in groups for option in group]):
-            command = option(command)
-        return command
-
-    return decorate
-
-
-def command_line() -> str:
-    """Return this command as it would be typed, for a run's record: without the folder that the program lies in."""
-    program = Path(sys.argv[0]).name
-    return shlex.join(["dfb-ext" if program == "__main__.py" else program, *sys.argv[1:]])
+PLOTS = _output("--plots/--no_plots", default=True, show_default=True, help="Draw pictures into reports.")
+JSON = (_output("--json", "as_json", is_flag=True, everyday=True, help="Print JSON instead of lines."),)
+OUTPUT = (*OUTPUT_DIR, PLOTS, *JSON)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import click
-
+from deepfakebench_ext.cli.command import Option, option
 from deepfakebench_ext.cli.inputs import columns_named, runs_in
+from deepfakebench_ext.cli.values import Whole
+from deepfakebench_ext.common.numbers import MOST_SEED
 
 if TYPE_CHECKING:
     from deepfakebench_ext.metrics.bootstrap import Bootstrap
@@ -19,14 +20,36 @@ NO_COLUMNS: dict[str, Any] = dict.fromkeys(f"{role}_column" for role in _ROLES)
 """What these options say where a verb has none of them; a file's columns are then named beside it."""
 
 
-def column_options(command: Any) -> Any:
-    """Add `--label_column` and the like to a command."""
-    for role in reversed(_ROLES):
-        several = "; of several detectors, each column: a,b,c" if role == "score" else ""
-        command = click.option(
-            f"--{role}_column", help=f"Name of the {role} column, in a CSV that calls it otherwise{several}."
-        )(command)
-    return command
+def _column(role: str) -> Option:
+    several = "; of several detectors, each column: a,b,c" if role == "score" else ""
+    return option(
+        f"--{role}_column",
+        group="input",
+        everyday=role in ("label", "score"),
+        metavar="NAME",
+        help=f"What a CSV calls the {role}{several}.",
+    )
+
+
+COLUMNS = tuple(map(_column, _ROLES))
+BOOTSTRAP = (
+    option(
+        "--bootstrap",
+        group="figures",
+        type=Whole(0, _MOST_RESAMPLES),
+        default=2000,
+        show_default=True,
+        help="Resamples for intervals without a formula.",
+    ),
+    option(
+        "--no_bootstrap",
+        group="figures",
+        everyday=True,
+        is_flag=True,
+        help="Leave the slow intervals out, which a million rows want.",
+    ),
+    option("--seed", group="figures", type=Whole(0, MOST_SEED), default=0, show_default=True, help="Of --bootstrap."),
+)
 
 
 def scores_at(texts: Sequence[str], said: dict[str, Any], *, several: bool = True) -> list[tuple[str, dict[str, Any]]]:
@@ -84,17 +107,6 @@ def score_columns(said: dict[str, Any], header: Sequence[str]) -> list[str]:
     return names
 
 
-def bootstrap_options(command: Any) -> Any:
-    """Add `--bootstrap`, `--no_bootstrap` and `--seed` to a command."""
-    for option in (
-        click.option("--seed", default=0, show_default=True, help="Of the bootstrap."),
-        click.option("--no_bootstrap", is_flag=True, help="Leave these intervals out, which a million rows want."),
-        click.option("--bootstrap", default=2000, show_default=True, help="Resamples for intervals without a formula."),
-    ):
-        command = option(command)
-    return command
-
-
 def bootstrap_of(said: dict[str, Any]) -> Bootstrap | None:
     """Return how intervals are drawn, as these options say; None for closed formulas only.
 
@@ -102,12 +114,9 @@ def bootstrap_of(said: dict[str, Any]) -> Bootstrap | None:
         ConfigError: A number that no bootstrap takes.
     """
     from deepfakebench_ext.common.errors import ConfigError
-    from deepfakebench_ext.common.numbers import check_count, check_seed
     from deepfakebench_ext.metrics.bootstrap import Bootstrap
 
     resamples, seed = said["bootstrap"], said["seed"]
-    check_seed("--seed", seed)
-    check_count("--bootstrap", resamples, least=0, most=_MOST_RESAMPLES)
     try:
         return Bootstrap(resamples, seed) if resamples and not said["no_bootstrap"] else None
     except ValueError as error:

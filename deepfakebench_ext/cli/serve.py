@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import ipaddress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
-from deepfakebench_ext.cli.options import COMPUTING, CONTEXT, DETECTOR, FINDING_FACES, SpacedCommand, options
+from deepfakebench_ext.cli.options import COMPUTING, CONTEXT, DETECTOR, FINDING_FACES, SpacedCommand, option, options
 from deepfakebench_ext.cli.service_options import KEEPING, LIMITS, SERVED, STORING, settings_of
 from deepfakebench_ext.cli.terminal import say
+from deepfakebench_ext.cli.values import Whole, there
 from deepfakebench_ext.common.errors import ConfigError
 
 _EXAMPLES = """
@@ -24,12 +26,19 @@ Examples:
 One command is the whole service: SQLite, and one worker beside the server. With --database and --broker the same runs
 on PostgreSQL, with workers anywhere (dfb-ext worker). The API is described at /docs.
 """
+_serving = partial(option, group="serving")
 _LISTENING = (
-    click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at."),
-    click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True),
-    click.option("--token_file", help="Who may call: a line each, <name> <read,submit,admin> <token>."),
-    click.option("--no_auth", is_flag=True, help="Let everybody call who can reach the address, by any name."),
-    click.option("--no_worker", is_flag=True, help="Start no worker: dfb-ext worker does, elsewhere."),
+    _serving("--host", metavar="ADDRESS", default="127.0.0.1", show_default=True, everyday=True, help="To listen at."),
+    _serving("--port", type=Whole(0, 65535), default=8000, show_default=True, everyday=True, help="To listen at."),
+    _serving(
+        "--token_file",
+        metavar="FILE",
+        callback=there,
+        everyday=True,
+        help="Who may call: a line each, <name> <read,submit,admin> <token>.",
+    ),
+    _serving("--no_auth", is_flag=True, help="Let everybody call who can reach the address, by any name."),
+    _serving("--no_worker", is_flag=True, help="Start no worker: dfb-ext worker does, elsewhere."),
 )
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from deepfakebench_ext.cli.command import option
+from deepfakebench_ext.cli.values import Real, Whole
 from deepfakebench_ext.common.errors import ConfigError, MissingExtraError
 
 if TYPE_CHECKING:
@@ -44,26 +47,49 @@ def _models(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) 
     return {name: weights for name, _, weights in pairs}
 
 
+_serving = partial(option, group="serving")
 SERVED = (
-    click.option(
+    option(
         "--model",
         "models",
+        group="detector",
         multiple=True,
         callback=_models,
-        help="Serve several detectors by name: --model NAME=WEIGHTS ... The first is the default.",
+        metavar="NAME=WEIGHTS...",
+        help="Serve several detectors by name. The first is the default.",
     ),
-    click.option("--threshold_from", help="Folder or file of dfb-ext calibrate-timeline, which chooses the threshold."),
+    option(
+        "--threshold_from",
+        group="detector",
+        metavar="PATH",
+        everyday=True,
+        help="Folder or file of dfb-ext calibrate-timeline, which chooses the threshold.",
+    ),
 )
 STORING = (
-    click.option("--data_dir", default="dfb_service", show_default=True, help="Uploads, results and SQLite's file."),
-    click.option("--database", help="postgresql://user:password@host/name instead of SQLite."),
-    click.option("--broker", help="redis://host:6379/0: jobs are worked on by Celery workers (dfb-ext worker)."),
+    _serving(
+        "--data_dir",
+        metavar="DIR",
+        default="dfb_service",
+        show_default=True,
+        everyday=True,
+        help="Uploads, results and SQLite's file.",
+    ),
+    _serving("--database", metavar="URL", everyday=True, help="postgresql://user:password@host/name, for SQLite."),
+    _serving(
+        "--broker",
+        metavar="URL",
+        everyday=True,
+        help="redis://host:6379/0: jobs are worked on by Celery workers (dfb-ext worker).",
+    ),
 )
 LIMITS = (
-    click.option("--max_upload", callback=_bytes, help="Largest upload. Default: 2GiB."),
-    click.option("--max_duration", callback=_seconds, help="Longest video. Default: 4h."),
-    click.option("--time_limit", callback=_seconds, help="A job that runs longer fails. Default: 6h."),
-    click.option("--memory_limit", callback=_bytes, help="Of a worker. Default: nine tenths of the machine's."),
+    _serving("--max_upload", metavar="SIZE", callback=_bytes, help="Largest upload. Default: 2GiB."),
+    _serving("--max_duration", metavar="TIME", callback=_seconds, help="Longest video. Default: 4h."),
+    _serving("--time_limit", metavar="TIME", callback=_seconds, help="A job that runs longer fails. Default: 6h."),
+    _serving(
+        "--memory_limit", metavar="SIZE", callback=_bytes, help="Of a worker. Default: nine tenths of the machine's."
+    ),
 )
 _LIMITS = {"max_upload": "upload_bytes", "max_duration": "duration_s", "time_limit": "time_s"} | {
     "memory_limit": "memory_bytes",
@@ -102,8 +128,14 @@ def settings_of(given: dict[str, Any]) -> ServiceSettings:
 
 
 KEEPING = (
-    click.option("--keep", callback=_seconds, help="Delete finished jobs older than this, such as 7d. Default: never."),
-    click.option("--keep_bytes", callback=_bytes, help="Delete the oldest beyond so much, such as 100GB."),
-    click.option("--max_jobs", type=int, help="Jobs of one token that wait or run. Default: 1000."),
-    click.option("--rate_limit", type=float, help="Requests a second of one token or address. Default: 100."),
+    _serving(
+        "--keep",
+        metavar="TIME",
+        callback=_seconds,
+        everyday=True,
+        help="Delete finished jobs older than this, such as 7d. Default: never.",
+    ),
+    _serving("--keep_bytes", metavar="SIZE", callback=_bytes, help="Delete the oldest beyond so much, such as 100GB."),
+    _serving("--max_jobs", type=Whole(), help="Jobs of one token that wait or run. Default: 1000."),
+    _serving("--rate_limit", type=Real(0, above=True), help="Requests a second of one token or address. Default: 100."),
 )

@@ -9,8 +9,9 @@ from typing import Any
 import click
 
 from deepfakebench_ext.cli.inputs import paths_of
-from deepfakebench_ext.cli.options import CONTEXT, FINDING_FACES, SpacedCommand, options, record_of
+from deepfakebench_ext.cli.options import CONTEXT, FINDING_FACES, SpacedCommand, option, options, record_of
 from deepfakebench_ext.cli.terminal import say
+from deepfakebench_ext.cli.values import Whole
 from deepfakebench_ext.common.wording import counted
 
 _EXAMPLES = """
@@ -28,10 +29,40 @@ Exit codes: 0 done, 1 failure, 2 usage, 3 done but some videos could not be used
 @click.command(cls=SpacedCommand, epilog=_EXAMPLES, context_settings=CONTEXT)
 @click.argument("videos", nargs=-1, required=True, callback=paths_of)
 @options(FINDING_FACES)
-@click.option("--per_video", default=2, show_default=True, help="Manipulated stretches of each video, at most.")
-@click.option("--seed", default=0, show_default=True, help="Of where they lie and how they are blended.")
-@click.option("--crf", default=20, show_default=True, help="Quality of both copies: 0 loses nothing, 51 all.")
-@click.option("--output_dir", default="spliced", show_default=True, help="Where real/, fake/ and segments.json go.")
+@option(
+    "--per_video",
+    group="video",
+    type=Whole(),
+    everyday=True,
+    default=2,
+    show_default=True,
+    help="Manipulated stretches of each video, at most.",
+)
+@option(
+    "--seed",
+    group="video",
+    type=Whole(0),
+    default=0,
+    show_default=True,
+    help="Of where they lie and how they are blended.",
+)
+@option(
+    "--crf",
+    group="output",
+    type=Whole(0, 51),
+    default=20,
+    show_default=True,
+    help="Quality of both copies: 0 loses nothing, 51 all.",
+)
+@option(
+    "--output_dir",
+    group="output",
+    everyday=True,
+    metavar="DIR",
+    default="spliced",
+    show_default=True,
+    help="Where real/, fake/ and segments.json go.",
+)
 def splice(**given: Any) -> None:
     """Make a labelled set out of real videos: copies with self-blended stretches of known start and end."""
     from deepfakebench_ext.analysis import splicing

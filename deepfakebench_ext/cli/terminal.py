@@ -11,6 +11,8 @@ import click
 from deepfakebench_ext.common.wording import cut, printable
 
 LONGEST_LINE = 4000
+LOUDNESS = "deepfakebench_ext.loudness"
+"""Where a command's context holds `quiet` or `verbose`, where one was typed."""
 # What JSON leaves raw and a terminal may obey: C1 controls, separators, marks that turn the direction of writing.
 _RAW = re.compile(r"[^\n -~]")
 
@@ -18,6 +20,13 @@ _RAW = re.compile(r"[^\n -~]")
 def say(text: str, *, err: bool = False, nl: bool = True) -> None:
     """Print lines, with control characters as escapes and overlong lines cut."""
     click.echo(safe_lines(text), err=err, nl=nl)
+
+
+def note(text: str) -> None:
+    """Print to stderr what is no result, no warning and no error: nothing under `--quiet`."""
+    context = click.get_current_context(silent=True)
+    if context is None or context.meta.get(LOUDNESS) != "quiet":
+        say(text, err=True)
 
 
 def warn(text: object) -> None:

@@ -7,9 +7,10 @@ from typing import Any
 
 import click
 
-from deepfakebench_ext.cli.options import CONTEXT, SpacedCommand
-from deepfakebench_ext.cli.score_options import bootstrap_of, bootstrap_options
+from deepfakebench_ext.cli.options import CONTEXT, JSON, SpacedCommand, option, options
+from deepfakebench_ext.cli.score_options import BOOTSTRAP, bootstrap_of
 from deepfakebench_ext.cli.terminal import say, say_json
+from deepfakebench_ext.cli.values import there
 
 _EXAMPLES = """
 \b
@@ -25,9 +26,15 @@ ActivityNet's database. Exit codes: 0 done, 1 failure, 2 usage.
 
 @click.command("timeline-metrics", cls=SpacedCommand, epilog=_EXAMPLES, context_settings=CONTEXT)
 @click.argument("timelines", nargs=-1, required=True)
-@click.option("--truth", required=True, help="JSON that lists the manipulated stretches of each video.")
-@bootstrap_options
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of lines.")
+@option(
+    "--truth",
+    group="input",
+    metavar="JSON",
+    required=True,
+    callback=there,
+    help="JSON that lists the manipulated stretches of each video.",
+)
+@options(BOOTSTRAP, JSON)
 def timeline_metrics(timelines: tuple[str, ...], **said: Any) -> None:
     """Judge the segments and scores of timelines: AP, AR, false alarms, delay, boundaries, with intervals."""
     from deepfakebench_ext.analysis.formats.timeline_reading import read_timeline, timeline_paths

@@ -10,15 +10,15 @@ import click
 
 from deepfakebench_ext.cli.options import (
     CONTEXT,
-    DATASET,
+    DATASET_PLACES,
     FACES,
-    FRAME_INTERVAL,
     SpacedCommand,
     command_line,
     options,
     record_of,
 )
-from deepfakebench_ext.cli.terminal import say, warn
+from deepfakebench_ext.cli.terminal import note, say, warn
+from deepfakebench_ext.cli.train_options import CLIPS, DATA, RUN, WHAT
 from deepfakebench_ext.common.types import FAKE, REAL
 from deepfakebench_ext.models.quiet import hush_transformers
 
@@ -46,52 +46,12 @@ Exit codes: 0 done, 1 failure, 2 usage, 3 done but some samples could not be rea
 _MIB, _GIB = 2**20, 2**30
 _SHOWN = 3
 
-_WHAT = (
-    click.option(
-        "--detector_config",
-        help="Name of a shipped config or path of a detector YAML, with its tuning: and training: blocks. "
-        "Default: what --weights bring, else huggingface_clip.",
-    ),
-    click.option("--weights", help="Start from: folder, file or hub id org/name[@revision]. Default: the config's."),
-    click.option("--set", "changes", multiple=True, help="Change the YAML: training.lr=1e-5 tuning.mode=lora ..."),
-    click.option("--probe", is_flag=True, help="Fit the head in closed form on frozen features: the baseline row."),
-)
-_DATA = (
-    click.option("--train", help="Folder, video, or CSV manifest (path,label[,video,dataset,method]) to train on."),
-    click.option("--val", help="The same, to choose the best epoch by; other videos than those of --train."),
-    click.option(
-        "--val_share", type=float, help="Instead of --val: share of --train's sources to hold out, such as 0.2."
-    ),
-    click.option(
-        "--kind", help="Of what lies there: image, or video (files, folders of frames). Default: what is there."
-    ),
-    click.option("--train_dataset", multiple=True, help="Datasets of DeepfakeBench, their train split: A B."),
-    click.option("--val_dataset", multiple=True, help="Datasets of DeepfakeBench, their val split: A B."),
-    click.option("--allow_leaks", is_flag=True, help="Train although --train and --val share videos or files."),
-)
-_CLIPS = (
-    FRAME_INTERVAL,
-    click.option("--short_video", help="A video shorter than a clip: skip (default), repeat_last, or wrap."),
-)
-_RUN = (
-    click.option("--output_dir", help="The run's folder. Default: training_runs/<config>-<mode>."),
-    click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda."),
-    click.option("--workers", type=int, help="Reading threads of each process. Default: the CPUs, at most 8."),
-    click.option("--checkpoint_minutes", type=float, default=10.0, show_default=True, help="Between checkpoints."),
-    click.option("--track", help="One of accelerate's trackers, such as tensorboard; it writes into the run's folder."),
-    click.option("--dry_run", is_flag=True, help="Only say what would be done: counts, steps, parameters, memory."),
-    click.option("--push_to_hub", help="Repository org/name that gets the best weights and their card at the end."),
-)
 
-
-@click.command(
-    cls=SpacedCommand,
-    epilog=_EXAMPLES,
-    context_settings=CONTEXT,
-)
-@options(_WHAT, _DATA, DATASET[1:5], _CLIPS, FACES, _RUN)
+@click.command("train", cls=SpacedCommand, epilog=_EXAMPLES, context_settings=CONTEXT)
+@options(DATA, DATASET_PLACES, WHAT, CLIPS, FACES, RUN)
 def train(**said: Any) -> None:
     """Fine-tune a detector on labelled images or videos, and write weights that the evaluator takes."""
+    _check_recipe(said)
     from deepfakebench_ext.engine.dataset_inputs import DatasetOptions
     from deepfakebench_ext.engine.input_options import FaceOptions
     from deepfakebench_ext.models.weights import hub
@@ -108,6 +68,15 @@ def train(**said: Any) -> None:
     tuning.processes.leave()
     if lost:
         sys.exit(3)
+
+
+def _check_recipe(said: Mapping[str, Any]) -> None:
+    """Read the YAML with its changes, where no weights bring theirs, before anything heavy is imported."""
+    from deepfakebench_ext.models.config import DEFAULT_CONFIG
+    from deepfakebench_ext.training.recipe import Recipe, read_values
+
+    if said["detector_config"] or not said["weights"]:
+        Recipe.of(read_values(said["detector_config"] or DEFAULT_CONFIG, said["changes"]))
 
 
 def _train(tuning: FineTuning, folder: Path, said: Mapping[str, Any]) -> bool:
@@ -181,7 +150,7 @@ def _say_plan(tuning: FineTuning, *, probe: bool) -> None:
             _memory(plan),
         ]
     for line in lines:
-        say(line, err=True)
+        note(line)
     for notice in tuning.notices:
         warn(notice)
 

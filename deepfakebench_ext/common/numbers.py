@@ -8,7 +8,7 @@ from deepfakebench_ext.common.errors import ConfigError
 
 MOST_WORKERS = 1024
 _MOST = 10**9
-_MOST_SEED = 2**63 - 1
+MOST_SEED = 2**63 - 1
 
 
 def check_count(option: str, value: int | None, *, least: int = 1, most: int = _MOST) -> None:
@@ -27,7 +27,7 @@ def check_seed(option: str, value: int) -> None:
     Raises:
         ConfigError: Below 0, or of more than 63 bits.
     """
-    check_count(option, value, least=0, most=_MOST_SEED)
+    check_count(option, value, least=0, most=MOST_SEED)
 
 
 def check_above(option: str, value: float | None, least: float) -> None:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 from deepfakebench_ext.common.choices import Protocol
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.common.types import Sample
-from deepfakebench_ext.data.preprocess.transform import PreprocessSpec, output_size, spec_from_host_keys
-from deepfakebench_ext.data.readers.reader import Reader
+from deepfakebench_ext.data.preprocess.spec import PreprocessSpec, output_size, spec_from_host_keys
 from deepfakebench_ext.data.samples.datasets import gather_dataset
 from deepfakebench_ext.data.stores.frame_stores import FrameStore, LmdbStore, RgbStore
 from deepfakebench_ext.engine.input_options import NOTHING_SAID, SamplingOptions
@@ -20,9 +19,11 @@ from deepfakebench_ext.host.checkout import DATASET_JSONS, find_checkout
 from deepfakebench_ext.host.dataset_json_reading import C40_DATASETS
 from deepfakebench_ext.host.label_dict import LABELS_OF_TESTS, labels_of
 from deepfakebench_ext.media.host_sampling import DeepfakeBenchSampling
-from deepfakebench_ext.models.base import Detector
 from deepfakebench_ext.models.config import DetectorConfig
-from deepfakebench_ext.models.loading import detector_class
+
+if TYPE_CHECKING:
+    from deepfakebench_ext.data.readers.reader import Reader
+    from deepfakebench_ext.models.base import Detector
 
 DEFAULT_PROTOCOL: Protocol = "deepfakebench"
 DEFAULT_COMPRESSION = "c23"
@@ -177,6 +178,8 @@ class HostData:
             ConfigError: No such dataset, a JSON of another structure, an unknown label, or a compression that is not
                 the one of the dataset's name.
         """
+        from deepfakebench_ext.models.loading import detector_class
+
         return gather_dataset(
             dataset,
             json_folder=self.json_folder,
@@ -248,6 +251,8 @@ def make_stored_reader(
     Raises:
         ConfigError: An unknown protocol, options that it does not take, or a YAML with one or two of the three keys.
     """
+    from deepfakebench_ext.data.readers.reader import Reader
+
     check_protocol(protocol, options)
     if protocol == "uniform":
         return Reader(detector.preprocess, options.of(detector), stores=stores)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from deepfakebench_ext.common.choices import DetectorName, NoFace, Per, Search, ShortVideo, Whose
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.numbers import check_count, check_seed
 from deepfakebench_ext.common.types import Sample
-from deepfakebench_ext.data.readers.reader import Reader
 from deepfakebench_ext.data.samples.folder_labels import labels_above_notices
 from deepfakebench_ext.data.samples.folders import Kind, collect_samples, limit_samples
 from deepfakebench_ext.data.samples.given import Given, samples_at
@@ -18,7 +18,10 @@ from deepfakebench_ext.data.samples.manifest import read_manifest
 from deepfakebench_ext.engine.input_options import FaceOptions, SamplingOptions
 from deepfakebench_ext.faces.reader import FaceReader
 from deepfakebench_ext.media.sampling import FrameSampling
-from deepfakebench_ext.models.base import Detector
+
+if TYPE_CHECKING:
+    from deepfakebench_ext.data.readers.reader import Reader
+    from deepfakebench_ext.models.base import Detector
 
 
 def gather_samples(
@@ -64,18 +67,31 @@ def gather_given(
     Raises:
         ConfigError: As `gather_samples`.
     """
-    given = [path for path in (image, video, manifest) if path is not None]
-    if len(given) + bool(paths) != 1:
-        raise ConfigError(
-            "give one of --image (a file or folder), --video (a file or folder), --manifest (a CSV); or paths alone, "
-            "of images, videos, folders and CSVs"
-        )
-    found = samples_at(paths, takes=takes) if paths else _at(Path(given[0]), manifest is not None, video, takes)
+    check_one_input(image, video, manifest, paths)
+    if paths:
+        found = samples_at(paths, takes=takes)
+    else:
+        found = _at(Path(str(image or video or manifest)), manifest is not None, video, takes)
     if limit is None:
         return found
     check_count("--limit", limit)
     check_seed("--seed", seed)
     return replace(found, samples=limit_samples(found.samples, limit, seed))
+
+
+def check_one_input(
+    image: str | Path | None, video: str | Path | None, manifest: str | Path | None, paths: Sequence[str | Path]
+) -> None:
+    """Pass exactly one way to say what is scored.
+
+    Raises:
+        ConfigError: None, or several.
+    """
+    if sum(path is not None for path in (image, video, manifest)) + bool(paths) != 1:
+        raise ConfigError(
+            "give one of --image (a file or folder), --video (a file or folder), --manifest (a CSV); or paths alone, "
+            "of images, videos, folders and CSVs"
+        )
 
 
 def _at(path: Path, is_manifest: bool, video: str | Path | None, takes: str) -> Given:
@@ -120,6 +136,8 @@ def make_reader(
 
 def file_reader(detector: Detector, options: SamplingOptions, faces: FaceReader | None) -> Reader:
     """As `make_reader`, the options as one record."""
+    from deepfakebench_ext.data.readers.reader import Reader
+
     chosen = options.of(detector)
     is_kept = faces is not None and faces.cache is not None
     if is_kept and isinstance(chosen, FrameSampling) and chosen.fps is not None:

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from deepfakebench_ext.common.choices import DetectorName, NoFace, Per, Search, ShortVideo, Whose
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.numbers import check_above, check_count
-from deepfakebench_ext.data.preprocess.transform import output_size
+from deepfakebench_ext.data.preprocess.spec import output_size
 from deepfakebench_ext.faces.cache import CropCache
 from deepfakebench_ext.faces.reader import FaceReader, face_reader
 from deepfakebench_ext.faces.settings import face_settings
 from deepfakebench_ext.media.sampling import SPREAD, ClipSampling, FrameSampling
-from deepfakebench_ext.models.base import Detector
+
+if TYPE_CHECKING:
+    from deepfakebench_ext.models.base import Detector
 
 DEFAULT_NUM_CLIPS = 4
 CROP_CACHE_BYTES = 16 * 2**30
@@ -51,6 +53,7 @@ class SamplingOptions:
         check_above("--fps", self.fps, 0)
         check_count("--num_clips", self.num_clips)
         check_count("--frame_interval", self.frame_interval, least=SPREAD)
+        FrameSampling.from_options(self.sampling or "uniform", num_frames=self.num_frames, fps=self.fps)
 
     @property
     def given(self) -> list[str]:
@@ -178,6 +181,24 @@ class FaceOptions(FaceFinding):
         """The options that say something: name to value. `face_search` does so only beside others."""
         return {k: v for k, v in asdict(self).items() if v is not None and k != "face_search"}
 
+    @property
+    def _of_crops(self) -> dict[str, object]:
+        return {"--no_face": self.no_face, "--crop": self.crop, "--face": self.face}
+
+    def check(self, of_crops: Mapping[str, object] | None = None) -> None:
+        """Pass options of crops where frames are cut.
+
+        Args:
+            of_crops: Options that mean nothing where frames stay whole, to what was said; None takes all of ours.
+
+        Raises:
+            ConfigError: Frames stay whole.
+        """
+        said = self._of_crops if of_crops is None else of_crops
+        unused = [option for option, value in said.items() if value is not None]
+        if self.detector == "none" and unused:
+            raise ConfigError(f"{', '.join(unused)} means nothing here: without --face_detector frames stay whole")
+
     def reader(self, detector: Detector) -> FaceReader | None:
         """Return what cuts frames to the face, at the size that the detector takes; None leaves them whole.
 
@@ -191,8 +212,7 @@ class FaceOptions(FaceFinding):
                 "--face all follows each person through a clip and cuts it at one place; leave --crop out"
             )
         size_px = output_size(detector.preprocess) or (0, 0)
-        of_crops = {"--no_face": self.no_face, "--crop": self.crop, "--face": self.face}
-        return self.cutting_to(size_px, self.crop or "clip", of_crops)
+        return self.cutting_to(size_px, self.crop or "clip", self._of_crops)
 
     def cutting_to(self, size_px: tuple[int, int], per: Per, of_crops: Mapping[str, object]) -> FaceReader | None:
         """Return what cuts frames to the face at a size; None leaves them whole.
@@ -205,8 +225,6 @@ class FaceOptions(FaceFinding):
         Raises:
             ConfigError, MissingExtraError: As `cutting`.
         """
-        unused = [option for option, value in of_crops.items() if value is not None]
-        if self.detector == "none" and unused:
-            raise ConfigError(f"{', '.join(unused)} means nothing here: without --face_detector frames stay whole")
+        self.check(of_crops)
         cache = None if self.crop_cache is None else CropCache(Path(self.crop_cache), CROP_CACHE_BYTES)
         return self.cutting(size_px, no_face=self.no_face, per=per, face=self.face or "largest", cache=cache)

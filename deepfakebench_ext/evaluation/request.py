@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from deepfakebench_ext.common.atomic_files import check_writable
 from deepfakebench_ext.common.choices import Level
@@ -33,18 +34,19 @@ from deepfakebench_ext.engine.dataset_inputs import (
     protocol_dtype,
     protocol_notices,
 )
-from deepfakebench_ext.engine.file_inputs import file_reader, gather_given
+from deepfakebench_ext.engine.file_inputs import check_one_input, file_reader, gather_given
 from deepfakebench_ext.engine.input_options import FaceOptions, SamplingOptions
 from deepfakebench_ext.engine.own.detector import OwnDetector
-from deepfakebench_ext.engine.own.scorer import own_scorer
-from deepfakebench_ext.engine.scorer import NetworkScorer, Scorer
-from deepfakebench_ext.evaluation.evaluate import Evaluation, Scoring, levels_of
 from deepfakebench_ext.metrics.aggregation import aggregation_rule
 from deepfakebench_ext.metrics.thresholds import Threshold
-from deepfakebench_ext.models.base import Detector
 from deepfakebench_ext.models.config import DetectorConfig
-from deepfakebench_ext.models.loading import DetectorOptions, detector_class
+from deepfakebench_ext.models.options import DetectorOptions
 from deepfakebench_ext.models.stored_thresholds import STORED, threshold_number, thresholds_asked
+
+if TYPE_CHECKING:
+    from deepfakebench_ext.engine.scorer import Scorer
+    from deepfakebench_ext.evaluation.evaluate import Evaluation, Scoring
+    from deepfakebench_ext.models.base import Detector
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +123,15 @@ class EvaluationRequest(DetectorOptions):
         check_count("--batch_size", self.batch_size)
         check_count("--workers", self.workers, most=MOST_WORKERS)
         check_seed("--seed", self.seed)
+        self._check_apart()
+        if self.test_dataset:
+            check_protocol(self.protocol_meant, self.sampling)
+            return
+        check_one_input(self.image, self.video, self.manifest, self.paths)
+        self.faces.check()
+
+    def _check_apart(self) -> None:
+        """Pass options of datasets, or of files, alone."""
         files = {"image": self.image, "video": self.video, "manifest": self.manifest, **self.faces.choices}
         datasets = {**asdict(self.datasets), "protocol": self.protocol}
         wrong = files if self.test_dataset else datasets
@@ -190,6 +201,8 @@ class EvaluationRequest(DetectorOptions):
                         f"{found.looked_at}. Give --rgb_dir, the folder of the datasets' images, or --lmdb_dir"
                     )
             return
+        from deepfakebench_ext.models.loading import detector_class
+
         given_files = gather_given(
             self.image,
             self.manifest,
@@ -238,10 +251,12 @@ class EvaluationRequest(DetectorOptions):
         Raises:
             ConfigError, OutputError: As `Scoring`.
         """
+        from deepfakebench_ext.evaluation.evaluate import Scoring
+
         scorer = self._scorer(given, detector)
         self.thresholds(scorer, given.samples)
         notices: list[Notice] = []
-        if given.store is not None and isinstance(detector, Detector):
+        if given.store is not None and not isinstance(detector, OwnDetector):
             notices = protocol_notices(detector, self.protocol_meant)
         return Scoring(
             scorer,
@@ -254,6 +269,9 @@ class EvaluationRequest(DetectorOptions):
         )
 
     def _scorer(self, given: Input, detector: Detector | OwnDetector) -> Scorer:
+        from deepfakebench_ext.engine.own.scorer import own_scorer
+        from deepfakebench_ext.engine.scorer import NetworkScorer
+
         stores = {} if given.store is None else {given.source: given.store}
         protocol, options = self.protocol_meant, self.sampling
         if isinstance(detector, OwnDetector):
@@ -285,6 +303,8 @@ class EvaluationRequest(DetectorOptions):
         """
         if self.threshold is None:
             return {}
+        from deepfakebench_ext.evaluation.evaluate import levels_of
+
         levels = levels_of(scorer, samples)
         return thresholds_asked(
             self.threshold, scorer.stored_thresholds, scorer.title, levels=levels, rule=self.aggregation

@@ -17,7 +17,7 @@ from deepfakebench_ext.data.preprocess.transform import (
 )
 from deepfakebench_ext.host.checkout import find_checkout
 from deepfakebench_ext.models.architecture import Architecture, checked
-from deepfakebench_ext.models.config import DetectorConfig
+from deepfakebench_ext.models.config import DEFAULT_CONFIG, DetectorConfig
 from deepfakebench_ext.models.weights.source import (
     DETECTOR_YAML,
     NAMES_YAML,
@@ -42,7 +42,7 @@ def config_for(weights: str | None) -> str:
     """
     found = parse_weights(weights) if weights is not None else None
     if found is None or (isinstance(found, Path) and found.is_file() and not (found.parent / "config.json").is_file()):
-        return "huggingface_clip"
+        return DEFAULT_CONFIG
     config = resolve_config(str(weights))
     own = resolve_beside(str(weights), DETECTOR_YAML) if config.get(NAMES_YAML) == DETECTOR_YAML else None
     if own is not None:

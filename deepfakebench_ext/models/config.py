@@ -25,6 +25,8 @@ from deepfakebench_ext.host.registry import DETECTOR
 from deepfakebench_ext.models.stored_thresholds import Stored
 
 _SHOWN_LETTERS = 200
+DEFAULT_CONFIG = "huggingface_clip"
+"""Where neither a config nor the weights say which; as in the older tool."""
 _PACKAGE = Path(__file__).parents[1]
 # Inside a wheel the configs lie in the package, in a checkout at its top.
 CONFIG_FOLDERS = (_PACKAGE / "configs/detector", _PACKAGE.parent / "configs/detector")

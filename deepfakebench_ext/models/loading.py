@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ from deepfakebench_ext.host.checkout import find_checkout
 from deepfakebench_ext.host.packages import detectors
 from deepfakebench_ext.host.registry import DETECTOR
 from deepfakebench_ext.models.base import Detector
-from deepfakebench_ext.models.built_from import config_for
 from deepfakebench_ext.models.config import NO_CHECKOUT, DetectorConfig, load_config
 from deepfakebench_ext.models.placement import choose_device, choose_dtype
 from deepfakebench_ext.models.weights.source import resolve_weights
@@ -65,53 +63,6 @@ def load_detector(
         raise WeightsError(untrained_head(detector.report.source, settings.seed).text)
     detector.place(place, number)
     return detector
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DetectorOptions:
-    """Which detector is asked for.
-
-    Attributes:
-        detector_config: Name or path of a detector's YAML; None goes by the weights.
-        weights: Path or hub id; None takes the config's own.
-        fake_index, require_trained_head, device, dtype: As `load_detector`.
-    """
-
-    detector_config: str | None = None
-    weights: str | None = None
-    fake_index: tuple[int, ...] | None = None
-    require_trained_head: bool = False
-    device: str = "auto"
-    dtype: str = "auto"
-
-    def settings(self) -> DetectorConfig:
-        """Return the detector's config.
-
-        Raises:
-            ConfigError: No such config, or a wrong one.
-            WeightsError: The weights that it depends on cannot be had.
-        """
-        return load_config(self.detector_config or config_for(self.weights))
-
-    def load(self, settings: DetectorConfig) -> Detector:
-        """Return the detector, ready to score.
-
-        Raises:
-            ConfigError, WeightsError, HostError, MissingExtraError: As `load_detector`.
-        """
-        return load_detector(
-            settings,
-            self.weights,
-            device=self.device,
-            dtype=self.dtype_meant,
-            fake_index=self.fake_index,
-            require_trained_head=self.require_trained_head,
-        )
-
-    @property
-    def dtype_meant(self) -> str:
-        """The `dtype` that the detector is loaded in."""
-        return self.dtype
 
 
 def detector_class(settings: DetectorConfig) -> type[Detector]:

@@ -14,6 +14,23 @@ Mode = Literal["head", "layernorm", "partial", "gradual", "svd", "lora", "full"]
 B = TypeVar("B", bound="_Block")
 Count = Annotated[int, Field(ge=1, le=10**9)]
 Moment = Annotated[float, Field(ge=0, lt=1)]
+CALLED: Mapping[str, str] = {
+    "learning_rate": "lr",
+    "nEpochs": "epochs",
+    "num_epochs": "epochs",
+    "num_train_epochs": "epochs",
+    "train_batchSize": "batch_size",
+    "per_device_train_batch_size": "batch_size",
+    "gradient_accumulation_steps": "accumulate",
+    "max_grad_norm": "clip_norm",
+    "warmup_ratio": "warmup",
+    "lr_scheduler": "schedule",
+    "lr_scheduler_type": "schedule",
+    "loss_func": "loss",
+    "early_stopping": "patience",
+    "r": "lora_rank",
+}
+"""What other trainers call our keys."""
 
 
 class _Block(BaseModel):
@@ -28,7 +45,8 @@ class _Block(BaseModel):
         """
         unknown = sorted(set(values or {}) - set(cls.model_fields), key=str)
         if unknown:
-            near = difflib.get_close_matches(str(unknown[0]), cls.model_fields, n=1)
+            called = [ours for ours in (CALLED.get(str(unknown[0])),) if ours in cls.model_fields]
+            near = called or difflib.get_close_matches(str(unknown[0]), cls.model_fields, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else "."
             raise ConfigError(
                 f"{name}: unknown key {unknown[0]!r}{hint} Allowed are {', '.join(sorted(cls.model_fields))}"

@@ -10,7 +10,7 @@ from typing import Any
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.yaml_files import assignments, overridden, read_mapping
 from deepfakebench_ext.models.config import HOST_KEYS, DetectorConfig, find_config
-from deepfakebench_ext.training.config import TrainingConfig, TuningConfig
+from deepfakebench_ext.training.config import CALLED, TrainingConfig, TuningConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,4 +79,6 @@ def _inner_names(key: str) -> list[str]:
     """The keys of the two blocks that bear this name or nearly, best first, as `--set` takes them."""
     names = {inner: f"training.{inner}" for inner in TrainingConfig.model_fields}
     names |= {inner: f"tuning.{inner}" for inner in TuningConfig.model_fields}
+    if key in CALLED:
+        return [names[CALLED[key]]]
     return [names[close] for close in difflib.get_close_matches(key, names, n=1)]

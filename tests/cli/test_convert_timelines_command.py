@@ -66,7 +66,7 @@ def test_mistakes_are_said(command, tmp_path):
     for arguments, named in (
         (
             ("segments.json", "--to", "voc", "--output", "o"),
-            "--to 'voc' is not allowed; give avdeepfake1m or activitynet",
+            "--to 'voc' is not allowed; allowed are avdeepfake1m, activitynet",
         ),
         (("segments.json", "--to", "activitynet", "--truth", "segments.json", "--output", "o"), "leave it out"),
         (("no.json", "--to", "activitynet", "--output", "o"), "no.json holds neither a timeline nor predictions"),

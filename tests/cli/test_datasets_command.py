@@ -191,10 +191,10 @@ def test_the_options_of_one_protocol_mean_nothing_to_the_other_before_anything_i
     assert "--num_frames means nothing with --protocol deepfakebench" in err
     code, _, err = command(evaluate, *CLIP, *DATA, "--protocol", "even")
     assert code == 2
-    assert "--protocol 'even' is not known; allowed are deepfakebench, uniform" in err
+    assert "--protocol 'even' is not allowed; allowed are deepfakebench, uniform" in err
     code, _, err = command(bench, *BENCH, "--protocol", "even")
     assert code == 2
-    assert "--protocol 'even' is not known; allowed are deepfakebench, uniform" in err
+    assert "--protocol 'even' is not allowed; allowed are deepfakebench, uniform" in err
 
 
 @pytest.mark.usefixtures("_no_loading")

@@ -152,7 +152,7 @@ def test_the_config_is_chosen_by_what_the_weights_are(perf: Command, tmp_path: P
     [
         (["--image", "absent"], 2, "absent"),
         ([], 2, "give one of --image"),
-        (["--image", "photos", "--manifest", "x.csv"], 2, "give one of --image"),
+        (["--image", "photos", "--manifest", "clip.yaml"], 2, "give one of --image"),
         (["--image", "photos", "--limit", "0"], 2, "--limit 0 is not allowed"),
         (["--image", "photos", "--batch_size", "0"], 2, "--batch_size 0 is not allowed"),
         (["--image", "photos", "--dtype", "int8"], 2, "allowed are auto, float32, bfloat16, float16"),
@@ -423,7 +423,7 @@ def test_a_video_detector_scores_the_clips_of_videos(perf: Command, tmp_path: Pa
     ("option", "value", "message"),
     [
         ("--num_clips", "2", "--num_clips means nothing here: huggingface_clip takes single frames"),
-        ("--sampling", "random", "one of uniform, fps, first"),
+        ("--sampling", "random", "allowed are uniform, fps, first"),
         ("--fps", "2", "means nothing with --sampling uniform"),
         ("--num_frames", "0", "--num_frames 0 is not allowed: give 1 to"),
         ("--aggregation", "best", "mean, median, max"),

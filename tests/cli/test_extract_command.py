@@ -153,7 +153,7 @@ def test_nothing_to_list_is_said(command: Command, tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         (["--num_frames", "3", "--fps", "2"], "--num_frames 3 means nothing with --sampling fps"),
-        (["--split", "train,validation"], "--split 'train,validation' is not allowed"),
+        (["--split", "train,validation"], "--split 'validation' is not allowed"),
         (["--landmark_model", "missing.dat"], "missing.dat does not exist"),
         (["--face_detector", "mtcnn"], "--face_detector 'mtcnn' is not allowed"),
         (["--no_face", "black", "--face_detector", "dlib"], "--no_face 'black' is not allowed"),
@@ -161,8 +161,8 @@ def test_nothing_to_list_is_said(command: Command, tmp_path: Path) -> None:
         (["--size", "0", "--face_detector", "dlib"], "--size 0 is not allowed: give 1 to 8,192"),
         (["--size", "8193", "--face_detector", "dlib"], "--size 8193 is not allowed"),
         (["--workers", "0"], "--workers 0 is not allowed"),
-        (["--num_frames", "-1"], "--num_frames is -1"),
-        (["--fps", "nan"], "--fps is nan"),
+        (["--num_frames", "-1"], "--num_frames -1 is not allowed"),
+        (["--fps", "nan"], "--fps nan is not allowed"),
     ],
 )
 def test_a_mistake_is_said_before_anything_is_written(

@@ -170,10 +170,10 @@ def test_bench_gives_a_function_the_frames_of_a_dataset(command: Command, tmp_pa
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--weights", "w.pth", "--device", "cpu"), "--weights, --device means nothing with --detector"),
+        (("--weights", "org/vit", "--device", "cpu"), "--weights, --device means nothing with --detector"),
         (("--face_detector", "dlib"), "--face_detector means nothing with --detector"),
-        (("--fps", "2"), "--fps means nothing for mine.py:score"),
-        (("--detector_timeout", "0"), "--detector_timeout 0.0 is not allowed"),
+        (("--num_clips", "2"), "--num_clips means nothing for mine.py:score"),
+        (("--detector_timeout", "0"), "--detector_timeout 0 is not allowed"),
     ],
 )
 def test_options_of_networks_are_refused(command: Command, tmp_path: Path, options: tuple[str, ...], said: str) -> None:
@@ -182,6 +182,7 @@ def test_options_of_networks_are_refused(command: Command, tmp_path: Path, optio
     assert (code, said in err) == (2, True), err
 
 
-def test_a_limit_without_a_program_is_refused(command: Command) -> None:
+def test_a_limit_without_a_program_is_refused(command: Command, tmp_path: Path) -> None:
+    tiny.photos(tmp_path / "photos", 1)
     code, _, err = command(evaluate, "--detector_timeout", "5", "--image", "photos")
     assert (code, "--detector_timeout means nothing without --detector" in err) == (2, True)

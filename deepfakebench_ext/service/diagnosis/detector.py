@@ -17,7 +17,7 @@ from deepfakebench_ext.common.types import Prediction, Sample
 from deepfakebench_ext.engine.file_inputs import make_reader
 from deepfakebench_ext.engine.predictor import predict
 from deepfakebench_ext.models.base import Detector
-from deepfakebench_ext.models.loading import DetectorOptions
+from deepfakebench_ext.models.options import DetectorOptions
 from deepfakebench_ext.service.diagnosis.finding import Finding
 
 _SIDE_PX = 256
