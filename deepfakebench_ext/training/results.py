@@ -14,11 +14,16 @@ from deepfakebench_ext.common.errors import MissingExtraError
 from deepfakebench_ext.common.journal import read_lines
 from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.common.run_names import CARD, CURVES_PNG, FIGURES_JSON, TRAINING_LOG
+from deepfakebench_ext.data.preprocess.transform import output_size
+from deepfakebench_ext.media.sampling import SPREAD
 from deepfakebench_ext.metrics.bootstrap import Bootstrap
 from deepfakebench_ext.metrics.figure import Figure
 from deepfakebench_ext.metrics.summary import Summary, SummaryOptions, summarise
-from deepfakebench_ext.models.export.hub_folder import PTH, architecture_of, write_pth, write_settings
+from deepfakebench_ext.models.export.hub_folder import PTH, write_pth, write_settings
+from deepfakebench_ext.models.export.in_transformers import in_transformers, task_of
+from deepfakebench_ext.models.stored_thresholds import Stored
 from deepfakebench_ext.report.scores.videos import face_notices
+from deepfakebench_ext.training.card_metadata import licence_of
 from deepfakebench_ext.training.choosing import chosen_thresholds
 from deepfakebench_ext.training.fine_tuning import FineTuning
 from deepfakebench_ext.training.model_card import Card, model_card
@@ -53,7 +58,7 @@ def write_results(tuning: FineTuning, result: FineTuned, facts: Mapping[str, Any
     with atomic_writer(result.best / FIGURES_JSON) as stream:
         stream.write(json.dumps({name: _as_json(figure) for name, figure in figures.items()}, indent=2) + "\n")
     with atomic_writer(result.best / CARD) as stream:
-        stream.write(model_card(_card(tuning, result, summary, facts)))
+        stream.write(model_card(_card(tuning, result, summary, stored, facts)))
     if result.position.step:
         _draw(result, tuning)
     return summary
@@ -69,7 +74,7 @@ def _face_notices(result: FineTuned) -> list[Notice]:
     return [Notice("faceless", text), *validation]
 
 
-def _card(tuning: FineTuning, result: FineTuned, summary: Summary, facts: Mapping[str, Any]) -> Card:
+def _card(tuning: FineTuning, result: FineTuned, summary: Summary, stored: Stored, facts: Mapping[str, Any]) -> Card:
     recipe, report = tuning.recipe, tuning.detector.report
     labels = [sample.label for sample in tuning.inputs.val]
     datasets = {sample.dataset for sample in tuning.inputs.train if sample.dataset}
@@ -78,20 +83,42 @@ def _card(tuning: FineTuning, result: FineTuned, summary: Summary, facts: Mappin
         takes=tuning.detector.takes,
         base=report.source,
         base_is_hub=report.kind == "hub",
-        architecture=architecture_of(result.detector)["architectures"][0],
+        licence=licence_of(tuning.detector.source),
+        task=task_of(result.detector),
+        in_transformers=in_transformers(result.detector, "<this folder or hub id>"),
         monitor=tuning.validator.monitor,
         epoch=result.position.best_epoch + 1 if result.position.step else None,
+        epochs=result.position.epoch,
         data=tuning.data.to_dict(),
         val=(labels.count(0), labels.count(1)),
         datasets=sorted(datasets),
         recipe=result.fit or _said(recipe.tuning, "tuning") | _said(recipe.training, "training"),
         figures=summary.figures,
         counts={level: (counts.real, counts.fake) for level, counts in summary.counts.items()},
+        thresholds=stored,
+        protocol=_protocol(tuning),
         reading=reading_options(tuning),
         scoring=scoring_options(tuning),
         notices=summary.said,
         facts=facts,
     )
+
+
+def _protocol(tuning: FineTuning) -> dict[str, str]:
+    """How a validation sample became its score, in words."""
+    training, inputs, detector = tuning.recipe.training, tuning.inputs, tuning.detector
+    interval = inputs.frame_interval
+    apart = "spread over the whole video" if interval == SPREAD else f"of frames {interval or 1} apart"
+    video = f"{training.val_clips} clips of {detector.clip_len} frames, {apart}"
+    spec = detector.preprocess
+    crops = "as the dataset has them" if any(sample.frames for sample in inputs.val) else inputs.faces.detector
+    size = output_size(spec)
+    return {
+        "sampling": video if detector.takes == "video" else f"{training.val_frames} frames of a video, evenly spread",
+        "face crops": {"none": "none, whole frames"}.get(crops, crops),
+        "input": f"{size[0]}x{size[1]}, {spec.resample}" if size else spec.resample,
+        "score of a video": f"{tuning.validator.aggregation} over what is scored of it",
+    }
 
 
 def scoring_command(tuning: FineTuning, result: FineTuned) -> str:

