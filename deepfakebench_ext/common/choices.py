@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
+Precision = Literal["float32", "bfloat16", "float16"]
 DtypeName = Literal["auto", "float32", "bfloat16", "float16"]
+PRECISIONS: Final[dict[str, Precision]] = {
+    **{name: "float32" for name in ("float32", "fp32", "f32", "float", "no")},
+    **{name: "bfloat16" for name in ("bfloat16", "bf16")},
+    **{name: "float16" for name in ("float16", "fp16", "f16", "half")},
+}
+"""What a number's type is called, in the words of other tools too, to what it is called here."""
 FramePolicy = Literal["uniform", "fps", "first"]
 ShortVideo = Literal["repeat_last", "wrap", "skip"]
 DetectorName = Literal["none", "dlib", "yunet"]

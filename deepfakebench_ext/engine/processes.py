@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 
+from deepfakebench_ext.common.choices import Precision
 from deepfakebench_ext.common.errors import ConfigError, MissingExtraError
+from deepfakebench_ext.models.placement import DTYPES
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
 T = TypeVar("T")
-_DTYPES = {"no": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 _CHUNK = 2**25  # gradient values that are summed at once: 128 MB
 
 
@@ -31,18 +32,18 @@ class Processes:
         rank: This process's number, from 0.
         count: How many there are.
         accelerator: accelerate's own object, for its trackers.
-        scaler: What keeps gradients of fp16 from vanishing; None for other precisions.
+        scaler: What keeps gradients of float16 from vanishing; None for other precisions.
     """
 
     def __init__(
-        self, *, device: str = "auto", precision: str = "no", tracker: str | None = None, folder: str = "."
+        self, *, device: str = "auto", precision: Precision = "float32", tracker: str | None = None, folder: str = "."
     ) -> None:
         """Join the others.
 
         Args:
             device: `auto` takes this process's GPU where there is one; `cpu`; or `cuda`. All trainings of one Python
                 process have the first one's.
-            precision: `no` (float32), `bf16`, `fp16`: what the backbone computes in.
+            precision: What the backbone computes in.
             tracker: Name of one of accelerate's trackers, such as `tensorboard`.
             folder: Where a tracker writes.
 
@@ -71,10 +72,12 @@ class Processes:
                 f"{started} processes were started and {self.count} would train on {self.device}; give --device cpu to "
                 "train on all of them, or start one"
             )
-        if precision == "fp16" and self.device.type != "cuda":
-            raise ConfigError(f"training.precision: fp16 needs a CUDA device, this is {self.device}; use bf16 or no")
-        self._dtype = _DTYPES[precision]
-        self.scaler = torch.amp.GradScaler("cuda") if precision == "fp16" else None
+        if precision == "float16" and self.device.type != "cuda":
+            raise ConfigError(
+                f"training.precision: float16 needs a CUDA device, this is {self.device}; use bfloat16 or float32"
+            )
+        self._dtype = None if precision == "float32" else DTYPES[precision]
+        self.scaler = torch.amp.GradScaler("cuda") if precision == "float16" else None
 
     @property
     def is_main(self) -> bool:

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import torch
 
+from deepfakebench_ext.common.choices import PRECISIONS, Precision
 from deepfakebench_ext.common.errors import ConfigError
 
-_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+DTYPES: dict[Precision, torch.dtype] = {
+    "float32": torch.float32,
+    "bfloat16": torch.bfloat16,
+    "float16": torch.float16,
+}
 
 
 def choose_device(name: str) -> torch.device:
@@ -32,13 +37,13 @@ def choose_dtype(name: str, device: torch.device) -> torch.dtype:
     """Return the type called `name`; `auto` is bfloat16 where the hardware computes in it, else float32.
 
     Raises:
-        ConfigError: Not one of auto, float32, bfloat16, float16.
+        ConfigError: Not auto, and none of `PRECISIONS`.
     """
     if name == "auto":
         return torch.bfloat16 if _has_bfloat16(device) else torch.float32
-    if name not in _DTYPES:
-        raise ConfigError(f"--dtype {name!r} is not known; allowed are auto, {', '.join(_DTYPES)}")
-    return _DTYPES[name]
+    if name not in PRECISIONS:
+        raise ConfigError(f"--dtype {name!r} is not known; allowed are auto, {', '.join(DTYPES)}")
+    return DTYPES[PRECISIONS[name]]
 
 
 def _has_bfloat16(device: torch.device) -> bool:

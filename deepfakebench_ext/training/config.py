@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from deepfakebench_ext.common.choices import PRECISIONS, Precision
 from deepfakebench_ext.common.errors import ConfigError
 
 Mode = Literal["head", "layernorm", "partial", "gradual", "svd", "lora", "full"]
@@ -143,8 +144,10 @@ class TrainingConfig(_Block):
         dropout: Before the head.
         label_smoothing: Share of the target spread evenly over both classes, as torch has it.
         loss: `cross_entropy` over two logits, or `bce` on their difference.
+        uniformity_weight, alignment_weight: Weights of two losses over all pairs of a batch's features, GenD's (arXiv
+            2508.06248); `accumulate` does not pair what lies in two batches.
         balance: `none`; `weights`: classes weighted in the loss; `sampling`: as many reals as fakes drawn.
-        precision: `no` (float32), `bf16`, `fp16`.
+        precision: What the backbone computes in: `float32`, `bfloat16`, `float16`, or other tools' words for them.
         gradient_checkpointing: Less memory for more time.
         ema: Decay of a moving average of the parameters, which is then validated and saved; None for none.
         monitor: Validation figure that says which epoch is best: `auc`, `ap`, `eer`, `loss`, ... of videos where there
@@ -176,8 +179,10 @@ class TrainingConfig(_Block):
     dropout: float = Field(default=0.0, ge=0, lt=1)
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     loss: Literal["cross_entropy", "bce"] = "cross_entropy"
+    uniformity_weight: float = Field(default=0.0, ge=0)
+    alignment_weight: float = Field(default=0.0, ge=0)
     balance: Literal["none", "weights", "sampling"] = "none"
-    precision: Literal["no", "bf16", "fp16"] = "no"
+    precision: Precision = "float32"
     gradient_checkpointing: bool = False
     ema: float | None = Field(default=None, gt=0, lt=1)
     monitor: str = "auc"
@@ -194,8 +199,10 @@ class TrainingConfig(_Block):
 
     @field_validator("precision", mode="before")
     @classmethod
-    def _no_is_a_word(cls, value: Any) -> Any:
-        return "no" if value is False else value  # YAML 1.1 reads `no` as it reads `false`
+    def _one_word(cls, value: Any) -> Any:
+        if value is False:  # YAML 1.1 reads `no` as it reads `false`
+            return "float32"
+        return PRECISIONS.get(value, value) if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _agree(self) -> TrainingConfig:

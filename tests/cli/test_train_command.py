@@ -193,7 +193,7 @@ def test_what_cannot_be_read_is_counted_and_the_exit_code_says_so(tmp_path):
             ("--train", "train", "--val", "val", "--device", "tpu"),
             "allowed are auto, cpu, cuda$",
         ),
-        (("--train", "train", "--val", "val", "--set", "training.precision=fp16"), "fp16 needs a CUDA device"),
+        (("--train", "train", "--val", "val", "--set", "training.precision=fp16"), "float16 needs a CUDA device"),
         (("--train", "train", "--val", "val", "--set", "training.epoch=3"), "did you mean 'epochs'"),
         (("--train", "train", "--val", "val", "--set", "lr=3"), r"did you mean training\.lr\?"),
         (("--train", "train", "--val", "val", "--set", "mode=lora"), r"did you mean tuning\.mode\?"),

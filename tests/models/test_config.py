@@ -12,7 +12,7 @@ from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.models.config import HOST_KEYS, DetectorConfig, config_names, find_config, load_config
 
 DETECTORS = ["huggingface_clip", "huggingface_image", "huggingface_video", "huggingface_videomae"]
-RECIPES = ["clip_effort", "clip_layernorm", "clip_probe", "videomae_gradual", "videomae_partial"]
+RECIPES = ["clip_effort", "clip_gend", "clip_layernorm", "clip_probe", "videomae_gradual", "videomae_partial"]
 SHIPPED = sorted([*DETECTORS, *RECIPES])
 # What a KeyError names when it is missing, found by running DeepfakeBench's scripts (commit 8a4a7bf).
 TEST_NEEDS = {

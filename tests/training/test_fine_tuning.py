@@ -181,9 +181,9 @@ def test_fewer_bits_never_take_more_memory_than_one_copy_of_the_parameters(folde
     wide = {**tiny.CLIP_YAML, "architecture": {**tiny.CLIP, "hidden_size": 256, "intermediate_size": 1024}}
     plans = {
         precision: tuning(folder, values({"mode": "layernorm"}, wide, batch_size=32, precision=precision)).plan().memory
-        for precision in ("no", "bf16")
+        for precision in ("float32", "bfloat16")
     }
-    assert plans["bf16"].activations <= plans["no"].activations + plans["no"].parameters / 2
+    assert plans["bfloat16"].activations <= plans["float32"].activations + plans["float32"].parameters / 2
 
 
 @pytest.fixture

@@ -5,21 +5,37 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.models.config import CONFIG_FOLDERS
+from deepfakebench_ext.models.placement import choose_dtype
 from deepfakebench_ext.training.config import TrainingConfig
 from deepfakebench_ext.training.recipe import Recipe, read_values
 
+PRECISIONS = {
+    **dict.fromkeys(["no", "No", "NO", "'no'", "off", "false", "fp32", "float32", "float"], "float32"),
+    **dict.fromkeys(["bf16", "bfloat16"], "bfloat16"),
+    **dict.fromkeys(["fp16", "float16", "half"], "float16"),
+}
 
-@pytest.mark.parametrize("spelling", ["no", "No", "NO", "'no'", "off", "false"])
-def test_no_precision_is_a_word_that_can_be_typed(spelling: str, tmp_path: Path) -> None:
+
+@pytest.mark.parametrize("spelling", PRECISIONS)
+def test_precisions_are_words_that_can_be_typed(spelling: str, tmp_path: Path) -> None:
     text = next(path for folder in CONFIG_FOLDERS for path in folder.glob("clip_layernorm.yaml")).read_text()
-    assert "precision: bf16 " in text
-    (tmp_path / "a.yaml").write_text(text.replace("precision: bf16 ", f"precision: {spelling} "))
-    assert Recipe.of(read_values(str(tmp_path / "a.yaml"))).training.precision == "no"
+    assert "precision: bfloat16 " in text
+    (tmp_path / "a.yaml").write_text(text.replace("precision: bfloat16 ", f"precision: {spelling} "))
+    assert Recipe.of(read_values(str(tmp_path / "a.yaml"))).training.precision == PRECISIONS[spelling]
     changed = read_values("clip_layernorm", [f"training.precision={spelling}"])
-    assert Recipe.of(changed).training.precision == "no"
+    assert Recipe.of(changed).training.precision == PRECISIONS[spelling]
+
+
+@pytest.mark.parametrize("word", ["fp32", "bf16", "half", "no", "bfloat16"])
+def test_a_detector_is_loaded_by_the_same_words(word: str) -> None:
+    meant = choose_dtype(word, torch.device("cpu"))
+    assert str(meant) == f"torch.{TrainingConfig.of({'precision': word}, 'training').precision}"
+    with pytest.raises(ConfigError, match="--dtype 'tf32' is not known; allowed are auto, float32, bfloat16, float16"):
+        choose_dtype("tf32", torch.device("cpu"))
 
 
 @pytest.mark.parametrize(

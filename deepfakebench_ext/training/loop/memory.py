@@ -78,7 +78,7 @@ def _saved_bytes(stepper: Stepper, rows: int) -> int:
         return tensor
 
     with _buffers_kept(detector), torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        logits = stepper.judged(stepper.pooled(stepper.blank(rows)), range(rows), 0)
+        logits = stepper.judged(detector.normed(stepper.pooled(stepper.blank(rows))), range(rows), 0)
     del logits
     return sum(saved.values())
 

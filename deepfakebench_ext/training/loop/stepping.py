@@ -18,6 +18,7 @@ from deepfakebench_ext.models.probability import two_class_logits
 from deepfakebench_ext.training.config import TrainingConfig
 from deepfakebench_ext.training.data.batches import Batch
 from deepfakebench_ext.training.loop.optimizing import carry_over, make_optimizer, sample_losses, set_rates, step_seed
+from deepfakebench_ext.training.loop.pair_losses import pair_loss
 from deepfakebench_ext.training.tuning.tuned import Tuned
 
 _OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
@@ -114,8 +115,8 @@ class Stepper:
         bad: list[str] = []
         loss_sum = weight = 0.0
         for batch in batches:
-            if len(batch.keys):
-                losses, weights = self._backward(batch, number)
+            if (found := self._backward(batch, number)) is not None:
+                losses, weights = found
                 loss_sum, weight = loss_sum + float(losses.sum()), weight + float(weights.sum())
                 bad += [key for key, good in zip(batch.keys, losses.isfinite().tolist(), strict=True) if not good]
         counts = (sum(len(batch.keys) for batch in batches), sum(len(batch.failures) for batch in batches))
@@ -126,23 +127,48 @@ class Stepper:
             self._update(totals[1], [key for batch in batches for key in batch.keys], number)
         return Step(totals[0], totals[1], int(totals[2]), int(totals[3]))
 
-    def _backward(self, batch: Batch, number: int) -> tuple[Tensor, Tensor]:
-        """Add the gradients of a batch; return each sample's weighted loss and its weight, both (B,)."""
+    def _backward(self, batch: Batch, number: int) -> tuple[Tensor, Tensor] | None:
+        """Add the gradients of a batch; return each sample's weighted loss and its weight, both (B,).
+
+        None where this process has none of its samples.
+        """
         device = self.processes.device
         labels = batch.labels.to(device)
         with self.memory(tuple(batch.pixels.shape)):
-            pooled = self.pooled(batch.pixels) if batch.pixels.dtype == torch.uint8 else batch.pixels.to(device)
+            features = self._features(batch) if len(batch.keys) else None
+            pairs = self._pair_loss(features, labels)
+            if features is None:
+                return None
             weights = self._weights[labels]
-            losses = sample_losses(self.judged(pooled, batch.rows, number), labels, self.training) * weights
-            total = losses.sum()
+            losses = sample_losses(self.judged(features, batch.rows, number), labels, self.training) * weights
+            total = losses.sum() + pairs
             extra = self.tuned.extra_loss()
             if extra is not None:
                 total = total + extra * weights.sum()
-            # Divided here by about what the gradient is divided by in the end, so that fp16 has numbers of usual size.
+            # Divided by about what the gradient is divided by in the end, so that float16 has numbers of usual size.
             total = total / self._nominal
             scaler = self.processes.scaler
             (total if scaler is None else scaler.scale(total)).backward()  # type: ignore[no-untyped-call]
         return losses.detach(), weights
+
+    def _features(self, batch: Batch) -> Tensor:
+        """The features (B, D) of a batch of pixels, or of what a frozen backbone said of them."""
+        is_kept = batch.pixels.dtype != torch.uint8
+        pooled = batch.pixels.to(self.processes.device) if is_kept else self.pooled(batch.pixels)
+        return self.detector.normed(pooled)
+
+    def _pair_loss(self, features: Tensor | None, labels: Tensor) -> Tensor | float:
+        """The loss over all pairs of the whole batch, times its weight, of which each process has its own gradient."""
+        if not (self.training.uniformity_weight or self.training.alignment_weight):
+            return 0.0
+        rank, device = self.processes.rank, self.processes.device
+        own = [] if features is None else [(rank, features.detach().cpu(), labels.cpu())]
+        parts = self.processes.gather(own)
+        if features is None:
+            return 0.0
+        everyone = torch.cat([features if whose == rank else others.to(device) for whose, others, _ in parts])
+        theirs = torch.cat([each for _, _, each in parts]).to(device)
+        return pair_loss(everyone, theirs, self.training) * self._weights[theirs].sum()
 
     @property
     def _nominal(self) -> int:
@@ -166,15 +192,14 @@ class Stepper:
         with self.processes.autocast():
             return self.detector.pooled({"image": images}).float()
 
-    def judged(self, pooled: Tensor, rows: Sequence[int], number: int) -> Tensor:
+    def judged(self, features: Tensor, rows: Sequence[int], number: int) -> Tensor:
         """Return two-class logits (B, 2), float32: the head computes in float32 whatever the backbone does.
 
         Args:
-            pooled: float32 (B, D), from `pooled`.
+            features: float32 (B, D).
             rows: Place of each in its epoch.
             number: Steps taken before.
         """
-        features = self.detector.normed(pooled)
         logits = self.detector.classifier(features, self._kept(features, rows, number))
         return two_class_logits(logits, self.detector.report.label_order)
 

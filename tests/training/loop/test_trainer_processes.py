@@ -37,7 +37,8 @@ def test_two_processes_train_as_one(folder, monkeypatch):
     # 80 samples in batches of 7: uneven shares, a last batch of 3, and one that cannot be read.
     (folder / "train/real/005.png").write_bytes(b"not a picture")
     recipe = {"epochs": 2, "batch_size": 7, "accumulate": 2, "balance": "weights", "augmentation": {}, "dropout": 0.2}
-    write_yaml(folder / "recipe.yaml", values({"mode": "gradual"}, **recipe))
+    pairs = {"uniformity_weight": 0.5, "alignment_weight": 0.2}
+    write_yaml(folder / "recipe.yaml", values({"mode": "gradual"}, **recipe, **pairs))
     monkeypatch.chdir(folder)
     options = ("--detector_config", "recipe.yaml", "--output_dir")
     one, two = run_here(*options, "run1"), run(folder, *options, "run2", "--device", "auto", processes=2)
