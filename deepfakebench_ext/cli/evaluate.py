@@ -199,6 +199,8 @@ def _summary(result: Evaluation, *, host: bool = False) -> str:
         lines.append(f"threshold {rounded(result.threshold.value)}, {printable(result.threshold.source)}")
     if host and result.host_video_auc:
         lines.append(result.host_video_auc)
+    if result.protocol is not None:
+        lines.append(f"protocol {result.protocol.text()}")
     lines.append(f"results in {result.folder}")
     return "\n".join(lines)
 

@@ -140,7 +140,11 @@ def _summaries(inputs: Sequence[_Input]) -> Iterator[tuple[ScoreFile, Summary]]:
         file = file.of_column(each.column) if each.column else file
         found = check_files(file.table, file.paths) if each.said["check_files"] else []
         notices = [*file.notices, *found]
-        yield file, summarise(file.table, others.how(file), title=file.title, trained=file.trained, notices=notices)
+        how, known = others.how(file), file.protocol
+        yield (
+            file,
+            summarise(file.table, how, title=file.title, trained=file.trained, notices=notices, protocol=known),
+        )
 
 
 class _Others:
@@ -160,7 +164,9 @@ class _Others:
         manifest, by = self._said["manifest"], self._by or ()
         keep = () if manifest else by
         file = read_scores(path, columns=column_names(self._said), keep=keep, level=self._said["level"])
-        return replace(file, table=with_manifest(file.table, Path(manifest), by)) if manifest else file
+        if not manifest:
+            return file
+        return replace(file, table=with_manifest(file.table, Path(manifest), by), protocol=None)  # labels are others
 
     def how(self, file: ScoreFile) -> SummaryOptions:
         from deepfakebench_ext.metrics.summary import SummaryOptions

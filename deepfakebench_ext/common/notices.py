@@ -42,6 +42,7 @@ Kind = Literal[
     "lopsided",
     "few_compared",
     "other_rules",
+    "other_protocol",
     "by_number",
     "other_files",
     "same_scores",

@@ -77,6 +77,7 @@ class Prediction:
         off_crop: Frames of the clip whose crop shows another place than the face, or another's face.
         frame_file: Name of the file of that frame, in its folder or dataset; empty for images and films.
         remark: What of its video's pictures was converted, or is not as a player shows it; empty for all others.
+        content: What tells the sample's content, whatever it is called; of the first of its frames or clips alone.
     """
 
     key: str
@@ -98,6 +99,7 @@ class Prediction:
     off_crop: int = 0
     frame_file: str = ""
     remark: str = ""
+    content: str = ""
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Prediction:

@@ -26,6 +26,7 @@ class DetectorJson(TypedDict):
         file: The file that its scores were read from, as given.
         head: `untrained` when its head did not come from a checkpoint; null where unknown.
         aggregation: The rule by which its videos have scores; null where the comparison made none.
+        protocol: As in `metrics.json`; null where it is not known.
         notices: Facts of its run that belong to the figures.
         total: All its samples at the level that is compared.
         left_out: Those of them that are not compared.
@@ -37,6 +38,7 @@ class DetectorJson(TypedDict):
     file: str
     head: Head | None
     aggregation: str | None
+    protocol: Json | None
     notices: list[str]
     total: int
     left_out: int
@@ -156,6 +158,7 @@ def _detector(detector: Compared) -> DetectorJson:
         file=detector.file.path.as_posix(),
         head=head_of(detector.file.trained),
         aggregation=detector.aggregation,
+        protocol=None if detector.file.protocol is None else detector.file.protocol.to_json(),
         notices=[notice.text for notice in detector.file.notices],
         total=detector.counts.total,
         left_out=detector.left_out,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import combinations
 from typing import TYPE_CHECKING
 
 from deepfakebench_ext.common.choices import Level
 from deepfakebench_ext.common.notices import Notice, untrained_unsaid
+from deepfakebench_ext.common.protocol import UNKNOWN_PROTOCOL, told_apart
 from deepfakebench_ext.comparison.matched_samples import Matched
 from deepfakebench_ext.metrics.figure import Integers
 from deepfakebench_ext.metrics.misleading import score_warnings
@@ -75,7 +77,20 @@ def _warnings_together(detectors: Sequence[Compared], matched: Matched, level: L
             "otherwise, these are other pictures"
         )
         warnings.append(Notice("by_number", text))
-    return warnings + _twins(detectors)
+    return [*_other_protocols(detectors), *warnings, *_twins(detectors)]
+
+
+def _other_protocols(detectors: Sequence[Compared]) -> list[Notice]:
+    """In what the protocols of runs differ, or that one's is not known, where others' are.
+
+    How videos have their scores is this comparison's own choice, of which `other_rules` tells.
+    """
+    known = {each.name: replace(each.file.protocol, aggregation="") for each in detectors if each.file.protocol}
+    said = told_apart(known)
+    lost = [each.name for each in detectors if each.file.protocol is None and each.file.run]
+    if lost and known:
+        said.append(f"{', '.join(lost)}: {UNKNOWN_PROTOCOL}, so whether its samples are the others' is not known")
+    return [Notice("other_protocol", text) for text in said]
 
 
 def _twins(detectors: Sequence[Compared]) -> list[Notice]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from deepfakebench_ext.common.atomic_files import atomic_writer
 from deepfakebench_ext.common.errors import MissingExtraError, OutputError
+from deepfakebench_ext.common.protocol import UNKNOWN_PROTOCOL
 from deepfakebench_ext.common.types import LABEL_NAMES
 from deepfakebench_ext.common.wording import rounded
 from deepfakebench_ext.comparison.compare import disagreements, wrong_by_all
@@ -153,7 +154,9 @@ def _settings(comparison: Comparison) -> Iterator[Block]:
     for each in comparison.detectors:
         rule = {} if each.aggregation is None else {"score of a video": each.aggregation}
         where = f"{each.file.path.as_posix()} {each.file.column}".rstrip()
-        settings[each.name] = {"scores": where, **run_settings(each.file.run), **rule}
+        known = each.file.protocol
+        protocol = {"protocol of the run": UNKNOWN_PROTOCOL if known is None else known.text()} if each.file.run else {}
+        settings[each.name] = {"scores": where, **protocol, **run_settings(each.file.run), **rule}
     names = list(dict.fromkeys(name for own in settings.values() for name in own))
     said = [{own.get(name, "-") for own in settings.values()} for name in names]
     differing = frozenset(number for number, values in enumerate(said) if number and len(values) > 1)

@@ -192,4 +192,5 @@ def _filled(cell: Cell, detector: Detector | OwnDetector | None, done: Evaluatio
         host_video_auc=done.host_video_auc,
         notices=tuple(notice for notice in done.notices if notice.kind in _OF_INPUT),
         folder=str(done.folder),
+        protocol=done.protocol,
     )

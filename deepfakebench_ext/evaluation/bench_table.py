@@ -9,6 +9,7 @@ from pathlib import Path
 from deepfakebench_ext.common.choices import Level
 from deepfakebench_ext.common.csv_files import write_csv
 from deepfakebench_ext.common.notices import Notice
+from deepfakebench_ext.common.protocol import EvaluationProtocol, told_apart
 from deepfakebench_ext.common.wording import printable, rounded
 from deepfakebench_ext.metrics.counts import Counts
 from deepfakebench_ext.metrics.figure import Figure
@@ -17,7 +18,7 @@ from deepfakebench_ext.report.scores.csv_writing import head_of
 FIGURES = ("auc", "ap", "eer")
 COLUMNS = (
     *("detector", "weights", "dataset", "status", "reason", "head", "level"),
-    *("real", "fake", "not_scored", *FIGURES, "folder"),
+    *("real", "fake", "not_scored", *FIGURES, "folder", "protocol"),
 )
 
 
@@ -37,6 +38,7 @@ class Cell:
         notices: What is to be said of the figures.
         host_video_auc: DeepfakeBench's own video AUC in words, where it is another; empty where it is not.
         folder: The run directory.
+        protocol: On what and how its figures were made; None where there are none.
     """
 
     detector: str
@@ -50,6 +52,7 @@ class Cell:
     notices: tuple[Notice, ...] = ()
     host_video_auc: str = ""
     folder: str = ""
+    protocol: EvaluationProtocol | None = None
 
 
 def write_bench_csv(path: Path, cells: Sequence[Cell]) -> None:
@@ -70,6 +73,7 @@ def _rows(cell: Cell) -> list[dict[str, str]]:
         "reason": cell.reason,
         "head": head_of(cell.trained) or "",
         "folder": cell.folder,
+        "protocol": "" if cell.protocol is None else cell.protocol.digest,
     }
     return [common | _numbers(cell, level) for level in cell.counts] or [common]
 
@@ -144,10 +148,21 @@ def _notes(cells: Sequence[Cell]) -> list[str]:
         notes += [_not_scored(cell, level) for level, counts in cell.counts.items() if counts.not_scored]
     notes += [f"- {cell.detector} on {cell.dataset}: {cell.host_video_auc}" for cell in cells if cell.host_video_auc]
     notes += dict.fromkeys(f"- {cell.detector}: {_one_line(notice.text)}" for cell in cells for notice in cell.notices)
+    notes += _protocols(cells)
     if any(cell.trained is False for cell in cells):
         notes.append("- UNTRAINED: the head did not come from the weights, so its figures are noise")
     if any("clip" in cell.counts for cell in cells):
         notes.append("- (clip): a video detector scores clips, not frames")
+    return notes
+
+
+def _protocols(cells: Sequence[Cell]) -> list[str]:
+    """The protocol of each dataset, or in what those of the detectors differ, whose figures then stand side by side."""
+    notes = []
+    for dataset in dict.fromkeys(cell.dataset for cell in cells):
+        known = {cell.detector: cell.protocol for cell in cells if cell.dataset == dataset and cell.protocol}
+        notes += [f"- protocol of {dataset} {each.text()}" for each in list(known.values())[:1]]
+        notes += [f"- {dataset}: {said}" for said in told_apart(known)]
     return notes
 
 

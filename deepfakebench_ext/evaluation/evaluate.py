@@ -13,6 +13,7 @@ from deepfakebench_ext.common.choices import Level
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.common.numbers import MOST_WORKERS, check_count
+from deepfakebench_ext.common.protocol import EvaluationProtocol
 from deepfakebench_ext.common.types import Sample
 from deepfakebench_ext.data.readers.reader import Reader
 from deepfakebench_ext.data.samples.folders import unlabelled_notices
@@ -48,6 +49,7 @@ class Evaluation:
         notices: Warnings that belong to the figures.
         trained: Whether the detector's head came from the weights; else every figure is noise.
         host_video_auc: DeepfakeBench's own video AUC in words, where it is another; empty where it is not.
+        protocol: On what and how the figures were made; None where samples' contents are not known.
         threshold: Where decisions of `level` are made; None is 0.5.
     """
 
@@ -60,6 +62,7 @@ class Evaluation:
     trained: bool
     host_video_auc: str = ""
     threshold: Threshold | None = None
+    protocol: EvaluationProtocol | None = None
 
 
 def evaluate(
@@ -250,6 +253,7 @@ class Scoring:
             trained,
             report.host.differences.get("video_auc", "") if report.host is not None else "",
             report.threshold,
+            report.protocol,
         )
 
 

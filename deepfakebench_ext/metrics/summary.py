@@ -6,7 +6,7 @@ Nothing here reads a file or knows a detector; no torch. The same table and opti
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from deepfakebench_ext.common.choices import Level
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.notices import Notice, untrained_unsaid
+from deepfakebench_ext.common.protocol import EvaluationProtocol
 from deepfakebench_ext.common.types import FAKE
 from deepfakebench_ext.metrics.bootstrap import Bootstrap
 from deepfakebench_ext.metrics.breakdown import Breakdown, Scored, by_column, by_method
@@ -130,6 +131,7 @@ class Summary:
         host: DeepfakeBench's own figures; None where rows are videos only.
         bootstrap: How intervals were drawn.
         tables: The table of each level, as the figures rest on it.
+        protocol: On what and how all of it was made, whatever the detector; None where that is not known.
     """
 
     title: str
@@ -141,6 +143,7 @@ class Summary:
     host: HostSummary | None
     bootstrap: Bootstrap | None
     tables: Mapping[Level, ScoreTable] = field(repr=False)
+    protocol: EvaluationProtocol | None = None
 
     @property
     def level(self) -> Level:
@@ -175,6 +178,7 @@ def summarise(
     title: str = "",
     trained: bool | None = None,
     notices: Sequence[Notice] = (),
+    protocol: EvaluationProtocol | None = None,
 ) -> Summary:
     """Return everything that can be said about a table of scores.
 
@@ -184,6 +188,7 @@ def summarise(
         title: What gave the scores.
         trained: Whether the detector's head came from weights; None where unknown.
         notices: Facts that belong to the figures, beside the warnings that are found here; each is told once.
+        protocol: On what and how the scores were made, by whichever rule videos then had theirs; None where unknown.
 
     Raises:
         ConfigError: An unknown rule or column, or other samples that no threshold or calibration can be had from.
@@ -210,7 +215,15 @@ def summarise(
         host=None if table.level == "video" else host_summary(table, figures, videos, how.aggregation),
         bootstrap=how.bootstrap,
         tables=tables,
+        protocol=_protocol(protocol, table, how.aggregation),
     )
+
+
+def _protocol(known: EvaluationProtocol | None, table: ScoreTable, rule: str) -> EvaluationProtocol | None:
+    """The protocol with the rule by which videos have their scores here; rows that are videos have them already."""
+    if known is None or table.level == "video":
+        return known
+    return replace(known, aggregation=rule if table.has_videos else "")
 
 
 def _seen(table: ScoreTable, other: Other) -> Sequence[str]:

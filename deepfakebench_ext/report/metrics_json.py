@@ -78,6 +78,8 @@ class SummaryJson(TypedDict):
         head: `untrained` when the detector's head did not come from a checkpoint; null where unknown.
         level: What the text and the pictures are about: the last of `counts`.
         aggregation: The rule by which frames or clips come to the score of a video; null where there are no videos.
+        protocol: On what and how all of it was made, whatever the detector: the record `EvaluationProtocol` of
+            `deepfakebench_ext/common/protocol.py`, and its digest; null where that is not known.
         notices: Facts of the run that belong to the figures, as sentences.
         warnings: Where a figure would mislead, as sentences, found in the scores.
         notice_records: Both as the records `Notice` of `deepfakebench_ext/common/notices.py`, for programs.
@@ -96,6 +98,7 @@ class SummaryJson(TypedDict):
     head: Head | None
     level: Level
     aggregation: str | None
+    protocol: Json | None
     notices: list[str]
     warnings: list[str]
     notice_records: list[Json]
@@ -118,6 +121,7 @@ def summary_json(summary: Summary) -> SummaryJson:
         head=head_of(summary.trained),
         level=summary.level,
         aggregation=summary.aggregation,
+        protocol=None if summary.protocol is None else summary.protocol.to_json(),
         notices=[notice.text for notice in summary.notices],
         warnings=[notice.text for notice in summary.warnings],
         notice_records=[asdict(notice) for notice in summary.said],

@@ -12,6 +12,7 @@ from deepfakebench_ext.common.atomic_files import atomic_writer
 from deepfakebench_ext.common.choices import Level
 from deepfakebench_ext.common.errors import MissingExtraError
 from deepfakebench_ext.common.notices import Notice
+from deepfakebench_ext.common.protocol import EvaluationProtocol
 from deepfakebench_ext.common.run_names import CURVES_PNG, METRICS_JSON, RESULTS_TEXT, SCORES_CSV, SETTINGS, VIDEOS_CSV
 from deepfakebench_ext.common.types import Prediction, Sample, VideoScore
 from deepfakebench_ext.metrics.aggregation import aggregation_rule
@@ -23,6 +24,7 @@ from deepfakebench_ext.report.curves import write_curves
 from deepfakebench_ext.report.duplicates import duplicate_files
 from deepfakebench_ext.report.metrics_json import summary_text
 from deepfakebench_ext.report.pictures import Series
+from deepfakebench_ext.report.protocols import protocol_of
 from deepfakebench_ext.report.run_page import write_run_page
 from deepfakebench_ext.report.scores.csv_writing import Head, Row, write_scores_csv, write_videos_csv
 from deepfakebench_ext.report.scores.text_writing import write_results_text
@@ -97,6 +99,7 @@ def write_report(
             *picture_notices(predictions()),
             *duplicate_files(table, paths),
         ],
+        protocol=_protocol(samples, predictions(), _run(folder)),
     )
     rows = {unit: unit_rows}
     if by_video:
@@ -142,6 +145,15 @@ def _looks(unit_rows: Callable[[], Iterator[Row]]) -> Looks:
         return [found[row] for row in rows]
 
     return looks
+
+
+def _protocol(
+    samples: Sequence[Sample], predictions: Iterable[Prediction], run: dict[str, Any]
+) -> EvaluationProtocol | None:
+    """On what and how a run was made; it says what decoded its videos where it has any."""
+    if "sampling" not in run:
+        return None
+    return protocol_of(samples, predictions, run, samples_videos=run.get("video_backend") is not None)
 
 
 def _run(folder: Path) -> dict[str, Any]:

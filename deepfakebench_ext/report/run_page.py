@@ -10,6 +10,7 @@ from typing import Any
 
 from deepfakebench_ext.common.atomic_files import atomic_writer, write_bytes_atomic
 from deepfakebench_ext.common.errors import MissingExtraError, OutputError
+from deepfakebench_ext.common.protocol import UNKNOWN_PROTOCOL
 from deepfakebench_ext.common.types import FAKE, LABEL_NAMES
 from deepfakebench_ext.common.wording import rounded
 from deepfakebench_ext.metrics.summary import Summary
@@ -103,13 +104,20 @@ def run_document(
     summary: Summary, *, run: Mapping[str, Any] | None = None, looks: Looks | None = None, plots: bool = True
 ) -> Document:
     """Return the report; the arguments are those of `write_run_page`."""
-    blocks = [*warnings_of(summary.said), *_figures(summary)]
+    blocks = [*warnings_of(summary.said), *_protocol(summary, run or {}), *_figures(summary)]
     blocks += _pictures(summary) if plots else []
     blocks += _breakdowns(summary)
     blocks += [*_scored(summary), *_thresholds(summary), *_host(summary), *_worst(summary, looks)]
     blocks += _provenance(run or {})
     definitions = definitions_table(summary.figures, list(summary.levels))
     return Document(summary.title or "Results", [*blocks, Heading("Definitions"), definitions])
+
+
+def _protocol(summary: Summary, run: Mapping[str, Any]) -> list[Block]:
+    """On what and how the figures were made; nothing of scores that are no run's."""
+    if summary.protocol is not None:
+        return [Paragraph(f"Protocol {summary.protocol.text()}.")]
+    return [Paragraph(f"Protocol: {UNKNOWN_PROTOCOL}; the run does not say what its samples hold.")] if run else []
 
 
 def _figures(summary: Summary) -> Iterator[Block]:

@@ -13,8 +13,10 @@ from deepfakebench_ext.common.atomic_files import atomic_writer
 from deepfakebench_ext.common.errors import MissingExtraError
 from deepfakebench_ext.common.journal import read_lines
 from deepfakebench_ext.common.notices import Notice
+from deepfakebench_ext.common.protocol import UNKNOWN_PROTOCOL
 from deepfakebench_ext.common.run_names import CARD, CURVES_PNG, FIGURES_JSON, TRAINING_LOG
 from deepfakebench_ext.data.preprocess.transform import output_size
+from deepfakebench_ext.data.samples.kinds import is_video
 from deepfakebench_ext.media.sampling import SPREAD
 from deepfakebench_ext.metrics.bootstrap import Bootstrap
 from deepfakebench_ext.metrics.figure import Figure
@@ -22,6 +24,7 @@ from deepfakebench_ext.metrics.summary import Summary, SummaryOptions, summarise
 from deepfakebench_ext.models.export.hub_folder import PTH, write_pth, write_settings
 from deepfakebench_ext.models.export.in_transformers import in_transformers, task_of
 from deepfakebench_ext.models.stored_thresholds import Stored
+from deepfakebench_ext.report.protocols import protocol_of
 from deepfakebench_ext.report.scores.videos import face_notices
 from deepfakebench_ext.training.card_metadata import licence_of
 from deepfakebench_ext.training.choosing import chosen_thresholds
@@ -53,7 +56,13 @@ def write_results(tuning: FineTuning, result: FineTuned, facts: Mapping[str, Any
     write_pth(result.best / PTH, result.detector, stored)
     how = SummaryOptions(aggregation=aggregation, bootstrap=Bootstrap())
     notices = [*tuning.notices, *result.notices, *_face_notices(result)]
-    summary = summarise(table, how, title=str(result.folder), trained=True, notices=notices)
+    known = protocol_of(
+        tuning.validator.samples,
+        result.validated.predictions,
+        tuning.validator.reader.to_dict(),
+        samples_videos=any(map(is_video, tuning.validator.samples)),
+    )
+    summary = summarise(table, how, title=str(result.folder), trained=True, notices=notices, protocol=known)
     figures = summary.figures
     with atomic_writer(result.best / FIGURES_JSON) as stream:
         stream.write(json.dumps({name: _as_json(figure) for name, figure in figures.items()}, indent=2) + "\n")
@@ -96,7 +105,7 @@ def _card(tuning: FineTuning, result: FineTuned, summary: Summary, stored: Store
         figures=summary.figures,
         counts={level: (counts.real, counts.fake) for level, counts in summary.counts.items()},
         thresholds=stored,
-        protocol=_protocol(tuning),
+        protocol=_protocol(tuning) | {"in figures": summary.protocol.text() if summary.protocol else UNKNOWN_PROTOCOL},
         reading=reading_options(tuning),
         scoring=scoring_options(tuning),
         notices=summary.said,

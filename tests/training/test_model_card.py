@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import re
+
+import made_training
 import pytest
 import yaml
 from huggingface_hub import ModelCard
 
+from deepfakebench_ext import evaluate, gather_samples, load_detector
 from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.metrics.figure import Figure
 from deepfakebench_ext.models.stored_thresholds import StoredThreshold
@@ -104,3 +108,15 @@ def test_data_recipe_figures_limits_and_notices_are_said():
 def test_a_closed_form_fit_names_no_epoch():
     assert "was best by" not in card(epoch=None)
     assert "also chose how strongly the fit is regularised" in card(epoch=None)
+
+
+def test_the_protocol_of_a_card_is_that_of_the_evaluation_it_names(tmp_path):
+    made_training.data(tmp_path)
+    made_training.write_yaml(tmp_path / "clip.yaml", made_training.values())
+    result = made_training.run_here("--detector_config", "clip.yaml", "--output_dir", "out")
+    assert result.exit_code == 0, result.output
+    (readme,) = tmp_path.rglob("best/README.md")
+    digest = re.search(r"\n- in figures: ([0-9a-f]{12}): 8 samples \(4 real, 4 fake\)", readme.read_text()).group(1)
+    detector = load_detector("huggingface_clip", str(readme.parent), device="cpu", dtype="float32")
+    evaluated = evaluate(detector, gather_samples("val"), plots=False)
+    assert evaluated.protocol.digest == digest

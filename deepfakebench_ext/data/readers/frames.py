@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from deepfakebench_ext.common.errors import MediaError
 from deepfakebench_ext.common.types import Sample
@@ -204,6 +204,12 @@ def files_of(
         yield sample.path  # whose time changes with the names in it, which say how many frames there are
     else:
         yield sample.file
+
+
+def sampling_record(sampling: Sampling, *, is_stored: bool) -> dict[str, Any]:
+    """Return what is recorded of a sampling; of the frames that a JSON lists, by whose protocol they are taken."""
+    protocol = "deepfakebench" if isinstance(sampling, DeepfakeBenchSampling) else "uniform"
+    return {**({"protocol": protocol} if is_stored else {}), "sampling": sampling.to_dict()}
 
 
 def _sampled(items: Sequence[T], sampling: Sampling | None) -> Sequence[T]:

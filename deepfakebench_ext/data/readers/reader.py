@@ -15,7 +15,8 @@ from deepfakebench_ext.common.paths import path_key
 from deepfakebench_ext.common.types import Prediction, Sample, Status
 from deepfakebench_ext.common.wording import of_several
 from deepfakebench_ext.data.preprocess.transform import PreprocessSpec, resize_and_crop
-from deepfakebench_ext.data.readers.frames import FrameSource, Sampling, Taken, files_of
+from deepfakebench_ext.data.readers.content import sample_content
+from deepfakebench_ext.data.readers.frames import FrameSource, Sampling, Taken, files_of, sampling_record
 from deepfakebench_ext.data.samples.kinds import is_video
 from deepfakebench_ext.data.stores.frame_stores import FrameStore
 from deepfakebench_ext.faces.crop import FaceCrop, Miss, Shot
@@ -85,11 +86,9 @@ class Reader:
 
     def to_dict(self) -> dict[str, Any]:
         """Return what is recorded of it: everything that decides which pixels a detector sees."""
-        protocol = "deepfakebench" if isinstance(self._sampling, DeepfakeBenchSampling) else "uniform"
         return {
-            **({"protocol": protocol} if self._stores else {}),
+            **sampling_record(self._sampling, is_stored=bool(self._stores)),
             "preprocess": self.preprocess.to_dict(),
-            "sampling": self._sampling.to_dict(),
             "faces": None if self._faces is None else self._faces.to_dict(),
         }
 
@@ -109,8 +108,14 @@ class Reader:
     def units(self, sample: Sample) -> Iterator[Unit]:
         """Yield the units of a sample, at least one; what cannot be read is a unit that says why.
 
-        A unit has its own frames or none: a clip that lacks one frame is not scored.
+        A unit has its own frames or none: a clip that lacks one frame is not scored. The first says what tells the
+        sample's content.
         """
+        units = self._read(sample)
+        yield _with_content(next(units), sample_content(sample, self._stores))
+        yield from units
+
+    def _read(self, sample: Sample) -> Iterator[Unit]:
         try:
             yield from self._units(sample, self._source.take(sample, self._sampling))
         except MediaError as error:
@@ -150,6 +155,11 @@ class Reader:
 
     def _fitted(self, shot: Shot) -> Shot:
         return shot.made(lambda rgb: resize_and_crop(rgb, self.preprocess).permute(1, 2, 0).numpy())
+
+
+def _with_content(unit: Unit, content: str) -> Unit:
+    faces = tuple(_with_content(each, content) for each in unit.others)
+    return Unit(replace(unit.prediction, content=content), unit.pixels, faces)
 
 
 def _tensor(crop: FaceCrop) -> torch.Tensor:

@@ -14,6 +14,7 @@ from typing import Generic, Protocol, TypeVar
 import cv2
 import numpy as np
 
+from deepfakebench_ext.common.digests import ABSENT, content_of, content_of_bytes
 from deepfakebench_ext.common.errors import ConfigError, MediaError
 from deepfakebench_ext.common.regular_files import regular
 from deepfakebench_ext.data.stores.lmdb_environment import database, holds, open_once, value_of
@@ -46,6 +47,9 @@ class FrameStore(Protocol):
 
     def file(self, frame: str) -> Path:
         """Return the file that holds a frame, or would: its own, or the database's."""
+
+    def content(self, frame: str) -> str:
+        """Return what `content_of` says of the encoded frame, wherever it lies."""
 
     def address(self, frame: str) -> str:
         """Return where a frame is looked for, in words."""
@@ -113,6 +117,10 @@ class RgbStore:
         """Return the file that holds a frame, or would."""
         return self._rules.of(frame).path(frame)
 
+    def content(self, frame: str) -> str:
+        """Return what `content_of` says of the frame's file."""
+        return content_of(self.file(frame))
+
     def address(self, frame: str) -> str:
         """Return where a frame is looked for, in words."""
         return str(self.file(frame))
@@ -166,6 +174,12 @@ class LmdbStore:
     def file(self, frame: str) -> Path:
         """Return the database's file, the same for all frames."""
         return self._path / "data.mdb" if self._path.is_dir() else self._path
+
+    def content(self, frame: str) -> str:
+        """Return what `content_of` says of a file of the bytes that the database has for a frame."""
+        with self._environment.begin() as transaction:
+            encoded = value_of(transaction, self._rules.of(frame).key(frame))
+        return ABSENT if encoded is None else content_of_bytes(encoded)
 
     def address(self, frame: str) -> str:
         """Return where a frame is looked for, in words."""

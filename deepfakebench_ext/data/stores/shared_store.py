@@ -67,6 +67,10 @@ class SharedStore:
         """Return the file that holds a frame, or would."""
         return self._store.file(frame)
 
+    def content(self, frame: str) -> str:
+        """Return what `content_of` says of the encoded frame."""
+        return self._store.content(frame)
+
     def address(self, frame: str) -> str:
         """Return where a frame is looked for, in words."""
         return self._store.address(frame)

@@ -14,7 +14,8 @@ from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.common.paths import path_key
 from deepfakebench_ext.common.types import Prediction, Sample
 from deepfakebench_ext.common.version import versions
-from deepfakebench_ext.data.readers.frames import files_of
+from deepfakebench_ext.data.readers.content import sample_content
+from deepfakebench_ext.data.readers.frames import files_of, sampling_record
 from deepfakebench_ext.data.samples.kinds import is_video
 from deepfakebench_ext.data.stores.frame_stores import FrameStore
 from deepfakebench_ext.engine.dataset_inputs import DEFAULT_FRAME_NUM, check_protocol
@@ -81,12 +82,16 @@ class OwnScorer:
     def settings(self, samples: Sequence[Sample], batch_size: int) -> dict[str, Any]:
         """Return all that decides the scores of these samples, and the `fingerprint` over it."""
         weights = {name: value for name, value in asdict(self.detector).items() if value is not None}
+        reading = sampling_record(self.sampling, is_stored=bool(self.stores))
+        if any(map(_is_film, samples)):
+            reading["sampling"]["films"] = "whole"
         settings = {
             "schema_version": 1,
             "detector": {"model_name": "own"},
             "weights": weights,
-            "sampling": self.sampling.to_dict(),
+            **reading,
             "faces": None,
+            "video_backend": "own" if any(map(is_video, samples)) else None,
             "batch_size": batch_size,
             "samples": samples_record(samples, lambda sample: files_of(sample, self.stores, self.sampling)),
             "versions": versions(),
@@ -112,14 +117,16 @@ class OwnScorer:
 
     def _units(self, sample: Sample) -> Iterator[tuple[Prediction, Path | None]]:
         """What is known of each file of a sample before it is scored, and where it lies; None where it cannot be."""
+        content = sample_content(sample, self.stores)
         try:
             files = self._files(sample)
         except MediaError as error:
-            yield Prediction(sample.key, None, "unreadable", str(error), decoded=0), None
+            yield Prediction(sample.key, None, "unreadable", str(error), decoded=0, content=content), None
             return
         for index, (frame, file) in enumerate(files):
             name = "" if frame is None else path_key(file.name)
             known = Prediction(sample.key, None, index=index, frame=frame, planned=len(files), frame_file=name)
+            known = known if index else replace(known, content=content)
             if file.is_file():
                 yield known, file
             else:

@@ -14,6 +14,7 @@ from deepfakebench_ext.common.choices import Level
 from deepfakebench_ext.common.csv_files import is_number, open_csv
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.notices import FOUND_IN_SCORES, Notice, notice_from_json
+from deepfakebench_ext.common.protocol import EvaluationProtocol, protocol_from_json
 from deepfakebench_ext.common.run_names import JOURNAL, METRICS_JSON, SCORES_CSV, SETTINGS, VIDEOS_CSV
 from deepfakebench_ext.common.suffixes import is_image_name
 from deepfakebench_ext.metrics.figure import LEVELS
@@ -42,6 +43,7 @@ class ScoreFile:
         aggregation: The rule by which the run came to the scores of its videos; None where it has none.
         notices: Warnings that belong to the scores.
         run: What `run.json` holds; empty where there is none.
+        protocol: On what and how the run was made; None where that is not known.
         column: The column that the scores are of, where the file has those of several detectors.
     """
 
@@ -52,6 +54,7 @@ class ScoreFile:
     aggregation: str | None = None
     notices: tuple[Notice, ...] = ()
     run: Mapping[str, Any] = field(default_factory=dict)
+    protocol: EvaluationProtocol | None = None
     column: str = ""
     _paths: tuple[str, ...] = ()
 
@@ -214,6 +217,7 @@ def _from_csv(file: Path, found: CsvScores, level: Level | None) -> ScoreFile:
         aggregation=metrics.get("aggregation"),
         notices=tuple(notices),
         run=run,
+        protocol=protocol_from_json(metrics.get("protocol")),
     )
 
 
