@@ -14,6 +14,7 @@ from deepfakebench_ext.common.errors import ConfigError
 Mode = Literal["head", "layernorm", "partial", "gradual", "svd", "lora", "full"]
 B = TypeVar("B", bound="_Block")
 Count = Annotated[int, Field(ge=1, le=10**9)]
+Crf = Annotated[int, Field(ge=0, le=51)]
 Moment = Annotated[float, Field(ge=0, lt=1)]
 CALLED: Mapping[str, str] = {
     "learning_rate": "lr",
@@ -98,6 +99,7 @@ class AugmentationConfig(_Block):
         brightness_prob: Of any change of brightness, contrast, colour.
         brightness_limit, contrast_limit: Shares of the full range.
         quality_prob, quality_lower, quality_upper: JPEG compression.
+        h264_prob, h264_crf: H.264 in its place, as in a film that was uploaded: 0 loses least, 51 all.
     """
 
     flip_prob: float = Field(default=0.5, ge=0, le=1)
@@ -111,10 +113,12 @@ class AugmentationConfig(_Block):
     quality_prob: float = Field(default=0.5, ge=0, le=1)
     quality_lower: int = Field(default=40, ge=1, le=100)
     quality_upper: int = Field(default=100, ge=1, le=100)
+    h264_prob: float = Field(default=0.0, ge=0, le=1)
+    h264_crf: tuple[Crf, Crf] = (23, 40)
 
     @model_validator(mode="after")
     def _rise(self) -> AugmentationConfig:
-        for name in ("rotate_limit", "blur_limit", "brightness_limit", "contrast_limit"):
+        for name in ("rotate_limit", "blur_limit", "brightness_limit", "contrast_limit", "h264_crf"):
             low, high = getattr(self, name)
             if low > high:
                 raise ValueError(f"{name} goes from low to high, and {low} is above {high}")
@@ -146,7 +150,8 @@ class TrainingConfig(_Block):
         loss: `cross_entropy` over two logits, or `bce` on their difference.
         uniformity_weight, alignment_weight: Weights of two losses over all pairs of a batch's features, GenD's (arXiv
             2508.06248); `accumulate` does not pair what lies in two batches.
-        balance: `none`; `weights`: classes weighted in the loss; `sampling`: as many reals as fakes drawn.
+        balance: `none`; `weights`: classes weighted in the loss; `sampling`: as many reals as fakes drawn;
+            `methods`: and of each method of the fakes equally many.
         precision: What the backbone computes in: `float32`, `bfloat16`, `float16`, or other tools' words for them.
         gradient_checkpointing: Less memory for more time.
         ema: Decay of a moving average of the parameters, which is then validated and saved; None for none.
@@ -181,7 +186,7 @@ class TrainingConfig(_Block):
     loss: Literal["cross_entropy", "bce"] = "cross_entropy"
     uniformity_weight: float = Field(default=0.0, ge=0)
     alignment_weight: float = Field(default=0.0, ge=0)
-    balance: Literal["none", "weights", "sampling"] = "none"
+    balance: Literal["none", "weights", "sampling", "methods"] = "none"
     precision: Precision = "float32"
     gradient_checkpointing: bool = False
     ema: float | None = Field(default=None, gt=0, lt=1)

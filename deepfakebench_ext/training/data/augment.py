@@ -1,8 +1,9 @@
 """How training frames are changed, in DeepfakeBench's terms: one draw for all frames of a clip.
 
-By OpenCV alone. The pixels of flip, rotation, blur, brightness, contrast, hue and saturation are those of
-albumentations 1.3.1, which DeepfakeBench uses; that version draws from Python's global state and is no longer kept.
-All draws come from the caller's generator, so that workers, processes and resuming change nothing.
+By OpenCV alone, and PyAV for H.264, which is ours. The pixels of flip, rotation, blur, brightness, contrast, hue and
+saturation are those of albumentations 1.3.1, which DeepfakeBench uses; that version draws from Python's global state
+and is no longer kept. All draws come from the caller's generator, so that workers, processes and resuming change
+nothing.
 
 Source:
     DeepfakeBench training/dataset/abstract_dataset.py:113-132. Its loader resizes before it augments (:314, :509), so
@@ -22,6 +23,8 @@ import numpy.typing as npt
 
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.faces.self_blend import jpeg
+from deepfakebench_ext.media.film_writer import check_films_can_be_written
+from deepfakebench_ext.media.h264 import h264
 from deepfakebench_ext.training.config import AugmentationConfig
 
 Frames: TypeAlias = npt.NDArray[np.uint8]
@@ -87,7 +90,8 @@ class Augmentation:
         angle_deg: Turn about the middle, what comes in from outside mirrored at the border; None for none.
         blur_px: Odd size of a Gaussian kernel; None for no blur.
         colour: A change of brightness, contrast or colour; None for none.
-        quality: Of JPEG, 1 to 100; None for no compression.
+        quality: Of JPEG, 1 to 100; None for no such compression.
+        crf: Of H.264, 0 to 51; None for no such compression.
     """
 
     mirrored: bool = False
@@ -95,12 +99,14 @@ class Augmentation:
     blur_px: int | None = None
     colour: BrightnessContrast | HueSaturation | Pca | None = None
     quality: int | None = None
+    crf: int | None = None
 
-    def __call__(self, frames: Frames) -> Frames:
+    def __call__(self, frames: Frames, clips: int = 1) -> Frames:
         """Return the frames, changed; the same shape, sharing no memory with what was given.
 
         Args:
             frames: uint8 (T, H, W, 3) RGB; one image is T = 1. Left unchanged.
+            clips: How many clips of equal length they are, one after the other; H.264 predicts none from another.
 
         Raises:
             ValueError: Another dtype or shape.
@@ -116,6 +122,8 @@ class Augmentation:
             changed = self.colour(changed)
         if (quality := self.quality) is not None:
             changed = _each(changed, lambda rgb: jpeg(rgb, quality))
+        if (crf := self.crf) is not None:
+            changed = np.concatenate([h264(clip, crf) for clip in np.split(changed, clips)])
         return changed
 
 
@@ -127,8 +135,11 @@ class Augmenter:
 
         Raises:
             ConfigError: A range whose lower end is above its upper end, or a blur that is not of odd size.
+            MissingExtraError: H.264 without PyAV.
         """
         _check(config)
+        if config.h264_prob:
+            check_films_can_be_written("training.augmentation.h264_prob")
         self._config = config
 
     def draw(self, rng: np.random.Generator) -> Augmentation:
@@ -143,6 +154,9 @@ class Augmenter:
             drawn = replace(drawn, colour=self._colour(rng))
         if rng.random() < config.quality_prob:
             drawn = replace(drawn, quality=int(rng.integers(config.quality_lower, config.quality_upper + 1)))
+        if config.h264_prob and rng.random() < config.h264_prob:
+            low, high = config.h264_crf
+            drawn = replace(drawn, quality=None, crf=int(rng.integers(low, high + 1)))
         return drawn
 
     def _colour(self, rng: np.random.Generator) -> BrightnessContrast | HueSaturation | Pca:

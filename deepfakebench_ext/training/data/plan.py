@@ -73,7 +73,13 @@ def pick(seed: int, item: WorkItem, count: int) -> int:
     return int(order[item.number % count])
 
 
-def epoch_items(seed: int, epoch: int, draws: Sequence[int], labels: Sequence[Label] | None) -> tuple[WorkItem, ...]:
+def epoch_items(
+    seed: int,
+    epoch: int,
+    draws: Sequence[int],
+    labels: Sequence[Label] | None,
+    methods: Sequence[str] | None = None,
+) -> tuple[WorkItem, ...]:
     """Return the items of an epoch in a random order.
 
     Args:
@@ -82,24 +88,34 @@ def epoch_items(seed: int, epoch: int, draws: Sequence[int], labels: Sequence[La
         draws: How often each sample is drawn.
         labels: Of the samples, to draw as many reals as fakes: the fewer ones are drawn more often, evenly so. None
             leaves them as they are.
+        methods: That the samples were made with, to draw the fakes of each equally often too.
     """
     if labels is not None:
-        draws = balanced_draws(draws, labels, generator(seed, epoch, Purpose.BALANCE))
+        draws = balanced_draws(draws, labels, generator(seed, epoch, Purpose.BALANCE), methods)
     items = [WorkItem(epoch, sample, number) for sample, count in enumerate(draws) for number in range(count)]
     return tuple(items[at] for at in generator(seed, epoch, Purpose.ORDER).permutation(len(items)))
 
 
-def balanced_draws(draws: Sequence[int], labels: Sequence[Label], rng: np.random.Generator) -> list[int]:
+def balanced_draws(
+    draws: Sequence[int], labels: Sequence[Label], rng: np.random.Generator, methods: Sequence[str] | None = None
+) -> list[int]:
     """Return how often each sample is drawn so that reals and fakes come equally often: as often as the more of them.
 
-    All draws of the fewer come equally often; of those that come once more, `rng` chooses.
+    With `methods`, the fakes of each come equally often, but for one where they do not divide. All draws of what is to
+    come more often come equally often; of those that come once more, `rng` chooses.
     """
     by_label = [np.flatnonzero(np.asarray(labels) == label) for label in (REAL, FAKE)]
     once = [np.repeat(samples, np.asarray(draws)[samples]) for samples in by_label]
     target = max(map(len, once))
+    reals, fakes = once
+    kinds = np.asarray(methods)[fakes] if methods is not None else np.zeros(len(fakes))
+    parts = [fakes[kinds == kind] for kind in np.unique(kinds)]
+    shares = [target * (number + 1) // len(parts) - target * number // len(parts) for number in range(len(parts))]
+    if methods is not None:
+        shares = [int(share) for share in rng.permutation(shares)]
     counts: Counter[int] = Counter()
-    for drawn in once:
-        rounds, rest = divmod(target, len(drawn))
+    for drawn, share in zip([reals, *parts], [target, *shares], strict=True):
+        rounds, rest = divmod(share, len(drawn))
         counts.update(np.tile(drawn, rounds).tolist())
         counts.update(rng.permutation(drawn)[:rest].tolist())
     return [counts[sample] for sample in range(len(draws))]

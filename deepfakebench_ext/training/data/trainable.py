@@ -49,6 +49,21 @@ def check_videos(samples: Sequence[Sample]) -> None:
         )
 
 
+def methods_of(samples: Sequence[Sample]) -> tuple[str, ...]:
+    """Return the method that each sample was made with; empty for reals.
+
+    Raises:
+        ConfigError: A fake that does not say.
+    """
+    silent = [sample.key for sample in samples if sample.label == FAKE and not sample.method]
+    if silent:
+        raise ConfigError(
+            f"training.balance: methods needs the method of every fake, and {len(silent)} do not say theirs, such as "
+            f"{silent[0]}; give a CSV manifest with a column method, or datasets of DeepfakeBench, or set sampling"
+        )
+    return tuple(sample.method or "" if sample.label == FAKE else "" for sample in samples)
+
+
 def fixed_size(preprocess: PreprocessSpec) -> tuple[int, int]:
     """Return the (height, width) of every image that a transform gives.
 

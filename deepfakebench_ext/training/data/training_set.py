@@ -34,7 +34,7 @@ from deepfakebench_ext.training.data.plan import (
     pick,
     slices,
 )
-from deepfakebench_ext.training.data.trainable import check_videos, digest_of_labels, fixed_size, trainable
+from deepfakebench_ext.training.data.trainable import check_videos, digest_of_labels, fixed_size, methods_of, trainable
 
 
 class TrainingSet:
@@ -71,12 +71,14 @@ class TrainingSet:
 
         Raises:
             ConfigError: No samples, one without a label, one class only, images for a video detector, frames without
-                landmarks for self-blending, or a transform that gives images of several sizes.
+                landmarks for self-blending, fakes without a method to balance by, or a transform that gives images of
+                several sizes.
         """
         self._config, self._preprocess, self._clips = config, preprocess, clips
         self.samples, self.left_out = trainable(samples, self_blend=config.self_blend)
         self.failures = Failures()
         self._labels: list[Label] = [sample.label for sample in self.samples if sample.label is not None]
+        self._methods = methods_of(self.samples) if config.balance == "methods" else None
         self._size = fixed_size(preprocess)
         if clips is not None:
             check_videos(self.samples)
@@ -115,8 +117,12 @@ class TrainingSet:
         Args:
             epoch: From 0.
         """
-        labels = self._labels if self._config.balance == "sampling" else None
-        return epoch_items(self._config.seed, epoch, self._draws, labels)
+        labels = self._labels if self._is_sampled else None
+        return epoch_items(self._config.seed, epoch, self._draws, labels, self._methods)
+
+    @property
+    def _is_sampled(self) -> bool:
+        return self._config.balance in ("sampling", "methods")
 
     def load(self, item: WorkItem) -> tuple[torch.Tensor, torch.Tensor]:
         """Return what an item draws: the same pixels whenever and wherever it is asked for.
@@ -148,7 +154,7 @@ class TrainingSet:
         else:
             frames, labels = np.stack([crop.rgb for crop in crops]), [self._labels[item.sample]]
         if self._augmenter is not None:
-            frames = self._augmenter.draw(self._generator(item, Purpose.AUGMENTATION))(frames)
+            frames = self._augmenter.draw(self._generator(item, Purpose.AUGMENTATION))(frames, len(labels))
         pixels = torch.from_numpy(np.ascontiguousarray(frames.transpose(0, 3, 1, 2)))
         return pixels.reshape(self._shape(len(labels))), torch.tensor(labels), counts[-1]
 
@@ -213,7 +219,7 @@ class TrainingSet:
             sum(draws for draws, own in zip(self._draws, self._labels, strict=True) if own == label)
             for label in (REAL, FAKE)
         )
-        return (max(real, fake),) * 2 if self._config.balance == "sampling" else (real, fake)
+        return (max(real, fake),) * 2 if self._is_sampled else (real, fake)
 
     def class_weights(self) -> tuple[float, float]:
         """Return the weights of real and fake under which both count the same, 1 on average over an epoch's rows."""

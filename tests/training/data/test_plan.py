@@ -84,3 +84,24 @@ def test_processes_share_the_batches_that_one_would_have(num_items: int, per_bat
 def test_a_process_that_cannot_take_part_is_refused(rank: int, world_size: int, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         slices(10, per_batch=4, rank=rank, world_size=world_size)
+
+
+METHODS = ["", "", "a", "a", "a", "a", "a", "a", "b", "c", "c"]
+
+
+def test_balance_by_method_draws_as_many_fakes_of_each() -> None:
+    labels = [int(bool(method)) for method in METHODS]
+    for seed in range(5):
+        counts = balanced_draws([1] * 11, labels, np.random.default_rng(seed), METHODS)
+        by_method = Counter[str]()
+        for method, count in zip(METHODS, counts, strict=True):
+            by_method[method] += count
+        assert by_method == {"": 9, "a": 3, "b": 3, "c": 3}
+        assert sorted(counts[2:8]) == [0, 0, 0, 1, 1, 1]
+        assert sorted(counts[9:]) == [1, 2]
+
+
+def test_what_does_not_divide_goes_to_methods_by_turns() -> None:
+    labels, methods = [0] * 4 + [1] * 3, ["", "", "", "", "a", "b", "c"]
+    found = {tuple(balanced_draws([1] * 7, labels, np.random.default_rng(seed), methods)[4:]) for seed in range(30)}
+    assert found == {(2, 1, 1), (1, 2, 1), (1, 1, 2)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from deepfakebench_ext.common.errors import ConfigError, MediaError
 from deepfakebench_ext.common.types import Sample
 from deepfakebench_ext.data.preprocess.transform import PreprocessSpec, resize_and_crop
 from deepfakebench_ext.data.samples.folders import collect_samples
+from deepfakebench_ext.media.h264 import h264
 from deepfakebench_ext.media.image import read_rgb
 from deepfakebench_ext.media.sampling import ClipSampling
 from deepfakebench_ext.training.config import TrainingConfig
@@ -324,3 +326,32 @@ def test_a_batch_holds_whole_pairs(tmp_path: Path, batch_size: int, said: str) -
     data = training_set(samples, self_blend=pairs)
     with pytest.raises(ConfigError, match=said):
         data.batch_count(batch_size)
+
+
+def test_fakes_of_each_method_come_equally_often_and_must_say_theirs(tmp_path: Path) -> None:
+    samples = [replace(sample, method="swap" if "0" in sample.key else "lips") for sample in images(tmp_path)]
+    data = training_set(samples, balance="methods")
+    for epoch in range(3):
+        drawn = Counter(
+            (data.samples[item.sample].label, data.samples[item.sample].method) for item in data.epoch(epoch)
+        )
+        assert drawn[1, "swap"] == drawn[1, "lips"] == 3
+        assert sum(drawn.values()) == sum(data.class_counts()) == 12
+    silent = [replace(sample, method=None) if sample.key == "fake/3.png" else sample for sample in samples]
+    with pytest.raises(ConfigError, match=r"1 do not say theirs, such as fake/3\.png; .*column method"):
+        training_set(silent, balance="methods")
+
+
+def test_h264_is_of_a_clip_and_real_and_fake_are_not_predicted_from_each_other(tmp_path: Path) -> None:
+    pytest.importorskip("av")
+    samples = videos(tmp_path, landmarks=True)
+    quiet = dict.fromkeys(EVERYTHING, 0.0)
+    options = {"clips": ClipSampling(4), "self_blend": True}
+    plain = training_set(samples, **options)
+    pressed = training_set(samples, **options, augmentation={**quiet, "h264_prob": 1.0, "h264_crf": (35, 35)})
+    (item, *_) = plain.epoch(0)
+    (before, _), (after, _) = plain.load(item), pressed.load(item)
+    for clip, found in zip(before, after, strict=True):
+        expected = h264(clip.permute(0, 2, 3, 1).numpy(), 35)
+        assert np.array_equal(found.permute(0, 2, 3, 1).numpy(), expected)
+        assert not np.array_equal(expected, clip.permute(0, 2, 3, 1).numpy())
