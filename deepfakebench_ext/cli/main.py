@@ -29,6 +29,7 @@ _VERBS = {
     "extract": "deepfakebench_ext.cli.extract",
     "metrics": "deepfakebench_ext.cli.metrics",
     "host": "deepfakebench_ext.cli.host",
+    "leaderboard": "deepfakebench_ext.cli.leaderboard",
     "serve": "deepfakebench_ext.cli.serve",
     "splice": "deepfakebench_ext.cli.splice",
     "timeline-metrics": "deepfakebench_ext.cli.timeline_metrics",

@@ -49,10 +49,13 @@ class EvaluationProtocol:
 
     def text(self) -> str:
         """Return it for people, on one line, its digits first."""
+        return f"{self.digest}: {self.what()}"
+
+    def what(self) -> str:
+        """Return all that its digits stand for, for people, on one line."""
         rule = f"; a video's score is the {self.aggregation}" if self.aggregation else ""
         return (
-            f"{self.digest}: {self.samples} of content {self.samples_sha256[:8]}; sampling {self.sampling}; "
-            f"crops {self.crops}{rule}"
+            f"{self.samples} of content {self.samples_sha256[:8]}; sampling {self.sampling}; crops {self.crops}{rule}"
         )
 
     def to_json(self) -> dict[str, Any]:

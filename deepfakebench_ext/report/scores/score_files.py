@@ -201,7 +201,7 @@ def _from_text(file: Path, keep: Sequence[str], level: Level | None) -> ScoreFil
 
 def _from_csv(file: Path, found: CsvScores, level: Level | None) -> ScoreFile:
     is_run = found.is_ours and file.name in (SCORES_CSV, VIDEOS_CSV)
-    run, metrics = (_json(file.parent / name) if is_run else {} for name in (SETTINGS, METRICS_JSON))
+    run, metrics = (json_of_run(file.parent / name) if is_run else {} for name in (SETTINGS, METRICS_JSON))
     level = level or _level_of(found, metrics)
     table = replace(found.table, level=level, has_videos=level != "video" and _has_videos(found, metrics))
     trained = None if not found.heads else "untrained" not in found.heads
@@ -229,7 +229,7 @@ def _notices(path: Path, metrics: Mapping[str, Any]) -> list[Notice]:
     return [notice for notice in map(notice_from_json, records) if notice.kind not in FOUND_IN_SCORES]
 
 
-def _json(path: Path) -> dict[str, Any]:
+def json_of_run(path: Path) -> dict[str, Any]:
     """What a JSON file of a run holds; nothing where it is not there.
 
     Raises:
