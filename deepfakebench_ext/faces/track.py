@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import linear_sum_assignment
 
 from deepfakebench_ext.faces.detect import Box, Face
 
@@ -187,6 +186,8 @@ def matches(expected: Sequence[Expected], found: Sequence[Box]) -> list[tuple[in
     allowed = np.isfinite(costs)
     if not allowed.any():
         return []
+    from scipy.optimize import linear_sum_assignment
+
     # Dearer than all that is allowed together, so that as many pairs as possible are allowed ones.
     forbidden = 1.0 + costs[allowed].sum()
     rows, columns = linear_sum_assignment(np.where(allowed, costs, forbidden))

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit
 
 from deepfakebench_ext.metrics.delong import TAIL, Interval
 from deepfakebench_ext.metrics.figure import Floats, Integers, check_arrays, check_clusters
@@ -127,6 +126,8 @@ def logit_interval(value: float, draws: Floats, method: str, *, smaller: int, ne
         return Interval(None, None, reason)
     if smaller < 2:
         return Interval(None, None, "none: a class has one sample or video only, which shows no spread")
+    from scipy.special import stdtrit
+
     logits = to_logits(np.clip(np.append(draws, value), nearest, 1 - nearest))
     spread = float(np.std(logits[:-1], ddof=1)) * math.sqrt(smaller / (smaller - 1))
     reach = float(stdtrit(smaller - 1, 1 - TAIL)) * spread

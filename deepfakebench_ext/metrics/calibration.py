@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from sklearn.isotonic import IsotonicRegression
 
 from deepfakebench_ext.common.choices import CALIBRATIONS, Level
 from deepfakebench_ext.common.errors import ConfigError
@@ -201,6 +200,8 @@ def _shorten(found: Floats, step: Floats, inputs: Floats, targets: Floats) -> Fl
 
 
 def _fit_isotonic(labels: Integers, scores: Floats) -> Isotonic:
+    from sklearn.isotonic import IsotonicRegression
+
     model = IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip").fit(scores, labels)
     values = np.asarray(model.y_thresholds_, np.float64)
     if values[0] == values[-1]:

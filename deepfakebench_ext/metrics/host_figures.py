@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import auc, average_precision_score, roc_curve
 
 from deepfakebench_ext.metrics.figure import (
     Figure,
@@ -129,6 +128,8 @@ def _unit_values(labels: Integers, scores: Floats) -> dict[str, float | str]:
     accuracy = float(((scores > DECISION_THRESHOLD) == labels).sum() / len(labels))
     if reason := one_class_reason(labels):
         return {**dict.fromkeys(("auc", "eer", "ap"), f"{reason}; {STOPS}"), "acc": accuracy}
+    from sklearn.metrics import auc, average_precision_score, roc_curve
+
     false_rates, true_rates, _ = roc_curve(labels, scores)  # corners only, as it does: its EER is one of them
     nearest = np.argmin(np.abs(1 - true_rates - false_rates))
     return {
@@ -149,6 +150,8 @@ def _folder_auc(labels: Integers, scores: NDArray[np.floating[Any]], folders: Fo
     if one_class_reason(group_labels):
         only = "fake" if fakes.any() and not mixed else "real"
         return f"all {len(sizes)} groups by folder name count as {only}{_mixing(mixed)}; {STOPS}", len(sizes), mixed
+    from sklearn.metrics import auc, roc_curve
+
     false_rates, true_rates, _ = roc_curve(group_labels, means)
     return float(auc(false_rates, true_rates)), len(sizes), mixed
 

@@ -7,8 +7,6 @@ reason; it is never 0 or 0.5. These are the figures that cost one sort; `detaile
 
 from __future__ import annotations
 
-from sklearn.metrics import precision_recall_curve, roc_curve
-
 from deepfakebench_ext.common.choices import Level
 from deepfakebench_ext.metrics.figure import Figure, Floats, Integers, check_arrays, check_level, one_class_reason
 from deepfakebench_ext.metrics.steps import Steps, area, average_precision, count_steps, equal_error, ladder
@@ -79,6 +77,8 @@ def roc_points(labels: Integers, scores: Floats) -> Curve:
         ValueError: As `binary_figures`, or one class is missing.
     """
     _check_curve(labels, scores)
+    from sklearn.metrics import roc_curve  # half a second, and only curves need it
+
     false_positive, true_positive, thresholds = roc_curve(labels, scores, drop_intermediate=False)
     return false_positive, true_positive, thresholds
 
@@ -92,6 +92,8 @@ def pr_points(labels: Integers, scores: Floats) -> Curve:
         ValueError: As `binary_figures`, or one class is missing.
     """
     _check_curve(labels, scores)
+    from sklearn.metrics import precision_recall_curve
+
     precision, recall, thresholds = precision_recall_curve(labels, scores)
     return recall, precision, thresholds
 

@@ -1,4 +1,6 @@
 import math
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -281,3 +283,9 @@ def test_steps_under_the_precision_recall_curve_add_up_to_ap():
 def test_one_class_has_no_curve(curve, labels, reason):
     with pytest.raises(ValueError, match=f"no curve: {reason}"):
         curve(*arrays(labels, [0.1, 0.9]))
+
+
+def test_figures_are_imported_without_scikit_learn_and_scipy():
+    """They take half a second, which whoever scores one photograph would wait for."""
+    code = "import sys, deepfakebench_ext.metrics.summary; print({'sklearn', 'scipy'} & set(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"
