@@ -139,7 +139,7 @@ def _say_plan(tuning: FineTuning, *, probe: bool) -> None:
     mode = "closed-form fit of the head on frozen features" if probe else _trained(plan, tuning)
     lines = [
         train,
-        f"val: {plan.val[REAL]} real, {plan.val[FAKE]} fake samples; best by {plan.monitor}",
+        f"val: {plan.val[REAL]} real, {plan.val[FAKE]} fake samples{_judged(tuning)}",
         f"{name}, {mode}",
     ]
     if not probe:
@@ -153,6 +153,13 @@ def _say_plan(tuning: FineTuning, *, probe: bool) -> None:
         note(line)
     for notice in tuning.notices:
         warn(notice)
+
+
+def _judged(tuning: FineTuning) -> str:
+    precision, validator = tuning.processes.precision, tuning.validator
+    sets = f" of {', '.join(validator.sets)}" if validator.sets else ""
+    computed = f", in {precision} as trained; once more in float32 for the results" if precision != "float32" else ""
+    return f"{sets}; best by {validator.monitor}{computed}"
 
 
 def _trained(plan: Plan, tuning: FineTuning) -> str:
@@ -173,7 +180,7 @@ def _memory(plan: Plan) -> str:
 def _say_result(tuning: FineTuning, result: FineTuned, summary: Summary) -> None:
     from deepfakebench_ext.common.wording import rounded
     from deepfakebench_ext.metrics.figure import interval_of
-    from deepfakebench_ext.training.results import scoring_command
+    from deepfakebench_ext.training.results import scoring_commands
 
     position, monitor, figures = result.position, tuning.validator.monitor, summary.figures
     for notice in [each for each in summary.said if each not in tuning.notices]:
@@ -183,10 +190,13 @@ def _say_result(tuning: FineTuning, result: FineTuned, summary: Summary) -> None
         say(f"{position.epoch} epochs, {position.step} steps{early}; epoch {position.best_epoch + 1} was best")
     else:
         say("linear probe, the baseline row:")
-    level = monitor.partition("_")[0]
-    for name in dict.fromkeys((monitor, *(f"{level}_{short}" for short in ("auc", "ap", "eer", "accuracy")))):
-        figure = figures[name]
+    watched = monitor.rpartition("/")[2]
+    level = watched.partition("_")[0]
+    of_sets = (f"{name}/{watched}" for name in tuning.validator.sets)
+    for name in dict.fromkeys((watched, *(f"{level}_{short}" for short in ("auc", "ap", "eer", "accuracy")), *of_sets)):
+        figure = figures[name] if name in figures else result.validated.figures[name]
         value = rounded(figure.value) if figure.value is not None else f"undefined ({figure.reason})"
         between = f"  95 % {interval}" if (interval := interval_of(figure)) else ""
         say(f"{name:<16} {value}{between}")
-    say(f"score with: {scoring_command(tuning, result)}")
+    for command in scoring_commands(tuning, result):
+        say(f"score with: {command}")

@@ -6,7 +6,7 @@ from functools import partial
 
 from deepfakebench_ext.cli.command import option
 from deepfakebench_ext.cli.options import DETECTOR, DRY_RUN, FRAME_INTERVAL, OTHER_DEVICES, SHORT_VIDEO
-from deepfakebench_ext.cli.values import OneOf, Real, Whole, there
+from deepfakebench_ext.cli.values import OneOf, Real, Whole, all_there, there
 from deepfakebench_ext.common.numbers import MOST_WORKERS
 
 _training = partial(option, group="training")
@@ -44,10 +44,11 @@ DATA = (
     ),
     _input(
         "--val",
-        metavar="PATH",
-        callback=there,
+        multiple=True,
+        metavar="PATH...",
+        callback=all_there,
         everyday=True,
-        help="The same, to choose the best epoch by; other videos than those of --train.",
+        help="The same, to choose the best epoch by; other videos than those of --train. Of several, each has figures.",
     ),
     _input(
         "--val_share",

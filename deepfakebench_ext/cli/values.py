@@ -105,6 +105,13 @@ def there(ctx: click.Context, param: click.Parameter, value: str | None) -> str 
     return value
 
 
+def all_there(ctx: click.Context, param: click.Parameter, value: Sequence[str]) -> Sequence[str]:
+    """Pass, as a callback, paths at each of which something lies."""
+    for each in value:
+        there(ctx, param, each)
+    return value
+
+
 def weights(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
     """Pass, as a callback, an existing path or what may be a hub id."""
     if value is not None and _is_checked(ctx, value):

@@ -16,6 +16,7 @@ METRICS_JSON: Final = "metrics.json"
 CURVES_PNG: Final = "curves.png"
 
 # Of a training, in its folder, and in that of its weights.
+VALIDATION_CSV: Final = "validation.csv"
 CHECKPOINT: Final = "checkpoint.pt"
 TRAINING_LOG: Final = "metrics.jsonl"
 KEPT_FEATURES: Final = "kept_features.bin"

@@ -84,6 +84,11 @@ class Processes:
         """Whether this is the one that writes files."""
         return self.rank == 0
 
+    @property
+    def precision(self) -> str:
+        """What the backbone computes in: `float32`, `bfloat16`, `float16`."""
+        return str(self._dtype or torch.float32).removeprefix("torch.")
+
     def autocast(self) -> AbstractContextManager[Any]:
         """Return the context in which the backbone computes in the chosen precision."""
         if self._dtype is None:

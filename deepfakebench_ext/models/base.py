@@ -141,7 +141,8 @@ class Detector(nn.Module, ABC):
             features = functional.dropout(features, self.settings.dropout, self.training)
         else:
             features = features * kept
-        logits: torch.Tensor = self.head(features)
+        with torch.autocast(features.device.type, enabled=False):
+            logits: torch.Tensor = self.head(features)
         return logits
 
     def forward(self, data_dict: Mapping[str, Any], inference: bool = False) -> dict[str, torch.Tensor]:

@@ -41,8 +41,9 @@ class TrainingInputs:
         frame_interval: Distance between two frames of a clip; `SPREAD` for a clip that spans its video.
         short_video: What becomes of a video shorter than a clip.
         notices: What a reader of the results must know of them.
-        given_as: Options by which the evaluator takes what is like the validation samples, a place left where those
-            are no path of their own; empty where nobody said.
+        given_as: Options by which the evaluator takes the validation samples, or what is like them, a command each;
+            empty where they are no path of their own.
+        names: What each of several validation sets is called, by its path; the dataset of samples that have none.
     """
 
     train: Sequence[Sample]
@@ -52,7 +53,8 @@ class TrainingInputs:
     frame_interval: int | None = None
     short_video: ShortVideo | None = None
     notices: tuple[Notice, ...] = ()
-    given_as: tuple[str, ...] = ()
+    given_as: tuple[tuple[str, ...], ...] = ()
+    names: Mapping[str, str] = field(default_factory=dict)
 
     def training_set(self, detector: Detector, training: TrainingConfig) -> TrainingSet:
         """Return what a detector is trained on.

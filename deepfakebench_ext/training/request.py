@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from deepfakebench_ext.common.choices import ShortVideo
@@ -26,8 +27,7 @@ from deepfakebench_ext.training.fine_tuning import FineTuning
 from deepfakebench_ext.training.inputs import TrainingInputs, gather_datasets, gather_side
 from deepfakebench_ext.training.recipe import Recipe, read_values
 
-# Where a command that is printed leaves the user a path to fill in.
-_PLACE = "PATH"
+_LISTS = (".csv", ".json")
 _OF_PROBE = ("tuning.mode=head", "training.augmentation=null")
 
 
@@ -40,7 +40,8 @@ class TrainingRequest:
         weights: Path or hub id to start from; None takes the config's own.
         changes: Of the YAML: `training.lr=1e-5`.
         probe: Fit the head in closed form instead.
-        train, val: A folder, a video, an image or a CSV manifest; as `gather_side`.
+        train: A folder, a video, an image or a CSV manifest; as `gather_side`.
+        val: The same, one or several, each of which has figures of its own.
         val_share: Instead of `val`: share of the sources of training that is held out.
         kind: What lies there, `image` or `video`; None is what is there.
         train_dataset, val_dataset: Names of DeepfakeBench's datasets, instead.
@@ -60,7 +61,7 @@ class TrainingRequest:
     changes: Sequence[str] = ()
     probe: bool = False
     train: str | None = None
-    val: str | None = None
+    val: Sequence[str] = ()
     val_share: float | None = None
     kind: str | None = None
     train_dataset: Sequence[str] = ()
@@ -112,7 +113,7 @@ class TrainingRequest:
             for name in unused:
                 raise ConfigError(f"--{name} means nothing with --train_dataset, whose frames are cropped already")
         stores: dict[str, FrameStore] = {}
-        train = self._side("train", self.train, self.train_dataset, recipe, stores)
+        train = self._side("train", [self.train] if self.train else [], self.train_dataset, recipe, stores)
         notices: list[Notice] = []
         if self.val_share is None:
             val = self._side("val", self.val, self.val_dataset, recipe, stores)
@@ -122,28 +123,49 @@ class TrainingRequest:
             split = split_by_source(train, self.val_share, recipe.training.seed)
             train, val, notices = split.train, split.val, [Notice("split", split.note)] if split.note else []
         clips = (self.frame_interval, self.short_video)
-        return TrainingInputs(train, val, stores, self.faces, *clips, tuple(notices), self._given_as(val))
+        given_as = self._given_as(val)
+        return TrainingInputs(train, val, stores, self.faces, *clips, tuple(notices), given_as, self.names)
 
-    def _given_as(self, val: Sequence[Sample]) -> tuple[str, ...]:
+    @property
+    def names(self) -> Mapping[str, str]:
+        """What each of several `val` is called, by its path."""
+        if len(self.val) < 2:
+            return {}
+        short = {path: Path(path).resolve().name for path in self.val}
+        taken = Counter(short.values())
+        return {path: name if taken[name] == 1 else path for path, name in short.items()}
+
+    def _given_as(self, val: Sequence[Sample]) -> tuple[tuple[str, ...], ...]:
         """Return the options by which the evaluator is given what was validated on, or what is like it."""
         if self.val_dataset or (self.val_share is not None and self.train_dataset):
             said = {name: value for name, value in asdict(self.datasets).items() if value is not None}
             places = [word for name, value in said.items() for word in (f"--{name}", value)]
-            return ("--test_dataset", *(self.val_dataset or self.train_dataset), *places)
-        is_list = (self.val or self.train or "").lower().endswith(".csv")
-        option = "--manifest" if is_list else "--video" if any(map(is_video, val)) else "--image"
-        return option, self.val or _PLACE
+            return (("--test_dataset", *(self.val_dataset or self.train_dataset), *places),)
+        plain = "--video" if any(map(is_video, val)) else "--image"
+        return tuple(("--manifest" if _is_list(path) else plain, path) for path in self.val)
 
     def _side(
-        self, side: str, path: str | None, names: Sequence[str], recipe: Recipe, stores: dict[str, FrameStore]
+        self, side: str, paths: Sequence[str], names: Sequence[str], recipe: Recipe, stores: dict[str, FrameStore]
     ) -> Sequence[Sample]:
-        if bool(path) == bool(names):
+        if bool(paths) == bool(names):
             raise ConfigError(
                 f"give --{side} (a folder or a CSV manifest) or --{side}_dataset (datasets of DeepfakeBench)"
-                + (", not both" if path else ", or --val_share 0.2" if side == "val" else "")
+                + (", not both" if paths else ", or --val_share 0.2" if side == "val" else "")
             )
-        if path:
+        if paths:
             takes = detector_class(recipe.settings).takes
-            return gather_side(path, takes=takes, option=f"--{side}", kind=self.kind)
+            found = {path: gather_side(path, takes=takes, option=f"--{side}", kind=self.kind) for path in paths}
+            return [sample for path, samples in found.items() for sample in _named(samples, self.names.get(path))]
         data = self.datasets.locate([*self.train_dataset, *self.val_dataset])
         return gather_datasets(names, side, data, recipe.settings, stores)
+
+
+def _is_list(path: str) -> bool:
+    return path.lower().endswith(_LISTS)
+
+
+def _named(samples: Sequence[Sample], name: str | None) -> Sequence[Sample]:
+    """Samples of one of several sets: their keys begin with its name, which is the dataset of those that have none."""
+    if name is None:
+        return samples
+    return [replace(sample, key=f"{name}/{sample.key}", dataset=sample.dataset or name) for sample in samples]

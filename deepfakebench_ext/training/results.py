@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import logging
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from deepfakebench_ext.common.atomic_files import atomic_writer
+from deepfakebench_ext.common.csv_files import write_csv
 from deepfakebench_ext.common.errors import MissingExtraError
 from deepfakebench_ext.common.journal import read_lines
 from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.common.protocol import UNKNOWN_PROTOCOL
-from deepfakebench_ext.common.run_names import CARD, CURVES_PNG, FIGURES_JSON, TRAINING_LOG
+from deepfakebench_ext.common.run_names import CARD, CURVES_PNG, FIGURES_JSON, TRAINING_LOG, VALIDATION_CSV
+from deepfakebench_ext.common.types import LABEL_NAMES, Sample
 from deepfakebench_ext.data.preprocess.transform import output_size
 from deepfakebench_ext.data.samples.kinds import is_video
 from deepfakebench_ext.media.sampling import SPREAD
@@ -54,6 +57,8 @@ def write_results(tuning: FineTuning, result: FineTuned, facts: Mapping[str, Any
     stored = chosen_thresholds(table, aggregation=aggregation, threshold_fpr=training.threshold_fpr)
     write_settings(result.best, tuning.detector, tuning.values(), stored)
     write_pth(result.best / PTH, result.detector, stored)
+    if not tuning.inputs.given_as:
+        _write_list(result.folder / VALIDATION_CSV, tuning.inputs.val)
     how = SummaryOptions(aggregation=aggregation, bootstrap=Bootstrap())
     notices = [*tuning.notices, *result.notices, *_face_notices(result)]
     known = protocol_of(
@@ -71,6 +76,22 @@ def write_results(tuning: FineTuning, result: FineTuned, facts: Mapping[str, Any
     if result.position.step:
         _draw(result, tuning)
     return summary
+
+
+def _write_list(path: Path, samples: Sequence[Sample]) -> None:
+    """Write the manifest of validation samples that are no folder or list of their own."""
+    labels = {label: name.lower() for label, name in LABEL_NAMES.items()}
+    rows = (
+        {
+            "path": str(sample.path.resolve()),
+            "label": "" if sample.label is None else labels[sample.label],
+            "video": sample.video or "",
+            "dataset": sample.dataset or "",
+            "method": sample.method or "",
+        }
+        for sample in samples
+    )
+    write_csv(path, ("path", "label", "video", "dataset", "method"), rows)
 
 
 def _face_notices(result: FineTuned) -> list[Notice]:
@@ -102,7 +123,7 @@ def _card(tuning: FineTuning, result: FineTuned, summary: Summary, stored: Store
         val=(labels.count(0), labels.count(1)),
         datasets=sorted(datasets),
         recipe=result.fit or _said(recipe.tuning, "tuning") | _said(recipe.training, "training"),
-        figures=summary.figures,
+        figures=summary.figures | {name: each for name, each in result.validated.figures.items() if "/" in name},
         counts={level: (counts.real, counts.fake) for level, counts in summary.counts.items()},
         thresholds=stored,
         protocol=_protocol(tuning) | {"in figures": summary.protocol.text() if summary.protocol else UNKNOWN_PROTOCOL},
@@ -130,10 +151,11 @@ def _protocol(tuning: FineTuning) -> dict[str, str]:
     }
 
 
-def scoring_command(tuning: FineTuning, result: FineTuned) -> str:
-    """Return the command that scores with what came out, as it can be typed."""
-    given = shlex.join(["perf_huggingface.py", "--weights", str(result.best), *tuning.inputs.given_as])
-    return f"{given} {scoring_options(tuning)}"
+def scoring_commands(tuning: FineTuning, result: FineTuned) -> list[str]:
+    """Return the commands that score the validation samples with what came out, as they can be typed."""
+    begin = ["perf_huggingface.py", "--weights", str(result.best)]
+    given_as = tuning.inputs.given_as or (("--manifest", str(result.folder / VALIDATION_CSV)),)
+    return [f"{shlex.join([*begin, *given])} {scoring_options(tuning)}" for given in given_as]
 
 
 def scoring_options(tuning: FineTuning) -> str:

@@ -62,7 +62,11 @@ def _draw_loss(panel: Any, steps: list[Mapping[str, Any]], epochs: list[Mapping[
 def _draw_figure(panel: Any, epochs: list[Mapping[str, Any]], monitor: str) -> None:
     numbers = [line["epoch"] + 1 for line in epochs]
     values = [line[f"val_{monitor}"] for line in epochs]
-    panel.plot(numbers, values, color=FIGURE, marker="o", markersize=3)
+    panel.plot(numbers, values, color=FIGURE, marker="o", markersize=3, label="watched")
+    figure = f"/{monitor.rpartition('/')[2]}"
+    for name in [name for name in (epochs[0] if epochs else ()) if name.endswith(figure) and name != f"val_{monitor}"]:
+        each = [line.get(name) for line in epochs]
+        panel.plot(numbers, each, marker=".", markersize=3, linewidth=0.8, label=name[4:].removesuffix(figure))
     best = [at for at, line in enumerate(epochs) if line["is_best"]]
     if best:
         panel.plot(numbers[best[-1]], values[best[-1]], "o", color=BEST, label=f"best, epoch {numbers[best[-1]]}")

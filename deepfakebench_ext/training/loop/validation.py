@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 from deepfakebench_ext.common.choices import Level
@@ -27,7 +28,8 @@ class Validated:
     """What a validation came to, the same in every process.
 
     Attributes:
-        figures: Name with its level to figure, of every level.
+        figures: Name with its level to figure, of every level; of several datasets also of each, such as
+            `Celeb-DF-v2/video_auc`.
         value: Of the figure that is watched.
         loss: Log loss at the level of that figure, which decides between equal values.
         table: The scores.
@@ -45,8 +47,9 @@ class Validator:
     """Scores the validation samples with a detector as it stands.
 
     Attributes:
-        monitor: Name of the figure that is watched, with its level, such as `video_auc`.
+        monitor: Name of the figure that is watched, with its level, such as `video_auc` or `Celeb-DF-v2/video_auc`.
         higher_is_better: Whether it grows as the detector gets better.
+        sets: Names of the datasets, where there are several.
         samples: What is scored.
         reader: What reads them.
         aggregation: How scores come to one a video.
@@ -71,7 +74,8 @@ class Validator:
             reader: From `make_reader`, as an evaluation has it.
             processes: Who shares the work.
             takes: What the detector takes, `image` or `video`.
-            monitor: Name of a figure, such as `auc` or `loss`, of the highest level there is; or with its level.
+            monitor: Name of a figure, such as `auc` or `loss`, of the highest level there is; or with its level, and of
+                several datasets with the name of one and a slash before it.
             workers: Reading threads.
             aggregation: As an evaluation has it.
 
@@ -84,11 +88,22 @@ class Validator:
         self._has_videos = any(sample.video is not None or is_video(sample) for sample in samples)
         self.is_frozen = False
         self._frozen: FrozenPredictions | None = None
+        names = {sample.dataset for sample in samples}
+        several = len(names) > 1 and None not in names
+        self.sets: tuple[str, ...] = tuple(dict.fromkeys(str(each.dataset) for each in samples)) if several else ()
         self.monitor = self._named(monitor)
-        self.higher_is_better = bool(HIGHER_IS_BETTER.get(self.monitor.partition("_")[2]))
+        self.higher_is_better = bool(HIGHER_IS_BETTER.get(short_of(self.monitor)))
         self._check_classes()
 
     def _named(self, monitor: str) -> str:
+        one, slash, figure = monitor.rpartition("/")
+        if slash and one not in self.sets:
+            raise ConfigError(
+                f"training.monitor: {monitor!r} is of {one!r}, and the validation samples are of "
+                f"{', '.join(self.sets) or 'one set'}"
+            )
+        if slash:
+            return f"{one}/{self._named(figure)}"
         levels = [self._unit, *(["video"] if self._has_videos else [])]
         good = [name for name, better in HIGHER_IS_BETTER.items() if better is not None and name in DEFINITIONS]
         allowed = {f"{level}_{name}" for level in levels for name in (*good, _LOSS)}
@@ -103,29 +118,36 @@ class Validator:
         )
 
     def _check_classes(self) -> None:
+        one = self.monitor.rpartition("/")[0]
+        watched = [sample for sample in self.samples if not one or sample.dataset == one]
         labels = {sample.label for sample in self.samples}
         if None in labels:
             unknown = next(sample.key for sample in self.samples if sample.label is None)
             raise ConfigError(f"validation samples need labels, and {unknown} has none; sort them into real/ and fake/")
-        if not {0, 1} <= labels:
-            only = {0: "real", 1: "fake"}
+        if not {0, 1} <= (labels := {sample.label for sample in watched}):
+            only, of = {0: "real", 1: "fake"}, f" of {one}" if one else ""
             there = "".join(f"all {only[label]}" for label in labels if label is not None) or "none at all"
             raise ConfigError(
-                f"the {len(self.samples)} validation samples are {there}, so {self.monitor} is undefined; give samples "
+                f"the {len(watched)} validation samples{of} are {there}, so {self.monitor} is undefined; give samples "
                 f"of both classes as --val"
             )
 
-    def __call__(self, detector: Detector) -> Validated:
+    def __call__(self, detector: Detector, *, as_trained: bool = True) -> Validated:
         """Return the figures of `detector`, which is left in the mode it was in.
+
+        Args:
+            detector: As it stands.
+            as_trained: In the precision of the training; else in that of its parameters.
 
         Raises:
             ModelError: Logits that are not finite, or too little could be scored to define the watched figure.
         """
         was_training = detector.training
         detector.eval()
-        predictions = self._processes.gather(self._predictions(detector))
+        with self._processes.autocast() if as_trained else nullcontext():
+            own = self._predictions(detector)
         detector.train(was_training)
-        return self.judge(predictions)
+        return self.judge(self._processes.gather(own))
 
     def _predictions(self, detector: Detector) -> list[Prediction]:
         """The predictions of this process's share."""
@@ -151,6 +173,11 @@ class Validator:
             rows = each.usable()
             labels, scores = each.labels[rows].astype("int64"), each.scores[rows]
             figures |= binary_figures(labels, scores, level=each.level) | log_loss(labels, scores, level=each.level)
+            for name in self.sets:
+                of = each.dataset.codes[rows] == each.dataset.names.index(name)
+                one = binary_figures(labels[of], scores[of], level=each.level)
+                one |= log_loss(labels[of], scores[of], level=each.level)
+                figures |= {f"{name}/{key}": figure for key, figure in one.items()}
         watched = figures[self.monitor]
         if watched.value is None:
             raise ModelError(f"{self.monitor} of the validation samples is undefined: {watched.reason}")
@@ -160,5 +187,10 @@ class Validator:
 
 
 def loss_of(monitor: str) -> str:
-    """The loss at the level of a watched figure: `video_log_loss` of `video_auc`."""
-    return f"{monitor.partition('_')[0]}_{_LOSS}"
+    """The loss at the level and of the samples of a watched figure: `video_log_loss` of `video_auc`."""
+    return f"{monitor.removesuffix(short_of(monitor))}{_LOSS}"
+
+
+def short_of(figure: str) -> str:
+    """The name of a figure without its level and dataset: `auc` of `Celeb-DF-v2/video_auc`."""
+    return figure.rpartition("/")[2].partition("_")[2]

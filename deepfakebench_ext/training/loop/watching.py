@@ -45,10 +45,21 @@ class ProgressLine:
         best = ", the best so far" if values["is_best"] else ""
         lost = f", {values['unreadable']} draws left out" if values["unreadable"] else ""
         loss = "no sample was readable" if values["train_loss"] is None else f"loss {values['train_loss']:.4f}"
-        validation = f"{self._monitor} {values[f'val_{self._monitor}']:.4f}"
+        validation = f"{self._monitor} {values[f'val_{self._monitor}']:.4f}{self._by_set(values)}"
         if (watched := loss_of(self._monitor)) != self._monitor:
             validation += f", validation loss {values[f'val_{watched}']:.4f}"
         tqdm.write(f"epoch {position.epoch + 1}: {loss}{lost}, {validation}{best}", file=sys.stderr)
+
+    def _by_set(self, values: Mapping[str, Any]) -> str:
+        """The watched figure of each of several datasets."""
+        figure = self._monitor.rpartition("/")[2]
+        found = {
+            name.removeprefix("val_").removesuffix(f"/{figure}"): value
+            for name, value in values.items()
+            if name.endswith(f"/{figure}")
+        }
+        said = (f"{name} {'undefined' if value is None else f'{value:.4f}'}" for name, value in found.items())
+        return f" ({', '.join(said)})" if found else ""
 
     def close(self) -> None:
         """Leave the line as it is."""
