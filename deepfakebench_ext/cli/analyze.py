@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from deepfakebench_ext.cli.evaluate import say_detector
+from deepfakebench_ext.cli.evaluate import say_detector, say_preprocess
 from deepfakebench_ext.cli.inputs import paths_of
 from deepfakebench_ext.cli.options import (
     COMPUTING,
@@ -129,6 +129,7 @@ def analyze(**given: Any) -> None:
     films = request.films()
     detector = request.load(settings)
     say_detector(detector)
+    say_preprocess(detector.preprocess)
     done = []
     for each in request.analyses(films, detector):
         done.append(each)

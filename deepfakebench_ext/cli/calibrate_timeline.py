@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from deepfakebench_ext.cli.analyze import AGGREGATION, ANALYSIS, POLICY, analysed_line, finish, request_of
-from deepfakebench_ext.cli.evaluate import say_detector
+from deepfakebench_ext.cli.evaluate import say_detector, say_preprocess
 from deepfakebench_ext.cli.inputs import paths_of
 from deepfakebench_ext.cli.options import (
     COMPUTING,
@@ -92,6 +92,7 @@ def calibrate_timeline(**given: Any) -> None:
     check_writable(Path(request.output_dir))
     detector = request.load(settings)
     say_detector(detector)
+    say_preprocess(detector.preprocess)
     threshold, path, done = request.calibrate(real, fake, detector, risk)
     _say(threshold, path)
     for each in done:

@@ -68,8 +68,8 @@ def test_a_dataset_is_scored_with_videos_that_bear_one_name_kept_apart(command: 
     code, out, err = command(evaluate, *CLIP, *DATA)
     assert code == 0, err
     assert out.startswith("dataset: Celeb-DF-v1\n")
-    assert "23 of 23 frames scored: 15 real, 8 fake" in out
-    assert "4 of 4 videos scored: 2 real, 2 fake" in out
+    assert "23 of 23 frames scored; true labels: 15 real, 8 fake" in out
+    assert "4 of 4 videos scored; true labels: 2 real, 2 fake" in out
     videos = rows(only_run(tmp_path / "inference_results"), "videos.csv")
     assert sorted((v["key"], v["label"], v["units_scored"]) for v in videos) == [
         ("Celeb-DF-v1/CelebDFv1_fake/b", "1", "3"),
@@ -109,7 +109,7 @@ def test_one_video_that_cannot_be_used_has_a_status_and_the_others_their_scores(
     (tmp_path / "json/Celeb-DF-v1.json").write_text(json.dumps(content))
     code, out, err = command(evaluate, *CLIP, *DATA)
     assert code == 3, err
-    assert "23 of 24 frames scored" in out and "4 of 5 videos scored: 2 real, 2 fake" in out
+    assert "23 of 24 frames scored" in out and "4 of 5 videos scored; true labels: 2 real, 2 fake" in out
     run_ = only_run(tmp_path / "inference_results")
     (lost,) = [row for row in rows(run_, "videos.csv") if not row["score"]]
     assert (lost["key"], lost["status"]) == ("Celeb-DF-v1/CelebDFv1_fake/empty", "unreadable")
@@ -128,7 +128,7 @@ def test_frames_without_numbers_are_taken_in_the_order_of_the_json_and_no_clip_i
     (tmp_path / "json/Celeb-DF-v1.json").write_text(json.dumps(content))
     code, out, err = command(evaluate, *CLIP, *DATA)
     assert code == 0, err
-    assert "WARNING: the frames of 1 video are taken in the order of the JSON" in out and "id_0.png" in out
+    assert "WARNING: the frames of 1 video are taken in the order of the JSON" in err and "id_0.png" in err
     assert "23 of 23 frames scored" in out
     mae = ("--detector_config", "mae.yaml", "--weights", "v.pth", "--dtype", "float32", "--device", "cpu")
     code, _, _ = command(evaluate, *mae, *DATA)
@@ -148,11 +148,11 @@ def test_the_checkouts_labels_win_under_its_protocol_and_a_yaml_that_contradicts
     Path("clip.yaml").write_text(yaml.safe_dump(contradicting))
     code, out, err = command(evaluate, *CLIP, *DATA, "--protocol", protocol)
     assert code == 0, err
-    assert f"4 of 4 videos scored: {4 - fakes} real, {fakes} fake" in out
+    assert f"4 of 4 videos scored; true labels: {4 - fakes} real, {fakes} fake" in out
     assert (
         f"WARNING: label_dict: the YAML of huggingface_clip calls CelebDFv1_fake real, and training/config/"
         f"test_config.yaml of the checkout the opposite; --protocol {protocol} takes the word of the {word}"
-    ) in out
+    ) in err
 
 
 def test_a_label_that_only_the_checkout_knows_needs_nothing_more(
@@ -166,7 +166,7 @@ def test_a_label_that_only_the_checkout_knows_needs_nothing_more(
     own = tmp_path / "host/training/config/test_config.yaml"
     own.write_text("label_dict: {own_real: 0, own_fake: 3}")
     code, out, err = command(evaluate, *CLIP, *DATA)
-    assert code == 0 and "4 of 4 videos scored: 2 real, 2 fake" in out, err
+    assert code == 0 and "4 of 4 videos scored; true labels: 2 real, 2 fake" in out, err
 
 
 def test_deepfakebenchs_protocol_takes_the_first_frames_and_uniform_spreads_them(command: Command) -> None:
@@ -237,9 +237,9 @@ def test_a_classifier_whose_yaml_has_no_host_keys_sees_the_hosts_frames_as_its_o
     command: Command, tmp_path: Path
 ) -> None:
     tiny.save_folder(tiny.vit_classifier(), tmp_path / "vit")
-    code, out, err = command(evaluate, "--weights", "vit", *DATA, "--no_plots", "--device", "cpu")
+    code, _, err = command(evaluate, "--weights", "vit", *DATA, "--no_plots", "--device", "cpu")
     assert code == 0, err
-    assert "WARNING: The frames are those of DeepfakeBench's test.py, their pixels are not" in out
+    assert "WARNING: The frames are those of DeepfakeBench's test.py, their pixels are not" in err
     uniform = ("--protocol", "uniform", "--dtype", "float32", "--output_dir", "again", "--no_plots")
     _, spread, _ = command(evaluate, "--weights", "vit", *DATA, *uniform, "--device", "cpu")
     assert "test.py" not in spread
@@ -434,12 +434,12 @@ def test_a_frame_that_is_listed_twice_counts_twice_and_that_is_said(command: Com
     real = groups["CelebDFv1_real"]["test"]["a"]
     real["frames"].append(real["frames"][0])
     path.write_text(json.dumps(content))
-    code, out, err = command(evaluate, *CLIP, *DATA)
+    code, _, err = command(evaluate, *CLIP, *DATA)
     assert code == 0, err
-    assert f"WARNING: 1 frame of the JSON is listed more than once, such as {real['frames'][0]} of " in out
+    assert f"WARNING: 1 frame of the JSON is listed more than once, such as {real['frames'][0]} of " in err
     fake = next(iter(groups["CelebDFv1_fake"]["test"].values()))
     fake["frames"] = list(real["frames"])
     path.write_text(json.dumps(content))
-    _, out, _ = command(evaluate, *CLIP, *DATA)
+    _, _, err = command(evaluate, *CLIP, *DATA)
     shared = f"{len(fake['frames']) + 1} frames of the JSON are listed more than once, such as "
-    assert shared in out
+    assert shared in err

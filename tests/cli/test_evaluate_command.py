@@ -67,7 +67,10 @@ def test_a_folder_gives_every_result_file(perf: Command, detector: list[str], tm
     assert (code, names) == (0, {"metrics.json", "run.json", "scores.csv", "scores.jsonl", *reports})
     assert (tmp_path / text).read_bytes() == (folder / text).read_bytes()
     assert "frame_auc" in out
+    assert "8 of 8 images scored; true labels: 4 real, 4 fake\nframe_auc       0." in out
+    assert out.partition("frame_auc")[2].partition("\n")[0].endswith(")")  # its interval
     assert "8 samples: 4 real, 4 fake, 0 without a label" in err
+    assert "input: 32x32, mean 0.5, std 0.5, opencv_bicubic; from detector YAML: resolution, mean, std" in err
     settings = json.loads((folder / "run.json").read_text())
     assert settings["weights"]["head_trained"] is True
     assert len(settings["weights"]["sha256"]) == 64
@@ -105,8 +108,12 @@ def test_one_image_without_a_label_is_scored(perf: Command, detector: list[str],
     assert code == 0
     (folder,) = (tmp_path / "inference_results").iterdir()
     score = float(json.loads((folder / "scores.jsonl").read_text().splitlines()[0])["score"])
-    assert f"x.png  P(fake) {score:.3f}  {'fake: above' if score > 0.5 else 'real: not above'} 0.5" in out
-    assert "undefined" not in out
+    assert out.splitlines()[:3] == [
+        f"x.png  P(fake) {score:.3f}  {'fake' if score > 0.5 else 'real'}",
+        "scores of each image; fake is above 0.5, else real",
+        "1 of 1 image scored",
+    ]
+    assert "undefined" not in out and "_auc" not in out
     assert "Single image processed" in (tmp_path / "inference_results_huggingface.txt").read_text()
 
 
@@ -116,7 +123,7 @@ def test_a_manifest_is_scored_with_its_own_labels(perf: Command, detector: list[
     (tmp_path / "test.csv").write_text("\n".join(lines))
     code, out, _ = perf(*detector, "--manifest", "test.csv")
     assert code == 0
-    assert "3 of 3 frames scored: 1 real, 2 fake" in out
+    assert "3 of 3 images scored; true labels: 1 real, 2 fake" in out
 
 
 def test_an_untrained_head_is_said_everywhere(perf: Command, tmp_path: Path) -> None:
@@ -126,7 +133,7 @@ def test_an_untrained_head_is_said_everywhere(perf: Command, tmp_path: Path) -> 
     folder = only_run(tmp_path / "inference_results")
     assert code == 0
     assert "UNTRAINED HEAD" in out
-    assert "UNTRAINED HEAD" in err
+    assert err.count("UNTRAINED HEAD") == 1
     assert "UNTRAINED HEAD" in (folder / "inference_results_huggingface.txt").read_text().splitlines()[3]
     assert json.loads((folder / "metrics.json").read_text())["head"] == "untrained"
     assert all(line.endswith(",untrained") for line in (folder / "scores.csv").read_text().splitlines()[1:])
@@ -319,7 +326,7 @@ def test_limit_scores_a_balanced_choice_and_says_so(perf: Command, detector: lis
     tiny.photos(tmp_path / "photos", 9)
     _, out, err = perf(*detector, "--image", "photos", "--limit", "6", "--seed", "5")
     assert "6 samples (--limit 6, balanced, seed 5): 3 real, 3 fake" in err
-    assert "6 of 6 frames scored" in out
+    assert "6 of 6 images scored" in out
 
 
 def test_a_changed_setting_is_another_run(perf: Command, detector: list[str], tmp_path: Path) -> None:
@@ -391,8 +398,8 @@ def test_an_image_detector_scores_the_frames_of_videos(perf: Command, detector: 
     code, out, _ = perf(*detector, "--video", "films", "--num_frames", "6", "--batch_size", "4")
     folder = only_run(tmp_path / "inference_results")
     assert code == 3
-    assert "24 of 25 frames scored: 12 real, 12 fake" in out
-    assert "4 of 5 videos scored: 2 real, 2 fake" in out
+    assert "24 of 25 frames scored; true labels: 12 real, 12 fake" in out
+    assert "4 of 5 videos scored; true labels: 2 real, 2 fake" in out
     table = (folder / "videos.csv").read_text().splitlines()
     assert [line.split(",")[0] for line in table[1:]] == [
         "fake/a.mp4", "fake/broken.mp4", "fake/c.webm", "real/a.mp4", "real/b.avi",
@@ -487,17 +494,18 @@ def test_samples_without_a_label_beside_others_that_have_one_are_a_warning(
 ) -> None:
     photos = tiny.photos(tmp_path / "photos", 2)
     tiny.photo(photos / "x.png")
-    _, out, _ = perf(*detector, "--image", "photos")
-    assert "WARNING: 1 of 5 samples have no label and are in no figure, such as x.png: no directory" in out
-    _, out, _ = perf(*detector, "--image", "photos/x.png")
-    assert "no label" not in out
+    _, out, err = perf(*detector, "--image", "photos")
+    assert err.count("WARNING: 1 of 5 samples have no label and are in no figure, such as x.png: no directory") == 1
+    assert "WARNING" not in out
+    _, _, err = perf(*detector, "--image", "photos/x.png")
+    assert "no label" not in err
 
 
 def test_a_limit_above_what_there_is_chooses_nothing(perf: Command, detector: list[str], tmp_path: Path) -> None:
     tiny.photos(tmp_path / "photos", 2)
     _, out, err = perf(*detector, "--image", "photos", "--limit", 9)
     assert "chosen" not in out and "--limit" not in err
-    assert "--limit 2: 2 samples chosen by seed 1024" in perf(*detector, "--image", "photos", "--limit", 2)[1]
+    assert "--limit 2: 2 samples chosen by seed 1024" in perf(*detector, "--image", "photos", "--limit", 2)[2]
 
 
 @pytest.mark.parametrize(
@@ -558,7 +566,10 @@ def test_the_scores_of_a_few_inputs_are_printed_and_those_of_many_are_not(
     _, out, _ = perf(*detector, "--image", "many")
     assert "P(fake)" not in out
     _, out, _ = perf(*detector, "--image", "few", "--json")
-    samples = json.loads(out)["samples"]
+    printed = json.loads(out)
+    samples = printed["samples"]
+    assert (printed["samples_level"], printed["samples_threshold"]) == ("frame", 0.5)
+    assert {each["decision"] for each in samples} <= {"fake", "real", None}
     assert [(each["key"], each["status"]) for each in samples if each["score"] is None] == [
         ("real/bad.jpg", "unreadable")
     ]

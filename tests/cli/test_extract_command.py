@@ -68,7 +68,7 @@ def test_the_extracted_dataset_scores_as_the_videos_do(command: Command, tmp_pat
     command(evaluate, *detector, "--video", "films", *faces, "--output_dir", "of_videos")
     code, out, _ = command(evaluate, *detector, "--video", "data/films", "--output_dir", "of_frames")
     assert code == 0
-    assert "3 of 3 videos scored: 1 real, 2 fake" in out
+    assert "3 of 3 videos scored; true labels: 1 real, 2 fake" in out
     (of_videos,), (of_frames,) = (list(Path(name).glob("*/videos.csv")) for name in ("of_videos", "of_frames"))
     assert scores(of_frames) == scores(of_videos)
     assert len(scores(of_frames)) == 3

@@ -71,7 +71,7 @@ def test_a_function_has_a_run_as_any_detector(command: Command, tmp_path: Path) 
     tiny.photos(tmp_path / "photos", 4)
     code, out, err = command(evaluate, "--detector", "mine.py:score", "--image", "photos")
     assert code == 3
-    assert "6 of 8 frames scored: 3 real, 3 fake" in out
+    assert "6 of 8 images scored; true labels: 3 real, 3 fake" in out
     assert "frame_auc       1.0000" in out
     assert "mine.py:score, SHA-256 " in err
     folder = own_run()
@@ -123,7 +123,7 @@ def test_films_go_whole_and_folders_of_frames_frame_by_frame(command: Command, t
         evaluate, "--detector", "mine.py:score", "--video", "films", "--num_frames", 3, "--aggregation", "max"
     )
     assert code == 0
-    assert "2 of 2 videos scored: 1 real, 1 fake" in out
+    assert "2 of 2 videos scored; true labels: 1 real, 1 fake" in out
     asked = [Path(path).relative_to(tmp_path).as_posix() for path in Path("asked.txt").read_text().split()]
     assert asked == ["films/fake/a.mp4", *(f"films/real/b/{number}.png" for number in (0, 2, 4))]
     scored = rows(own_run())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, cast, get_args
@@ -72,6 +73,22 @@ class PreprocessSpec:
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as plain JSON types, for the results."""
         return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+
+    def text(self) -> str:
+        """Return what is done to an image, for people: `224x224, mean 0.5, std 0.5, bicubic, from ...`."""
+        size = output_size(self)
+        edges = "each image's own size" if size is None else f"{size[0]}x{size[1]}"
+        values = (f"{name} {_triple_text(triple)}" for name, triple in (("mean", self.mean), ("std", self.std)))
+        return f"{edges}, {', '.join(values)}, {self.resample}{self._oddities()}; from {self.source or 'the caller'}"
+
+    def _oddities(self) -> str:
+        scale = "" if math.isclose(self.rescale_factor, 1 / 255) else f", levels times {self.rescale_factor:g}"
+        return scale + (f", less {self.offset:g}" if self.offset else "") + (", BGR" if self.channels == "bgr" else "")
+
+
+def _triple_text(values: Triple) -> str:
+    shown = [f"{value:.4g}" for value in values]
+    return shown[0] if len(set(shown)) == 1 else "/".join(shown)
 
 
 def output_size(spec: PreprocessSpec) -> tuple[int, int] | None:
