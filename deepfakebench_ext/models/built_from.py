@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,8 @@ from deepfakebench_ext.models.weights.source import (
     resolve_config,
     resolve_weights,
 )
+
+logger = logging.getLogger(__name__)
 
 
 def config_for(weights: str | None) -> str:
@@ -79,8 +82,11 @@ def default_source(settings: DetectorConfig) -> Source:
     for name in settings.weights:
         path = (checkout / name) if checkout else Path(name)
         if path.is_file():
+            logger.info("no --weights: taking %s", path)
             return resolve_weights(str(path))
     if settings.huggingface_model_name:
+        tried = f", as there is no {' and no '.join(settings.weights)}" if settings.weights else ""
+        logger.info("no --weights: taking %s%s", settings.huggingface_model_name, tried)
         return resolve_weights(settings.huggingface_model_name)
     if settings.architecture is not None:
         return Source("nothing (random parameters)", "random", None, ())

@@ -221,17 +221,20 @@ def test_an_image_classifier_is_referred_to_its_own_config(tmp_path: Path) -> No
 
 
 def test_the_default_file_in_a_checkout_comes_before_the_hub_id(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO")
     registry = tmp_path / "host/training/metrics/registry.py"
     registry.parent.mkdir(parents=True)
     registry.touch()
     (tmp_path / "host/training/weights").mkdir()
     saved(tiny.clip_detector_state(), tmp_path / "host/training/weights/huggingface_clip.pth")
     monkeypatch.setenv("DEEPFAKEBENCH_ROOT", str(tmp_path / "host"))
-    default = {"weights": "training/weights/huggingface_clip.pth", "huggingface_model_name": "org/none"}
+    names = ["training/weights/absent.pth", "training/weights/huggingface_clip.pth"]
+    default = {"weights": names, "huggingface_model_name": "org/none"}
     config = {**tiny.CLIP_YAML, **default}
     assert load_detector(config).report.files == ("huggingface_clip.pth",)
+    assert f"no --weights: taking {tmp_path}/host/training/weights/huggingface_clip.pth" in caplog.text
 
 
 def test_the_host_contract_is_met_in_training() -> None:

@@ -13,7 +13,7 @@ from deepfakebench_ext.models.config import HOST_KEYS, DetectorConfig, config_na
 
 DETECTORS = ["huggingface_clip", "huggingface_image", "huggingface_video", "huggingface_videomae"]
 RECIPES = ["clip_effort", "clip_gend", "clip_layernorm", "clip_probe", "videomae_gradual", "videomae_partial"]
-SHIPPED = sorted([*DETECTORS, *RECIPES])
+SHIPPED = sorted([*DETECTORS, *RECIPES, "videomae_deepfakebench"])
 # What a KeyError names when it is missing, found by running DeepfakeBench's scripts (commit 8a4a7bf).
 TEST_NEEDS = {
     *("model_name", "manualSeed", "cuda", "cudnn", "workers", "test_batchSize", "compression", "frame_num"),
@@ -95,7 +95,18 @@ def test_a_shipped_config_says_where_the_weights_come_from() -> None:
     clip = load_config("huggingface_clip")
     assert clip.huggingface_model_name == "openai/clip-vit-large-patch14"
     assert clip.weights == ("training/weights/huggingface_clip.pth",)
-    assert load_config("huggingface_videomae").huggingface_model_name == "MCG-NJU/videomae-base"
+    videomae = load_config("huggingface_videomae")
+    assert videomae.huggingface_model_name == "MCG-NJU/videomae-base"
+    assert videomae.weights == (
+        "training/weights/huggingface_videomae.pth",
+        "training/weights/videomae_pretrained.pth",
+    )
+
+
+def test_what_the_hosts_videomae_yaml_trained_has_a_config_with_its_statistics() -> None:
+    theirs = load_config("videomae_deepfakebench")
+    assert (theirs.model_name, theirs.mean, theirs.std) == ("huggingface_videomae", (0.5,) * 3, (0.5,) * 3)
+    assert theirs.weights == ()
 
 
 def test_the_hosts_own_keys_are_accepted_and_left_aside() -> None:
