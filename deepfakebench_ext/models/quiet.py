@@ -5,7 +5,7 @@ from __future__ import annotations
 
 def hush_transformers() -> None:
     """Leave the terminal to our own messages."""
-    from huggingface_hub.utils import enable_progress_bars
+    from huggingface_hub.utils.tqdm import enable_progress_bars
     from transformers.utils import logging
 
     logging.set_verbosity_error()

@@ -44,7 +44,7 @@ def test_these_configs_ship() -> None:
 def test_a_shipped_config_loads_by_name_and_by_path(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     config = load_config(name)
     path = find_config(name)
-    assert config.model_name == name or name in RECIPES
+    assert config.model_name == name or name not in DETECTORS
     assert load_config(path) == load_config(str(path)) == config
     monkeypatch.chdir(path.parent)
     assert load_config(f"{name}.yaml").model_dump() == config.model_dump()
