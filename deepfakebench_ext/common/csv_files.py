@@ -44,6 +44,12 @@ def restored(cell: str) -> str:
     return cell
 
 
+def _restored_row(row: list[str]) -> list[str]:
+    """The cells of a row that were `written`; of most rows they are themselves, which one look at them all tells."""
+    text = "".join(row)
+    return list(map(restored, row)) if "'" in text or "\\ud" in text else row
+
+
 def is_number(cell: str) -> bool:
     """Return whether a cell says a number."""
     try:
@@ -88,7 +94,7 @@ class Rows:
     def __iter__(self) -> Iterator[list[str]]:
         """Yield the cells of each row."""
         rows = filter(None, self._reader)
-        return (list(map(restored, row)) for row in rows) if self._is_ours else rows
+        return map(_restored_row, rows) if self._is_ours else rows
 
     def lines(self) -> Iterator[int]:
         """Yield the line on which each row ends."""
