@@ -13,6 +13,7 @@ from deepfakebench_ext.common.version import __version__ as __version__
 if TYPE_CHECKING:
     from deepfakebench_ext.analysis.analyze import analyze
     from deepfakebench_ext.engine.file_inputs import gather_samples, make_face_reader, make_reader
+    from deepfakebench_ext.engine.own.detector import OwnDetector
     from deepfakebench_ext.evaluation.evaluate import Evaluation, evaluate
     from deepfakebench_ext.host.registry import DETECTOR, register
     from deepfakebench_ext.models.loading import load_detector
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DETECTOR",
     "Evaluation",
+    "OwnDetector",
     "analyze",
     "evaluate",
     "gather_samples",
@@ -32,6 +34,7 @@ __all__ = [
 _PUBLIC = {
     "DETECTOR": "deepfakebench_ext.host.registry",
     "Evaluation": "deepfakebench_ext.evaluation.evaluate",
+    "OwnDetector": "deepfakebench_ext.engine.own.detector",
     "analyze": "deepfakebench_ext.analysis.analyze",
     "evaluate": "deepfakebench_ext.evaluation.evaluate",
     "gather_samples": "deepfakebench_ext.engine.file_inputs",

@@ -12,14 +12,22 @@ Seen = list[tuple[str, dict[str, str], bytes]]
 
 
 @contextmanager
-def serving(answer: Callable[[bytes], tuple[int, bytes]], *, wait_s: float = 0.0) -> Iterator[tuple[str, Seen]]:
-    """Serve `answer`: body to status and text; status 0 ends the connection. Gives the URL and what was asked."""
+def serving(
+    answer: Callable[[bytes], tuple[int, bytes]], *, wait_s: float = 0.0, port: int = 0, fall_after: int = 0
+) -> Iterator[tuple[str, Seen]]:
+    """Serve `answer`: body to status and text; status 0 ends the connection. Gives the URL and what was asked.
+
+    After `fall_after` answers nothing listens any more.
+    """
     seen: Seen = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             seen.append((self.path, dict(self.headers), body))
+            if len(seen) == fall_after:
+                server.shutdown()
+                server.socket.close()
             status, text = answer(body)
             time.sleep(wait_s)
             if not status:
@@ -37,7 +45,7 @@ def serving(answer: Callable[[bytes], tuple[int, bytes]], *, wait_s: float = 0.0
     class Server(ThreadingHTTPServer):
         daemon_threads = False  # so that none outlives the test
 
-    server = Server(("127.0.0.1", 0), Handler)
+    server = Server(("127.0.0.1", port), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:

@@ -155,6 +155,31 @@ def test_an_api_stands_beside_clip_in_a_comparison(command: Command, tmp_path: P
     assert all(each["figures"]["frame_auc"]["low"] is not None for each in detectors)
 
 
+def test_an_api_that_falls_costs_no_score_and_the_same_command_goes_on(command: Command, tmp_path: Path) -> None:
+    tiny.photos(tmp_path / "photos", 3)
+    good = (200, b'{"score": 0.5}')
+    with serving(lambda body: good, fall_after=4) as (url, _):
+        asked = ("--detector", url, "--detector_timeout", "2", "--image", "photos")
+        code, _, err = command(evaluate, *asked)
+    assert (code, "nothing answers there" in err, "the same command goes on" in err) == (1, True, True)
+    assert len((own_run() / "scores.jsonl").read_text().splitlines()) == 4
+    with serving(lambda body: good, port=int(url.rpartition(":")[2])) as (_, seen):
+        code, out, _ = command(evaluate, *asked)
+    assert (code, len(seen)) == (0, 2)
+    assert "6 of 6 frames scored: 3 real, 3 fake" in out
+
+
+def test_photos_and_films_go_to_one_program_each_as_it_is(command: Command, tmp_path: Path) -> None:
+    tiny.photos(tmp_path / "mixed", 2)
+    videos.stamped_video(tmp_path / "mixed/fake/a.mp4", 6)
+    (tmp_path / "mine.py").write_text(MINE.replace('"001"', '"nothing"'))
+    code, out, err = command(evaluate, "--detector", "mine.py:score", "mixed")
+    assert code == 0, err
+    assert "5 of 5 " in out
+    asked = sorted(Path(path).name for path in Path("asked.txt").read_text().split())
+    assert asked == ["000.png", "000.png", "001.png", "001.png", "a.mp4"]
+
+
 def test_bench_gives_a_function_the_frames_of_a_dataset(command: Command, tmp_path: Path) -> None:
     stored.write_images(tmp_path / "rgb")
     stored.write_json(tmp_path / "json", "./datasets/rgb/")
