@@ -163,7 +163,12 @@ def _judged(tuning: FineTuning) -> str:
 
 
 def _trained(plan: Plan, tuning: FineTuning) -> str:
+    from deepfakebench_ext.common.wording import counted
+
     text = f"{tuning.recipe.tuning.mode}: {tuning.tuned.summary}"
+    if tuning.batch_norms:
+        kept = "keep the statistics of the weights" if tuning.detector.keeps_statistics else "take those of each batch"
+        text += f"; {counted(len(tuning.batch_norms), 'BatchNorm')} {kept}"
     return text if plan.trained == plan.trained_last else f"{text} at first, {plan.trained_last:,} in the last epoch"
 
 

@@ -54,11 +54,13 @@ class Detector(nn.Module, ABC):
         settings: The validated config.
         report: Where the parameters came from and how they fitted.
         loss_func: Cross entropy over two classes.
+        keeps_statistics: Whether BatchNorms keep their statistics in training mode.
     """
 
     takes: ClassVar[Literal["image", "video"]]
     backbone: nn.Module
     head: nn.Module
+    keeps_statistics: bool = False
 
     def __init__(self, config: Mapping[str, Any] | DetectorConfig, *, source: Source | None = None) -> None:
         """Build the detector and fill it from `source`, or from what the config names by default.
@@ -177,9 +179,9 @@ class Detector(nn.Module, ABC):
         return {short: figures[name].value for short, name in names.items()}
 
     def train(self, mode: bool = True) -> Self:
-        """Set training mode, in which modules without a trained parameter stay as in inference."""
+        """Set training mode, in which what is not trained, or `keeps_statistics`, stays as in inference."""
         super().train(mode)
-        keep_frozen_in_inference(self)
+        keep_frozen_in_inference(self, statistics=self.keeps_statistics)
         return self
 
     def place(self, device: torch.device, dtype: torch.dtype) -> None:

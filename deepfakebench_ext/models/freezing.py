@@ -16,16 +16,23 @@ def train_only(module: nn.Module, names: Container[str]) -> bool:
     return changed
 
 
-def keep_frozen_in_inference(module: nn.Module) -> None:
+def keep_frozen_in_inference(module: nn.Module, *, statistics: bool = False) -> None:
     """Take every module without a trained parameter out of training mode: no dropout, no moving statistics.
 
     A module that has no parameter at all, such as a dropout, does as the one it lies in.
+
+    Args:
+        module: In the mode that it is to have.
+        statistics: Take every BatchNorm out of it too, so that its statistics stay and no row depends on another.
     """
     _settle(module, trained=module.training)
+    if statistics:
+        for each in module.modules():
+            each.training = each.training and not isinstance(each, nn.modules.batchnorm._BatchNorm)
 
 
-def statistics_moved(module: nn.Module) -> list[str]:
-    """Names of the trained modules whose statistics are those of a batch, such as a BatchNorm."""
+def trained_statistics(module: nn.Module) -> list[str]:
+    """Names of the trained modules that have statistics of batches: BatchNorms."""
     return [
         name
         for name, each in module.named_modules()

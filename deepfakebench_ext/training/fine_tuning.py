@@ -18,7 +18,7 @@ from deepfakebench_ext.engine.processes import Processes
 from deepfakebench_ext.engine.run_directory import digest_samples
 from deepfakebench_ext.models.base import Detector
 from deepfakebench_ext.models.export.hub_folder import write_settings, write_weights
-from deepfakebench_ext.models.freezing import statistics_moved
+from deepfakebench_ext.models.freezing import trained_statistics
 from deepfakebench_ext.models.loading import detector_class, load_detector
 from deepfakebench_ext.models.weights.source import resolve_weights
 from deepfakebench_ext.training.data.leaks import check_leaks, describe, find_leaks
@@ -58,6 +58,7 @@ class FineTuning:
         validator: What judges it.
         workers: Reading threads of each process.
         notices: What a reader of the results must know, such as a leak that was allowed.
+        batch_norms: Names of the BatchNorms that are trained in the last epoch.
     """
 
     def __init__(
@@ -104,15 +105,20 @@ class FineTuning:
 
     def _check_statistics(self) -> None:
         """Pass what is trained alike by one process and by several."""
-        self.tuned.start_epoch(self.recipe.training.epochs - 1)
-        moved = statistics_moved(self.detector) if self.processes.count > 1 else []
-        self.tuned.start_epoch(0)
-        if moved:
+        self.batch_norms = self._batch_norms()
+        moved = [] if self.detector.keeps_statistics else self.batch_norms
+        if moved and self.processes.count > 1:
             raise ConfigError(
-                f"{len(moved)} modules such as {moved[0]} keep statistics of the batch of their own process, so that "
-                f"{self.processes.count} processes would not train as one does; train in one process, or in a tuning "
-                "mode that leaves them frozen (head, lora)"
+                f"{len(moved)} modules such as {moved[0]} take statistics of the batch of their own process, so that "
+                f"{self.processes.count} processes would not train as one does; train in one process, or give --set "
+                "tuning.batch_norm=frozen"
             )
+
+    def _batch_norms(self) -> list[str]:
+        self.tuned.start_epoch(self.recipe.training.epochs - 1)
+        found = trained_statistics(self.detector)
+        self.tuned.start_epoch(0)
+        return found
 
     @cached_property
     def _stepper(self) -> Stepper:

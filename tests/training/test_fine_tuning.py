@@ -198,7 +198,7 @@ def resnet(tmp_path):
 
 
 def test_what_only_looks_at_a_detector_leaves_its_statistics_as_they_are(folder, resnet):
-    made = tuning(folder, values({"mode": "full"}, resnet))
+    made = tuning(folder, values({"mode": "full", "batch_norm": "moving"}, resnet))
     before = {name: buffer.clone() for name, buffer in made.detector.named_buffers()}
     made.plan()
     assert same(before, dict(made.detector.named_buffers()))
@@ -209,9 +209,26 @@ def test_statistics_of_each_process_alone_are_refused(folder, resnet, monkeypatc
 
     begin = Processes.__init__
     monkeypatch.setattr(Processes, "__init__", lambda self, **given: begin(self, **given) or setattr(self, "count", 2))
-    with pytest.raises(ConfigError, match="keep statistics of the batch of their own process, so that 2 processes"):
-        tuning(folder, values({"mode": "full"}, resnet))
-    tuning(folder, values({"mode": "head"}, resnet))
+    with pytest.raises(
+        ConfigError, match=r"statistics of the batch of their own process, .* tuning\.batch_norm=frozen"
+    ):
+        tuning(folder, values({"mode": "full", "batch_norm": "moving"}, resnet))
+    tuning(folder, values({"mode": "full"}, resnet))
+    tuning(folder, values({"mode": "head", "batch_norm": "moving"}, resnet))
+
+
+def test_fine_tuning_keeps_statistics_so_that_no_image_depends_on_the_others_of_its_batch(folder, resnet, tmp_path):
+    made = tuning(folder, values({"mode": "full"}, resnet))
+    before = {name: buffer.clone() for name, buffer in made.detector.named_buffers()}
+    made.detector.train()
+    images = tiny.pixels(4)
+    with torch.no_grad():
+        apart = torch.cat([made.detector.features({"image": part}) for part in images.split(2)])
+        torch.testing.assert_close(made.detector.features({"image": images}), apart, atol=1e-5, rtol=1e-5)
+    made.run(tmp_path / "run")
+    assert same(before, dict(made.detector.named_buffers()))
+    name = made.batch_norms[0]
+    assert made.detector.get_parameter(f"{name}.weight").requires_grad
 
 
 def test_the_memory_of_gradual_training_is_that_of_its_last_epoch(folder):
