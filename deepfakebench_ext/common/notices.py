@@ -29,6 +29,7 @@ Kind = Literal[
     "duplicates",
     "not_looked_at",
     "at_the_edge",
+    "blended_val",
     "rounded",
     "keyless",
     "run",

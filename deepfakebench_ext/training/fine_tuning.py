@@ -21,6 +21,7 @@ from deepfakebench_ext.models.export.hub_folder import write_settings, write_wei
 from deepfakebench_ext.models.freezing import trained_statistics
 from deepfakebench_ext.models.loading import detector_class, load_detector
 from deepfakebench_ext.models.weights.source import resolve_weights
+from deepfakebench_ext.training.data.blended_validation import is_real_alone
 from deepfakebench_ext.training.data.leaks import check_leaks, describe, find_leaks
 from deepfakebench_ext.training.going_on import advised, prolonged
 from deepfakebench_ext.training.inputs import TrainingInputs
@@ -83,8 +84,11 @@ class FineTuning:
             ConfigError: Data, recipe and detector do not go together; says what to change.
             WeightsError: The weights to start from cannot be had or do not fit.
         """
+        leaks = _leak_notices(inputs, allow=allow_leaks)
+        if recipe.training.self_blend and is_real_alone(inputs.val):
+            inputs = inputs.with_blended_val()
         self.recipe, self.inputs, self.processes, self.workers = recipe, inputs, processes, workers
-        self.notices = [*inputs.notices, *_leak_notices(inputs, allow=allow_leaks)]
+        self.notices = [*inputs.notices, *leaks]
         self.detector = _build(recipe, processes)
         self.tuned = apply_tuning(
             self.detector,

@@ -10,7 +10,7 @@ from pathlib import Path
 from deepfakebench_ext.common.choices import ShortVideo
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.notices import Notice
-from deepfakebench_ext.common.types import Sample
+from deepfakebench_ext.common.types import REAL, Sample
 from deepfakebench_ext.common.wording import counted
 from deepfakebench_ext.data.readers.frames import files_of
 from deepfakebench_ext.data.readers.reader import Reader
@@ -24,6 +24,7 @@ from deepfakebench_ext.faces.reader import FaceReader
 from deepfakebench_ext.models.base import Detector
 from deepfakebench_ext.models.config import DetectorConfig
 from deepfakebench_ext.training.config import TrainingConfig
+from deepfakebench_ext.training.data.blended_validation import BlendedReader, with_fakes
 from deepfakebench_ext.training.data.training_set import TrainingSet
 
 logger = logging.getLogger(__name__)
@@ -44,6 +45,7 @@ class TrainingInputs:
         given_as: Options by which the evaluator takes the validation samples, or what is like them, a command each;
             empty where they are no path of their own.
         names: What each of several validation sets is called, by its path; the dataset of samples that have none.
+        is_val_blended: Whether the fakes of validation are made of its reals, as they are read.
     """
 
     train: Sequence[Sample]
@@ -55,6 +57,7 @@ class TrainingInputs:
     notices: tuple[Notice, ...] = ()
     given_as: tuple[tuple[str, ...], ...] = ()
     names: Mapping[str, str] = field(default_factory=dict)
+    is_val_blended: bool = False
 
     def training_set(self, detector: Detector, training: TrainingConfig) -> TrainingSet:
         """Return what a detector is trained on.
@@ -62,8 +65,11 @@ class TrainingInputs:
         Raises:
             ConfigError: As `TrainingSet`.
         """
+        return self._set(self.train, detector, training)
+
+    def _set(self, samples: Sequence[Sample], detector: Detector, training: TrainingConfig) -> TrainingSet:
         return TrainingSet(
-            self.train,
+            samples,
             training,
             detector.preprocess,
             clips=None if detector.takes == "image" else self._sampling.clips(detector.clip_len, 1),
@@ -84,8 +90,27 @@ class TrainingInputs:
             num_clips=None if takes_frames else training.val_clips,
         )
         if any(sample.frames for sample in self.val):
-            return make_stored_reader(detector, self.stores, protocol="uniform", options=options)
-        return file_reader(detector, options, self._cropper(detector))
+            reader = make_stored_reader(detector, self.stores, protocol="uniform", options=options)
+        else:
+            reader = file_reader(detector, options, self._cropper(detector))
+        if not self.is_val_blended:
+            return reader
+        pairs = self._set(self.val_files, detector, training.model_copy(update={"augmentation": None}))
+        return BlendedReader(pairs, reader, draws=training.val_frames if takes_frames else training.val_clips)
+
+    @property
+    def val_files(self) -> Sequence[Sample]:
+        """The validation samples that are files of their own."""
+        return [sample for sample in self.val if sample.label == REAL] if self.is_val_blended else self.val
+
+    def with_blended_val(self) -> TrainingInputs:
+        """Return these with a fake made of each validation sample, all of which are real."""
+        text = (
+            f"validation has no fakes of its own: of each of its {counted(len(self.val), 'real sample')} one is made "
+            "by self-blending, the same in every epoch; its figures say nothing of fakes that are made otherwise"
+        )
+        notices = (*self.notices, Notice("blended_val", text))
+        return replace(self, val=with_fakes(self.val), is_val_blended=True, notices=notices)
 
     def _cropper(self, detector: Detector) -> FaceReader | None:
         if self.faces.face == "all":

@@ -120,7 +120,9 @@ class TrainingRequest:
         elif self.val or self.val_dataset:
             raise ConfigError("give --val_share, or --val and --val_dataset, not both")
         else:
-            split = split_by_source(train, self.val_share, recipe.training.seed)
+            split = split_by_source(
+                train, self.val_share, recipe.training.seed, needs_fakes=not recipe.training.self_blend
+            )
             train, val, notices = split.train, split.val, [Notice("split", split.note)] if split.note else []
         clips = (self.frame_interval, self.short_video)
         given_as = self._given_as(val)

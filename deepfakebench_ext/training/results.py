@@ -58,7 +58,7 @@ def write_results(tuning: FineTuning, result: FineTuned, facts: Mapping[str, Any
     write_settings(result.best, tuning.detector, tuning.values(), stored)
     write_pth(result.best / PTH, result.detector, stored)
     if not tuning.inputs.given_as:
-        _write_list(result.folder / VALIDATION_CSV, tuning.inputs.val)
+        _write_list(result.folder / VALIDATION_CSV, tuning.inputs.val_files)
     how = SummaryOptions(aggregation=aggregation, bootstrap=Bootstrap())
     notices = [*tuning.notices, *result.notices, *_face_notices(result)]
     known = protocol_of(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from deepfakebench_ext.common.errors import ConfigError
-from deepfakebench_ext.common.types import FAKE, LABEL_NAMES, REAL, Sample
+from deepfakebench_ext.common.types import FAKE, LABEL_NAMES, REAL, Label, Sample
 from deepfakebench_ext.training.data.sources import Source, pair_of, sources_of
 
 
@@ -30,7 +30,7 @@ class Split:
     note: str
 
 
-def split_by_source(samples: Sequence[Sample], val_share: float, seed: int) -> Split:
+def split_by_source(samples: Sequence[Sample], val_share: float, seed: int, *, needs_fakes: bool = True) -> Split:
     """Return a split in which everything of one source is on one side, and both sides have both classes.
 
     Of one source are samples of the same `video`; else videos with the same name, in whatever folder or dataset, since
@@ -43,6 +43,7 @@ def split_by_source(samples: Sequence[Sample], val_share: float, seed: int) -> S
         samples: Labelled.
         val_share: Share of the sources, in (0, 1).
         seed: Of the choice, not negative.
+        needs_fakes: Whether both sides are to have fakes; self-blending makes its own.
 
     Raises:
         ConfigError: A share out of range, or sources that do not give both classes to both sides.
@@ -56,7 +57,7 @@ def split_by_source(samples: Sequence[Sample], val_share: float, seed: int) -> S
     train = tuple(sample for sample, source in zip(samples, sources, strict=True) if source not in chosen)
     val = tuple(sample for sample, source in zip(samples, sources, strict=True) if source in chosen)
     count = len(set(sources))
-    _check_classes(train, val, count)
+    _check_classes(train, val, count, (REAL, FAKE) if needs_fakes else (REAL,))
     return Split(train, val, count, _note(own))
 
 
@@ -92,9 +93,9 @@ def _chosen(samples: Sequence[Sample], sources: Sequence[Source], val_share: flo
     return chosen
 
 
-def _check_classes(train: Sequence[Sample], val: Sequence[Sample], sources: int) -> None:
+def _check_classes(train: Sequence[Sample], val: Sequence[Sample], sources: int, labels: Sequence[Label]) -> None:
     for name, side in (("training", train), ("validation", val)):
-        for label in (REAL, FAKE):
+        for label in labels:
             if all(sample.label != label for sample in side):
                 raise ConfigError(
                     f"--val_share: {len(train) + len(val)} samples come from {sources} sources, which stay together, "
