@@ -166,7 +166,7 @@ def test_an_api_that_falls_costs_no_score_and_the_same_command_goes_on(command: 
     with serving(lambda body: good, port=int(url.rpartition(":")[2])) as (_, seen):
         code, out, _ = command(evaluate, *asked)
     assert (code, len(seen)) == (0, 2)
-    assert "6 of 6 frames scored: 3 real, 3 fake" in out
+    assert "6 of 6 images scored; true labels: 3 real, 3 fake" in out
 
 
 def test_photos_and_films_go_to_one_program_each_as_it_is(command: Command, tmp_path: Path) -> None:
