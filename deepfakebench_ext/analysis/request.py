@@ -20,6 +20,7 @@ from deepfakebench_ext.analysis.policy import Policy, PolicyOptions
 from deepfakebench_ext.analysis.taking import DEFAULT_FPS, MIN_FACE_PX, Faces, Taking
 from deepfakebench_ext.analysis.video_score import TOP_FIFTH, check_rule
 from deepfakebench_ext.common.atomic_files import check_writable, making
+from deepfakebench_ext.common.choices import Level
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.types import Sample
 from deepfakebench_ext.engine.input_options import FaceFinding
@@ -30,6 +31,7 @@ from deepfakebench_ext.models.base import Detector
 from deepfakebench_ext.models.config import DetectorConfig
 from deepfakebench_ext.models.loading import detector_class
 from deepfakebench_ext.models.options import DetectorOptions
+from deepfakebench_ext.models.stored_thresholds import STORED, threshold_number, thresholds_asked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +45,8 @@ class AnalysisRequest(DetectorOptions):
         faces: `all` or `largest`.
         min_face_px: Faces less wide than this are not scored.
         cutting: How faces are found.
-        threshold: Onset of a segment, typed by hand; None is 0.5.
+        threshold: Onset of a segment, typed by hand, or `stored`, what training stored for frames or clips with the
+            weights; None is 0.5.
         threshold_from: A calibration that chooses it instead: its file or folder.
         policy: How stretches are cut, apart from the threshold.
         aggregation: How the scores of a face come to one.
@@ -58,7 +61,7 @@ class AnalysisRequest(DetectorOptions):
     faces: Faces = "all"
     min_face_px: int = MIN_FACE_PX
     cutting: FaceFinding = field(default_factory=FaceFinding)
-    threshold: float | None = None
+    threshold: float | str | None = None
     threshold_from: str | None = None
     policy: PolicyOptions = field(default_factory=PolicyOptions)
     aggregation: str = TOP_FIFTH
@@ -81,8 +84,8 @@ class AnalysisRequest(DetectorOptions):
             check_films_can_be_written("--overlay")
         if self.threshold is not None and self.threshold_from is not None:
             raise ConfigError("give --threshold, typed by hand, or --threshold_from, a calibration; not both")
-        if self.threshold is not None and not 0 <= self.threshold <= 1:
-            raise ConfigError(f"--threshold {self.threshold} is not allowed: give a score from 0 to 1")
+        if self.threshold not in (None, STORED):
+            threshold_number(str(self.threshold))
         self._policy()
         self._taking()
         if self.cutting.detector == "none" and (self.faces, self.min_face_px) != ("all", MIN_FACE_PX):
@@ -158,12 +161,21 @@ class AnalysisRequest(DetectorOptions):
                 )
             self.policy.check_same(found.policy)
             return found
+        if self.threshold == STORED:
+            level: Level = "frame" if detector.takes == "image" else "clip"
+            weights = (detector.stored_thresholds, detector.source.spec)
+            stored = thresholds_asked(STORED, *weights, levels=(level,), rule=self.aggregation)[level]
+            cut = self.policy.policy(stored.value)
+            return Threshold(
+                cut, f"{stored.value:.6g}, {stored.source}, not calibrated on films", rule=self.aggregation
+            )
         policy = self._policy()
         typed = "" if self.threshold is None else "typed by hand, "
         return Threshold(policy, f"{policy.onset:g}, {typed}not calibrated", rule=self.aggregation)
 
     def _policy(self) -> Policy:
-        return self.policy.policy() if self.threshold is None else self.policy.policy(self.threshold)
+        typed = self.threshold not in (None, STORED)
+        return self.policy.policy(threshold_number(str(self.threshold))) if typed else self.policy.policy()
 
     def analyses(self, films: Sequence[Sample], detector: Detector) -> Iterator[Analysed]:
         """Yield what became of each film, as it is done.

@@ -95,9 +95,9 @@ POLICY = (
 _CUT = (
     _figures(
         "--threshold",
-        type=_SHARE,
+        type=Real(0, 1, word="stored"),
         everyday=True,
-        help="Score from which a stretch is marked. Default: 0.5, not calibrated.",
+        help="Score from which a stretch is marked, or stored, what training chose. Default: 0.5, not calibrated.",
     ),
     _figures(
         "--threshold_from",

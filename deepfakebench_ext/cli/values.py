@@ -69,16 +69,18 @@ class Whole(click.ParamType):  # type: ignore[type-arg, unused-ignore]
 
 
 class Real(click.ParamType):  # type: ignore[type-arg, unused-ignore]
-    """A finite number, above or from `least`, to `most`."""
+    """A finite number, above or from `least`, to `most`; or the word `word`, where there is one."""
 
     name = "x"
 
-    def __init__(self, least: float, most: float = math.inf, *, above: bool = False) -> None:
+    def __init__(self, least: float, most: float = math.inf, *, above: bool = False, word: str | None = None) -> None:
         """Say the range; `above` leaves `least` itself out."""
-        self.least, self.most, self.above = least, most, above
+        self.least, self.most, self.above, self.word = least, most, above, word
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the number."""
+        """Return the number, or the word."""
+        if value == self.word:
+            return value
         try:
             number = float(value)
         except ValueError:
@@ -87,8 +89,9 @@ class Real(click.ParamType):  # type: ignore[type-arg, unused-ignore]
         if is_least and number <= self.most and math.isfinite(number):
             return number
         start = f"above {self.least:g}" if self.above else f"from {self.least:g}"
+        other = f", {self.word}" if self.word else ""
         end = "" if math.isinf(self.most) else f" to {self.most:g}"
-        raise ConfigError(f"{_named(param)} {value} is not allowed: give a number {start}{end}, or leave it out")
+        raise ConfigError(f"{_named(param)} {value} is not allowed: give a number {start}{end}{other}, or leave it out")
 
 
 def _is_checked(ctx: click.Context, value: str | None) -> bool:

@@ -74,9 +74,8 @@ class TuningConfig(_Block):
         svd_rank: For `svd`, singular values kept frozen; None keeps all but one.
         orthogonality_weight, singular_value_weight: For `svd`, weights of Effort's two extra losses.
         lora_rank, lora_alpha, lora_dropout: For `lora`, as peft calls them.
-        batch_norm: `frozen`: BatchNorms use and keep the statistics of the weights, so that no image depends on the
-            others of its batch; `moving`: those of each batch, in one process. None is `frozen` where there are weights
-            to start from.
+        batch_norm: `moving`: BatchNorms take the statistics of each batch, in one process; `frozen`: they use and keep
+            those of the weights, so that no image depends on the others of its batch, nor on how it is shared out.
         layer_decay: Factor of the learning rate from one layer to the one below it; 1 is the same for all.
     """
 
@@ -90,7 +89,7 @@ class TuningConfig(_Block):
     lora_rank: Count = 8
     lora_alpha: float = Field(default=16.0, gt=0)
     lora_dropout: float = Field(default=0.0, ge=0, lt=1)
-    batch_norm: Literal["frozen", "moving"] | None = None
+    batch_norm: Literal["moving", "frozen"] = "moving"
     layer_decay: float = Field(default=1.0, gt=0, le=1)
 
 

@@ -24,6 +24,9 @@ from deepfakebench_ext.cli.analyze import analyze
 from deepfakebench_ext.cli.calibrate_timeline import calibrate_timeline
 from deepfakebench_ext.cli.main import run
 from deepfakebench_ext.media.video import every_frame
+from deepfakebench_ext.models.export.hub_folder import write_pth
+from deepfakebench_ext.models.loading import load_detector
+from deepfakebench_ext.models.stored_thresholds import StoredThreshold
 
 
 @pytest.fixture
@@ -139,6 +142,22 @@ def test_how_stretches_are_cut_can_be_said_and_is_recorded(command, detector, tm
     assert {name: policy[name] for name in numbers} == numbers
     assert (policy["onset"], policy["offset"]) == (0.8, 0.55)
     assert "typed by hand" in policy["source"]
+
+
+def test_the_threshold_that_training_stored_cuts_when_asked(command, detector, tmp_path):
+    videos.stamped_video(tmp_path / "a.mp4", 40)
+    code, _, err = command("a.mp4", *detector, "--threshold", "stored")
+    assert code != 0
+    assert "w.pth stores no threshold for frames" in err
+    stored = {"frame": StoredThreshold(value=0.625, rule="best balanced accuracy", real=4, fake=5)}
+    loaded = load_detector("clip.yaml", "w.pth", dtype="float32", device="cpu")
+    write_pth(tmp_path / "w.pth", loaded, stored)
+    assert command("a.mp4", *detector, "--threshold", "stored")[0] == 0
+    (path,) = (tmp_path / "inference_results").rglob("timeline.json")
+    policy = json.loads(path.read_text())["policy"]
+    assert policy["onset"] == 0.625
+    where = "best balanced accuracy on 4 real and 5 fake frames of validation"
+    assert policy["source"] == f"0.625, stored in w.pth: {where}, not calibrated on films"
 
 
 def test_an_untrained_head_says_nothing_of_a_video(command, tmp_path):

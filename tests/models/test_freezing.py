@@ -63,7 +63,7 @@ def test_only_the_trained_layers_drop_in_partial() -> None:
 @pytest.mark.parametrize("mode", ["head", "partial"])
 def test_running_statistics_move_in_trained_layers_alone(mode: str) -> None:
     detector = tunable.detector("resnet")
-    tuned = apply_tuning(detector, tunable.mode(mode, share=0.25, batch_norm="moving"))
+    tuned = apply_tuning(detector, tunable.mode(mode, share=0.25))
     before = {name: buffer.clone() for name, buffer in detector.named_buffers()}
     tunable.step(detector, tuned)
     moved = {name for name, buffer in detector.named_buffers() if not buffer.equal(before[name])}

@@ -198,7 +198,7 @@ def resnet(tmp_path):
 
 
 def test_what_only_looks_at_a_detector_leaves_its_statistics_as_they_are(folder, resnet):
-    made = tuning(folder, values({"mode": "full", "batch_norm": "moving"}, resnet))
+    made = tuning(folder, values({"mode": "full"}, resnet))
     before = {name: buffer.clone() for name, buffer in made.detector.named_buffers()}
     made.plan()
     assert same(before, dict(made.detector.named_buffers()))
@@ -212,13 +212,13 @@ def test_statistics_of_each_process_alone_are_refused(folder, resnet, monkeypatc
     with pytest.raises(
         ConfigError, match=r"statistics of the batch of their own process, .* tuning\.batch_norm=frozen"
     ):
-        tuning(folder, values({"mode": "full", "batch_norm": "moving"}, resnet))
-    tuning(folder, values({"mode": "full"}, resnet))
-    tuning(folder, values({"mode": "head", "batch_norm": "moving"}, resnet))
+        tuning(folder, values({"mode": "full"}, resnet))
+    tuning(folder, values({"mode": "full", "batch_norm": "frozen"}, resnet))
+    tuning(folder, values({"mode": "head"}, resnet))
 
 
-def test_fine_tuning_keeps_statistics_so_that_no_image_depends_on_the_others_of_its_batch(folder, resnet, tmp_path):
-    made = tuning(folder, values({"mode": "full"}, resnet))
+def test_frozen_statistics_stay_so_that_no_image_depends_on_the_others_of_its_batch(folder, resnet, tmp_path):
+    made = tuning(folder, values({"mode": "full", "batch_norm": "frozen"}, resnet))
     before = {name: buffer.clone() for name, buffer in made.detector.named_buffers()}
     made.detector.train()
     images = tiny.pixels(4)

@@ -43,8 +43,7 @@ def apply_tuning(
     _check(detector)
     changes = {"l2_normalise": tuning.l2_normalise or detector.settings.l2_normalise, "dropout": dropout}
     detector.settings = detector.settings.model_copy(update=changes)
-    fresh = detector.source.kind == "random"  # whose statistics are of nothing
-    detector.keeps_statistics = (tuning.batch_norm or ("moving" if fresh else "frozen")) == "frozen"
+    detector.keeps_statistics = tuning.batch_norm == "frozen"
     layers = find_layers(detector.backbone)
     losses = _put_in(detector, tuning, layers)
     tuned = Tuned(detector, tuning, layers, reached(detector), losses)
