@@ -82,6 +82,7 @@ def test_a_forged_second_face_of_an_image_decides_where_every_face_is_scored(fra
     assert "each face of a frame is scored, and the highest score counts" in notice.text
     assert notice.text in (result.folder / "inference_results_huggingface.txt").read_text()
     assert notice.text in (result.folder / "metrics.json").read_text()
+    assert result.protocol is not None and "face all" in result.protocol.crops
 
 
 def test_frames_of_a_film_each_have_their_highest_face_and_come_so_from_the_cache(frames: Any, tmp_path: Path) -> None:
