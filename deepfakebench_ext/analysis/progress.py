@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 
+from deepfakebench_ext.common.wording import clock_time
 from deepfakebench_ext.metrics.segments.stretches import MICROSECONDS
 
 logger = logging.getLogger(__name__)
@@ -40,10 +41,4 @@ def line(name: str, first_us: int, now_us: int, whole_us: int, took_s: float) ->
         return f"{name}: {now_s:.1f} of {whole_s:.1f} s"
     rate = done_s / took_s
     left_s = max(whole_s - now_s, 0.0) / rate
-    return f"{name}: {now_s:.1f} of {whole_s:.1f} s of film, {rate:.2f} s of it a second, {_clock(left_s)} left"
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+    return f"{name}: {now_s:.1f} of {whole_s:.1f} s of film, {rate:.2f} s of it a second, {clock_time(left_s)} left"

@@ -16,6 +16,7 @@ from deepfakebench_ext.cli.options import (
     COMPUTING,
     CONTEXT,
     DETECTOR,
+    DRY_RUN,
     FINDING_FACES,
     JSON,
     OUTPUT_DIR,
@@ -25,6 +26,7 @@ from deepfakebench_ext.cli.options import (
     options,
     record_of,
 )
+from deepfakebench_ext.cli.plans import detector_text, samples_text, say_plan
 from deepfakebench_ext.cli.terminal import say, say_json
 from deepfakebench_ext.cli.values import OneOf, Real, Whole, there
 from deepfakebench_ext.common.choices import AGGREGATIONS
@@ -120,12 +122,19 @@ _BESIDES = (
 
 @click.command(cls=SpacedCommand, epilog=_EXAMPLES, context_settings=CONTEXT)
 @click.argument("videos", nargs=-1, required=True, callback=paths_of)
-@options(DETECTOR, ANALYSIS, FINDING_FACES, _CUT, POLICY, AGGREGATION, COMPUTING, OUTPUT_DIR, _BESIDES)
+@options(DETECTOR, ANALYSIS, FINDING_FACES, _CUT, POLICY, AGGREGATION, COMPUTING, DRY_RUN, OUTPUT_DIR, _BESIDES)
 def analyze(**given: Any) -> None:
     """Find the suspicious stretches of videos: when, whose face, how sure, and what that is worth."""
     request = request_of(given)
-    hush_transformers()
     settings = request.settings()
+    if given["dry_run"]:
+        from deepfakebench_ext.analysis.analyze import films_of
+
+        return say_plan(
+            f"would analyse {samples_text(films_of(request.videos), 'video')}",
+            f"with {detector_text(given, settings.model_name)}, into runs below {request.output_dir}",
+        )
+    hush_transformers()
     films = request.films()
     detector = request.load(settings)
     say_detector(detector)

@@ -13,6 +13,7 @@ from deepfakebench_ext.cli.options import (
     CONTEXT,
     DATASET,
     DECIDING,
+    DRY_RUN,
     OUTPUT_DIR,
     OWN_TIMEOUT,
     RUNNING,
@@ -23,6 +24,7 @@ from deepfakebench_ext.cli.options import (
     options,
     record_of,
 )
+from deepfakebench_ext.cli.plans import say_plan
 from deepfakebench_ext.cli.terminal import note, say
 from deepfakebench_ext.cli.values import Whole
 from deepfakebench_ext.models.quiet import hush_transformers
@@ -56,16 +58,28 @@ _LIMIT = (
 
 
 @click.command("bench", cls=SpacedCommand, epilog=_EXAMPLES, context_settings=CONTEXT)
-@options(DATASET, _LIMIT, _DETECTORS, OWN_TIMEOUT, (AGGREGATION,), DECIDING, RUNNING, OUTPUT_DIR)
+@options(DATASET, _LIMIT, _DETECTORS, OWN_TIMEOUT, (AGGREGATION,), DECIDING, RUNNING, DRY_RUN, OUTPUT_DIR)
 def bench(detectors: tuple[str, ...], **given: Any) -> None:
     """Score DeepfakeBench datasets with several detectors and write one table: detector x dataset."""
     from deepfakebench_ext.engine.dataset_inputs import DatasetOptions
     from deepfakebench_ext.evaluation import bench as table
     from deepfakebench_ext.evaluation.request import EvaluationRequest
 
-    hush_transformers()
     entries = [table.Entry.parse(text) for text in detectors]
-    request = record_of(EvaluationRequest, given, datasets=record_of(DatasetOptions, given), command=command_line())
+    request = record_of(
+        EvaluationRequest,
+        given,
+        datasets=record_of(DatasetOptions, given),
+        command=command_line(),
+        writes=not given["dry_run"],
+    )
+    if given["dry_run"]:
+        request.located()
+        return say_plan(
+            f"would score {', '.join(request.test_dataset)} with {', '.join(map(str, entries))}",
+            f"into runs and {Path(request.output_dir) / table.TABLE}",
+        )
+    hush_transformers()
     cells = table.bench(entries, request)
     written = Path(request.output_dir) / table.TABLE
     say(written.read_text(encoding="utf-8"), nl=False)

@@ -14,14 +14,17 @@ from deepfakebench_ext.cli.options import (
     COMPUTING,
     CONTEXT,
     DETECTOR,
+    DRY_RUN,
     FINDING_FACES,
     OUTPUT_DIR,
     SpacedCommand,
     option,
     options,
 )
+from deepfakebench_ext.cli.plans import detector_text, say_plan
 from deepfakebench_ext.cli.terminal import say
 from deepfakebench_ext.cli.values import Real
+from deepfakebench_ext.common.wording import counted
 from deepfakebench_ext.models.quiet import hush_transformers
 
 _EXAMPLES = """
@@ -77,7 +80,7 @@ _RISK = (
 
 @click.command("calibrate-timeline", cls=SpacedCommand, epilog=_EXAMPLES, context_settings=CONTEXT)
 @click.argument("videos", nargs=-1, required=True, callback=paths_of)
-@options(DETECTOR, ANALYSIS, FINDING_FACES, _RISK, POLICY, AGGREGATION, COMPUTING, OUTPUT_DIR)
+@options(DETECTOR, ANALYSIS, FINDING_FACES, _RISK, POLICY, AGGREGATION, COMPUTING, DRY_RUN, OUTPUT_DIR)
 def calibrate_timeline(**given: Any) -> None:
     """Choose the threshold of timelines on videos that are known to be real, by the false alarms that it gives."""
     from deepfakebench_ext.analysis.calibrating import Risk
@@ -86,9 +89,14 @@ def calibrate_timeline(**given: Any) -> None:
 
     risk = Risk(given["false_alarms"], given["risk"])
     request = request_of({**given, "report": False})
-    hush_transformers()
     settings = request.settings()
     real, fake = known_films(request.videos, given["fake"])
+    if given["dry_run"]:
+        return say_plan(
+            f"would choose a threshold on {counted(len(real), 'real video')} and {counted(len(fake), 'fake')}",
+            f"with {detector_text(given, settings.model_name)}, into a run below {request.output_dir}",
+        )
+    hush_transformers()
     check_writable(Path(request.output_dir))
     detector = request.load(settings)
     say_detector(detector)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from deepfakebench_ext.cli.options import CONTEXT, JSON, PLOTS, SpacedCommand, option, options
+from deepfakebench_ext.cli.options import CONTEXT, DRY_RUN, JSON, PLOTS, SpacedCommand, option, options
+from deepfakebench_ext.cli.plans import say_plan
 from deepfakebench_ext.cli.score_options import (
     BOOTSTRAP,
     COLUMNS,
@@ -50,7 +51,7 @@ _FIGURES = (
     ),
     _figures("--aggregation", type=OneOf(AGGREGATIONS), help="Of scores to one a video. Default: each run's."),
 )
-_NAMES = (
+NAMES = (
     option(
         "--names",
         group="input",
@@ -82,7 +83,7 @@ _OUTPUT = (
 
 @click.command("compare", cls=SpacedCommand, epilog=_EXAMPLES, context_settings=CONTEXT)
 @click.argument("run_or_csv", nargs=-1, required=True)
-@options(_NAMES, COLUMNS, _FIGURES, BOOTSTRAP, _OUTPUT)
+@options(NAMES, COLUMNS, _FIGURES, BOOTSTRAP, DRY_RUN, _OUTPUT)
 def compare(run_or_csv: tuple[str, ...], **said: Any) -> None:
     """Compare detectors on the samples that all of them scored: figures side by side, and which pairs differ."""
     from deepfakebench_ext.comparison.compare import compare as compared
@@ -93,7 +94,10 @@ def compare(run_or_csv: tuple[str, ...], **said: Any) -> None:
 
     folder, how = Path(said["output_dir"]), _how(said)
     refuse_run_directory(folder)
-    comparison = compared(read_files(run_or_csv, said, how.by or ()), how)
+    files = read_files(run_or_csv, said, how.by or ())
+    if said["dry_run"]:
+        return say_plan(f"would compare {', '.join(file.title for file in files)}", f"into {folder}")
+    comparison = compared(files, how)
     write_comparison(folder, comparison, plots=said["plots"])
     if said["as_json"]:
         say_json(comparison_text(comparison), nl=False)

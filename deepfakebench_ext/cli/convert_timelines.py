@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from deepfakebench_ext.cli.options import CONTEXT, SpacedCommand, option
+from deepfakebench_ext.cli.options import CONTEXT, DRY_RUN, SpacedCommand, option, options
+from deepfakebench_ext.cli.plans import say_plan
 from deepfakebench_ext.cli.terminal import say
 from deepfakebench_ext.cli.values import OneOf, there
 
@@ -38,6 +39,7 @@ AV-Deepfake1M's or ActivityNet's. Exit codes: 0 done, 1 failure, 2 usage.
     everyday=True,
     help="Calls the videos as this truth does, instead of by their paths.",
 )
+@options(DRY_RUN)
 def convert_timelines(sources: tuple[str, ...], **given: Any) -> None:
     """Write timelines, predictions or a truth as AV-Deepfake1M's or ActivityNet's evaluator reads them."""
     from deepfakebench_ext.analysis.converting import converted
@@ -46,6 +48,8 @@ def convert_timelines(sources: tuple[str, ...], **given: Any) -> None:
 
     truth = None if given["truth"] is None else read_truth(Path(given["truth"]))
     document = converted([Path(source) for source in sources], given["to"], truth)
+    if given["dry_run"]:
+        return say_plan(f"would write {', '.join(sources)} as {given['to']} to {given['output']}")
     with atomic_writer(Path(given["output"])) as file:
         file.write(json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
     say(f"written to {given['output']}")

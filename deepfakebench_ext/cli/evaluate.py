@@ -16,6 +16,7 @@ from deepfakebench_ext.cli.options import (
     DATASET,
     DECIDING,
     DETECTOR,
+    DRY_RUN,
     FACES,
     INPUT,
     OUTPUT,
@@ -28,6 +29,7 @@ from deepfakebench_ext.cli.options import (
     options,
     record_of,
 )
+from deepfakebench_ext.cli.plans import detector_text, samples_text, say_plan
 from deepfakebench_ext.cli.terminal import note, say, warn
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.types import FAKE, REAL
@@ -62,7 +64,7 @@ _FEW = 20
 
 @click.command("evaluate", cls=SpacedCommand, epilog=_EXAMPLES, context_settings=CONTEXT)
 @click.argument("paths", nargs=-1, callback=paths_of)
-@options(INPUT, DATASET, COVERAGE, DETECTOR, OWN, VIDEO, FACES, WHOSE_FACE, DECIDING, RUNNING, OUTPUT)
+@options(INPUT, DATASET, COVERAGE, DETECTOR, OWN, VIDEO, FACES, WHOSE_FACE, DECIDING, RUNNING, DRY_RUN, OUTPUT)
 def evaluate(**given: Any) -> None:
     """Score images, videos and datasets with a detector and write results with figures that can be trusted."""
     request = _request(given)
@@ -74,6 +76,10 @@ def evaluate(**given: Any) -> None:
     for each in request.inputs(settings):
         _say_input(each, request)
         inputs.append(each)
+    if given["dry_run"]:
+        what = given["detector"] or detector_text(given, settings.model_name)
+        lines = [f"would score {each.source}: {samples_text(each.samples)}" for each in inputs]
+        return say_plan(*lines, f"with {what}, into runs below {request.output_dir}")
     detector = request.load(settings)
     say_detector(detector)
     results = {each.source: _scored(request, each, detector) for each in inputs}
@@ -112,6 +118,7 @@ def _request(given: dict[str, Any]) -> EvaluationRequest:
         sampling=record_of(SamplingOptions, given),
         faces=record_of(FaceOptions, given),
         command=command_line(),
+        writes=not given["dry_run"],
     )
 
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from deepfakebench_ext.cli.options import CONTEXT, FINDING_FACES, FRAMES, SpacedCommand, option, options
+from deepfakebench_ext.cli.options import CONTEXT, DRY_RUN, FINDING_FACES, FRAMES, SpacedCommand, option, options
+from deepfakebench_ext.cli.plans import samples_text, say_plan
 from deepfakebench_ext.cli.terminal import say
 from deepfakebench_ext.cli.values import OneOf, Whole, listed, there
 from deepfakebench_ext.common.choices import NoFace
@@ -91,7 +92,7 @@ _WORKERS = (
 
 
 @click.command("extract", cls=SpacedCommand, epilog=_EXAMPLES, context_settings=CONTEXT)
-@options(_PLACES, FRAMES, FINDING_FACES, _CROPS, _WORKERS)
+@options(_PLACES, FRAMES, FINDING_FACES, _CROPS, _WORKERS, DRY_RUN)
 def extract(**said: Any) -> None:
     """Write the frames of videos, cut to the face, as a dataset that DeepfakeBench loads."""
     from deepfakebench_ext.extraction import extract as extraction
@@ -100,6 +101,8 @@ def extract(**said: Any) -> None:
     policy = said["sampling"] or ("uniform" if said["fps"] is None else "fps")
     cropping = ("landmark_model", "face_detector", "face_model", "face_search", "min_face_score", "size", "no_face")
     run_from = _run_from(said["run_from"])
+    if said["dry_run"]:
+        return _say_plan(said)
     result = extraction.extract(
         said["input_dir"],
         said["output_dir"],
@@ -115,6 +118,18 @@ def extract(**said: Any) -> None:
     if result.failed:
         say(f"{counted(len(result.failed), 'video')} gave no frame; {result.report} says why", err=True)
         sys.exit(3)
+
+
+def _say_plan(said: dict[str, Any]) -> None:
+    from deepfakebench_ext.extraction.sources import Source
+
+    places = (None if said[name] is None else Path(said[name]) for name in ("input_dir", "manifest"))
+    source = Source(*places)
+    folder = Path(said["output_dir"]) / (said["dataset"] or source.name)
+    say_plan(
+        f"would extract {samples_text(source.samples(apart_from=folder), 'video')}",
+        f"into {folder} and {folder}.json",
+    )
 
 
 def _run_from(given: str | None) -> Path:

@@ -10,7 +10,8 @@ from typing import Any
 import click
 
 from deepfakebench_ext.cli.command import CONTEXT, Command, VerbGroup, option, options
-from deepfakebench_ext.cli.options import JSON
+from deepfakebench_ext.cli.options import DRY_RUN, JSON
+from deepfakebench_ext.cli.plans import say_plan
 from deepfakebench_ext.cli.terminal import say, say_json
 from deepfakebench_ext.common.errors import HostError
 
@@ -50,12 +51,15 @@ def status(root: str | None, as_json: bool) -> None:
 @option("--path", everyday=True, help="Link this checkout instead of cloning.")
 @option("--url", everyday=True, help="Where to clone from. Default: DeepfakeBench on GitHub.")
 @option("--commit", everyday=True, help="Another commit than the tested one.")
-def install(path: str | None, url: str | None, commit: str | None) -> None:
+@options(DRY_RUN)
+def install(path: str | None, url: str | None, commit: str | None, dry_run: bool) -> None:
     """Put DeepfakeBench at vendors/DeepfakeBench, under the working directory."""
     from deepfakebench_ext.host.checkout import TESTED_COMMIT
     from deepfakebench_ext.launcher import install as installing
 
     place = Path("vendors/DeepfakeBench").absolute()
+    if dry_run:
+        return say_plan(f"would {f'link {path}' if path else f'clone {url or installing.URL}'} to {place}")
     if path is not None:
         if url is not None or commit is not None:
             raise click.UsageError("--path links what is there; --url and --commit are for cloning")
@@ -85,7 +89,15 @@ def install(path: str | None, url: str | None, commit: str | None) -> None:
 )
 @click.argument("script")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-def run(root: str | None, assignments: tuple[str, ...], script: str, arguments: tuple[str, ...], **paths: Any) -> None:
+@options(DRY_RUN)
+def run(
+    root: str | None,
+    assignments: tuple[str, ...],
+    script: str,
+    arguments: tuple[str, ...],
+    dry_run: bool,
+    **paths: Any,
+) -> None:
     """Run SCRIPT of DeepfakeBench's (training/test.py, training/train.py), unmodified, with our detectors.
 
     Options before SCRIPT are ours and win over the YAMLs, those after it the script's.
@@ -94,25 +106,33 @@ def run(root: str | None, assignments: tuple[str, ...], script: str, arguments: 
     from deepfakebench_ext.launcher.launch import run_script
 
     settings = ScriptSettings.of(paths, assignments, Path.cwd())
+    if dry_run:
+        return say_plan(f"would run {' '.join([script, *arguments])} of {_found(root)}")
     _leave_root_logger()
     run_script(script, arguments, root=_found(root), settings=settings)
 
 
 @host.command(cls=Command, context_settings=CONTEXT)
 @_ROOT
-def link(root: str | None) -> None:
+@options(DRY_RUN)
+def link(root: str | None, dry_run: bool) -> None:
     """Let a checkout's own scripts know our detectors: one import line, and our YAMLs."""
     from deepfakebench_ext.launcher.link import link as linking
 
+    if dry_run:
+        return say_plan(f"would let {_found(root)} know our detectors: a line, and our YAMLs")
     say("\n".join(linking(_found(root))))
 
 
 @host.command(cls=Command, context_settings=CONTEXT)
 @_ROOT
-def unlink(root: str | None) -> None:
+@options(DRY_RUN)
+def unlink(root: str | None, dry_run: bool) -> None:
     """Take back what link did."""
     from deepfakebench_ext.launcher.link import unlink as unlinking
 
+    if dry_run:
+        return say_plan(f"would take our line and our YAMLs out of {_found(root)}")
     say("\n".join(unlinking(_found(root))))
 
 

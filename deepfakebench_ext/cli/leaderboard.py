@@ -10,10 +10,13 @@ import click
 
 from deepfakebench_ext.cli.command import CONTEXT, SpacedCommand, option, options
 from deepfakebench_ext.cli.inputs import runs_in
+from deepfakebench_ext.cli.options import DRY_RUN
+from deepfakebench_ext.cli.plans import say_plan
 from deepfakebench_ext.cli.terminal import note, say
 from deepfakebench_ext.cli.values import OneOf
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.run_names import METRICS_JSON
+from deepfakebench_ext.common.wording import counted
 
 if TYPE_CHECKING:
     from deepfakebench_ext.comparison.leaderboard import Place
@@ -60,7 +63,7 @@ _OPTIONS = (
 
 @click.command("leaderboard", cls=SpacedCommand, epilog=_EXAMPLES, context_settings=CONTEXT)
 @click.argument("run", nargs=-1, required=True)
-@options(_OPTIONS)
+@options(DRY_RUN, _OPTIONS)
 def leaderboard(run: tuple[str, ...], **said: Any) -> None:
     """Put runs into tables by their AUC, with intervals: one table for each protocol."""
     from deepfakebench_ext.comparison.leaderboard import leaderboard as made
@@ -69,6 +72,9 @@ def leaderboard(run: tuple[str, ...], **said: Any) -> None:
     from deepfakebench_ext.report.markdown import to_markdown
 
     places = [read_place(Path(path)) for text in run for path in runs_in(text, METRICS_JSON)]
+    if said["dry_run"]:
+        where = said["output"] or "standard output"
+        return say_plan(f"would put {counted(len(places), 'run')} into a {said['form']} table on {where}")
     if said["form"] == "eval_results":
         return _write_eval_results(places, said)
     if unused := [f"--{name}" for name in ("dataset_id", "task_id", "source_url") if said[name] is not None]:

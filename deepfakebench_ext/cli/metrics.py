@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from deepfakebench_ext.cli.options import CONTEXT, JSON, PLOTS, SpacedCommand, option, options
+from deepfakebench_ext.cli.options import CONTEXT, DRY_RUN, JSON, PLOTS, SpacedCommand, option, options
+from deepfakebench_ext.cli.plans import say_plan
 from deepfakebench_ext.cli.score_options import (
     BOOTSTRAP,
     COLUMNS,
@@ -84,7 +85,7 @@ _OUTPUT = (
 
 @click.command("metrics", cls=SpacedCommand, epilog=_EXAMPLES, context_settings=CONTEXT)
 @click.argument("run_or_csv", nargs=-1, required=True)
-@options(_ROWS, COLUMNS, _SUMMARY, BOOTSTRAP, _OUTPUT)
+@options(_ROWS, COLUMNS, _SUMMARY, BOOTSTRAP, DRY_RUN, _OUTPUT)
 def metrics(run_or_csv: tuple[str, ...], **said: Any) -> None:
     """Compute all figures anew from scores, with intervals, breakdowns and warnings."""
     from deepfakebench_ext.report.metrics_json import summary_text
@@ -96,6 +97,10 @@ def metrics(run_or_csv: tuple[str, ...], **said: Any) -> None:
     folders = _folders(inputs, said["output_dir"])
     for planned in filter(None, folders):
         refuse_run_directory(planned)
+    if said["dry_run"]:
+        where = [f" into {folder}" if folder else "" for folder in folders]
+        what = [f"{each.path} {each.column}".rstrip() for each in inputs]
+        return say_plan(*(f"would compute {a}{b}" for a, b in zip(what, where, strict=True)))
     for folder, (file, summary) in zip(folders, _summaries(inputs), strict=True):
         if folder is not None:
             _write(folder, file, summary, plots=said["plots"])

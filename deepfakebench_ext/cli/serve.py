@@ -9,9 +9,19 @@ from typing import Any
 
 import click
 
-from deepfakebench_ext.cli.options import COMPUTING, CONTEXT, DETECTOR, FINDING_FACES, SpacedCommand, option, options
+from deepfakebench_ext.cli.options import (
+    COMPUTING,
+    CONTEXT,
+    DETECTOR,
+    DRY_RUN,
+    FINDING_FACES,
+    SpacedCommand,
+    option,
+    options,
+)
+from deepfakebench_ext.cli.plans import say_plan
 from deepfakebench_ext.cli.service_options import KEEPING, LIMITS, SERVED, STORING, settings_of
-from deepfakebench_ext.cli.terminal import say
+from deepfakebench_ext.cli.terminal import note
 from deepfakebench_ext.cli.values import Whole, there
 from deepfakebench_ext.common.errors import ConfigError
 
@@ -43,7 +53,7 @@ _LISTENING = (
 
 
 @click.command(cls=SpacedCommand, epilog=_EXAMPLES, context_settings=CONTEXT)
-@options(DETECTOR, SERVED, FINDING_FACES, COMPUTING, _LISTENING, STORING, LIMITS, KEEPING)
+@options(DETECTOR, SERVED, FINDING_FACES, COMPUTING, _LISTENING, STORING, LIMITS, KEEPING, DRY_RUN)
 def serve(**given: Any) -> None:
     """Serve the timelines of videos over HTTP: no job is lost."""
     _check_open(given)
@@ -52,10 +62,10 @@ def serve(**given: Any) -> None:
     from deepfakebench_ext.service.api.tokens import read_tokens
 
     tokens = None if given["token_file"] is None else read_tokens(Path(given["token_file"]))
-    say(
-        f"serving {', '.join(settings.models)} at http://{given['host']}:{given['port']} from {settings.data_dir}",
-        err=True,
-    )
+    what = f"{', '.join(settings.models)} at http://{given['host']}:{given['port']} from {settings.data_dir}"
+    if given["dry_run"]:
+        return say_plan(f"would serve {what}")
+    note(f"serving {what}")
     embedded = settings.broker is None and not given["no_worker"]
     where = {"host": given["host"], "port": given["port"], "local_names": tokens is None and not given["no_auth"]}
     server.serve(settings, tokens, **where, embedded=embedded)

@@ -9,7 +9,8 @@ from typing import Any
 import click
 
 from deepfakebench_ext.cli.inputs import paths_of
-from deepfakebench_ext.cli.options import CONTEXT, FINDING_FACES, SpacedCommand, option, options, record_of
+from deepfakebench_ext.cli.options import CONTEXT, DRY_RUN, FINDING_FACES, SpacedCommand, option, options, record_of
+from deepfakebench_ext.cli.plans import samples_text, say_plan
 from deepfakebench_ext.cli.terminal import say
 from deepfakebench_ext.cli.values import Whole
 from deepfakebench_ext.common.wording import counted
@@ -28,7 +29,7 @@ Exit codes: 0 done, 1 failure, 2 usage, 3 done but some videos could not be used
 
 @click.command(cls=SpacedCommand, epilog=_EXAMPLES, context_settings=CONTEXT)
 @click.argument("videos", nargs=-1, required=True, callback=paths_of)
-@options(FINDING_FACES)
+@options(FINDING_FACES, DRY_RUN)
 @option(
     "--per_video",
     group="video",
@@ -76,8 +77,14 @@ def splice(**given: Any) -> None:
     reader = record_of(FaceFinding, given).cutting((224, 224))
     if reader is None:
         raise ConfigError("a face is what is blended: give --face_detector dlib, or --landmark_model")
+    films = films_of(given["videos"])
+    if given["dry_run"]:
+        return say_plan(
+            f"would splice {samples_text(films, 'video')}: up to {given['per_video']} stretches each",
+            f"into {given['output_dir']}/real, {given['output_dir']}/fake and {given['output_dir']}/segments.json",
+        )
     truth, refused = splicing.splice(
-        films_of(given["videos"]),
+        films,
         Path(given["output_dir"]),
         sure(reader),
         per_film=given["per_video"],

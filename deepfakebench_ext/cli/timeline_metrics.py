@@ -7,10 +7,12 @@ from typing import Any
 
 import click
 
-from deepfakebench_ext.cli.options import CONTEXT, JSON, SpacedCommand, option, options
+from deepfakebench_ext.cli.options import CONTEXT, DRY_RUN, JSON, SpacedCommand, option, options
+from deepfakebench_ext.cli.plans import say_plan
 from deepfakebench_ext.cli.score_options import BOOTSTRAP, bootstrap_of
 from deepfakebench_ext.cli.terminal import say, say_json
 from deepfakebench_ext.cli.values import there
+from deepfakebench_ext.common.wording import counted
 
 _EXAMPLES = """
 \b
@@ -34,7 +36,7 @@ ActivityNet's database. Exit codes: 0 done, 1 failure, 2 usage.
     callback=there,
     help="JSON that lists the manipulated stretches of each video.",
 )
-@options(BOOTSTRAP, JSON)
+@options(BOOTSTRAP, DRY_RUN, JSON)
 def timeline_metrics(timelines: tuple[str, ...], **said: Any) -> None:
     """Judge the segments and scores of timelines: AP, AR, false alarms, delay, boundaries, with intervals."""
     from deepfakebench_ext.analysis.formats.timeline_reading import read_timeline, timeline_paths
@@ -44,6 +46,10 @@ def timeline_metrics(timelines: tuple[str, ...], **said: Any) -> None:
 
     truth = read_truth(Path(said["truth"]))
     paths = dict.fromkeys(path for given in timelines for path in timeline_paths(Path(given)))
+    if said["dry_run"]:
+        return say_plan(
+            f"would judge {counted(len(paths), 'timeline')} against {counted(len(truth), 'video')} of the truth"
+        )
     judged = judge([read_timeline(path) for path in paths], truth, bootstrap_of(said))
     if said["as_json"]:
         say_json(figures_text(judged), nl=False)

@@ -7,10 +7,13 @@ from typing import Any
 
 import click
 
-from deepfakebench_ext.cli.compare import read_files
-from deepfakebench_ext.cli.options import CONTEXT, SpacedCommand
+from deepfakebench_ext.cli.compare import NAMES, read_files
+from deepfakebench_ext.cli.options import CONTEXT, DRY_RUN, SpacedCommand, option, options
+from deepfakebench_ext.cli.plans import say_plan
 from deepfakebench_ext.cli.score_options import NO_COLUMNS
 from deepfakebench_ext.cli.terminal import say
+from deepfakebench_ext.cli.values import OneOf
+from deepfakebench_ext.common.choices import AGGREGATIONS, Level
 from deepfakebench_ext.common.wording import counted
 
 _EXAMPLES = """
@@ -26,20 +29,44 @@ Exit codes: 0 done, 1 failure, 2 usage.
 """
 
 
-@click.command(
-    cls=SpacedCommand,
-    epilog=_EXAMPLES,
-    context_settings=CONTEXT,
+_SHOWN = (
+    option(
+        "--level",
+        group="figures",
+        type=OneOf(Level),
+        help="Default: video where all files have videos, else what rows are.",
+    ),
+    option(
+        "--aggregation",
+        group="figures",
+        type=OneOf(AGGREGATIONS),
+        help="Of scores to one a video. Default: each run's.",
+    ),
 )
+_OUTPUT = (
+    option(
+        "--output_dir",
+        group="output",
+        everyday=True,
+        metavar="DIR",
+        default="view",
+        show_default=True,
+        help="Where the page goes: a new folder.",
+    ),
+    option(
+        "--pictures/--no_pictures",
+        group="output",
+        everyday=True,
+        default=True,
+        show_default=True,
+        help="Write small pictures of the samples.",
+    ),
+)
+
+
+@click.command("view", cls=SpacedCommand, epilog=_EXAMPLES, context_settings=CONTEXT)
 @click.argument("run_or_csv", nargs=-1, required=True)
-@click.option("--names", help="What to call the runs: a,b,c, in the order given. Default: their weights.")
-@click.option("--level", help="frame, clip or video. Default: video where all files have videos, else what rows are.")
-@click.option("--row_level", help="What a row stands for, in files that do not say: frame (default), clip, video.")
-@click.option(
-    "--aggregation", help="Scores to one a video: mean, median, max, topk:K, logit_mean. Default: each run's."
-)
-@click.option("--output_dir", default="view", show_default=True, help="Where the page goes: a new folder.")
-@click.option("--pictures/--no_pictures", default=True, show_default=True, help="Write small pictures of the samples.")
+@options(NAMES, _SHOWN, DRY_RUN, _OUTPUT)
 def view(run_or_csv: tuple[str, ...], **said: Any) -> None:
     """Look at the samples of runs: sorted by error, filtered, and where one run is right and another wrong."""
     from deepfakebench_ext.comparison.joined import join
@@ -49,6 +76,8 @@ def view(run_or_csv: tuple[str, ...], **said: Any) -> None:
     check_view_folder(folder)
     names = () if said["names"] is None else tuple(filter(None, map(str.strip, said["names"].split(","))))
     files = read_files(run_or_csv, {**NO_COLUMNS, **said})
+    if said["dry_run"]:
+        return say_plan(f"would show {', '.join(file.title for file in files)}", f"in {folder}")
     joined = join(files, level=said["level"], aggregation=said["aggregation"], names=names)
     pictured = write_view(folder, joined, pictures=said["pictures"])
     shown = f", {pictured} with a picture" if said["pictures"] else ""

@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from deepfakebench_ext.cli.options import COMPUTING, CONTEXT, DETECTOR, FINDING_FACES, SpacedCommand, options
+from deepfakebench_ext.cli.options import COMPUTING, CONTEXT, DETECTOR, DRY_RUN, FINDING_FACES, SpacedCommand, options
+from deepfakebench_ext.cli.plans import say_plan
 from deepfakebench_ext.cli.service_options import LIMITS, SERVED, STORING, settings_of
 
 _EXAMPLES = """
@@ -21,10 +22,12 @@ finish its job or hand it back, within 20 s.
 
 
 @click.command(cls=SpacedCommand, epilog=_EXAMPLES, context_settings=CONTEXT)
-@options(DETECTOR, SERVED, FINDING_FACES, COMPUTING, STORING, LIMITS)
+@options(DETECTOR, SERVED, FINDING_FACES, COMPUTING, STORING, LIMITS, DRY_RUN)
 def worker(**given: Any) -> None:
     """Work on the jobs of a service."""
     settings = settings_of(given)
+    if given["dry_run"]:
+        return say_plan(f"would work with {', '.join(settings.models)} on the jobs in {settings.data_dir}")
     from deepfakebench_ext.service import working
 
     working.work_until_told(settings)

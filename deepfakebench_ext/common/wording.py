@@ -25,6 +25,13 @@ def rounded(value: float, digits: int = 4, form: Literal["f", "g"] = "f") -> str
     return f"{value:.1g}" if value < 0.5 else rounded(value, digits + 1, form)
 
 
+def clock_time(seconds: float) -> str:
+    """Return `1:05`, `2:01:05`."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
 def percent(share: float) -> str:
     """Return `15.7 %`: 0 % and 100 % are none and all."""
     return f"{100 * float(rounded(share, 3)):g} %"

@@ -15,6 +15,7 @@ from deepfakebench_ext.data.stores.frame_stores import FrameStore
 from deepfakebench_ext.data.stores.shared_store import SharedStore
 from deepfakebench_ext.engine.dataset_inputs import HostData
 from deepfakebench_ext.engine.own.detector import OwnDetector, is_own
+from deepfakebench_ext.engine.progress import Progress
 from deepfakebench_ext.evaluation.bench_table import Cell, bench_markdown, write_bench_csv
 from deepfakebench_ext.evaluation.evaluate import Evaluation, Scoring
 from deepfakebench_ext.evaluation.request import EvaluationRequest
@@ -134,12 +135,10 @@ def _one_dataset(
 
 def _abreast(scorings: Mapping[Entry, Scoring], dataset: str) -> dict[Entry, str]:
     """Score with all of them, always with the one that is furthest behind; return why some failed."""
-    from tqdm import tqdm
-
     reasons: dict[Entry, str] = {}
     running = {entry: iter(scoring) for entry, scoring in scorings.items()}
     total = sum(len(scoring.samples) for scoring in scorings.values())
-    with tqdm(total=total, unit="video", desc=dataset, disable=None, dynamic_ncols=True) as bar:
+    with Progress(total, "video", name=dataset) as progress:
         while running:
             entry = min(running, key=lambda entry: scorings[entry].done)
             try:
@@ -149,7 +148,7 @@ def _abreast(scorings: Mapping[Entry, Scoring], dataset: str) -> dict[Entry, str
             except Exception as error:
                 del running[entry]
                 reasons[entry] = _reason(f"{entry} on {dataset}", error)
-            bar.update(sum(scoring.done for scoring in scorings.values()) - bar.n)
+            progress.at(sum(scoring.done for scoring in scorings.values()))
     return reasons
 
 

@@ -21,6 +21,7 @@ from deepfakebench_ext.data.samples.kinds import is_video
 from deepfakebench_ext.engine.file_inputs import make_reader
 from deepfakebench_ext.engine.own.detector import OwnDetector
 from deepfakebench_ext.engine.own.scorer import OwnScorer
+from deepfakebench_ext.engine.progress import Progress
 from deepfakebench_ext.engine.read_ahead import default_workers
 from deepfakebench_ext.engine.run_directory import RunDirectory
 from deepfakebench_ext.engine.run_name import run_name
@@ -209,14 +210,11 @@ class Scoring:
         self.done = len(self.samples)
 
     def to_the_end(self) -> None:
-        """Score all that is left, with a line on the terminal that says how far it is."""
-        from tqdm import tqdm
-
-        # disable=None: silent where stderr is not a terminal.
-        with tqdm(total=len(self.samples), initial=self.done, unit="sample", disable=None, dynamic_ncols=True) as bar:
+        """Score all that is left, and say how far it is."""
+        with Progress(len(self.samples), "sample", done=self.done) as progress:
             for done in self:
-                bar.update(done - bar.n)
-            bar.update(bar.total - bar.n)
+                progress.at(done)
+            progress.at(progress.total)
 
     def report(
         self, *, aggregation: str = "mean", plots: bool = True, thresholds: Mapping[Level, Threshold] | None = None

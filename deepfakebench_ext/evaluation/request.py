@@ -85,6 +85,7 @@ class EvaluationRequest(DetectorOptions):
         threshold: Where decisions are made, as `thresholds_asked` has it; None is 0.5.
         aggregation, output_dir, batch_size, workers, plots: As `evaluate`.
         command: How this was asked, for the run's record.
+        writes: Whether results will be written; else it is not tried whether they can be.
     """
 
     paths: tuple[str, ...] = ()
@@ -107,6 +108,7 @@ class EvaluationRequest(DetectorOptions):
     workers: int | None = None
     plots: bool = True
     command: str | None = None
+    writes: bool = True
 
     def __post_init__(self) -> None:
         """Pass options that go together.
@@ -212,9 +214,13 @@ class EvaluationRequest(DetectorOptions):
             limit=self.limit,
             seed=self.seed,
         )
-        check_writable(Path(self.output_dir))
+        self._check_writable()
         source = self.image or self.video or self.manifest or named(self.paths)
         yield Input(source, given_files.samples, notices=given_files.notices)
+
+    def _check_writable(self) -> None:
+        if self.writes:
+            check_writable(Path(self.output_dir))
 
     def located(self) -> HostData:
         """Return where the datasets lie, once results can be written.
@@ -225,7 +231,7 @@ class EvaluationRequest(DetectorOptions):
         """
         check_protocol(self.protocol_meant, self.sampling)
         data = self.datasets.locate(self.test_dataset)
-        check_writable(Path(self.output_dir))
+        self._check_writable()
         return data
 
     def dataset(self, name: str, data: HostData, store: FrameStore, settings: DetectorConfig) -> Input:

@@ -18,6 +18,7 @@ from deepfakebench_ext.common.numbers import MOST_WORKERS, check_count
 from deepfakebench_ext.common.types import Sample
 from deepfakebench_ext.common.wording import counted, of_several
 from deepfakebench_ext.engine.input_options import FaceOptions
+from deepfakebench_ext.engine.progress import Progress
 from deepfakebench_ext.engine.read_ahead import default_workers
 from deepfakebench_ext.engine.run_directory import fingerprint
 from deepfakebench_ext.extraction.crop_folder import CropFolder, VideoFrames, folder_bytes, writing
@@ -201,15 +202,14 @@ class _Extractor:
     def _extracted(
         self, samples: Sequence[Sample], planned: Mapping[str, tuple[Place, str]], workers: int
     ) -> dict[str, VideoFrames]:
-        from tqdm import tqdm
-
         made = {}
         with ThreadPoolExecutor(workers, thread_name_prefix="extract") as pool:
             futures = [pool.submit(self._video, sample, *planned[sample.key]) for sample in samples]
             try:
-                # disable=None: silent where stderr is not a terminal.
-                for future in tqdm(as_completed(futures), total=len(futures), unit="video", disable=None):
-                    made[future.result().key] = future.result()
+                with Progress(len(futures), "video") as progress:
+                    for future in as_completed(futures):
+                        made[future.result().key] = future.result()
+                        progress.at(len(made))
             except BaseException:
                 self._stop.set()
                 pool.shutdown(wait=False, cancel_futures=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from deepfakebench_ext.engine.processes import Processes
+from deepfakebench_ext.engine.progress import Progress
 from deepfakebench_ext.training.loop.stepping import Step
 from deepfakebench_ext.training.loop.trainer import Position
 from deepfakebench_ext.training.loop.validation import loss_of
@@ -17,26 +18,25 @@ _SMOOTHING = 0.98
 
 
 class ProgressLine:
-    """A line on the terminal: loss, rate, time left. Silent where stderr is not a terminal."""
+    """How far a training is: a bar on a terminal, lines in a log file."""
 
     def __init__(self, total_steps: int, monitor: str) -> None:
         """Show a training of so many steps, and the watched figure after each epoch."""
-        from tqdm import tqdm
-
-        self._bar = tqdm(total=total_steps, unit="step", disable=None, dynamic_ncols=True)
+        self._progress = Progress(total_steps, "step")
         self._monitor, self._loss, self._started = monitor, math.nan, False
 
     def stepped(self, position: Position, step: Step, rate: float) -> None:
         """Show a step."""
         if not self._started:  # a run that goes on: what was done before took no time now
-            self._bar.initial = self._bar.n = position.step - 1
+            self._progress.restart(position.step - 1)
             self._started = True
         if step.weight:
             loss = step.loss_sum / step.weight
             self._loss = loss if math.isnan(self._loss) else _SMOOTHING * self._loss + (1 - _SMOOTHING) * loss
-        self._bar.set_description(f"epoch {position.epoch + 1}", refresh=False)
-        self._bar.set_postfix(loss=f"{self._loss:.4f}", lr=f"{rate:.2g}", refresh=False)
-        self._bar.update(position.step - self._bar.n)
+        if (bar := self._progress.bar) is not None:
+            bar.set_description(f"epoch {position.epoch + 1}", refresh=False)
+            bar.set_postfix(loss=f"{self._loss:.4f}", lr=f"{rate:.2g}", refresh=False)
+        self._progress.at(position.step)
 
     def validated(self, position: Position, values: Mapping[str, Any]) -> None:
         """Say how an epoch came out, on a line of its own that stays."""
@@ -63,7 +63,7 @@ class ProgressLine:
 
     def close(self) -> None:
         """Leave the line as it is."""
-        self._bar.close()
+        self._progress.close()
 
 
 class Trackers:
