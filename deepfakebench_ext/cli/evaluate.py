@@ -41,7 +41,8 @@ if TYPE_CHECKING:
     from deepfakebench_ext.data.stores.coverage import Coverage
     from deepfakebench_ext.engine.own.detector import OwnDetector
     from deepfakebench_ext.evaluation.evaluate import Evaluation
-    from deepfakebench_ext.evaluation.request import EvaluationRequest, Input
+    from deepfakebench_ext.evaluation.inputs import Input
+    from deepfakebench_ext.evaluation.request import EvaluationRequest
     from deepfakebench_ext.models.base import Detector
 
 _EXAMPLES = """

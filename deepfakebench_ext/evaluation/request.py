@@ -37,6 +37,7 @@ from deepfakebench_ext.engine.dataset_inputs import (
 from deepfakebench_ext.engine.file_inputs import check_one_input, file_reader, gather_given
 from deepfakebench_ext.engine.input_options import FaceOptions, SamplingOptions
 from deepfakebench_ext.engine.own.detector import OwnDetector
+from deepfakebench_ext.evaluation.inputs import Input, check_apart
 from deepfakebench_ext.metrics.aggregation import aggregation_rule
 from deepfakebench_ext.metrics.thresholds import Threshold
 from deepfakebench_ext.models.config import DetectorConfig
@@ -47,25 +48,6 @@ if TYPE_CHECKING:
     from deepfakebench_ext.engine.scorer import Scorer
     from deepfakebench_ext.evaluation.evaluate import Evaluation, Scoring
     from deepfakebench_ext.models.base import Detector
-
-
-@dataclass(frozen=True, slots=True)
-class Input:
-    """Samples that are scored into one run.
-
-    Attributes:
-        source: Name of the dataset, or path of the files.
-        samples: Of it.
-        store: What reads a dataset's frames; None for files.
-        coverage: How much of a dataset is on the disk, where that was looked up.
-        notices: What is to be said with its figures.
-    """
-
-    source: str
-    samples: Sequence[Sample]
-    store: FrameStore | None = None
-    coverage: Coverage | None = None
-    notices: tuple[Notice, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,25 +107,13 @@ class EvaluationRequest(DetectorOptions):
         check_count("--batch_size", self.batch_size)
         check_count("--workers", self.workers, most=MOST_WORKERS)
         check_seed("--seed", self.seed)
-        self._check_apart()
+        files = {"image": self.image, "video": self.video, "manifest": self.manifest, **self.faces.choices}
+        check_apart(self.test_dataset, self.paths, files, {**asdict(self.datasets), "protocol": self.protocol})
         if self.test_dataset:
             check_protocol(self.protocol_meant, self.sampling)
             return
         check_one_input(self.image, self.video, self.manifest, self.paths)
         self.faces.check()
-
-    def _check_apart(self) -> None:
-        """Pass options of datasets, or of files, alone."""
-        files = {"image": self.image, "video": self.video, "manifest": self.manifest, **self.faces.choices}
-        datasets = {**asdict(self.datasets), "protocol": self.protocol}
-        wrong = files if self.test_dataset else datasets
-        given = [f"--{name}" for name, value in wrong.items() if value is not None]
-        if self.test_dataset and self.paths:
-            given.insert(0, named(self.paths))
-        if not given:
-            return
-        why = "with --test_dataset, whose frames are cropped already" if self.test_dataset else "without --test_dataset"
-        raise ConfigError(f"{', '.join(given)} means nothing {why}")
 
     def _check_detector(self) -> None:
         if self.detector is None:
