@@ -26,7 +26,7 @@ _BARS = (32, 34, 38)
 
 
 def write_sheets(folder: Path, looks: Sequence[Sequence[Seen]]) -> list[int]:
-    """Write the pictures of all samples, and return the places of those that have none.
+    """Write pictures in their order, and return the places of those that there are none for.
 
     Args:
         folder: Where the folder `pictures` goes; it exists.

@@ -2,7 +2,7 @@
 
 /**
  * @typedef {{names: string[], codes: number[]}} Column
- * @typedef {{side: number, across: number, each: number, missing: number[]}} Sheets
+ * @typedef {{side: number, across: number, each: number, places: number[]}} Sheets
  * @typedef {{runs: string[], names: string[], labels: number[], scores: (number | null)[][],
  *   statuses: Column[], groups: Record<string, Column>, sheets: Sheets | null}} Told
  */
@@ -21,7 +21,6 @@ export class SampleSet {
     this.statuses = told.statuses;
     this.groups = told.groups;
     this.sheets = told.sheets;
-    this.missing = new Set(told.sheets?.missing);
     /** @type {string[] | null} */
     this.searched = null;
   }
@@ -85,9 +84,10 @@ export class SampleSet {
    * @param {number} at
    */
   picture(at) {
-    if (this.sheets === null || this.missing.has(at)) return null;
+    const number = this.sheets?.places[at] ?? UNKNOWN;
+    if (this.sheets === null || number === UNKNOWN) return null;
     const {side, across, each} = this.sheets;
-    const sheet = Math.floor(at / each), place = at % each;
+    const sheet = Math.floor(number / each), place = number % each;
     const file = `pictures/${`${Math.floor(sheet / 100)}`.padStart(3, "0")}/${`${sheet % 100}`.padStart(2, "0")}.jpg`;
     return {file, left: (place % across) * side, top: Math.floor(place / across) * side};
   }
