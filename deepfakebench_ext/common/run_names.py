@@ -6,6 +6,8 @@ from typing import Final
 
 SETTINGS: Final = "run.json"
 """What was asked for, by what and of which versions."""
+BEGUN: Final = "begun"
+"""Key in it of the day on which the run began, in UTC: `2026-11-30`. It decides nothing."""
 
 # Of an evaluation, in its run directory.
 JOURNAL: Final = "scores.jsonl"

@@ -11,12 +11,13 @@ from deepfakebench_ext.common.atomic_files import atomic_writer
 from deepfakebench_ext.common.errors import MissingExtraError, OutputError
 from deepfakebench_ext.common.protocol import UNKNOWN_PROTOCOL
 from deepfakebench_ext.common.types import LABEL_NAMES
-from deepfakebench_ext.common.wording import rounded
+from deepfakebench_ext.common.wording import counted, rounded
 from deepfakebench_ext.comparison.compare import disagreements, wrong_by_all
 from deepfakebench_ext.comparison.comparison_json import comparison_text
 from deepfakebench_ext.comparison.records import Compared, Comparison
 from deepfakebench_ext.comparison.tables import (
     counts_sentences,
+    decisions_table,
     figure_notes,
     figures_tables,
     group_tables,
@@ -42,6 +43,7 @@ from deepfakebench_ext.report.document import (
     warnings_of,
 )
 from deepfakebench_ext.report.figure_tables import definitions_table
+from deepfakebench_ext.report.headline import day_of, ranking_words
 from deepfakebench_ext.report.pictures import Series, draw_pictures
 from deepfakebench_ext.report.run_page import PICTURE_TEXTS, run_settings, write_document
 from deepfakebench_ext.report.scores.score_files import refuse_run_directory
@@ -78,7 +80,8 @@ def write_comparison(folder: Path, comparison: Comparison, *, plots: bool = True
 
 def comparison_document(comparison: Comparison, *, plots: bool = True) -> Document:
     """Return the report."""
-    blocks = [*warnings_of(comparison.warnings), *_ranks(comparison), *_pairs(comparison), *_figures(comparison)]
+    said = [Paragraph(text) for text in _headline(comparison)]
+    blocks = [*warnings_of(comparison.warnings), *said, *_ranks(comparison), *_pairs(comparison), *_figures(comparison)]
     blocks += _pictures(comparison) if plots else []
     groups = group_tables(comparison)
     blocks += [Heading("Groups"), *groups] if groups else []
@@ -90,6 +93,37 @@ def _title(comparison: Comparison) -> str:
     return f"Comparison of {len(comparison.detectors)} detectors"
 
 
+def _headline(comparison: Comparison) -> Iterator[str]:
+    """What was compared on what and when, as far as the runs say, and which detector is ahead."""
+    level, runs = comparison.level, [each.file.run for each in comparison.detectors]
+    inputs = list(dict.fromkeys(str(run["input"]) for run in runs if run.get("input")))
+    day = day_of(runs)
+    names = ", ".join(map(shown_name, comparison.detectors))
+    fake = int(comparison.labels.sum())
+    count = f"{counted(len(comparison.labels), level)}, {len(comparison.labels) - fake} real and {fake} fake"
+    of = f"{inputs[0]}, {count}" if len(inputs) == 1 else count
+    yield f"{names} on {of}{f'; {day}' if day else ''}."
+    defined = [each for each in comparison.detectors if each.figures[f"{level}_auc"].value is not None]
+    if not defined:
+        yield f"Which is ahead is not known: {comparison.no_pairs}."
+        return
+    auc = {each.name: each.figures[f"{level}_auc"].value or 0.0 for each in defined}
+    best = [each for each in defined if auc[each.name] == max(auc.values())]
+    meaning = ranking_words(best[0].figures[f"{level}_auc"], level)
+    if len(best) > 1:
+        yield f"{' and '.join(map(shown_name, best))} are ahead, with one AUC. {meaning}, as does each of them."
+    else:
+        yield f"{shown_name(best[0])} is ahead. {meaning}; {_beaten(comparison, best[0])}."
+
+
+def _beaten(comparison: Comparison, best: Compared) -> str:
+    others = len(comparison.detectors) - 1
+    won = sum(pair.differ for pair in comparison.pairs if best.name in (pair.first, pair.second))
+    if won == others:
+        return "better than the other beyond noise" if others == 1 else f"better than all {others} others beyond noise"
+    return f"better than {won} of {counted(others, 'other')} beyond noise"
+
+
 def _ranks(comparison: Comparison) -> Iterator[Block]:
     yield Heading("Ranks")
     yield Points(counts_sentences(comparison))
@@ -99,6 +133,7 @@ def _ranks(comparison: Comparison) -> Iterator[Block]:
 def _figures(comparison: Comparison) -> Iterator[Block]:
     yield Heading("Figures")
     yield from figures_tables(comparison)
+    yield decisions_table(comparison)
     if notes := figure_notes(comparison):
         yield Points(notes)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from deepfakebench_ext.common.wording import printable
 from deepfakebench_ext.comparison.records import Compared, Comparison
 from deepfakebench_ext.metrics.figure import Figure, with_interval
 from deepfakebench_ext.metrics.pairs import SIGNIFICANT, Pair
+from deepfakebench_ext.metrics.thresholds import DECISION_THRESHOLD, decided
 from deepfakebench_ext.report.document import Table
 from deepfakebench_ext.report.figure_tables import title_of, without_last_if_empty
 from deepfakebench_ext.report.scores.csv_writing import head_of
@@ -91,8 +92,7 @@ def figure_notes(comparison: Comparison, names: Sequence[str] = ()) -> list[str]
             if names and name.removeprefix(f"{comparison.level}_") not in names:
                 continue
             title = title_of(name.removeprefix(f"{comparison.level}_"))
-            cause = f"undefined, {figure.reason}" if figure.reason else figure.warning
-            if cause:
+            for cause in _causes(figure):
                 titles, detectors = causes.setdefault(cause, ([], []))
                 titles += [] if title in titles else [title]
                 detectors += [] if detector.name in detectors else [detector.name]
@@ -101,6 +101,28 @@ def figure_notes(comparison: Comparison, names: Sequence[str] = ()) -> list[str]
         f"{', '.join(titles)}{'' if len(detectors) == everyone else f' of {_and(detectors)}'}: {cause}"
         for cause, (titles, detectors) in causes.items()
     ]
+
+
+def _causes(figure: Figure) -> Iterator[str]:
+    """Why a figure is undefined; else why it should not be relied on, and why it has no interval."""
+    if figure.reason:
+        yield f"undefined, {figure.reason}"
+        return
+    if figure.warning:
+        yield figure.warning
+    if figure.low is None and figure.interval:
+        yield figure.interval.replace("none:", "no interval,", 1)
+
+
+def decisions_table(comparison: Comparison) -> Table:
+    """Return the confusion matrix of each detector at 0.5, a row a detector."""
+    rows = []
+    for each in comparison.detectors:
+        found = decided(comparison.labels, each.scores, DECISION_THRESHOLD)
+        cells = (found.reals - found.alarms, found.alarms, found.fakes - found.hits, found.hits)
+        rows.append((shown_name(each), *map(str, cells)))
+    header = ("detector", "reals called real", "reals called fake", "fakes called real", "fakes called fake")
+    return Table(header, rows, caption=f"{comparison.level}s decided at {DECISION_THRESHOLD:g}: a score above is fake")
 
 
 def counts_sentences(comparison: Comparison) -> list[str]:

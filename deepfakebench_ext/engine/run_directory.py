@@ -13,6 +13,7 @@ import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
+from datetime import datetime, timezone
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
@@ -21,7 +22,7 @@ from deepfakebench_ext.common.atomic_files import atomic_writer
 from deepfakebench_ext.common.errors import OutputError, damaged
 from deepfakebench_ext.common.journal import Journal, read_lines
 from deepfakebench_ext.common.locked_folder import LockedFolder, read_settings
-from deepfakebench_ext.common.run_names import JOURNAL, SETTINGS
+from deepfakebench_ext.common.run_names import BEGUN, JOURNAL, SETTINGS
 from deepfakebench_ext.common.types import Prediction, Sample, Status
 
 _COMPLETE, _LINES = "complete", "lines"
@@ -97,7 +98,8 @@ class RunDirectory(LockedFolder):
         known = read_settings(self.folder)
         if known is None:
             with atomic_writer(self.folder / SETTINGS) as stream:
-                stream.write(json.dumps(settings, indent=2, ensure_ascii=False) + "\n")
+                begun = {BEGUN: datetime.now(timezone.utc).date().isoformat()}
+                stream.write(json.dumps({**settings, **begun}, indent=2, ensure_ascii=False) + "\n")
         elif known.get("fingerprint") != settings["fingerprint"]:
             raise OutputError(f"{self.folder} holds another run; remove it or give another --output_dir")
 

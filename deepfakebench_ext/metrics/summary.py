@@ -155,6 +155,12 @@ class Summary:
         """Where decisions of `level` are made; None is 0.5."""
         return self.levels[self.level].threshold
 
+    def usable(self, level: Level) -> tuple[Integers, Floats]:
+        """Labels (N,), 0 real and 1 fake, and scores (N,) that the figures of a level rest on."""
+        table = self.tables[level]
+        rows = table.usable()
+        return table.labels[rows].astype(np.int64), table.scores[rows]
+
     @property
     def said(self) -> tuple[Notice, ...]:
         """All that must be known beside the figures, what is severe first."""

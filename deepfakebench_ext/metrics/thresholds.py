@@ -44,6 +44,30 @@ class Threshold:
             raise ValueError(f"threshold is {self.value!r}; allowed is a finite number, such as 0.5")
 
 
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What became of labelled samples at a threshold: the confusion matrix.
+
+    Attributes:
+        reals: Real samples.
+        alarms: Those of them that are called fake.
+        fakes: Fake samples.
+        hits: Those of them that are called fake.
+    """
+
+    reals: int
+    alarms: int
+    fakes: int
+    hits: int
+
+
+def decided(labels: Integers, scores: Floats, threshold: float) -> Decided:
+    """The confusion matrix where a score above the threshold is called fake."""
+    steps = count_steps(ladder(labels, scores))
+    hits, alarms = called_fake(steps, threshold)
+    return Decided(int(steps.reals[0]), int(alarms[0]), int(steps.fakes[0]), int(hits[0]))
+
+
 def equal_error_threshold(labels: Integers, scores: Floats) -> float:
     """The threshold in [0, 1] at which decisions on these samples have FPR nearest to FNR.
 

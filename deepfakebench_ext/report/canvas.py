@@ -41,6 +41,11 @@ def to_png(draw: Callable[[Any], None], **options: Any) -> bytes:
     return png.getvalue()
 
 
+def whole_numbers(axes: Any) -> None:
+    """Number the horizontal axis by whole numbers alone, such as epochs."""
+    axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+
+
 def finish_rates(axes: Any, title: str, x_label: str, y_label: str, *, legend: str) -> None:
     """Give axes of two rates their title, their limits and their legend, which stands at `legend`."""
     axes.set(title=title, xlabel=x_label, ylabel=y_label, xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")

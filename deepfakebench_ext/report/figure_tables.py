@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from deepfakebench_ext.common.choices import Level
-from deepfakebench_ext.common.wording import counted, rounded
+from deepfakebench_ext.common.wording import counted, percent, rounded
 from deepfakebench_ext.metrics.breakdown import Breakdown, Group
 from deepfakebench_ext.metrics.figure import Figure, interval_of, with_interval
 from deepfakebench_ext.metrics.summary import LevelSummary, Summary
+from deepfakebench_ext.metrics.thresholds import DECISION_THRESHOLD, Decided, decided
 from deepfakebench_ext.report.document import Table
 
 TITLES = {
@@ -50,13 +51,44 @@ def shown(figure: Figure) -> str:
     return f"undefined: {figure.reason}" if figure.value is None else rounded(figure.value)
 
 
+def interval_or_reason(figure: Figure) -> str:
+    """Return the 95 % interval, or why there is none; nothing of a figure that is undefined itself."""
+    return interval_of(figure) or ("" if figure.value is None else figure.interval)
+
+
 def level_table(level: Level, summary: LevelSummary) -> Table:
     """Return the figures of one level with their intervals."""
     rows = [
-        (title_of(name.removeprefix(f"{level}_")), shown(figure), interval_of(figure), figure.warning)
+        (title_of(name.removeprefix(f"{level}_")), shown(figure), interval_or_reason(figure), figure.warning)
         for name, figure in summary.figures.items()
     ]
     return without_last_if_empty(Table(("figure", "value", "95 % interval", "beware"), rows))
+
+
+def decision_tables(level: Level, summary: Summary) -> list[Table]:
+    """Return the confusion matrix of a level: at 0.5, and at the threshold that was chosen, where one was."""
+    labels, scores = summary.usable(level)
+    cut = summary.levels[level].threshold
+    cuts = [(DECISION_THRESHOLD, ""), *([] if cut is None else [(cut.value, f", by {cut.source}")])]
+    return [
+        Table(
+            ("labelled", "called real", "called fake"),
+            _decisions(decided(labels, scores, value)),
+            caption=f"{level}s decided at {rounded(value, 6, 'g')}{source}: a score above it is called fake",
+        )
+        for value, source in cuts
+        if len(labels)
+    ]
+
+
+def _decisions(found: Decided) -> list[tuple[str, ...]]:
+    classes = (("real", found.reals, found.alarms), ("fake", found.fakes, found.hits))
+    return [(name, _part(total - fake, total), _part(fake, total)) for name, total, fake in classes]
+
+
+def _part(number: int, total: int) -> str:
+    """`264 (88 %)`, or a number alone of none."""
+    return f"{number} ({percent(number / total)})" if total else str(number)
 
 
 def without_last_if_empty(table: Table) -> Table:
@@ -118,7 +150,13 @@ def breakdown_table(level: Level, breakdown: Breakdown) -> Table:
 
 def _group_row(level: Level, group: Group) -> tuple[str, ...]:
     figures = (with_interval(group.figures[f"{level}_{name}"]) for name in GROUP_FIGURES)
-    beware = "; ".join(filter(None, (group.figures[f"{level}_auc"].warning, group.warning)))
+    auc = group.figures[f"{level}_auc"]
+    lacking = (
+        f"no interval of the AUC: {auc.interval.removeprefix('none: ')}"
+        if auc.value is not None and auc.low is None
+        else ""
+    )
+    beware = "; ".join(filter(None, (auc.warning, group.warning))) or lacking
     return (group.name, str(group.real), str(group.fake), *figures, beware)
 
 

@@ -36,12 +36,13 @@ _STYLE = """
 body { margin: 0 auto; padding: 2rem 1.25rem 4rem; max-width: 68rem; color: var(--ink); background: var(--page);
   font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif; }
 h1 { font-size: 1.7rem; line-height: 1.25; overflow-wrap: anywhere; } h2 { margin-top: 2.5rem; font-size: 1.3rem; }
-h3 { margin-top: 1.75rem; font-size: 1.05rem; } p { max-width: 46rem; }
+h3 { margin-top: 1.75rem; font-size: 1.05rem; } p { max-width: 46rem; } p, h2, h3 { overflow-wrap: anywhere; }
 .scroll { overflow-x: auto; } table { border-collapse: collapse; font-size: .92rem; margin: .75rem 0; }
 caption { text-align: left; color: var(--soft); padding-bottom: .35rem; }
 th, td { text-align: left; padding: .32rem .9rem .32rem .4rem; border-bottom: 1px solid var(--line);
   vertical-align: top; }
-td { overflow-wrap: anywhere; } td.short { white-space: nowrap; }
+td { overflow-wrap: anywhere; min-width: 14rem; } td.short { white-space: nowrap; min-width: 0; }
+.scroll:focus-visible { outline: 2px solid var(--soft); }
 th { background: var(--band); font-weight: 600; } td { font-variant-numeric: tabular-nums; }
 td:first-child { min-width: 9rem; } tr.marked td { background: var(--mark); font-weight: 600; }
 .warning { margin: 1rem 0; padding: .6rem 1rem; border-left: 4px solid var(--warn); background: var(--warn-band);
@@ -58,11 +59,11 @@ summary { cursor: pointer; color: var(--soft); } li { max-width: 60rem; overflow
 @media print { :root { --ink: #000; --page: #fff; --band: #f4f4f4; --line: #bbb; --soft: #333; --mark: #f4eecb; }
   body { max-width: none; padding: 0; font-size: 11pt; } figure, tr, .warning { break-inside: avoid; }
   .scroll { overflow: visible; } table { font-size: 9pt; } th, td { padding-right: .4rem; }
-  th { overflow-wrap: anywhere; } td:first-child { min-width: 0; }
+  th { overflow-wrap: anywhere; } td, td.short { min-width: 0 !important; white-space: normal; }
   h2, h3 { break-after: avoid; } }
 """
 
-SHORT = 20
+SHORT = 28
 """Characters of a cell up to which it stays on one line."""
 
 
@@ -74,7 +75,7 @@ def to_html(document: Document) -> str:
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{title}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
+        f"<title>{title}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n{body}\n</main>\n</body>\n</html>\n"
     )
 
 
@@ -114,10 +115,10 @@ def _(block: Points) -> str:
 def _(block: Table) -> str:
     caption = f"<caption>{_text(block.caption)}</caption>" if block.caption else ""
     rows = "\n".join(_row(row, is_marked=number in block.marked) for number, row in enumerate(block.rows))
+    label = _text(block.caption or ", ".join(block.header))
     head = "".join(f'<th scope="col">{_text(name)}</th>' for name in block.header)
-    return (
-        f'<div class="scroll"><table>{caption}<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody></table></div>'
-    )
+    table = f"<table>{caption}<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody></table>"
+    return f'<div class="scroll" tabindex="0" role="region" aria-label="{label}">{table}</div>'
 
 
 @_block.register

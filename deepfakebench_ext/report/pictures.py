@@ -21,8 +21,9 @@ from deepfakebench_ext.report.canvas import CHANCE, POINT, finish, finish_rates,
 
 SIZE = (5.2, 4.6)
 COLOURS = ("#1f5fa8", "#d1495b", "#2a9d5c", "#8a5fbf", "#c77d0a", "#0b8c9e", "#7a5230", "#555555")
-"""Repeated where there are more detectors, with another dash."""
+"""Repeated where there are more detectors."""
 DASHES = ("-", "--", ":", "-.")
+"""Each detector has another than the one before, so that of equal curves both are seen."""
 POINTS = 2000
 """A curve is drawn through at most so many of its points; no screen shows more."""
 NAME_WIDTH = 28
@@ -51,9 +52,7 @@ class Series:
     @classmethod
     def of(cls, summary: Summary) -> Series:
         """Return what a summary's own pictures show: the scores of the level that it is about."""
-        table = summary.tables[summary.level]
-        rows = table.usable()
-        return cls(summary.title, table.labels[rows].astype(np.int64), table.scores[rows])
+        return cls(summary.title, *summary.usable(summary.level))
 
 
 def draw_pictures(series: Sequence[Series], *, level: Level) -> dict[str, bytes]:
@@ -98,9 +97,10 @@ def _on_one_panel(draw: _Draw) -> _Draw:
 
 def draw_roc(axes: Any, series: Sequence[Series], level: Level) -> None:
     """Draw the ROC curve of each detector; of one alone, also the point of equal error."""
+    drawn = _Curves(axes)
     for each, line in _lines(series):
         false_positive, true_positive, _ = roc_points(each.labels, each.scores)
-        axes.plot(*_thinned(false_positive, true_positive), label=_label(series, each, level, "auc"), **line)
+        drawn.plot(*_thinned(false_positive, true_positive), each.name, _label(series, each, level, "auc"), **line)
     if len(series) == 1:
         rate = _value(series[0], level, "eer")
         axes.plot(rate, 1 - rate, "o", color=POINT, label=f"{level} EER {rounded(rate)}", zorder=3)
@@ -111,11 +111,12 @@ def draw_roc(axes: Any, series: Sequence[Series], level: Level) -> None:
 
 def draw_precision_recall(axes: Any, series: Sequence[Series], level: Level) -> None:
     """Draw the precision-recall curve of each detector, and what chance would give."""
+    drawn = _Curves(axes)
     for each, line in _lines(series):
         recall, precision, _ = pr_points(each.labels, each.scores)
         # The last precision is 1 by convention and belongs to no threshold; drawn, it would be a spike at recall 0.
         x, y = _thinned(recall, np.append(precision[:-1], precision[-2]))
-        axes.plot(x, y, drawstyle="steps-post", label=_label(series, each, level, "ap"), **line)
+        drawn.plot(x, y, each.name, _label(series, each, level, "ap"), drawstyle="steps-post", **line)
     for share in sorted({float(each.labels.mean()) for each in series}):
         axes.axhline(share, ls="--", color=CHANCE, lw=1, label=f"chance ({share:.4f}, the share of fakes)")
     x_label, y_label = "recall (fakes found)", "precision (fakes among those called fake)"
@@ -124,10 +125,11 @@ def draw_precision_recall(axes: Any, series: Sequence[Series], level: Level) -> 
 
 def _det(axes: Any, series: Sequence[Series], level: Level) -> None:
     """Miss rate over false alarm rate on axes where normally distributed scores make straight lines."""
+    drawn = _Curves(axes)
     for each, line in _lines(series):
         false_positive, true_positive, _ = roc_points(each.labels, each.scores)
         x, y = _thinned(false_positive, 1 - true_positive)
-        axes.plot(_deviates(x), _deviates(y), label=_label(series, each, level, "eer"), **line)
+        drawn.plot(_deviates(x), _deviates(y), each.name, _label(series, each, level, "eer"), **line)
     ticks, limits = _deviates(np.array(DET_TICKS)), _deviates(np.array([0.0005, 0.995]))
     names = [f"{tick:.3g}" for tick in DET_TICKS]
     axes.set_xticks(ticks, names, fontsize="small")
@@ -154,19 +156,38 @@ def _histograms(picture: Any, series: Sequence[Series], level: Level) -> None:
 
 
 def _reliability(axes: Any, series: Sequence[Series], level: Level) -> None:
+    drawn = _Curves(axes)
     for each, line in _lines(series):
         steps = count_steps(ladder(each.labels, each.scores))
         mean, share, _ = reliability(steps, bins(steps).equal_width)
-        axes.plot(mean, share, marker="o", ms=4, label=_label(series, each, level, ""), **line)
+        drawn.plot(mean, share, each.name, _label(series, each, level, ""), marker="o", ms=4, **line)
     axes.plot([0, 1], [0, 1], "--", color=CHANCE, lw=1, label="scores mean what they say")
     title = f"Reliability ({BINS} bins of equal width)"
     finish_rates(axes, title, "mean score of the bin", "share of fakes in it", legend="upper left")
 
 
+class _Curves:
+    """The curves of one picture; of one that covers another the legend says so."""
+
+    def __init__(self, axes: Any) -> None:
+        self._axes = axes
+        self._drawn: list[tuple[str, Floats, Floats]] = []
+
+    def plot(self, x: Floats, y: Floats, name: str, label: str, **line: Any) -> None:
+        same = next((known for known, *points in self._drawn if _are_equal(points, (x, y))), None)
+        self._drawn.append((name, x, y))
+        label = label if same is None else f"{label},\nsame as {shortened(same, NAME_WIDTH)}"
+        self._axes.plot(x, y, label=label, **line)
+
+
+def _are_equal(points: Sequence[Floats], others: Sequence[Floats]) -> bool:
+    return all(map(np.array_equal, points, others))
+
+
 def _lines(series: Sequence[Series]) -> list[tuple[Series, Mapping[str, Any]]]:
     """Each detector with the look of its line."""
     return [
-        (each, {"color": COLOURS[number % len(COLOURS)], "ls": DASHES[number // len(COLOURS) % len(DASHES)], "lw": 2})
+        (each, {"color": COLOURS[number % len(COLOURS)], "ls": DASHES[number % len(DASHES)], "lw": 2})
         for number, each in enumerate(series)
     ]
 

@@ -11,6 +11,7 @@ from typing import Any
 from deepfakebench_ext.common.atomic_files import atomic_writer, write_bytes_atomic
 from deepfakebench_ext.common.errors import MissingExtraError, OutputError
 from deepfakebench_ext.common.protocol import UNKNOWN_PROTOCOL
+from deepfakebench_ext.common.run_names import BEGUN
 from deepfakebench_ext.common.types import FAKE, LABEL_NAMES
 from deepfakebench_ext.common.wording import rounded
 from deepfakebench_ext.metrics.summary import Summary
@@ -32,12 +33,14 @@ from deepfakebench_ext.report.figure_tables import (
     breakdown_table,
     calibration_table,
     counts_sentence,
+    decision_tables,
     definitions_table,
     host_table,
     level_table,
     missing_table,
     scored_table,
 )
+from deepfakebench_ext.report.headline import headline
 from deepfakebench_ext.report.html import to_html
 from deepfakebench_ext.report.markdown import to_markdown
 from deepfakebench_ext.report.pictures import Series, draw_pictures
@@ -104,7 +107,8 @@ def run_document(
     summary: Summary, *, run: Mapping[str, Any] | None = None, looks: Looks | None = None, plots: bool = True
 ) -> Document:
     """Return the report; the arguments are those of `write_run_page`."""
-    blocks = [*warnings_of(summary.said), *_protocol(summary, run or {}), *_figures(summary)]
+    said = [Paragraph(text) for text in headline(summary, run or {})]
+    blocks = [*warnings_of(summary.said), *said, *_protocol(summary, run or {}), *_figures(summary)]
     blocks += _pictures(summary) if plots else []
     blocks += _breakdowns(summary)
     blocks += [*_scored(summary), *_thresholds(summary), *_host(summary), *_worst(summary, looks)]
@@ -127,6 +131,7 @@ def _figures(summary: Summary) -> Iterator[Block]:
         of = f"; a video's score is the {summary.aggregation} of its frames or clips" if level == "video" else ""
         yield Paragraph(counts_sentence(level, summary.levels[level]) + (of if summary.aggregation else "") + ".")
         yield level_table(level, summary.levels[level])
+        yield from decision_tables(level, summary)
 
 
 def _pictures(summary: Summary) -> list[Block]:
@@ -214,6 +219,7 @@ def run_settings(run: Mapping[str, Any]) -> dict[str, str]:
         "SHA-256 of the weights": weights.get("sha256"),
         "weight files": weights.get("files"),
         "fake is": _label_order(weights.get("label_order") or {}),
+        "begun": run.get(BEGUN),
         "input": run.get("input"),
         "samples": run.get("samples"),
         "protocol": run.get("protocol"),

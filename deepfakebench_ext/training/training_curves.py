@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from deepfakebench_ext.common.atomic_files import write_bytes_atomic
-from deepfakebench_ext.report.canvas import to_png
+from deepfakebench_ext.report.canvas import to_png, whole_numbers
 from deepfakebench_ext.training.loop.validation import loss_of
 
 WIDTH, HEIGHT = 10.0, 4.2
@@ -36,7 +36,7 @@ def write_training_curves(path: Path, lines: Iterable[Mapping[str, Any]], *, mon
         left, right = picture.subplots(1, 2)
         picture.suptitle(title, fontsize=10)
         _draw_loss(left, steps, epochs, f"val_{loss_of(monitor)}")
-        _draw_figure(right, epochs, monitor)
+        draw_figure(right, epochs, monitor)
 
     write_bytes_atomic(path, to_png(draw, figsize=(WIDTH, HEIGHT), layout="constrained"))
 
@@ -56,10 +56,12 @@ def _draw_loss(panel: Any, steps: list[Mapping[str, Any]], epochs: list[Mapping[
             [line["step"] for line in judged], [line[validation] for line in judged], label="validation", **marks
         )
     panel.set(xlabel="step", ylabel="loss")
+    whole_numbers(panel)
     panel.legend(frameon=False)
 
 
-def _draw_figure(panel: Any, epochs: list[Mapping[str, Any]], monitor: str) -> None:
+def draw_figure(panel: Any, epochs: list[Mapping[str, Any]], monitor: str) -> None:
+    """Draw the watched figure of each epoch, the best one marked."""
     numbers = [line["epoch"] + 1 for line in epochs]
     values = [line[f"val_{monitor}"] for line in epochs]
     panel.plot(numbers, values, color=FIGURE, marker="o", markersize=3, label="watched")
@@ -72,3 +74,4 @@ def _draw_figure(panel: Any, epochs: list[Mapping[str, Any]], monitor: str) -> N
         panel.plot(numbers[best[-1]], values[best[-1]], "o", color=BEST, label=f"best, epoch {numbers[best[-1]]}")
         panel.legend(frameon=False)
     panel.set(xlabel="epoch", ylabel=f"validation {monitor}")
+    whole_numbers(panel)

@@ -21,6 +21,7 @@ from deepfakebench_ext.comparison.page import comparison_document, write_compari
 from deepfakebench_ext.comparison.records import CompareOptions, Comparison
 from deepfakebench_ext.comparison.tables import (
     counts_sentences,
+    decisions_table,
     figure_notes,
     figures_tables,
     group_tables,
@@ -32,7 +33,7 @@ from deepfakebench_ext.comparison.tables import (
 )
 from deepfakebench_ext.metrics.figure import Figure
 from deepfakebench_ext.metrics.pairs import Pair
-from deepfakebench_ext.report.document import Document, Gallery, Heading, Pictures, Table, Warnings
+from deepfakebench_ext.report.document import Document, Gallery, Heading, Paragraph, Pictures, Table, Warnings
 from deepfakebench_ext.report.scores.score_files import ScoreFile, read_scores
 
 HOSTILE = "<script>alert('x')</script>|`a`"
@@ -203,7 +204,11 @@ def test_groups_of_few_samples_are_marked_and_warned_of(tmp_path):
 
 
 def test_causes_are_noted_once_for_all_that_share_them(comparison):
-    assert figure_notes(comparison) == [
+    auc, bootstrap, threshold, *others = figure_notes(comparison)
+    assert bootstrap.startswith("AP (PR-AUC), EER, F1 at 0.5, ")
+    assert bootstrap.endswith(": no interval, it takes a bootstrap, and no resamples were asked for")
+    assert threshold == "EER threshold: no interval, a threshold, not a measure"
+    assert [auc, *others] == [
         "AUC of good: the interval is somewhat too narrow: with 43 samples of a class and an AUC so near 1, such "
         "intervals held the truth in 86 to 94 % of simulated draws instead of 95 %",
         "TPR at FPR 0.1 %: 43 reals cannot show an FPR of 0.1%: at most 0.043 of them may be called fake, so the "
@@ -211,6 +216,37 @@ def test_causes_are_noted_once_for_all_that_share_them(comparison):
         "TPR at FPR 1 %: 43 reals cannot show an FPR of 1.0%: at most 0.43 of them may be called fake, so the figure "
         "hangs on the highest real; it takes 100",
     ]
+
+
+def test_the_page_begins_with_what_was_compared_and_who_is_ahead(comparison):
+    runs = [{"begun": day, "input": "photos/"} for day in ("2026-11-29", "2026-11-30", "2026-11-30")]
+    detectors = tuple(
+        replace(each, file=replace(each.file, run=run)) for each, run in zip(comparison.detectors, runs, strict=True)
+    )
+    blocks = comparison_document(replace(comparison, detectors=detectors), plots=False).blocks
+    first, second = [block.text for block in blocks if isinstance(block, Paragraph)][:2]
+    assert first == (
+        "good, fine, poor on photos/, 87 frames, 43 real and 44 fake; 29 November 2026 to 30 November 2026."
+    )
+    won = "Of 100 pairs of a fake and a real frame it scores the fake higher in 98.2 (95 % "
+    assert second.startswith(f"good is ahead. {won}")
+    assert second.endswith("; better than 1 of 2 others beyond noise.")
+
+
+def test_of_equal_detectors_none_is_ahead_alone(tmp_path):
+    files = [file(tmp_path, name, quality=2, seed=1) for name in ("one", "copy")]
+    blocks = comparison_document(compare(files), plots=False).blocks
+    assert next(block.text for block in blocks if isinstance(block, Paragraph) and "ahead" in block.text).startswith(
+        "one and copy are ahead, with one AUC. "
+    )
+
+
+def test_decisions_are_counted_for_each_detector(comparison):
+    table = decisions_table(comparison)
+    labels, scores = comparison.labels, comparison.detectors[2].scores
+    counts = [((labels == label) & ((scores > 0.5) == called)).sum() for label in (0, 1) for called in (False, True)]
+    assert table.rows[2] == ("poor", *map(str, counts))
+    assert table.caption == "frames decided at 0.5: a score above is fake"
 
 
 def test_one_class_is_undefined_in_words_everywhere(tmp_path):

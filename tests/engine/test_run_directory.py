@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -248,3 +249,15 @@ def test_the_digest_knows_every_frame_of_a_folder_by_size_and_time(tmp_path: Pat
     assert digest_samples([video], first) == base  # of the others, only that they are there
     (video.path / "3.png").write_text("pixels")
     assert digest_samples([video], first) != base
+
+
+def test_a_run_says_on_which_day_it_began_and_goes_on_saying_it(tmp_path):
+    with RunDirectory(tmp_path, SETTINGS):
+        pass
+    said = json.loads((tmp_path / "run.json").read_text())
+    assert said.pop("begun") == datetime.now(timezone.utc).date().isoformat()
+    assert said == SETTINGS
+    (tmp_path / "run.json").write_text(json.dumps({**SETTINGS, "begun": "2020-01-02"}))
+    with RunDirectory(tmp_path, SETTINGS):
+        pass
+    assert json.loads((tmp_path / "run.json").read_text())["begun"] == "2020-01-02"

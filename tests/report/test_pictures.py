@@ -13,7 +13,7 @@ from PIL import Image
 
 import deepfakebench_ext
 from deepfakebench_ext.common.errors import MissingExtraError
-from deepfakebench_ext.report.pictures import Series, draw_pictures
+from deepfakebench_ext.report.pictures import Series, draw_pictures, draw_roc
 
 matplotlib = pytest.importorskip("matplotlib")
 
@@ -95,9 +95,19 @@ def test_without_matplotlib_the_error_says_what_to_type(monkeypatch):
 
 def test_drawing_touches_no_global_state_of_pyplot():
     code = (
-        "import sys, numpy as np; from deepfakebench_ext.report.pictures import Series, draw_pictures;"
+        "import sys, numpy as np; from deepfakebench_ext.report.pictures import Series, draw_pictures, draw_roc;"
         "assert 'matplotlib' not in sys.modules;"
         "draw_pictures([Series('s', np.array([0, 1]), np.array([.1, .9]))], level='clip');"
         "assert 'matplotlib.pyplot' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(deepfakebench_ext.__file__).parents[1])
+
+
+def test_of_equal_curves_both_are_seen_and_the_legend_says_which_they_are():
+    axes = matplotlib.figure.Figure().subplots()
+    draw_roc(axes, [ONE, OTHER, Series("copy", LABELS, SCORES / 2)], "video")
+    one, other, copy = axes.get_lines()[:3]
+    assert len({line.get_linestyle() for line in (one, other, copy)}) == 3
+    assert len({line.get_color() for line in (one, other, copy)}) == 3
+    assert copy.get_label().endswith(",\nsame as one")
+    assert "same" not in one.get_label() + other.get_label()

@@ -61,7 +61,7 @@ def test_every_figure_of_every_level_is_in_a_table():
     found = summary()
     document = run_document(found, plots=False)
     for level in ("video", "frame"):
-        (shown,) = tables(document, f"Figures of {level}s")
+        shown = tables(document, f"Figures of {level}s")[0]
         assert len(shown.rows) == len(found.levels[level].figures)
         assert shown.rows[0][:2] == ("AUC", f"{found.figures[f'{level}_auc'].value:.4f}")
 

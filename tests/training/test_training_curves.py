@@ -4,7 +4,9 @@ import pytest
 
 pytest.importorskip("matplotlib")
 
-from deepfakebench_ext.training.training_curves import write_training_curves
+from matplotlib.figure import Figure
+
+from deepfakebench_ext.training.training_curves import draw_figure, write_training_curves
 
 LINES = [
     {"step": 1, "epoch": 0, "loss": 0.7, "lr": 1e-4},
@@ -25,3 +27,11 @@ def test_the_same_lines_give_the_same_picture(tmp_path):
 def test_a_run_without_a_whole_epoch_has_a_picture_too(tmp_path):
     write_training_curves(tmp_path / "a.png", LINES[:1], monitor="frame_auc", title="run")
     assert (tmp_path / "a.png").stat().st_size > 1000
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 3, 40])
+def test_epochs_are_whole_numbers(epochs):
+    panel = Figure().subplots()
+    draw_figure(panel, [{"epoch": n, "is_best": n == 0, "val_frame_auc": 0.5} for n in range(epochs)], "frame_auc")
+    ticks = panel.get_xticks().tolist()
+    assert ticks == [round(tick) for tick in ticks]

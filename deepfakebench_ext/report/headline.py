@@ -1,0 +1,83 @@
+"""What a report begins with: what was scored with what, when, and what came out, in a sentence each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from deepfakebench_ext.common.choices import Level
+from deepfakebench_ext.common.run_names import BEGUN
+from deepfakebench_ext.common.wording import counted, percent, rounded
+from deepfakebench_ext.metrics.figure import Figure
+from deepfakebench_ext.metrics.summary import Summary
+from deepfakebench_ext.metrics.thresholds import DECISION_THRESHOLD, decided
+
+CHANCE = 0.5
+
+
+def headline(summary: Summary, run: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what was scored with what and when, as far as the run says, and the verdict."""
+    level, table = summary.level, summary.tables[summary.level]
+    counts = summary.counts[level]
+    detector = (run.get("detector") or {}).get("model_name")
+    source = (run.get("weights") or {}).get("source")
+    who = f"{detector} with the weights {source}" if detector and source else summary.title or "A detector"
+    of = run.get("input") or ", ".join(table.dataset.names)
+    day = day_of([run])
+    yield (
+        f"{who} on {of or counted(counts.total, level)}{f', {day}' if day else ''}: "
+        f"{counted(counts.scored, level)} scored, {counts.real} real and {counts.fake} fake."
+    )
+    yield verdict(summary)
+
+
+def verdict(summary: Summary) -> str:
+    """Return what the figures of the level that counts say of the detector, in one sentence."""
+    level, cut = summary.level, summary.levels[summary.level].threshold
+    auc = summary.figures[f"{level}_auc"]
+    if summary.trained is False:
+        return "Its head is untrained: the scores say nothing."
+    if auc.value is None:
+        return f"How well it tells fakes from reals is not known: {auc.reason}."
+    threshold = DECISION_THRESHOLD if cut is None else cut.value
+    found = decided(*summary.usable(level), threshold)
+    return (
+        f"{ranking_words(auc, level)}; above {rounded(threshold, 6, 'g')} it calls "
+        f"{percent(found.hits / found.fakes)} of the fakes and {percent(found.alarms / found.reals)} of the reals "
+        f"fake{_chance(auc)}."
+    )
+
+
+def ranking_words(auc: Figure, level: Level) -> str:
+    """Return what a defined AUC means."""
+    value = auc.value or 0.0
+    interval = "" if auc.low is None or auc.high is None else f" (95 % {_share(auc.low)} to {_share(auc.high)})"
+    return f"Of 100 pairs of a fake and a real {level} it scores the fake higher in {_share(value)}{interval}"
+
+
+def _share(value: float) -> str:
+    """`92`, or with as many digits as tell it from 0 and 100."""
+    return percent(value).removesuffix(" %")
+
+
+def _chance(auc: Figure) -> str:
+    if auc.low is None or auc.high is None:
+        return ""
+    if auc.high < CHANCE:
+        return "; that is worse than chance, as if the classes were swapped"
+    return "" if auc.low > CHANCE else "; that is not told from chance"
+
+
+def day_of(runs: Sequence[Mapping[str, Any]]) -> str:
+    """Return the day on which runs began, or the first and the last of several; empty where none says."""
+    days = sorted({str(run[BEGUN]) for run in runs if run.get(BEGUN)})
+    known = [f"{each.day} {each:%B %Y}" for each in map(_date, days) if each is not None]
+    return " to ".join(dict.fromkeys(known[:1] + known[-1:]))
+
+
+def _date(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
