@@ -21,6 +21,9 @@ from deepfakebench_ext.cli.main import run
 from deepfakebench_ext.engine.dataset_inputs import HostData
 from deepfakebench_ext.evaluation.bench import Entry, row_names
 from deepfakebench_ext.models.config import load_config
+from deepfakebench_ext.models.export.hub_folder import write_pth
+from deepfakebench_ext.models.loading import load_detector
+from deepfakebench_ext.models.stored_thresholds import StoredThreshold
 
 Result = tuple[int, str, str]
 Command = Callable[..., Result]
@@ -443,3 +446,23 @@ def test_a_frame_that_is_listed_twice_counts_twice_and_that_is_said(command: Com
     _, _, err = command(evaluate, *CLIP, *DATA)
     shared = f"{len(fake['frames']) + 1} frames of the JSON are listed more than once, such as "
     assert shared in err
+
+
+def test_bench_decides_by_what_each_detector_stores_and_says_which_stores_nothing(
+    command: Command, tmp_path: Path
+) -> None:
+    stored_video = StoredThreshold(value=0.25, rule="best balanced accuracy", real=9, fake=8, aggregation="mean")
+    write_pth(tmp_path / "kept.pth", load_detector("clip.yaml", "w.pth", device="cpu"), {"video": stored_video})
+    both = ("--detectors", "clip.yaml=kept.pth", "clip.yaml=w.pth")
+    code, table, _ = command(bench, *both, *DATA, *CLIP[4:], "--threshold", "stored")
+    assert code == 3
+    assert "w.pth stores no threshold for videos" in table
+    said = json.loads((only_run(tmp_path / "inference_results") / "metrics.json").read_text())
+    assert said["thresholds"]["video"]["value"] == 0.25
+    assert said["thresholds"]["video"]["source"].endswith("on 9 real and 8 fake videos of validation")
+    assert "video_balanced_accuracy_at_threshold" in said["figures"]
+    code, _, err = command(
+        evaluate, *CLIP[:2], "--weights", "kept.pth", *DATA, "--threshold", "stored", "--aggregation", "max"
+    )
+    assert code != 0
+    assert "it was chosen for scores of videos by --aggregation mean, and this is max" in err

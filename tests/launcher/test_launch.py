@@ -7,6 +7,7 @@ from pathlib import Path
 
 import made_host
 import made_training
+import moving
 import pytest
 import tiny
 import torch
@@ -411,10 +412,17 @@ def test_deepfakebenchs_training_script_trains_alone_and_in_two_processes(tmp_pa
 
 
 @pytest.mark.host
-def test_what_we_train_scores_in_deepfakebenchs_test_script_as_it_scores_here(tmp_path: Path) -> None:
+@pytest.mark.parametrize("takes", ["frame", "clip"])
+def test_what_we_train_scores_in_deepfakebenchs_test_script_as_it_scores_here(tmp_path: Path, takes: str) -> None:
     root = real_checkout()
-    made_training.data(tmp_path)
-    made_training.write_yaml(tmp_path / "c.yaml", made_training.values(epochs=1))
+    if takes == "frame":
+        made_training.data(tmp_path)
+        base = tiny.CLIP_YAML
+    else:
+        moving.shuffled_pairs(tmp_path / "train", 4, seed=1)
+        moving.shuffled_pairs(tmp_path / "val", 3, seed=2)
+        base = {**tiny.VIDEOMAE_YAML, "video_mode": True, "clip_size": 4}
+    made_training.write_yaml(tmp_path / "c.yaml", made_training.values(base=base, epochs=1))
     trained = made_training.run(tmp_path, "--detector_config", "c.yaml", "--output_dir", "run")
     assert trained.returncode == 0, trained.stderr
     write_dataset(tmp_path, "UADFV", suffix=".png", frames=8)
@@ -424,4 +432,6 @@ def test_what_we_train_scores_in_deepfakebenchs_test_script_as_it_scores_here(tm
     done = run(root, "host", "run", *options, *script, *weights, python=made_host.HOST_PYTHON)
     assert done.returncode == 0, done.stderr[-3000:]
     detector = load_detector("run/best/detector.yaml", "run/best", device="cpu", dtype="float32")
-    assert scored(detector, "UADFV").figures["frame_auc"].value == pytest.approx(figures(done.stdout)["auc"], abs=1e-6)
+    assert scored(detector, "UADFV").figures[f"{takes}_auc"].value == pytest.approx(
+        figures(done.stdout)["auc"], abs=1e-6
+    )
