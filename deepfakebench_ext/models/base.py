@@ -29,7 +29,14 @@ from deepfakebench_ext.models.probability import two_class_logits
 from deepfakebench_ext.models.stored_thresholds import THRESHOLDS, Stored, stored_from
 from deepfakebench_ext.models.weights import keymaps
 from deepfakebench_ext.models.weights.fit import check_fit
-from deepfakebench_ext.models.weights.source import DETECTOR_YAML, NAMES_YAML, Source, resolve_beside, resolve_weights
+from deepfakebench_ext.models.weights.source import (
+    DETECTOR_YAML,
+    NAMES_YAML,
+    Source,
+    read_json,
+    resolve_beside,
+    resolve_weights,
+)
 from deepfakebench_ext.models.weights.state_files import Checkpoint, StateDict, read_checkpoint
 
 # transformers imports torchvision wherever it is installed, also one that does not load beside this torch.
@@ -259,9 +266,12 @@ class Detector(nn.Module, ABC):
         """
         if self.source.kind == "file":
             return stored_from(self.checkpoint.notes.get(THRESHOLDS), self.source.spec)
-        if self.source.kind == "random" or (path := resolve_beside(self.source.spec, DETECTOR_YAML)) is None:
+        folder = self.source.folder
+        if folder is None or read_json(folder / "config.json").get(NAMES_YAML) != DETECTOR_YAML:
             return {}
-        return load_config(path).thresholds
+        repository, revision = self.source.spec.partition("@")[0], self.source.revision
+        path = resolve_beside(f"{repository}@{revision}" if revision else self.source.spec, DETECTOR_YAML)
+        return {} if path is None else load_config(path).thresholds
 
     def fill(self, state: StateDict, names: Mapping[str, str | None], folded: int = 0) -> keymaps.Mapped:
         """Fill every parameter from `state`; only a whole head (`fc_norm`, `head`) may be missing from it.

@@ -159,7 +159,8 @@ class TrainingConfig(_Block):
         gradient_checkpointing: Less memory for more time.
         ema: Decay of a moving average of the parameters, which is then validated and saved; None for none.
         monitor: Validation figure that says which epoch is best: `auc`, `ap`, `eer`, `loss`, ... of videos where there
-            are any, else of frames or clips; or with its level, such as `frame_auc`. Equal ones are told by the loss.
+            are any, else of frames or clips; or with its level, such as `frame_auc`; of one of several sets
+            `other/auc`. Equal ones are told by the loss.
         patience: Epochs without improvement before it stops; None never stops early.
         min_delta: What counts as improvement.
         threshold_fpr: Share of the real validation samples that the stored threshold may call fake; None puts it where

@@ -9,6 +9,7 @@ from typing import Any
 
 from deepfakebench_ext.common.choices import Level
 from deepfakebench_ext.common.notices import Notice
+from deepfakebench_ext.common.wording import counted
 from deepfakebench_ext.metrics.figure import Figure, interval_of
 from deepfakebench_ext.models.stored_thresholds import Stored
 from deepfakebench_ext.report.figure_tables import shown
@@ -173,7 +174,9 @@ def _figures(card: Card) -> str:
 def _chosen(card: Card) -> str:
     """What was chosen on the samples that the figures are of."""
     what = (
-        f"the best of {card.epochs} epochs by `{card.monitor}`" if card.epoch else "how strongly the fit is regularised"
+        f"the best of {counted(card.epochs, 'epoch')} by `{card.monitor}`"
+        if card.epoch
+        else "how strongly the fit is regularised"
     )
     return (
         f"- **The figures are optimistic**: the samples that they are of also chose {what}, and the stored threshold, "

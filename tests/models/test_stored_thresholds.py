@@ -58,7 +58,7 @@ def test_the_evaluator_decides_by_it_when_asked(run, weights):
     assert "frame_accuracy_at_threshold 1.0000" in asked.output
     assert f"stored in {weights}: best balanced accuracy on 4 real and 4 fake frames of validation" in asked.output
     assert "decisions are made at 0.5" not in asked.output
-    assert len(re.findall(r"real: not above 0\.", asked.output)) == 4
+    assert len(re.findall(r"P\(fake\) 0\.\d+  real$", asked.output, re.M)) == 4
     text = (run / "inference_results_huggingface.txt").read_text()
     assert text.count("| Pred: 0 (") == text.count("| Pred: 1 (") == 4
     assert re.search(r"A score above 0\.\d+ is decided as fake \(stored in .*\)\.\n", text)
@@ -72,6 +72,14 @@ def test_a_folder_keeps_its_own_under_another_config(run):
             run, "--weights", "run/best", "--detector_config", "huggingface_clip", "--threshold", "stored"
         ).output
     )
+
+
+def test_a_yaml_that_the_folder_does_not_name_as_its_own_is_not_asked(run, tmp_path):
+    shutil.copytree(run / "run/best", tmp_path / "best")
+    config = tmp_path / "best/config.json"
+    config.write_text(config.read_text().replace('"detector_yaml": "detector.yaml"', '"other": 1'))
+    detector = load_detector(run / "run/best/detector.yaml", str(tmp_path / "best"), device="cpu")
+    assert detector.stored_thresholds == {}
 
 
 def test_weights_without_one_say_what_to_type(run):

@@ -29,6 +29,13 @@ def test_a_run_without_a_whole_epoch_has_a_picture_too(tmp_path):
     assert (tmp_path / "a.png").stat().st_size > 1000
 
 
+def test_each_of_several_sets_has_a_line_of_the_watched_figure():
+    panel = Figure().subplots()
+    values = {"val_frame_auc": 0.6, "val_a/frame_auc": 0.5, "val_b/frame_auc": None, "val_a/frame_eer": 0.1}
+    draw_figure(panel, [{"epoch": n, "is_best": n == 0, **values} for n in range(2)], "frame_auc")
+    assert [line.get_label() for line in panel.lines] == ["watched", "a", "b", "best, epoch 1"]
+
+
 @pytest.mark.parametrize("epochs", [1, 2, 3, 40])
 def test_epochs_are_whole_numbers(epochs):
     panel = Figure().subplots()
