@@ -22,6 +22,7 @@ _VERBS = {
     "analyze": "deepfakebench_ext.cli.analyze",
     "bench": "deepfakebench_ext.cli.bench",
     "calibrate-timeline": "deepfakebench_ext.cli.calibrate_timeline",
+    "configs": "deepfakebench_ext.cli.configs",
     "convert-timelines": "deepfakebench_ext.cli.convert_timelines",
     "compare": "deepfakebench_ext.cli.compare",
     "doctor": "deepfakebench_ext.cli.doctor",

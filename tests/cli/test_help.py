@@ -25,6 +25,7 @@ SCRIPTS = {
     "extract_frames.py": "extract",
     "test_with_huggingface.py": "doctor",
 }
+GROUPED = ("host", "configs")
 _SCREEN = 62
 
 
@@ -37,7 +38,7 @@ def helped(*words: str) -> str:
 @pytest.mark.parametrize("verb", VERBS)
 def test_each_verb_shows_its_options_under_headings_on_a_screen_and_all_of_them_on_demand(verb: str) -> None:
     text = helped(verb, "--help")
-    if verb == "host":
+    if verb in GROUPED:
         return
     command = cli.get_command(click.Context(cli), verb)
     assert isinstance(command, Command)
@@ -63,7 +64,7 @@ def test_the_everyday_options_are_few_and_choices_are_shown_as_choices() -> None
 def test_summaries_are_whole_and_every_verb_says_its_version() -> None:
     text = helped("--help").partition("Commands:")[2]
     assert "..." not in text and "and what that is worth." in " ".join(text.split())
-    for words in ([], *([verb] for verb in VERBS if verb != "host"), ["host", "run"]):
+    for words in ([], *([verb] for verb in VERBS if verb not in GROUPED), ["host", "run"], ["configs", "show"]):
         assert __version__ in helped(*words, "--version")
 
 
