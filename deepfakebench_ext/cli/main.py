@@ -101,4 +101,4 @@ def _printed(command: Callable[..., Any]) -> None:
 
 def main() -> None:
     """Entry point of `dfb-ext`."""
-    run(cli)
+    run(lambda: cli(prog_name="dfb-ext"))  # also under python -m, so that shells complete it
