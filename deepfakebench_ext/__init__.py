@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from deepfakebench_ext.analysis.analyze import analyze
     from deepfakebench_ext.engine.file_inputs import gather_samples, make_face_reader, make_reader
     from deepfakebench_ext.engine.own.detector import OwnDetector
-    from deepfakebench_ext.evaluation.evaluate import Evaluation, evaluate
+    from deepfakebench_ext.evaluation.evaluate import evaluate
+    from deepfakebench_ext.evaluation.outcome import Evaluation
     from deepfakebench_ext.host.registry import DETECTOR, register
     from deepfakebench_ext.models.loading import load_detector
 
@@ -33,7 +34,7 @@ __all__ = [
 
 _PUBLIC = {
     "DETECTOR": "deepfakebench_ext.host.registry",
-    "Evaluation": "deepfakebench_ext.evaluation.evaluate",
+    "Evaluation": "deepfakebench_ext.evaluation.outcome",
     "OwnDetector": "deepfakebench_ext.engine.own.detector",
     "analyze": "deepfakebench_ext.analysis.analyze",
     "evaluate": "deepfakebench_ext.evaluation.evaluate",

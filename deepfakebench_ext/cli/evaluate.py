@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from deepfakebench_ext.data.preprocess.spec import PreprocessSpec
     from deepfakebench_ext.data.stores.coverage import Coverage
     from deepfakebench_ext.engine.own.detector import OwnDetector
-    from deepfakebench_ext.evaluation.evaluate import Evaluation
     from deepfakebench_ext.evaluation.inputs import Input
+    from deepfakebench_ext.evaluation.outcome import Evaluation
     from deepfakebench_ext.evaluation.request import EvaluationRequest
     from deepfakebench_ext.models.base import Detector
 
@@ -68,7 +68,15 @@ _FEW = 20
 @options(INPUT, DATASET, COVERAGE, DETECTOR, OWN, VIDEO, FACES, WHOSE_FACE, DECIDING, RUNNING, DRY_RUN, OUTPUT)
 def evaluate(**given: Any) -> None:
     """Score images, videos and datasets with a detector and write results with figures that can be trusted."""
+    from deepfakebench_ext.common.notices import untrained_head
+    from deepfakebench_ext.evaluation.finished import finished
+
     request = _request(given)
+    if not given["dry_run"] and (known := finished(request)) is not None:
+        note(f"finished before, and nothing has changed since: {known.folder}")
+        if not known.trained:
+            warn(untrained_head(str(given["weights"])))
+        return finish({known.folder.name: known}, by_name=False, as_json=given["as_json"])
     hush_transformers()
     settings = request.settings()
     if given["coverage"]:

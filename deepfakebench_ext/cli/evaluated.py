@@ -13,7 +13,7 @@ from deepfakebench_ext.common.errors import OutputError
 from deepfakebench_ext.common.wording import counted, printable, rounded
 
 if TYPE_CHECKING:
-    from deepfakebench_ext.evaluation.evaluate import Evaluation
+    from deepfakebench_ext.evaluation.outcome import Evaluation
 
 _FEW = 20
 """Inputs whose scores are printed each."""

@@ -17,7 +17,8 @@ from deepfakebench_ext.engine.dataset_inputs import HostData
 from deepfakebench_ext.engine.own.detector import OwnDetector, is_own
 from deepfakebench_ext.engine.progress import Progress
 from deepfakebench_ext.evaluation.bench_table import Cell, bench_markdown, write_bench_csv
-from deepfakebench_ext.evaluation.evaluate import Evaluation, Scoring
+from deepfakebench_ext.evaluation.evaluate import Scoring
+from deepfakebench_ext.evaluation.outcome import Evaluation
 from deepfakebench_ext.evaluation.request import EvaluationRequest
 from deepfakebench_ext.models.base import Detector
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,6 @@ from deepfakebench_ext.common.choices import Level
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.common.numbers import MOST_WORKERS, check_count
-from deepfakebench_ext.common.protocol import EvaluationProtocol
 from deepfakebench_ext.common.types import Sample
 from deepfakebench_ext.data.readers.reader import Reader
 from deepfakebench_ext.data.samples.folders import unlabelled_notices
@@ -26,44 +24,14 @@ from deepfakebench_ext.engine.read_ahead import default_workers
 from deepfakebench_ext.engine.run_directory import RunDirectory
 from deepfakebench_ext.engine.run_name import run_name
 from deepfakebench_ext.engine.scorer import NetworkScorer, Scorer
+from deepfakebench_ext.evaluation.outcome import Evaluation
 from deepfakebench_ext.metrics.aggregation import aggregation_rule
-from deepfakebench_ext.metrics.counts import Counts
-from deepfakebench_ext.metrics.figure import Figure
 from deepfakebench_ext.metrics.thresholds import Threshold
 from deepfakebench_ext.models.base import Detector
 from deepfakebench_ext.models.stored_thresholds import unused_thresholds
 from deepfakebench_ext.report.run_files import write_report
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Evaluation:
-    """What an evaluation came to.
-
-    Attributes:
-        folder: The run directory with every file written.
-        level: What the text is about: `video` where there are videos, else `frame` or `clip`.
-        figures: Name with its level, such as `frame_auc`, to figure; of every level there is.
-        counts: Level to numbers of samples.
-        statuses: Level to numbers of samples by status: `ok`, and each word for what went wrong.
-        notices: Warnings that belong to the figures.
-        trained: Whether the detector's head came from the weights; else every figure is noise.
-        host_video_auc: DeepfakeBench's own video AUC in words, where it is another; empty where it is not.
-        protocol: On what and how the figures were made; None where samples' contents are not known.
-        threshold: Where decisions of `level` are made; None is 0.5.
-    """
-
-    folder: Path
-    level: Level
-    figures: Mapping[str, Figure]
-    counts: Mapping[Level, Counts]
-    statuses: Mapping[Level, Mapping[str, int]]
-    notices: tuple[Notice, ...]
-    trained: bool
-    host_video_auc: str = ""
-    threshold: Threshold | None = None
-    protocol: EvaluationProtocol | None = None
 
 
 def evaluate(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.notices import Notice
@@ -11,6 +13,7 @@ from deepfakebench_ext.common.types import Sample
 from deepfakebench_ext.common.wording import named
 from deepfakebench_ext.data.stores.coverage import Coverage
 from deepfakebench_ext.data.stores.frame_stores import FrameStore
+from deepfakebench_ext.models.options import DetectorOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +54,9 @@ def check_apart(
     if given:
         why = "with --test_dataset, whose frames are cropped already" if datasets else "without --test_dataset"
         raise ConfigError(f"{', '.join(given)} means nothing {why}")
+
+
+def asked_of(request: DetectorOptions) -> dict[str, Any]:
+    """Return all of a request that decides its runs, as `run.json` says it."""
+    said = {**asdict(request), "command": None, "output_dir": None, "workers": None}
+    return dict(json.loads(json.dumps(said, default=str)))

@@ -4,7 +4,10 @@ request = EvaluationRequest(weights="org/deepfake-vit", image="photos")
 settings = request.settings()
 inputs = list(request.inputs(settings))  # nothing is loaded until these are known to be there
 detector = request.load(settings)
-results = [request.score(each, detector) for each in inputs]
+for each in inputs:
+    with request.scoring(each, detector) as scoring:
+        scoring.to_the_end()
+        print(request.report(scoring).figures)
 """
 
 from __future__ import annotations
@@ -37,7 +40,7 @@ from deepfakebench_ext.engine.dataset_inputs import (
 from deepfakebench_ext.engine.file_inputs import check_one_input, file_reader, gather_given
 from deepfakebench_ext.engine.input_options import FaceOptions, SamplingOptions
 from deepfakebench_ext.engine.own.detector import OwnDetector
-from deepfakebench_ext.evaluation.inputs import Input, check_apart
+from deepfakebench_ext.evaluation.inputs import Input, asked_of, check_apart
 from deepfakebench_ext.metrics.aggregation import aggregation_rule
 from deepfakebench_ext.metrics.thresholds import Threshold
 from deepfakebench_ext.models.config import DetectorConfig
@@ -46,7 +49,8 @@ from deepfakebench_ext.models.stored_thresholds import STORED, threshold_number,
 
 if TYPE_CHECKING:
     from deepfakebench_ext.engine.scorer import Scorer
-    from deepfakebench_ext.evaluation.evaluate import Evaluation, Scoring
+    from deepfakebench_ext.evaluation.evaluate import Scoring
+    from deepfakebench_ext.evaluation.outcome import Evaluation
     from deepfakebench_ext.models.base import Detector
 
 
@@ -122,8 +126,7 @@ class EvaluationRequest(DetectorOptions):
         network = {field.name: getattr(self, field.name) for field in fields(DetectorOptions)}
         unused = [name for name, value in network.items() if value != getattr(defaults, name)]
         unused += [*self.faces.choices, *(["workers"] if self.workers is not None else [])]
-        given = ", ".join(f"--{name}" for name in unused)
-        if given:
+        if given := ", ".join(f"--{name}" for name in unused):
             raise ConfigError(f"{given} means nothing with --detector, which is given the files as they are")
         self.own(self.detector)
 
@@ -241,7 +244,13 @@ class EvaluationRequest(DetectorOptions):
             batch_size=self.batch_size,
             workers=self.workers,
             notices=[*notices, *given.notices, *limit_notices(len(given.samples), self.limit, self.seed)],
-            record={"command": self.command, "input": given.source, "limit": self.limit, "seed": self.seed},
+            record={
+                "command": self.command,
+                "input": given.source,
+                "limit": self.limit,
+                "seed": self.seed,
+                "asked": asked_of(self),
+            },
         )
 
     def _scorer(self, given: Input, detector: Detector | OwnDetector) -> Scorer:
@@ -255,16 +264,6 @@ class EvaluationRequest(DetectorOptions):
         if stores:
             return NetworkScorer(detector, make_stored_reader(detector, stores, protocol=protocol, options=options))
         return NetworkScorer(detector, file_reader(detector, options, self.faces.reader(detector)))
-
-    def score(self, given: Input, detector: Detector | OwnDetector) -> Evaluation:
-        """Score an input into its run directory, and return the figures.
-
-        Raises:
-            ConfigError, ModelError, OutputError: As `evaluate`.
-        """
-        with self.scoring(given, detector) as scoring:
-            scoring.to_the_end()
-            return self.report(scoring)
 
     def report(self, scoring: Scoring) -> Evaluation:
         """Write what was scored, and return the figures."""

@@ -23,7 +23,8 @@ from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.types import Sample
 from deepfakebench_ext.engine.file_inputs import make_face_reader, make_reader
 from deepfakebench_ext.engine.input_options import FaceOptions
-from deepfakebench_ext.evaluation.evaluate import Evaluation, evaluate
+from deepfakebench_ext.evaluation.evaluate import evaluate
+from deepfakebench_ext.evaluation.outcome import Evaluation
 from deepfakebench_ext.evaluation.request import EvaluationRequest
 from deepfakebench_ext.faces.crop import FaceCrop, crop_people
 from deepfakebench_ext.faces.detect import Face

@@ -17,7 +17,8 @@ from safetensors.torch import save_file
 
 from deepfakebench_ext.common.errors import ConfigError, ExtError, HostError, WeightsError
 from deepfakebench_ext.engine.dataset_inputs import HostData, make_stored_reader
-from deepfakebench_ext.evaluation.evaluate import Evaluation, evaluate
+from deepfakebench_ext.evaluation.evaluate import evaluate
+from deepfakebench_ext.evaluation.outcome import Evaluation
 from deepfakebench_ext.host.script_settings import ScriptSettings
 from deepfakebench_ext.launcher.launch import prepare
 from deepfakebench_ext.launcher.status import take_status
