@@ -6,13 +6,11 @@ import logging
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from deepfakebench_ext.common.errors import ConfigError, ModelError
-from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.common.run_names import BEST, LAST
 from deepfakebench_ext.engine.processes import Processes
 from deepfakebench_ext.engine.run_directory import digest_samples
@@ -22,7 +20,6 @@ from deepfakebench_ext.models.freezing import trained_statistics
 from deepfakebench_ext.models.loading import detector_class, load_detector
 from deepfakebench_ext.models.weights.source import resolve_weights
 from deepfakebench_ext.training.data.blended_validation import is_real_alone
-from deepfakebench_ext.training.data.leaks import check_leaks, describe, find_leaks
 from deepfakebench_ext.training.going_on import advised, prolonged
 from deepfakebench_ext.training.inputs import TrainingInputs
 from deepfakebench_ext.training.loop.checkpoint import TrainingRun
@@ -84,7 +81,7 @@ class FineTuning:
             ConfigError: Data, recipe and detector do not go together; says what to change.
             WeightsError: The weights to start from cannot be had or do not fit.
         """
-        leaks = _leak_notices(inputs, allow=allow_leaks)
+        leaks = inputs.leaks(allow=allow_leaks)
         if recipe.training.self_blend and is_real_alone(inputs.val):
             inputs = inputs.with_blended_val()
         self.recipe, self.inputs, self.processes, self.workers = recipe, inputs, processes, workers
@@ -300,12 +297,3 @@ def _build(recipe: Recipe, processes: Processes) -> Detector:
     detector = cls(recipe.settings, source=None if recipe.weights is None else resolve_weights(recipe.weights))
     detector.to(processes.device)
     return detector
-
-
-def _leak_notices(inputs: TrainingInputs, *, allow: bool) -> list[Notice]:
-    given = set(inputs.names.values())  # a name that we gave tells no video of training from one of validation
-    val = [replace(sample, dataset=None) if sample.dataset in given else sample for sample in inputs.val]
-    leaks = find_leaks(inputs.train, val, inputs.stores)
-    if not allow:
-        check_leaks(leaks)
-    return [Notice("leak", describe(leaks))] if leaks else []

@@ -25,6 +25,7 @@ from deepfakebench_ext.models.base import Detector
 from deepfakebench_ext.models.config import DetectorConfig
 from deepfakebench_ext.training.config import TrainingConfig
 from deepfakebench_ext.training.data.blended_validation import BlendedReader, with_fakes
+from deepfakebench_ext.training.data.leaks import check_leaks, describe, find_leaks
 from deepfakebench_ext.training.data.training_set import TrainingSet
 
 logger = logging.getLogger(__name__)
@@ -116,6 +117,19 @@ class TrainingInputs:
         if self.faces.face == "all":
             raise ConfigError("training takes one face of a frame; leave --face all out")
         return self.faces.reader(detector)
+
+    def leaks(self, *, allow: bool) -> list[Notice]:
+        """Return what is said of videos and files that both sides have.
+
+        Raises:
+            ConfigError: There are some, and they are not allowed; names them.
+        """
+        given = set(self.names.values())  # a name that we gave tells no video of training from one of validation
+        val = [replace(sample, dataset=None) if sample.dataset in given else sample for sample in self.val]
+        leaks = find_leaks(self.train, val, self.stores)
+        if not allow:
+            check_leaks(leaks)
+        return [Notice("leak", describe(leaks))] if leaks else []
 
     def files(self, sample: Sample) -> Iterator[Path | str]:
         """Yield the files that a draw of a training sample may be read from."""
