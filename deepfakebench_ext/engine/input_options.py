@@ -66,15 +66,25 @@ class SamplingOptions:
         Raises:
             ConfigError: A number out of range, or an option for the other kind of detector.
         """
-        takes_frames = detector.takes == "image"
-        others = _OF_CLIPS if takes_frames else _OF_FRAMES
-        if unused := [name for name in self.given if name in others]:
-            takes = "single frames" if takes_frames else f"clips of {detector.clip_len} frames"
-            raise ConfigError(f"{', '.join(unused)} means nothing here: {detector.settings.model_name} takes {takes}")
-        if takes_frames:
+        self.check_takes(detector.takes, detector.settings.model_name)
+        if detector.takes == "image":
             return self.frames()
         number = DEFAULT_NUM_CLIPS if self.num_clips is None else self.num_clips
         return self.clips(detector.clip_len, number)
+
+    def check_takes(self, takes: str, name: str) -> None:
+        """Pass options that mean something to a detector; needs none.
+
+        Args:
+            takes: `image` or `video`.
+            name: The detector's, for the message.
+
+        Raises:
+            ConfigError: An option for the other kind of detector.
+        """
+        others, what = (_OF_CLIPS, "single frames") if takes == "image" else (_OF_FRAMES, "clips")
+        if unused := [option for option in self.given if option in others]:
+            raise ConfigError(f"{', '.join(unused)} means nothing here: {name} takes {what}")
 
     def frames(self) -> FrameSampling:
         """Return which single frames of a video are taken.
@@ -199,14 +209,22 @@ class FaceOptions(FaceFinding):
         if self.detector == "none" and unused:
             raise ConfigError(f"{', '.join(unused)} means nothing here: without --face_detector frames stay whole")
 
+    def check_takes(self, takes: str, name: str) -> None:
+        """Pass options that mean something to a detector, as `SamplingOptions.check_takes`.
+
+        Raises:
+            ConfigError: How clips are cut, and it takes single frames.
+        """
+        if self.crop is not None and takes == "image" and self.detector != "none":
+            raise ConfigError(f"--crop means nothing here: {name} takes single frames")
+
     def reader(self, detector: Detector) -> FaceReader | None:
         """Return what cuts frames to the face, at the size that the detector takes; None leaves them whole.
 
         Raises:
             ConfigError, MissingExtraError: As `cutting`.
         """
-        if self.crop is not None and detector.takes == "image" and self.detector != "none":
-            raise ConfigError(f"--crop means nothing here: {detector.settings.model_name} takes single frames")
+        self.check_takes(detector.takes, detector.settings.model_name)
         if self.face == "all" and self.crop == "frame":
             raise ConfigError(
                 "--face all follows each person through a clip and cuts it at one place; leave --crop out"

@@ -178,12 +178,16 @@ class EvaluationRequest(DetectorOptions):
             return
         from deepfakebench_ext.models.loading import detector_class
 
+        takes = detector_class(settings).takes
+        if self.detector is None:
+            self.sampling.check_takes(takes, settings.model_name)
+            self.faces.check_takes(takes, settings.model_name)
         given_files = gather_given(
             self.image,
             self.manifest,
             video=self.video,
             paths=self.paths,
-            takes=detector_class(settings).takes,
+            takes=takes,
             limit=self.limit,
             seed=self.seed,
         )

@@ -439,7 +439,8 @@ def test_a_video_detector_scores_the_clips_of_videos(perf: Command, tmp_path: Pa
         ("--landmark_model", "absent.dat", "--landmark_model absent.dat does not exist"),
     ],
 )
-def test_a_mistake_in_sampling_is_said_before_anything_is_scored(
+@pytest.mark.usefixtures("_no_loading")
+def test_a_mistake_in_sampling_is_said_before_anything_is_loaded(
     option: str, value: str, message: str, perf: Command, detector: list[str], tmp_path: Path
 ) -> None:
     films(tmp_path / "films")
