@@ -27,6 +27,7 @@ GROUPS = {
 }
 """The headings of `--help`, in their order."""
 
+_LONGEST_SUMMARY = 400
 Option = Callable[[Any], Any]
 
 CONTEXT: dict[str, Any] = {
@@ -140,10 +141,13 @@ class VerbGroup(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the summaries."""
-        names = self.list_commands(ctx)
-        found = [(name, command) for name in names if (command := self.get_command(ctx, name)) is not None]
         with formatter.section("Commands"):
-            formatter.write_dl([(name, command.get_short_help_str(limit=400)) for name, command in found])
+            formatter.write_dl([(name, self.summary(ctx, name)) for name in self.list_commands(ctx)])
+
+    def summary(self, ctx: click.Context, name: str) -> str:
+        """Return what a verb does, in a sentence."""
+        command = self.get_command(ctx, name)
+        return "" if command is None else command.get_short_help_str(limit=_LONGEST_SUMMARY)
 
 
 _ALL = "deepfakebench_ext.help_all"

@@ -32,7 +32,6 @@ from deepfakebench_ext.cli.options import (
 from deepfakebench_ext.cli.plans import detector_text, samples_text, say_plan
 from deepfakebench_ext.cli.terminal import note, say, warn
 from deepfakebench_ext.common.errors import ConfigError
-from deepfakebench_ext.common.types import FAKE, REAL
 from deepfakebench_ext.common.wording import counted
 from deepfakebench_ext.models.quiet import hush_transformers
 
@@ -142,6 +141,8 @@ def _say_coverage(coverages: Iterable[Coverage]) -> None:
 
 
 def _say_input(given: Input, request: EvaluationRequest) -> None:
+    from deepfakebench_ext.common.types import FAKE, REAL
+
     number, found = len(given.samples), given.coverage
     real, fake = (sum(sample.label == label for sample in given.samples) for label in (REAL, FAKE))
     is_chosen = request.limit is not None and number >= request.limit

@@ -16,7 +16,6 @@ from deepfakebench_ext.cli.values import OneOf, Whole, listed, there
 from deepfakebench_ext.common.choices import NoFace
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.numbers import MOST_WORKERS
-from deepfakebench_ext.common.types import FAKE, REAL
 from deepfakebench_ext.common.wording import counted
 
 if TYPE_CHECKING:
@@ -141,6 +140,8 @@ def _run_from(given: str | None) -> Path:
 
 
 def _summary(result: Extraction, run_from: Path) -> str:
+    from deepfakebench_ext.common.types import FAKE, REAL
+
     labels = [sample.label for sample in result.samples]
     real, fake = labels.count(REAL), labels.count(FAKE)
     frames = sum(len(video.frames) for video in result.videos)

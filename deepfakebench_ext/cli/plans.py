@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from deepfakebench_ext.cli.terminal import say
-from deepfakebench_ext.common.types import FAKE, REAL
 from deepfakebench_ext.common.wording import counted, printable
 
 if TYPE_CHECKING:
@@ -20,6 +19,8 @@ def say_plan(*lines: str) -> None:
 
 def samples_text(samples: Sequence[Sample], noun: str = "sample") -> str:
     """Return `8 samples (4 real, 4 fake), the first real/000.png`; without labels where there are none."""
+    from deepfakebench_ext.common.types import FAKE, REAL
+
     real, fake = (sum(sample.label == label for sample in samples) for label in (REAL, FAKE))
     labels = f" ({real} real, {fake} fake)" if real or fake else ""
     first = f", the first {samples[0].key}" if samples else ""

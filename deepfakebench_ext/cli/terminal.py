@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 
@@ -36,6 +35,8 @@ def warn(text: object) -> None:
 
 def say_json(text: str, *, nl: bool = True) -> None:
     """Print JSON whole, with what is no printable character as an escape of JSON's own."""
+    import json  # not at the top, as every command imports this file
+
     click.echo(_RAW.sub(lambda found: found[0] if found[0].isprintable() else json.dumps(found[0])[1:-1], text), nl=nl)
 
 

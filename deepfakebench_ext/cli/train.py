@@ -19,7 +19,6 @@ from deepfakebench_ext.cli.options import (
 )
 from deepfakebench_ext.cli.terminal import note, say, warn
 from deepfakebench_ext.cli.train_options import CLIPS, DATA, RUN, WHAT
-from deepfakebench_ext.common.types import FAKE, REAL
 from deepfakebench_ext.models.quiet import hush_transformers
 
 if TYPE_CHECKING:
@@ -130,6 +129,8 @@ def _with_watchers(tuning: FineTuning, folder: Path, said: Mapping[str, Any], re
 
 
 def _say_plan(tuning: FineTuning, *, probe: bool) -> None:
+    from deepfakebench_ext.common.types import FAKE, REAL
+
     plan, detector = tuning.plan(), tuning.detector
     samples, drawn = plan.data["samples"], plan.data["drawn_an_epoch"]
     train = f"train: {samples['real']} real, {samples['fake']} fake samples, {plan.data['videos']} of them videos"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from functools import lru_cache
@@ -69,13 +68,15 @@ def _escaped(match: re.Match[str]) -> str:
 
 def missing_path(path: Path) -> ConfigError:
     """The error for a path that is not there, with what is there under a name like it."""
+    from difflib import get_close_matches  # not at the top, as paths are imported for --help
+
     absolute = plain_path(path)
     folder = next((parent for parent in absolute.parents if parent.is_dir()), absolute)
     wanted = absolute.relative_to(folder).parts[0]
     names = [entry.name for entry in os.scandir(folder)]
     if wanted in names:
         return ConfigError(f"{path} is a link to {(folder / wanted).readlink()}, which does not exist")
-    close = difflib.get_close_matches(wanted, names, n=3)
+    close = get_close_matches(wanted, names, n=3)
     meant = (
         f"did you mean {' or '.join(str(folder / name) for name in close)}?" if close else f"{folder} has no {wanted!r}"
     )

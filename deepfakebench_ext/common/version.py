@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import platform
-
 __version__ = "0.1.0"
 
 
@@ -22,6 +20,8 @@ def versions(*more: str) -> dict[str, str]:
 
     What is not installed is left out.
     """
+    import platform  # not at the top, as every command imports this file
+
     found = {name: installed(package) for name, package in (_DECIDES | {name: name for name in more}).items()}
     own = {"python": platform.python_version(), "deepfakebench-ext": __version__}
     return {name: each for name, each in found.items() if each is not None} | own

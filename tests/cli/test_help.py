@@ -63,6 +63,10 @@ def test_the_everyday_options_are_few_and_choices_are_shown_as_choices() -> None
 
 def test_summaries_are_whole_and_every_verb_says_its_version() -> None:
     text = helped("--help").partition("Commands:")[2]
+    for verb in VERBS:
+        command = cli.get_command(click.Context(cli), verb)
+        assert command is not None
+        assert cli.summary(click.Context(cli), verb) == command.get_short_help_str(limit=400)  # type: ignore[attr-defined]
     assert "..." not in text and "and what that is worth." in " ".join(text.split())
     for words in ([], *([verb] for verb in VERBS if verb not in GROUPED), ["host", "run"], ["configs", "show"]):
         assert __version__ in helped(*words, "--version")
