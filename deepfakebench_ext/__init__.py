@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from deepfakebench_ext.engine.own.detector import OwnDetector
     from deepfakebench_ext.evaluation.evaluate import evaluate
     from deepfakebench_ext.evaluation.outcome import Evaluation
+    from deepfakebench_ext.exporting.request import export
     from deepfakebench_ext.host.registry import DETECTOR, register
     from deepfakebench_ext.models.loading import load_detector
 
@@ -25,6 +26,7 @@ __all__ = [
     "OwnDetector",
     "analyze",
     "evaluate",
+    "export",
     "gather_samples",
     "load_detector",
     "make_face_reader",
@@ -38,6 +40,7 @@ _PUBLIC = {
     "OwnDetector": "deepfakebench_ext.engine.own.detector",
     "analyze": "deepfakebench_ext.analysis.analyze",
     "evaluate": "deepfakebench_ext.evaluation.evaluate",
+    "export": "deepfakebench_ext.exporting.request",
     "gather_samples": "deepfakebench_ext.engine.file_inputs",
     "load_detector": "deepfakebench_ext.models.loading",
     "make_face_reader": "deepfakebench_ext.engine.file_inputs",

@@ -169,13 +169,12 @@ def say_detector(detector: Detector | OwnDetector) -> None:
     if isinstance(detector, OwnDetector):
         return _say_own(detector)
 
-    report, parameter = detector.report, next(detector.backbone.parameters())
-    dtype = str(parameter.dtype).removeprefix("torch.")
+    report = detector.report
     note(
         f"{detector.settings.model_name} from {report.source}"
         f"{f' at {report.revision}' if report.revision else ''}: {report.matched} tensors matched, "
-        f"{len(report.renamed)} renamed, {len(report.missing)} missing; {parameter.device.type}, "
-        f"{dtype}; {report.label_order.text()}"
+        f"{len(report.renamed)} renamed, {len(report.missing)} missing; {detector.computing_text}; "
+        f"{report.label_order.text()}"
     )
     if not report.head_trained:
         notice = untrained_head(report.source, detector.settings.seed)

@@ -29,6 +29,7 @@ _VERBS = {
     "compare": "deepfakebench_ext.cli.compare",
     "doctor": "deepfakebench_ext.cli.doctor",
     "evaluate": "deepfakebench_ext.cli.evaluate",
+    "export": "deepfakebench_ext.cli.export",
     "extract": "deepfakebench_ext.cli.extract",
     "metrics": "deepfakebench_ext.cli.metrics",
     "host": "deepfakebench_ext.cli.host",

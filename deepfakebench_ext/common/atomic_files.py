@@ -6,6 +6,7 @@ import contextlib
 import glob
 import os
 import secrets
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
-from deepfakebench_ext.common.errors import OutputError
+from deepfakebench_ext.common.errors import ConfigError, OutputError
 
 _STARTED_S = time.time()
 
@@ -116,6 +117,36 @@ def check_writable(folder: Path) -> None:
         remove_abandoned(folder)
         with tempfile.TemporaryFile(dir=folder):  # without a name, so that a kill leaves nothing
             pass
+
+
+@contextmanager
+def new_folder(folder: Path) -> Iterator[Path]:
+    """A folder under another name beside it, which becomes `folder` when the block ends well, and else is removed.
+
+    Args:
+        folder: Absent or empty.
+
+    Raises:
+        ConfigError: It holds something, or is a file.
+        OutputError: It cannot be written, or the block itself raised an OSError.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ConfigError(f"{folder} is there already; give another --output_dir, or move it away")
+    with making(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".tmp", dir=folder.absolute().parent))
+        try:
+            yield unfinished
+            unfinished.chmod(0o777 & ~_umask())
+            unfinished.replace(folder)
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)  # nothing is left of it where all went well
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
 
 
 @contextmanager

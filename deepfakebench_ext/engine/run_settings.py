@@ -22,14 +22,12 @@ def run_settings(
         batch_size: Images, frames or clips of a batch.
         scored: What is scored, and what decodes its videos.
     """
-    parameter = next(detector.backbone.parameters())
     settings = {
         "schema_version": 1,
         "detector": detector.settings.model_dump(mode="json"),
         "weights": asdict(detector.report),
         **reading,
-        "device": parameter.device.type,
-        "dtype": str(parameter.dtype).removeprefix("torch."),
+        **detector.computing,
         "batch_size": batch_size,
         **scored,
         "versions": versions(),

@@ -13,7 +13,7 @@ from deepfakebench_ext.common.notices import notice_from_json
 from deepfakebench_ext.common.protocol import protocol_from_json
 from deepfakebench_ext.common.run_names import JOURNAL, METRICS_JSON, RESULTS_TEXT, SCORES_CSV, SETTINGS
 from deepfakebench_ext.common.types import Sample
-from deepfakebench_ext.common.version import versions
+from deepfakebench_ext.common.version import installed, versions
 from deepfakebench_ext.data.readers.frames import files_of
 from deepfakebench_ext.engine.file_inputs import gather_given
 from deepfakebench_ext.engine.run_directory import digest_samples
@@ -63,6 +63,9 @@ def _ended(folder: Path, request: EvaluationRequest) -> tuple[Mapping[str, Any],
     except OutputError:  # whoever asks for that run is told
         return None
     if settings.get("asked") != asked_of(request) or settings.get("versions") != versions():
+        return None
+    runtime = settings.get("runtime")
+    if runtime is not None and installed(runtime["name"]) != runtime["version"]:
         return None
     needed = [folder / name for name in (JOURNAL, SCORES_CSV, RESULTS_TEXT, METRICS_JSON)]
     is_left = any(path.name.startswith(".") and path.suffix == ".tmp" for path in folder.rglob("*"))

@@ -197,6 +197,20 @@ class Detector(nn.Module, ABC):
         self.backbone.to(dtype)
         self.eval().requires_grad_(False)
 
+    @property
+    def computing(self) -> dict[str, Any]:
+        """On what it computes, for the record of a run: the device, and the type of number."""
+        parameter = next(self.backbone.parameters())
+        return {"device": parameter.device.type, "dtype": str(parameter.dtype).removeprefix("torch.")}
+
+    @property
+    def computing_text(self) -> str:
+        """The same for people: `cpu, bfloat16`."""
+        known = self.computing
+        runtime = known.get("runtime")
+        by = f", {runtime['name']} {runtime['version']}" if runtime else ""
+        return f"{known['device']}, {known['dtype']}{by}"
+
     def to_backbone(self, images: torch.Tensor) -> torch.Tensor:
         """Return `images` on the device and in the type of the backbone."""
         parameter = next(self.backbone.parameters())

@@ -22,6 +22,7 @@ from deepfakebench_ext.common.wording import printable
 from deepfakebench_ext.common.yaml_files import read_mapping
 from deepfakebench_ext.host.checkout import DETECTOR_YAMLS, HOW_TO_GET, find_checkout
 from deepfakebench_ext.host.registry import DETECTOR
+from deepfakebench_ext.models.export.record import ExportRecord
 from deepfakebench_ext.models.stored_thresholds import Stored
 
 _SHOWN_LETTERS = 200
@@ -78,6 +79,8 @@ class DetectorConfig(BaseModel):
         tuning, training: What is trained and how (`train_config`), which decides no score: no part of a run's identity.
         thresholds: Where the training of these weights put the line between real and fake, by level; no part of a run's
             identity.
+        export: What an exported network lying beside this YAML is, and how equal to torch; no part of a run's identity,
+            which has the digest of its files.
         host: The whole YAML of one of DeepfakeBench's own detectors, for its constructor; None for ours.
         checkout: The DeepfakeBench checkout that this YAML lies in, if it lies in one. No part of a run's identity.
         file: The YAML itself, for messages; None of a mapping. No part of a run's identity.
@@ -108,6 +111,7 @@ class DetectorConfig(BaseModel):
     tuning: dict[str, Any] | None = Field(default=None, exclude=True)
     training: dict[str, Any] | None = Field(default=None, exclude=True)
     thresholds: Stored = Field(default_factory=dict, exclude=True)
+    export: ExportRecord | None = Field(default=None, exclude=True)
     host: dict[str, Any] | None = None
     checkout: Path | None = Field(default=None, exclude=True)
     file: Path | None = Field(default=None, exclude=True)

@@ -7,15 +7,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from deepfakebench_ext.common.errors import ConfigError, HostError, WeightsError
 from deepfakebench_ext.common.notices import untrained_head
 from deepfakebench_ext.host.checkout import find_checkout
 from deepfakebench_ext.host.packages import detectors
 from deepfakebench_ext.host.registry import DETECTOR
 from deepfakebench_ext.models.base import Detector
-from deepfakebench_ext.models.config import NO_CHECKOUT, DetectorConfig, load_config
+from deepfakebench_ext.models.config import NO_CHECKOUT, DetectorConfig, find_config, load_config
+from deepfakebench_ext.models.export.record import RUN_HERE
 from deepfakebench_ext.models.placement import choose_device, choose_dtype
-from deepfakebench_ext.models.weights.source import resolve_weights
+from deepfakebench_ext.models.runtimes.exported import ExportedDetector, ExportedImageDetector, ExportedVideoDetector
+from deepfakebench_ext.models.weights.source import DETECTOR_YAML, EXPORT_AGAIN, Source, resolve_weights
 
 
 def load_detector(
@@ -26,6 +30,7 @@ def load_detector(
     dtype: str = "auto",
     fake_index: tuple[int, ...] | None = None,
     require_trained_head: bool = False,
+    runtime: str = "auto",
 ) -> Detector:
     """Return a detector in inference mode, filled, placed and with its `report`.
 
@@ -42,6 +47,8 @@ def load_detector(
             `float32`, `bfloat16`, `float16`.
         fake_index: Indices of the logits that mean fake, where the checkpoint's names do not say.
         require_trained_head: Make a head that did not come from the weights an error.
+        runtime: What computes: `auto` (of an exported folder that of its format, else torch), `torch`, `onnxruntime`,
+            `openvino`.
 
     Raises:
         ConfigError: A wrong config, device or dtype, or label names that leave open which is fake.
@@ -50,6 +57,11 @@ def load_detector(
         MissingExtraError: A package that DeepfakeBench's detector imports is not installed.
     """
     settings = load_config(config)
+    source = resolve_weights(weights) if weights is not None else None
+    if source is not None and source.is_exported:
+        settings = _own_config(settings, source)
+        detector: Detector = _exported(settings, source, device=device, dtype=dtype, runtime=runtime)
+        return _checked(detector, require_trained_head)
     cls = detector_class(settings)
     # Inference needs one matrix a layer: Effort's factors are folded as they are read.
     changes: dict[str, Any] = {"use_svd": False}
@@ -58,11 +70,43 @@ def load_detector(
     settings = settings.model_copy(update=changes)
     place = choose_device(device)
     number = choose_dtype("float32" if settings.host is not None and dtype == "auto" else dtype, place)
-    detector = cls(settings, source=resolve_weights(weights) if weights is not None else None)
-    if require_trained_head and not detector.report.head_trained:
-        raise WeightsError(untrained_head(detector.report.source, settings.seed).text)
+    detector = cls(settings, source=source)
     detector.place(place, number)
+    return _checked(detector, require_trained_head)
+
+
+def _checked(detector: Detector, require_trained_head: bool) -> Detector:
+    if require_trained_head and not detector.report.head_trained:
+        raise WeightsError(untrained_head(detector.report.source, detector.settings.seed).text)
     return detector
+
+
+def _exported(settings: DetectorConfig, source: Source, *, device: str, dtype: str, runtime: str) -> Detector:
+    """Return the detector of an exported folder, which is run on the CPU."""
+    if device not in ("auto", "cpu"):
+        raise ConfigError(f"--device {device} is not for an exported network, which the CPU runs; leave it out")
+    detector = detector_class(settings)
+    if not issubclass(detector, ExportedDetector):
+        raise WeightsError(f"{source.files[0]}: the {DETECTOR_YAML} beside it has no `export` block; {EXPORT_AGAIN}")
+    made = detector(settings, source=source, runtime=runtime, dtype=dtype)
+    made.place(choose_device("cpu"), torch.float32)
+    return made
+
+
+def _own_config(given: DetectorConfig, source: Source) -> DetectorConfig:
+    """Return the config of an exported folder: no other fits it.
+
+    Raises:
+        ConfigError: Another was asked for.
+    """
+    own = load_config(source.files[0].parent / DETECTOR_YAML)
+    is_its_name = given.model_name == own.model_name and given.file in (None, own.file, find_config(own.model_name))
+    if not is_its_name:
+        raise ConfigError(
+            f"{source.spec} brings the {DETECTOR_YAML} that it was exported with, a {own.model_name}; leave "
+            "--detector_config out"
+        )
+    return own
 
 
 def detector_class(settings: DetectorConfig) -> type[Detector]:
@@ -75,7 +119,9 @@ def detector_class(settings: DetectorConfig) -> type[Detector]:
     name = settings.model_name
     if settings.host is None or name in DETECTOR:
         cls: type[Detector] = DETECTOR[name]
-        return cls
+        if settings.export is None or settings.export.format not in RUN_HERE:
+            return cls
+        return ExportedImageDetector if cls.takes == "image" else ExportedVideoDetector
     from deepfakebench_ext.models.host_detector import HostImageDetector, HostVideoDetector
 
     checkout = settings.checkout or find_checkout()

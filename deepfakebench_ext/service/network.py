@@ -60,13 +60,11 @@ class _Served:
 
     def about(self) -> dict[str, Any]:
         report, settings = self.detector.report, self.detector.settings
-        parameter = next(self.detector.backbone.parameters())
         return {
             "detector": settings.model_name,
             "takes": self.detector.takes,
             "weights": asdict(report),
-            "device": parameter.device.type,
-            "dtype": str(parameter.dtype).removeprefix("torch."),
+            **self.detector.computing,
             "threshold": self.chosen.policy.onset,
             "threshold_source": self.chosen.source,
             "calibrated": self.chosen.chosen is not None,

@@ -293,7 +293,10 @@ class FineTuning:
 
 
 def _build(recipe: Recipe, processes: Processes) -> Detector:
+    source = None if recipe.weights is None else resolve_weights(recipe.weights)
+    if source is not None and source.is_exported:
+        raise ConfigError(f"{source.spec} is exported, and holds nothing to train; give the weights it was made of")
     cls = detector_class(recipe.settings)
-    detector = cls(recipe.settings, source=None if recipe.weights is None else resolve_weights(recipe.weights))
+    detector = cls(recipe.settings, source=source)
     detector.to(processes.device)
     return detector

@@ -25,6 +25,7 @@ from deepfakebench_ext.data.preprocess.spec import RESAMPLES, PreprocessSpec
 from deepfakebench_ext.models.base import LABEL_ORDER, Detector
 from deepfakebench_ext.models.clip import HuggingFaceClip
 from deepfakebench_ext.models.config import HOST_KEYS, find_config
+from deepfakebench_ext.models.export.record import ExportRecord
 from deepfakebench_ext.models.generic import HuggingFaceImage
 from deepfakebench_ext.models.stored_thresholds import THRESHOLDS, Stored, stored_as_json
 from deepfakebench_ext.models.videomae import HuggingFaceVideoMAE
@@ -88,7 +89,11 @@ def write_pth(path: Path, detector: Detector, thresholds: Stored | None = None) 
 
 
 def write_settings(
-    folder: Path, detector: Detector, values: Mapping[str, Any], thresholds: Stored | None = None
+    folder: Path,
+    detector: Detector,
+    values: Mapping[str, Any],
+    thresholds: Stored | None = None,
+    export: ExportRecord | None = None,
 ) -> None:
     """Write `config.json`, `preprocessor_config.json` and `detector.yaml`.
 
@@ -97,6 +102,7 @@ def write_settings(
         detector: In whose terms.
         values: The YAML it was trained with, whole, DeepfakeBench's keys among them.
         thresholds: Where validation put the line between real and fake.
+        export: What is said of a network that lies there in place of weights.
 
     Raises:
         OutputError: They cannot be written.
@@ -110,8 +116,9 @@ def write_settings(
         with atomic_writer(folder / name) as stream:
             stream.write(json.dumps(content, indent=2) + "\n")
     with atomic_writer(folder / DETECTOR_YAML) as stream:
-        stream.write("# Written by `dfb-ext train`: the detector as it was trained, ready to be scored.\n")
-        content = _detector_yaml(detector, values, architecture) | _stored(thresholds)
+        stream.write(f"# Written by `dfb-ext {'export' if export else 'train'}`: the detector, ready to be scored.\n")
+        said = {"export": export.model_dump(mode="json")} if export else {}
+        content = _detector_yaml(detector, values, architecture) | _stored(thresholds) | said
         yaml.safe_dump(content, stream, sort_keys=False, allow_unicode=True)
 
 

@@ -26,16 +26,26 @@ STANDARD_WEIGHTS = (
     "pytorch_model.bin",
     "pytorch_model.bin.index.json",
 )
+# What `dfb-ext export` writes instead, to the files that go with each; the first are those that a runtime scores with.
+EXPORTED = {
+    "model.onnx": ("model.onnx.data",),
+    "model.xml": ("model.bin",),
+    "model.pt2": (),
+    "model.torchscript": (),
+}
+_EXPORTED_SUFFIXES = (".onnx", ".xml", ".pt2", ".torchscript")
 # What `dfb-ext train` writes beside the weights, how they are to be scored, and the key of config.json that names it.
 DETECTOR_YAML, NAMES_YAML = "detector.yaml", "detector_yaml"
 PROCESSOR_FILES = ("processor_config.json", "preprocessor_config.json", "video_preprocessor_config.json")
+
+EXPORT_AGAIN = "write it with: dfb-ext export --weights W --format onnx --output_dir DIR"
 
 _LONGEST_NAME = 80
 _HUB_ID = re.compile(r"(?P<repo>[\w.-]+/[\w.-]+)(@(?P<revision>[\w./-]+))?", re.ASCII)
 _PATH_LIKE = re.compile(r"[./~]|[A-Za-z]:[\\/]|.*\\")
 _SPELLINGS = (
     "Weights are an existing folder (save_pretrained), an existing file "
-    f"({', '.join(WEIGHT_SUFFIXES)}), or a hub id such as org/name or org/name@revision"
+    f"({', '.join(WEIGHT_SUFFIXES)}), a folder of dfb-ext export, or a hub id such as org/name or org/name@revision"
 )
 
 
@@ -65,6 +75,11 @@ class Source:
     files: tuple[Path, ...]
     revision: str | None = None
 
+    @property
+    def is_exported(self) -> bool:
+        """Whether it is a network of `dfb-ext export`, which a runtime scores with."""
+        return bool(self.files) and self.files[0].name in EXPORTED
+
     def sha256(self) -> str:
         """Return the SHA-256 over the bytes of the weight files, in order, as hex digits."""
         return sha256_of(*self.files)
@@ -82,7 +97,7 @@ def parse_weights(spec: str) -> Path | HubId:
         return path
     match = _HUB_ID.fullmatch(spec)
     first = spec.split("/")[0]
-    has_suffix = path.suffix.lower() in WEIGHT_SUFFIXES
+    has_suffix = path.suffix.lower() in (*WEIGHT_SUFFIXES, *_EXPORTED_SUFFIXES)
     # `checkpoints/clip` beside a folder `checkpoints` is a typo, not a repository; `checkpoints/clip@main` is one.
     in_local_folder = "@" not in spec and os.path.isdir(first)  # noqa: PTH112
     if match is None or _PATH_LIKE.match(spec) or has_suffix or in_local_folder:
@@ -103,6 +118,8 @@ def resolve_weights(spec: str) -> Source:
         return Source(spec, "folder", parsed, _weight_files_of(parsed))
     if not parsed.is_file():
         raise WeightsError(f"{parsed} is a pipe or a device, not a file. {_SPELLINGS}")
+    if parsed.suffix.lower() in _EXPORTED_SUFFIXES:
+        return Source(spec, "folder", parsed.parent, _exported(parsed))
     if (parsed.parent / "config.json").is_file() and parsed.name in STANDARD_WEIGHTS:
         # A file of a save_pretrained folder: its config and processor lie beside it.
         return Source(spec, "folder", parsed.parent, _shards(parsed))
@@ -170,10 +187,33 @@ def _weight_files_of(folder: Path) -> tuple[Path, ...]:
     for name in STANDARD_WEIGHTS:
         if (folder / name).is_file():
             return _shards(folder / name)
+    for name in EXPORTED:
+        if (folder / name).is_file():
+            return _exported(folder / name)
     inside = sorted(p.name for p in folder.iterdir()) if folder.is_dir() else []
     loose = [name for name in inside if name.lower().endswith(WEIGHT_SUFFIXES)]
     hint = f" It holds {', '.join(loose[:5])}: name that file itself." if loose else f" It holds: {inside[:8]}."
     raise WeightsError(f"the folder {folder} has none of {', '.join(STANDARD_WEIGHTS)}.{hint}")
+
+
+def _exported(network: Path) -> tuple[Path, ...]:
+    """Return the files of an exported network.
+
+    Raises:
+        WeightsError: It is none of ours, or code that loading would run.
+    """
+    if network.name not in EXPORTED or not (network.parent / DETECTOR_YAML).is_file():
+        raise WeightsError(
+            f"{network} is a network without a {DETECTOR_YAML} beside it, which says how images are prepared and which "
+            f"output is fake; {EXPORT_AGAIN}, and give DIR"
+        )
+    if network.suffix in (".pt2", ".torchscript"):
+        raise WeightsError(
+            f"{network} is for others to run: to load it is to run what it contains. To score with it here, "
+            f"{EXPORT_AGAIN}, and give DIR"
+        )
+    beside = (network.parent / name for name in EXPORTED[network.name])
+    return (network, *(path for path in beside if path.exists()))
 
 
 def _shards(weights: Path) -> tuple[Path, ...]:

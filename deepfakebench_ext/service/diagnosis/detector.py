@@ -57,8 +57,7 @@ def _head(detector: Detector) -> Finding:
 
 
 def _forward(detector: Detector) -> Finding:
-    parameter = next(detector.backbone.parameters())
-    where = f"{parameter.device}, {str(parameter.dtype).removeprefix('torch.')}"
+    where = detector.computing_text
     what = "a made picture" if detector.takes == "image" else f"a made clip of {detector.clip_len} frames"
     try:
         with TemporaryDirectory(prefix="dfb_doctor_") as folder:
@@ -69,7 +68,7 @@ def _forward(detector: Detector) -> Finding:
             took_s = time.perf_counter() - begun
     except ExtError as error:
         return Finding(name="forward pass", is_found=False, said=str(error), is_asked=True)
-    details = {"score": scored.score, "seconds": took_s, "device": parameter.device.type}
+    details = {"score": scored.score, "seconds": took_s, **detector.computing}
     if scored.score is None:
         return Finding(name="forward pass", is_found=False, said=scored.reason, is_asked=True, details=details)
     said = f"{what} in {took_s:.3f} s on {where}: P(fake) {scored.score:.4f}, which says nothing of the detector"

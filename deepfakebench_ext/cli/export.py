@@ -1,0 +1,80 @@
+"""`dfb-ext export`: a detector in the forms that others run, proven equal to torch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from deepfakebench_ext.cli.options import (
+    CONTEXT,
+    DETECTOR,
+    DRY_RUN,
+    JSON,
+    SpacedCommand,
+    option,
+    options,
+    record_of,
+)
+from deepfakebench_ext.cli.plans import detector_text, say_plan
+from deepfakebench_ext.cli.terminal import say, say_json
+from deepfakebench_ext.cli.values import OneOf
+from deepfakebench_ext.models.export.record import RUN_HERE, Format
+from deepfakebench_ext.models.quiet import hush_transformers
+
+_EXAMPLES = """
+\b
+Examples:
+  dfb-ext export --weights best --format onnx --output_dir exported
+  dfb-ext export --weights org/deepfake-vit --format openvino --output_dir exported
+  perf_huggingface.py --weights exported --image photos/
+
+\b
+The folder appears when what it holds is equal to torch in float32: at most 1e-4 in logits and scores.
+Exit codes: 0 done, 1 failure, 2 usage.
+"""
+_WHAT = (
+    option(
+        "--format",
+        type=OneOf(Format),
+        default="onnx",
+        show_default=True,
+        group="output",
+        everyday=True,
+        help="onnx and openvino are scored by --weights here too; torchscript is for programs that still load it.",
+    ),
+    option(
+        "--output_dir",
+        metavar="DIR",
+        required=True,
+        group="output",
+        everyday=True,
+        help="Absent or empty; appears when all is proven.",
+    ),
+)
+
+
+@click.command("export", cls=SpacedCommand, epilog=_EXAMPLES, context_settings=CONTEXT)
+@options(DETECTOR, _WHAT, DRY_RUN, JSON)
+def export(**said: Any) -> None:
+    """Write a detector as ONNX, OpenVINO or for torch, with all that scoring needs, proven equal to torch."""
+    from deepfakebench_ext.cli.evaluate import say_detector
+    from deepfakebench_ext.exporting.request import ExportRequest
+
+    hush_transformers()
+    request = record_of(ExportRequest, said)
+    settings = request.settings()
+    if said["dry_run"]:
+        what = detector_text(said, settings.model_name)
+        return say_plan(f"would write {what} as {request.format} into {request.output_dir}")
+    detector = request.load(settings)
+    say_detector(detector)
+    record = request.export(detector)
+    if said["as_json"]:
+        return say_json(record.model_dump_json(indent=2))
+    for parity in record.parity:
+        say(f"{parity.runtime}, {parity.precision}: at most {parity.worst.text()} from torch in float32")
+    size = ", ".join(f"{name} (SHA-256 {digest[:12]})" for name, digest in record.files.items())
+    say(f"{size} in {request.output_dir}")
+    if record.format in (*RUN_HERE, "state_dict"):
+        say(f"perf_huggingface.py --weights {request.output_dir} --image photos/")

@@ -1,0 +1,1 @@
+"""A detector in the forms that others run."""

@@ -1,0 +1,100 @@
+"""What `detector.yaml` says of an exported network: which files, of which weights, and how equal to torch."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from deepfakebench_ext.common.types import WeightsReport
+
+Format = Literal["onnx", "openvino", "torch_export", "state_dict", "torchscript"]
+ARTEFACTS: Final[dict[Format, tuple[str, ...]]] = {
+    "onnx": ("model.onnx", "model.onnx.data"),
+    "openvino": ("model.xml", "model.bin"),
+    "torch_export": ("model.pt2",),
+    "state_dict": ("model.safetensors", "model.pth"),
+    "torchscript": ("model.torchscript",),
+}
+"""The files of each format, the first of which is named; an ONNX of less than 2 GB has no second."""
+RUN_HERE: Final[tuple[Format, ...]] = ("onnx", "openvino")
+"""Formats that a runtime scores with; the others are code, or plain weights."""
+INPUT, OUTPUT, BATCH = "image", "logits", "batch"
+"""What the network calls its input and output, and the axis of any length."""
+LABELS = ("real", "fake")
+"""What the two logits mean, whatever the order of the source's head."""
+
+
+class Difference(BaseModel):
+    """The largest differences between the artefact and torch in float32.
+
+    Attributes:
+        logits: Of a logit.
+        scores: Of P(fake).
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    logits: Annotated[float, Field(ge=0)]
+    scores: Annotated[float, Field(ge=0)]
+
+    def text(self) -> str:
+        """Return it for people."""
+        return f"{self.logits:.2g} in the logits, {self.scores:.2g} in the scores"
+
+
+class Parity(BaseModel):
+    """How equal an artefact is to torch in float32.
+
+    Attributes:
+        batches: The sizes of the batches that were compared.
+        inputs: Kind of input to its difference: `random`, `extreme`, `real`.
+        runtime: What ran the artefact.
+        precision: In what it computed.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    batches: tuple[int, ...]
+    inputs: dict[str, Difference]
+    runtime: str
+    precision: str
+
+    @property
+    def worst(self) -> Difference:
+        """The largest of all."""
+        return Difference(
+            logits=max(each.logits for each in self.inputs.values()),
+            scores=max(each.scores for each in self.inputs.values()),
+        )
+
+
+class ExportRecord(BaseModel):
+    """The `export` block of a `detector.yaml`.
+
+    Attributes:
+        format: Of the artefact.
+        precision: `float32`, or `int8`.
+        files: Name to SHA-256 of every file that the network is made of.
+        inputs: Name of the network's input to its shape; a word is an axis of any length.
+        outputs: Name of its output to what each column means.
+        clip_len: Frames of one input, 1 for an image.
+        opset: Of ONNX.
+        versions: Of what wrote it.
+        weights: The report of the weights that it was made of.
+        parity: How equal it is to torch in float32, as each runtime and precision computes it; the first is the one
+            that was asked to be equal.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    format: Format
+    precision: Literal["float32", "int8"]
+    files: dict[str, Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]]
+    inputs: dict[str, tuple[int | str, ...]]
+    outputs: dict[str, tuple[str, ...]]
+    clip_len: Annotated[int, Field(gt=0)]
+    opset: int | None = None
+    versions: dict[str, str]
+    weights: WeightsReport
+    parity: tuple[Parity, ...]

@@ -1,0 +1,1 @@
+"""Exported networks, run by onnxruntime or OpenVINO."""

@@ -1,0 +1,58 @@
+"""An ONNX file in onnxruntime, on the CPU, in float32."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from deepfakebench_ext.common.errors import ConfigError
+from deepfakebench_ext.models.export.record import INPUT, OUTPUT
+from deepfakebench_ext.models.runtimes.session import Array, RuntimeName, check_signature, runtime_module, unreadable
+
+_ONLY_ERRORS = 3
+
+
+class OnnxSession:
+    """An ONNX file that onnxruntime has opened."""
+
+    runtime: RuntimeName = "onnxruntime"
+    precision = "float32"
+
+    def __init__(self, path: Path, expected: Sequence[int], *, dtype: str) -> None:
+        """Open a file that was looked at before.
+
+        Args:
+            path: Of the ONNX.
+            expected: Shape of one input.
+            dtype: `auto` or `float32`.
+
+        Raises:
+            ConfigError: Another `dtype`.
+            MissingExtraError: onnxruntime is not installed.
+            WeightsError: It cannot be opened, or is none of ours.
+        """
+        if dtype not in ("auto", self.precision):
+            raise ConfigError(
+                f"--dtype {dtype} is not for onnxruntime, which computes as the file says, in float32; leave it out, "
+                "or give --runtime openvino"
+            )
+        package = runtime_module(self.runtime)
+        options = package.SessionOptions()
+        options.log_severity_level = _ONLY_ERRORS
+        options.intra_op_num_threads = torch.get_num_threads()
+        try:
+            self._session: Any = package.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # its errors have no common base but Exception
+            raise unreadable(path, self.runtime, error) from error
+        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
+        check_signature(
+            path, {each.name: each.shape for each in inputs}, {each.name: each.shape for each in outputs}, expected
+        )
+
+    def __call__(self, image: Array) -> Array:
+        """Return logits (B, 2)."""
+        logits: Array = self._session.run([OUTPUT], {INPUT: image})[0]
+        return logits

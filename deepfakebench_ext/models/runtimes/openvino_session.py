@@ -1,0 +1,73 @@
+"""An OpenVINO IR, or an ONNX file, in OpenVINO, on the CPU."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from deepfakebench_ext.common.errors import ConfigError
+from deepfakebench_ext.models.runtimes.session import Array, RuntimeName, check_signature, runtime_module, unreadable
+
+_HINTS = {"float32": "f32", "bfloat16": "bf16"}
+_CAPABILITY = "BF16"
+
+
+class OpenVinoSession:
+    """A network that OpenVINO has compiled."""
+
+    runtime: RuntimeName = "openvino"
+
+    def __init__(self, path: Path, expected: Sequence[int], *, dtype: str, is_int8: bool = False) -> None:
+        """Compile a file that was looked at before.
+
+        Args:
+            path: Of the `.xml` or `.onnx`.
+            expected: Shape of one input.
+            dtype: `auto` is bfloat16 where the CPU computes in it, else float32.
+            is_int8: Whether it is quantised, so that `dtype` is what the rest of it computes in.
+
+        Raises:
+            ConfigError: A `dtype` that the CPU does not compute in.
+            MissingExtraError: openvino is not installed.
+            WeightsError: It cannot be opened, or is none of ours.
+        """
+        core, has_it = runtime_module(self.runtime).Core(), has_bfloat16()
+        number = ("bfloat16" if has_it else "float32") if dtype == "auto" else dtype
+        if number not in _HINTS or (number == "bfloat16" and not has_it):
+            allowed = "auto, float32, bfloat16" if has_it else "auto and float32 on this CPU"
+            raise ConfigError(f"--dtype {dtype} is not for OpenVINO here; allowed are {allowed}")
+        self.precision = f"int8 and {number}" if is_int8 else number
+        try:
+            model = core.read_model(path)
+            check_signature(path, _shapes(model.inputs), _shapes(model.outputs), expected)
+            how = {"INFERENCE_PRECISION_HINT": _HINTS[number], "INFERENCE_NUM_THREADS": torch.get_num_threads()}
+            self._compiled: Any = core.compile_model(model, "CPU", how)
+        except RuntimeError as error:
+            raise unreadable(path, self.runtime, error) from error
+
+    def __call__(self, image: Array) -> Array:
+        """Return logits (B, 2)."""
+        logits: Array = self._compiled(image)[0].copy()  # its own memory is used again for the next batch
+        return logits
+
+
+def has_bfloat16() -> bool:
+    """Whether OpenVINO computes in bfloat16 on this CPU.
+
+    Raises:
+        MissingExtraError: openvino is not installed.
+    """
+    core = runtime_module("openvino").Core()
+    return _CAPABILITY in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+def _shapes(ports: Sequence[Any]) -> dict[str, list[int | str]]:
+    return {
+        port.get_any_name() if port.get_names() else f"port {number}": [
+            each.get_length() if each.is_static else "?" for each in port.get_partial_shape()
+        ]
+        for number, port in enumerate(ports)
+    }

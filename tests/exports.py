@@ -1,0 +1,43 @@
+"""Tiny detectors of every family, exported once a module, and what is scored with them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import tiny
+import torch
+import transformers
+
+from deepfakebench_ext.models.base import Detector
+from deepfakebench_ext.models.loading import load_detector
+
+
+def clip(folder: Path, **changes: Any) -> Detector:
+    """A `.pth` of DeepfakeBench's clip detector."""
+    torch.save(tiny.clip_detector_state(), folder / "clip.pth")
+    return _in_float32({**tiny.CLIP_YAML, **changes}, folder / "clip.pth")
+
+
+def videomae(folder: Path) -> Detector:
+    """A `.pth` of DeepfakeBench's videomae detector."""
+    torch.save(tiny.videomae_detector_state(), folder / "videomae.pth")
+    return _in_float32(tiny.VIDEOMAE_YAML, folder / "videomae.pth")
+
+
+def image(folder: Path) -> Detector:
+    """A folder of an image classifier, whose first class is fake."""
+    tiny.save_folder(tiny.vit_classifier({0: "Fake", 1: "Real"}), folder / "vit")
+    return _in_float32("huggingface_image", folder / "vit")
+
+
+def video(folder: Path) -> Detector:
+    """A folder of a video classifier."""
+    config = transformers.TimesformerConfig(**tiny.VIT, num_frames=4, **tiny.labels(tiny.REAL_FAKE))
+    model = tiny.randomised(transformers.TimesformerForVideoClassification(config))
+    tiny.save_folder(model, folder / "timesformer")
+    return _in_float32("huggingface_video", folder / "timesformer")
+
+
+def _in_float32(config: Any, weights: Path) -> Detector:
+    return load_detector(config, str(weights), device="cpu", dtype="float32")

@@ -1,0 +1,169 @@
+"""An exported network is equal to torch in every family, and scores by `--weights` like what it was made of."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import exports
+import numpy as np
+import pytest
+import tiny
+import torch
+import yaml
+
+from deepfakebench_ext import evaluate, gather_samples
+from deepfakebench_ext.common.errors import ConfigError, ModelError, WeightsError
+from deepfakebench_ext.engine.file_inputs import make_reader
+from deepfakebench_ext.models.built_from import config_for
+from deepfakebench_ext.models.export import parity
+from deepfakebench_ext.models.export.export import export_detector
+from deepfakebench_ext.models.loading import load_detector
+
+FAMILIES = {"clip": "onnx", "image": "onnx", "videomae": "openvino", "video": "openvino"}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Of each family the detector, and the folder that it was exported into; made when it is first asked for."""
+    known = {}
+
+    def of(family):
+        if family not in known:
+            folder = tmp_path_factory.mktemp(family)
+            detector = getattr(exports, family)(folder)
+            export_detector(detector, folder / "exported", FAMILIES[family])
+            known[family] = detector, folder / "exported"
+        return known[family]
+
+    return of
+
+
+def loaded(folder: Path, **how):
+    return load_detector(config_for(str(folder)), str(folder), **{"device": "cpu", "dtype": "float32", **how})
+
+
+def copied(made, family, tmp_path):
+    return Path(shutil.copytree(made(family)[1], tmp_path / "copy"))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_is_equal_for_any_batch(made, family):
+    detector, folder = made(family)
+    again = loaded(folder)
+    assert type(again) is not type(detector)
+    for batch in (1, 3, 8):
+        pixels = tiny.pixels(batch, seed=batch, frames=4 if detector.takes == "video" else None)
+        with torch.no_grad():
+            expected, given = detector({"image": pixels}), again({"image": pixels})
+        torch.testing.assert_close(given["cls"], expected["cls"], atol=1e-5, rtol=0)
+        torch.testing.assert_close(given["prob"], expected["prob"], atol=1e-5, rtol=0)
+    assert (again.takes, again.clip_len, again.report.head_trained) == (detector.takes, detector.clip_len, True)
+    assert again.preprocess.to_dict() | {"source": ""} == detector.preprocess.to_dict() | {"source": ""}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_parity_on_all_inputs_is_part_of_the_folder(made, family):
+    record = yaml.safe_load((made(family)[1] / "detector.yaml").read_text())["export"]
+    first = record["parity"][0]
+    assert (first["precision"], first["batches"]) == ("float32", [1, 2, 7])
+    assert set(first["inputs"]) == {"random", "extreme", "real"}
+    assert all(each["logits"] <= 1e-4 and each["scores"] <= 1e-4 for each in first["inputs"].values())
+    assert record["weights"]["sha256"] == made(family)[0].report.sha256
+    assert record["outputs"] == {"logits": ["real", "fake"]}
+    card = (made(family)[1] / "README.md").read_text()
+    assert "random inputs" in card
+    assert "noise" not in card
+
+
+def test_what_is_not_equal_is_refused_with_the_figures_and_leaves_nothing(made, tmp_path, monkeypatch):
+    monkeypatch.setattr(parity, "LARGEST", 0.0)
+    detector = exports.clip(tmp_path)
+    monkeypatch.setattr(detector, "forward", _drawn_anew(detector.forward))
+    before = set(tmp_path.iterdir())
+    with pytest.raises(ModelError, match=r"not equal to torch.*random: \d.*real: .*allowed is"):
+        export_detector(detector, tmp_path / "exported", "torchscript")
+    assert set(tmp_path.iterdir()) == before
+
+
+def _drawn_anew(forward):
+    """A network that is another each time it is asked, as one with dropout left on."""
+
+    def drawn(data_dict, inference=False):
+        output = forward(data_dict, inference)
+        return {**output, "cls": output["cls"] + torch.randn_like(output["cls"])}
+
+    return drawn
+
+
+def test_a_folder_that_holds_something_is_left_alone(made):
+    detector, folder = made("clip")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    with pytest.raises(ConfigError, match=r"is there already; give another --output_dir"):
+        export_detector(detector, folder, "state_dict")
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_the_evaluator_scores_with_it_and_says_by_what(made, tmp_path):
+    detector, folder = made("clip")
+    samples = gather_samples(str(tiny.photos(tmp_path / "photos", 3)))
+    runs = [evaluate(each, samples, plots=False) for each in (detector, loaded(folder))]
+    tables = [csv.DictReader((run.folder / "scores.csv").read_text().splitlines()) for run in runs]
+    scores = [[float(row["score"]) for row in table] for table in tables]
+    np.testing.assert_allclose(*scores, atol=1e-5)
+    said = json.loads((runs[1].folder / "run.json").read_text())
+    assert (said["runtime"]["name"], said["dtype"]) == ("onnxruntime", "float32")
+    assert runs[0].folder != runs[1].folder
+    in_openvino = evaluate(loaded(folder, runtime="openvino"), samples, plots=False)
+    assert in_openvino.folder not in {run.folder for run in runs}
+
+
+def test_a_clip_is_scored_with_it(made, tmp_path):
+    detector, folder = made("videomae")
+    for number in range(6):
+        tiny.photo(tmp_path / "films/fake/one" / f"{number}.png", seed=number)
+    samples = gather_samples(video=str(tmp_path / "films"))
+    first, second = (
+        evaluate(each, samples, reader=make_reader(each, num_clips=2), plots=False)
+        for each in (detector, loaded(folder))
+    )
+    assert first.counts["clip"].scored == second.counts["clip"].scored == 2
+
+
+def test_a_config_of_another_detector_is_refused(made, tmp_path):
+    folder = made("clip")[1]
+    assert load_detector("huggingface_clip", str(folder)).report.head_trained
+    with pytest.raises(ConfigError, match="leave --detector_config out"):
+        load_detector("huggingface_image", str(folder))
+    (tmp_path / "mine.yaml").write_text("model_name: huggingface_clip\nfake_index: 0\n")
+    with pytest.raises(ConfigError, match="leave --detector_config out"):
+        load_detector(tmp_path / "mine.yaml", str(folder))
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "model.xml", "model.bin"])
+def test_a_file_that_is_cut_off_or_changed_is_refused_by_its_digest(made, tmp_path, name):
+    folder = copied(made, "clip" if name.endswith("onnx") else "videomae", tmp_path)
+    (folder / name).write_bytes((folder / name).read_bytes()[:-1])
+    with pytest.raises(WeightsError, match=r"is not the file that was exported.*copy the folder again"):
+        loaded(folder)
+
+
+def test_a_lone_network_says_nothing_of_itself(made, tmp_path):
+    lone = Path(shutil.copy(made("clip")[1] / "model.onnx", tmp_path / "model.onnx"))
+    with pytest.raises(WeightsError, match=r"without a detector.yaml.*dfb-ext export --weights"):
+        load_detector("huggingface_clip", str(lone))
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ({"dtype": "bfloat16"}, "not for onnxruntime"),
+        ({"device": "cuda"}, "which the CPU runs"),
+        ({"runtime": "torch"}, "--runtime torch does not open"),
+    ],
+)
+def test_what_it_cannot_be_run_by_is_said(made, how, said):
+    with pytest.raises(ConfigError, match=said):
+        loaded(made("clip")[1], **how)
