@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from deepfakebench_ext.cli.terminal import say, say_json, warn
 from deepfakebench_ext.common.errors import OutputError
-from deepfakebench_ext.common.wording import counted, printable, rounded
+from deepfakebench_ext.common.wording import counted, noun_of, printable, rounded
 
 if TYPE_CHECKING:
     from deepfakebench_ext.evaluation.outcome import Evaluation
@@ -67,7 +67,7 @@ def _summary(result: Evaluation, *, host: bool) -> Iterator[str]:
         yield from (_sample_line(row, _threshold(result)) for row in few)
         yield _rule(result)
     for level, counts in result.counts.items():
-        noun = _noun(result, level)
+        noun = noun_of(level, result.counts)
         labels = f"; true labels: {counts.real} real, {counts.fake} fake" if counts.real or counts.fake else ""
         yield f"{counts.scored} of {counted(counts.total, noun)} scored{labels}"
         if labels:
@@ -98,11 +98,6 @@ def _figures(result: Evaluation, level: str) -> Iterator[str]:
         yield f"{', '.join(which)}: undefined ({reason})"
 
 
-def _noun(result: Evaluation, level: str) -> str:
-    """What is counted at a level: a photo is no frame of anything."""
-    return "image" if level == "frame" and "video" not in result.counts else level
-
-
 def _threshold(result: Evaluation) -> float:
     from deepfakebench_ext.metrics.thresholds import DECISION_THRESHOLD
 
@@ -111,7 +106,7 @@ def _threshold(result: Evaluation) -> float:
 
 def _rule(result: Evaluation) -> str:
     """At which level the scores are that were printed, and by which rule they are called fake."""
-    noun = _noun(result, result.level)
+    noun = noun_of(result.level, result.counts)
     return f"scores of each {noun}; fake is above {_threshold(result):.4g}, else real"
 
 

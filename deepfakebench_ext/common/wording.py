@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Literal
 
 
 def counted(number: int, noun: str) -> str:
     """Return `1 video`, `2 videos`: for nouns that take an s."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def noun_of(level: str, levels: Container[str]) -> str:
+    """Return what is counted at one of a run's levels: a photo, which no video has frames of, is an image."""
+    return "image" if level == "frame" and "video" not in levels else level
 
 
 def rounded(value: float, digits: int = 4, form: Literal["f", "g"] = "f") -> str:

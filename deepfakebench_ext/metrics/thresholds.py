@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from deepfakebench_ext.common.types import FAKE
 from deepfakebench_ext.common.wording import rounded
 from deepfakebench_ext.metrics.figure import Floats, Integers, check_arrays, one_class_reason
 from deepfakebench_ext.metrics.steps import (
@@ -63,9 +64,9 @@ class Decided:
 
 def decided(labels: Integers, scores: Floats, threshold: float) -> Decided:
     """The confusion matrix where a score above the threshold is called fake."""
-    steps = count_steps(ladder(labels, scores))
-    hits, alarms = called_fake(steps, threshold)
-    return Decided(int(steps.reals[0]), int(alarms[0]), int(steps.fakes[0]), int(hits[0]))
+    is_fake, called = labels == FAKE, scores > threshold
+    fakes, hits = int(is_fake.sum()), int((is_fake & called).sum())
+    return Decided(len(labels) - fakes, int(called.sum()) - hits, fakes, hits)
 
 
 def equal_error_threshold(labels: Integers, scores: Floats) -> float:

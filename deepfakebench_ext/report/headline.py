@@ -6,9 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from deepfakebench_ext.common.choices import Level
 from deepfakebench_ext.common.run_names import BEGUN
-from deepfakebench_ext.common.wording import counted, percent, rounded
+from deepfakebench_ext.common.wording import counted, noun_of, percent, rounded
 from deepfakebench_ext.metrics.figure import Figure
 from deepfakebench_ext.metrics.summary import Summary
 from deepfakebench_ext.metrics.thresholds import DECISION_THRESHOLD, decided
@@ -19,15 +18,15 @@ CHANCE = 0.5
 def headline(summary: Summary, run: Mapping[str, Any]) -> Iterator[str]:
     """Yield what was scored with what and when, as far as the run says, and the verdict."""
     level, table = summary.level, summary.tables[summary.level]
-    counts = summary.counts[level]
+    counts, noun = summary.counts[level], noun_of(level, summary.levels)
     detector = (run.get("detector") or {}).get("model_name")
     source = (run.get("weights") or {}).get("source")
     who = f"{detector} with the weights {source}" if detector and source else summary.title or "A detector"
     of = run.get("input") or ", ".join(table.dataset.names)
     day = day_of([run])
     yield (
-        f"{who} on {of or counted(counts.total, level)}{f', {day}' if day else ''}: "
-        f"{counted(counts.scored, level)} scored, {counts.real} real and {counts.fake} fake."
+        f"{who} on {of or counted(counts.total, noun)}{f', {day}' if day else ''}: "
+        f"{counted(counts.scored, noun)} scored, {counts.real} real and {counts.fake} fake."
     )
     yield verdict(summary)
 
@@ -43,17 +42,17 @@ def verdict(summary: Summary) -> str:
     threshold = DECISION_THRESHOLD if cut is None else cut.value
     found = decided(*summary.usable(level), threshold)
     return (
-        f"{ranking_words(auc, level)}; above {rounded(threshold, 6, 'g')} it calls "
+        f"{ranking_words(auc, noun_of(level, summary.levels))}; above {rounded(threshold, 6, 'g')} it calls "
         f"{percent(found.hits / found.fakes)} of the fakes and {percent(found.alarms / found.reals)} of the reals "
         f"fake{_chance(auc)}."
     )
 
 
-def ranking_words(auc: Figure, level: Level) -> str:
+def ranking_words(auc: Figure, noun: str) -> str:
     """Return what a defined AUC means."""
     value = auc.value or 0.0
     interval = "" if auc.low is None or auc.high is None else f" (95 % {_share(auc.low)} to {_share(auc.high)})"
-    return f"Of 100 pairs of a fake and a real {level} it scores the fake higher in {_share(value)}{interval}"
+    return f"Of 100 pairs of a fake and a real {noun} it scores the fake higher in {_share(value)}{interval}"
 
 
 def _share(value: float) -> str:

@@ -44,16 +44,16 @@ def summary(reals: list[float], fakes: list[float], **how) -> Summary:
 def test_a_report_says_who_judged_what_when_and_how_well():
     first, second = headline(summary(REALS, FAKES), RUN)
     assert first == (
-        "huggingface_clip with the weights org/vit on photos/, 30 November 2026: 9 frames scored, 4 real and 5 fake."
+        "huggingface_clip with the weights org/vit on photos/, 30 November 2026: 9 images scored, 4 real and 5 fake."
     )
-    assert second.startswith("Of 100 pairs of a fake and a real frame it scores the fake higher in 95 (95 % ")
+    assert second.startswith("Of 100 pairs of a fake and a real image it scores the fake higher in 95 (95 % ")
     assert second.endswith("; above 0.5 it calls 80 % of the fakes and 25 % of the reals fake.")
     blocks = run_document(summary(REALS, FAKES), run=RUN, plots=False).blocks
     assert [block.text for block in blocks if isinstance(block, Paragraph)][:2] == [first, second]
 
 
 def test_scores_without_a_run_say_what_they_can():
-    assert next(headline(summary(REALS, FAKES), {})) == "org/vit on 10 frames: 9 frames scored, 4 real and 5 fake."
+    assert next(headline(summary(REALS, FAKES), {})) == "org/vit on 10 images: 9 images scored, 4 real and 5 fake."
 
 
 def test_what_is_not_told_from_chance_or_is_worse_is_said():

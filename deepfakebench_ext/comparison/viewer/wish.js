@@ -111,6 +111,8 @@ export class Finder {
     this.set = set;
     /** @type {Map<string, Uint32Array>} */
     this.orders = new Map();
+    /** @type {{of: string, counts: Record<string, number>}} */
+    this.pairs = {of: "", counts: {}};
   }
 
   /**
@@ -128,14 +130,19 @@ export class Finder {
    * @param {Wish} wish
    */
   pairCounts(wish) {
-    /** @type {Record<string, number>} */
-    const counts = {};
-    for (const name of Object.keys(PAIRS)) {
-      const test = this.pairTest({...wish, pair: name});
-      counts[name] = 0;
-      for (let at = 0; at < this.set.size; at++) if (test(at)) counts[name]++;
+    const of = [wish.a, wish.b, wish.thresholdA, wish.thresholdB].join(" ");
+    if (of !== this.pairs.of) {
+      this.pairs = {of, counts: Object.fromEntries(Object.keys(PAIRS).map((pair) => [pair, this.count({...wish, pair})]))};
     }
-    return counts;
+    return this.pairs.counts;
+  }
+
+  /** @param {Wish} wish */
+  count(wish) {
+    const test = this.pairTest(wish);
+    let count = 0;
+    for (let at = 0; at < this.set.size; at++) if (test(at)) count++;
+    return count;
   }
 
   /** @param {Wish} wish */
