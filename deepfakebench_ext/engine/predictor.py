@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import islice
+from itertools import groupby, islice
 from operator import itemgetter
 from typing import Literal
 
@@ -15,6 +15,7 @@ from deepfakebench_ext.common.errors import ModelError
 from deepfakebench_ext.common.types import Prediction, Sample
 from deepfakebench_ext.data.preprocess.transform import PreprocessSpec, normalise
 from deepfakebench_ext.data.readers.reader import Reader, Unit
+from deepfakebench_ext.engine.parts import Drawn
 from deepfakebench_ext.engine.read_ahead import read_units
 from deepfakebench_ext.models.base import Detector
 from deepfakebench_ext.models.probability import fake_probability
@@ -33,14 +34,23 @@ def default_batch_size(detector: Detector) -> int:
 
 
 def predict(
-    detector: Detector, reader: Reader, samples: Sequence[Sample], *, batch_size: int, workers: int, skip: int = 0
+    detector: Detector,
+    reader: Reader,
+    samples: Sequence[Sample],
+    *,
+    batch_size: int,
+    workers: int,
+    skip: int = 0,
+    parts: Iterable[Sequence[Sample]] | None = None,
 ) -> Generator[list[Prediction], None, None]:
     """Yield the predictions of all images, frames or clips of `samples` in their order, one list a batch.
 
     Raises:
         ModelError: As `compute`.
     """
-    batches = compute(detector, reader, samples, "logits", batch_size=batch_size, workers=workers, skip=skip)
+    batches = compute(
+        detector, reader, samples, "logits", batch_size=batch_size, workers=workers, skip=skip, parts=parts
+    )
     for units, rows in batches:
         yield _scored(units, rows)
 
@@ -66,6 +76,7 @@ def compute(
     batch_size: int,
     workers: int,
     skip: int = 0,
+    parts: Iterable[Sequence[Sample]] | None = None,
 ) -> Generator[tuple[list[Unit], torch.Tensor], None, None]:
     """Yield the units of `samples` in their order, batch by batch, and what the network says of those with pixels.
 
@@ -82,14 +93,18 @@ def compute(
         batch_size: Images, frames or clips of a batch.
         workers: Reading threads.
         skip: Units of the first sample that are done already.
+        parts: Of `samples`, instead of all of them; a batch ends with its part. Each is drawn when it is to be read.
 
     Raises:
         ModelError: The network refused a batch, or gave values that are not finite; names the samples.
     """
     ahead, depth = reader.look_ahead(samples, batch_size, workers)
-    waiting = read_units(samples, reader.units, workers=workers, ahead=ahead, depth=depth)
+    drawn = Drawn([samples] if parts is None else parts)
+    waiting = read_units(drawn.samples(), reader.units, workers=workers, ahead=ahead, depth=depth)
+    numbered = ((drawn.number(unit.prediction.key), unit) for unit in waiting)
     try:
-        yield from _batches(detector, reader.preprocess, islice(waiting, skip, None), output, batch_size)
+        for _, part in groupby(islice(numbered, skip, None), key=itemgetter(0)):
+            yield from _batches(detector, reader.preprocess, (unit for _, unit in part), output, batch_size)
     finally:
         waiting.close()  # type: ignore[attr-defined]  # a generator: its threads end with it
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from queue import Full, Queue
@@ -23,7 +23,7 @@ def default_workers() -> int:
     return min(usable, 8)
 
 
-def read_units(samples: Sequence[Sample], read: Read, *, workers: int, ahead: int, depth: int) -> Iterator[Unit]:
+def read_units(samples: Iterable[Sample], read: Read, *, workers: int, ahead: int, depth: int) -> Iterator[Unit]:
     """Yield the units of all samples, in the order of the samples and of their units.
 
     Each sample is read by one thread into a queue of its own. No more than `ahead` samples are begun before the first

@@ -11,6 +11,7 @@ import hashlib
 import json
 import math
 import os
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
 from datetime import datetime, timezone
@@ -24,6 +25,7 @@ from deepfakebench_ext.common.journal import Journal, read_lines
 from deepfakebench_ext.common.locked_folder import LockedFolder, read_settings
 from deepfakebench_ext.common.run_names import BEGUN, JOURNAL, SETTINGS
 from deepfakebench_ext.common.types import Prediction, Sample, Status
+from deepfakebench_ext.engine.parts import Parts
 
 _COMPLETE, _LINES = "complete", "lines"
 _TYPES = {field.name: str(field.type) for field in fields(Prediction)}
@@ -108,12 +110,12 @@ class RunDirectory(LockedFolder):
         self._journal.close()
         super().close()
 
-    def resume(self, samples: Sequence[Sample], batch_size: int) -> Resumed:
+    def resume(self, samples: Sequence[Sample], batch_size: int, parts: Parts | None = None) -> Resumed:
         """Return where scoring goes on, and open the journal there.
 
-        Only whole batches count: the batch that was being written is scored again, so that every batch of the run has
-        the composition it would have had undisturbed. A journal that says that it is complete is one that holds every
-        line it had then.
+        Batches end with a part; without parts all samples are one. Only whole batches count: the batch that was being
+        written is scored again, so that every batch of the run has the composition it would have had undisturbed. A
+        journal that says that it is complete is one that holds every line it had then.
 
         Raises:
             OutputError: The journal is damaged, or its keys are not these samples'.
@@ -125,7 +127,8 @@ class RunDirectory(LockedFolder):
                 raise damaged(self._journal.path, f"it says that it is complete, and holds {len(numbers)} scores only")
             self._journal.open(self._journal.size_bytes)
             return Resumed(len(samples), 0)
-        whole = len(numbers) - len(numbers) % batch_size
+        part = bisect_left(numbers, parts.starts[parts.holding(numbers[-1])]) if parts and numbers else 0
+        whole = len(numbers) - (len(numbers) - part) % batch_size
         self._journal.open(ends[whole - 1] if whole else 0)
         last = numbers[whole - 1] if whole else 0
         return Resumed(last, numbers[:whole].count(last))

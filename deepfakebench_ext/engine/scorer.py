@@ -12,6 +12,7 @@ from deepfakebench_ext.common.notices import Notice, untrained_head
 from deepfakebench_ext.common.types import Prediction, Sample
 from deepfakebench_ext.data.readers.reader import Reader
 from deepfakebench_ext.data.samples.kinds import is_video
+from deepfakebench_ext.engine.parts import Parts
 from deepfakebench_ext.engine.predictor import default_batch_size, predict
 from deepfakebench_ext.engine.run_directory import digest_samples
 from deepfakebench_ext.engine.run_name import detector_words
@@ -55,9 +56,15 @@ class Scorer(Protocol):
         """Return what is to be said with the figures."""
 
     def predict(
-        self, samples: Sequence[Sample], *, batch_size: int, workers: int, skip: int
+        self,
+        samples: Sequence[Sample],
+        *,
+        batch_size: int,
+        workers: int,
+        skip: int,
+        parts: Iterable[Sequence[Sample]],
     ) -> Generator[list[Prediction], None, None]:
-        """Yield the predictions of all samples in their order, without the first `skip`, one list a batch."""
+        """Yield the predictions of parts of samples in their order, without the first `skip`, one list a batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +113,7 @@ class NetworkScorer:
         scored = {
             "video_backend": backend_name() if any(map(is_video, samples)) else None,
             "samples": samples_record(samples, self.reader.files),
+            "parts": Parts.record(),
         }
         return run_settings(self.detector, self.reader.to_dict(), batch_size, scored)
 
@@ -115,14 +123,22 @@ class NetworkScorer:
         return [*untrained, *([every_face_notice(self.unit(samples))] if self.reader.scores_every_face else [])]
 
     def predict(
-        self, samples: Sequence[Sample], *, batch_size: int, workers: int, skip: int
+        self,
+        samples: Sequence[Sample],
+        *,
+        batch_size: int,
+        workers: int,
+        skip: int,
+        parts: Iterable[Sequence[Sample]],
     ) -> Generator[list[Prediction], None, None]:
-        """Yield the predictions of all samples in their order, without the first `skip`, one list a batch.
+        """Yield the predictions of parts of samples in their order, without the first `skip`, one list a batch.
 
         Raises:
             ModelError: Logits that are not finite.
         """
-        yield from predict(self.detector, self.reader, samples, batch_size=batch_size, workers=workers, skip=skip)
+        yield from predict(
+            self.detector, self.reader, samples, batch_size=batch_size, workers=workers, skip=skip, parts=parts
+        )
 
 
 def samples_record(samples: Sequence[Sample], files: Callable[[Sample], Iterable[Path | str]]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from deepfakebench_ext.data.samples.kinds import is_video
 from deepfakebench_ext.engine.file_inputs import make_reader
 from deepfakebench_ext.engine.own.detector import OwnDetector
 from deepfakebench_ext.engine.own.scorer import OwnScorer
+from deepfakebench_ext.engine.parts import Parts
 from deepfakebench_ext.engine.progress import Progress
 from deepfakebench_ext.engine.read_ahead import default_workers
 from deepfakebench_ext.engine.run_directory import RunDirectory
@@ -132,6 +133,7 @@ class Scoring:
         if not samples:
             raise ConfigError("there is nothing to score: the list of samples is empty")
         self.scorer, self.samples = scorer, samples
+        self._parts = Parts.of(samples, self._batch_size)
         settings = scorer.settings(samples, self._batch_size)
         self.folder = Path(output_dir) / run_name(scorer.name, _only_dataset(samples), settings["fingerprint"])
         self._run = RunDirectory(self.folder, {**settings, **(record or {})})
@@ -141,7 +143,7 @@ class Scoring:
         """Find out where to go on."""
         with ExitStack() as stack:
             run = stack.enter_context(self._run)
-            self.done, self._units = run.resume(self.samples, self._batch_size)
+            self.done, self._units = run.resume(self.samples, self._batch_size, self._parts)
             self._stack = stack.pop_all()
         if self.done or self._units:
             logger.info(
@@ -167,6 +169,7 @@ class Scoring:
             batch_size=self._batch_size,
             workers=self._workers,
             skip=self._units,
+            parts=self._parts.after(self.done),
         )
         with closing(batches):
             for predictions in batches:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from itertools import islice
+from itertools import groupby, islice
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from deepfakebench_ext.engine.dataset_inputs import DEFAULT_FRAME_NUM, check_pro
 from deepfakebench_ext.engine.input_options import SamplingOptions
 from deepfakebench_ext.engine.own.detector import OwnDetector
 from deepfakebench_ext.engine.own.process import OwnProcess
+from deepfakebench_ext.engine.parts import Parts
 from deepfakebench_ext.engine.run_directory import fingerprint
 from deepfakebench_ext.engine.scorer import samples_record
 from deepfakebench_ext.media.host_sampling import DeepfakeBenchSampling
@@ -94,6 +96,7 @@ class OwnScorer:
             "video_backend": "own" if any(map(is_video, samples)) else None,
             "batch_size": batch_size,
             "samples": samples_record(samples, lambda sample: files_of(sample, self.stores, self.sampling)),
+            "parts": Parts.record(),
             "versions": versions(),
         }
         return {"fingerprint": fingerprint(settings), **settings}
@@ -103,17 +106,24 @@ class OwnScorer:
         return []
 
     def predict(
-        self, samples: Sequence[Sample], *, batch_size: int, workers: int, skip: int
+        self,
+        samples: Sequence[Sample],
+        *,
+        batch_size: int,
+        workers: int,
+        skip: int,
+        parts: Iterable[Sequence[Sample]],
     ) -> Generator[list[Prediction], None, None]:
-        """Yield the predictions of all samples in their order, without the first `skip`, one list a batch.
+        """Yield the predictions of parts of samples in their order, without the first `skip`, one list a batch.
 
         Raises:
             ModelError: The program does not start, or nothing answers at the URL.
         """
-        units = islice((unit for sample in samples for unit in self._units(sample)), skip, None)
+        units = ((number, unit) for number, part in enumerate(parts) for sample in part for unit in self._units(sample))
         with OwnProcess(self.detector) as process:
-            while batch := list(islice(units, batch_size)):
-                yield _scored(process, batch)
+            for _, part in groupby(islice(units, skip, None), key=itemgetter(0)):
+                while batch := [unit for _, unit in islice(part, batch_size)]:
+                    yield _scored(process, batch)
 
     def _units(self, sample: Sample) -> Iterator[tuple[Prediction, Path | None]]:
         """What is known of each file of a sample before it is scored, and where it lies; None where it cannot be."""
