@@ -123,7 +123,7 @@ def scripted(monkeypatch, made, name, found, loss=None):
 
     waiting = iter(zip(found, loss or [0.5] * len(found), strict=True))
 
-    def validated(self, detector):
+    def validated(self, detector, as_trained=True):
         value, lost = next(waiting)
         figures = {name: Figure(value, "made up"), "frame_log_loss": Figure(lost, "made up")}
         return Validated(figures, value, lost, None, ())
