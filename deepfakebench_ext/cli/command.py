@@ -11,7 +11,10 @@ import click
 
 from deepfakebench_ext.cli import mistypes
 from deepfakebench_ext.cli.terminal import LOUDNESS
+from deepfakebench_ext.common.errors import ExtError
 from deepfakebench_ext.common.version import __version__
+
+logger = logging.getLogger(__name__)
 
 GROUPS = {
     "input": "Input",
@@ -78,6 +81,14 @@ class Command(click.Command):
             return super().parse_args(ctx, args)
         except click.UsageError as error:
             raise mistypes.answered(error, self, typed) from error
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run it; of an error that is said in a line, `--verbose` says where it came from."""
+        try:
+            return super().invoke(ctx)
+        except ExtError:
+            logger.debug("where the error came from", exc_info=True)
+            raise
 
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Say of a script which verb it is."""

@@ -20,7 +20,7 @@ from deepfakebench_ext.cli.score_options import (
     score_columns,
     scores_at,
 )
-from deepfakebench_ext.cli.terminal import note, say, say_json
+from deepfakebench_ext.cli.terminal import note, say, say_json, warn
 from deepfakebench_ext.cli.values import OneOf
 from deepfakebench_ext.common.choices import AGGREGATIONS, Level
 
@@ -103,6 +103,8 @@ def compare(run_or_csv: tuple[str, ...], **said: Any) -> None:
         say_json(comparison_text(comparison), nl=False)
     else:
         say("\n".join(comparison_lines(comparison)))
+    for notice in comparison.warnings:
+        warn(notice.text)
     note(f"report in {folder}")
 
 

@@ -19,7 +19,7 @@ from deepfakebench_ext.cli.score_options import (
     score_columns,
     scores_at,
 )
-from deepfakebench_ext.cli.terminal import note, say, say_json
+from deepfakebench_ext.cli.terminal import note, say, say_json, warn
 from deepfakebench_ext.cli.values import OneOf, there
 from deepfakebench_ext.common.choices import AGGREGATIONS, CALIBRATIONS, Level
 
@@ -101,6 +101,7 @@ def metrics(run_or_csv: tuple[str, ...], **said: Any) -> None:
         where = [f" into {folder}" if folder else "" for folder in folders]
         what = [f"{each.path} {each.column}".rstrip() for each in inputs]
         return say_plan(*(f"would compute {a}{b}" for a, b in zip(what, where, strict=True)))
+    warnings: dict[str, None] = {}
     for folder, (file, summary) in zip(folders, _summaries(inputs), strict=True):
         if folder is not None:
             _write(folder, file, summary, plots=said["plots"])
@@ -109,8 +110,12 @@ def metrics(run_or_csv: tuple[str, ...], **said: Any) -> None:
         else:
             say(f"{summary.title} ({file.path})" if several else summary.title)
             say("\n".join(summary_lines(summary)) + ("\n" if several else ""))
+        of = f"{file.path}: " if several else ""
+        warnings |= dict.fromkeys(f"{of}{notice.text}" for notice in summary.said)
     if texts:
         say_json(_joined(texts), nl=False)
+    for text in warnings:
+        warn(text)
 
 
 class _Input(NamedTuple):

@@ -14,13 +14,11 @@ PAIRS_SHOWN = 3
 
 
 def comparison_lines(comparison: Comparison) -> Iterator[str]:
-    """Yield warnings, what was compared, the ranked detectors, and which pairs differ.
+    """Yield what was compared, the ranked detectors, and which pairs differ.
 
     Of more than `PAIRS_SHOWN` pairs those are named that do not differ; the report says all of each.
     """
     yield f"Comparison of {counted(len(comparison.detectors), 'detector')}"
-    for notice in comparison.warnings:
-        yield f"WARNING: {printable(notice.text)}"
     yield from map(printable, counts_sentences(comparison))
     yield ""
     table = rank_table(comparison)

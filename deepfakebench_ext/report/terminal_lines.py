@@ -15,9 +15,7 @@ _WIDTH = 40
 
 
 def summary_lines(summary: Summary) -> Iterator[str]:
-    """Yield the lines, one thing a line: warnings first, then every level, then what differs from DeepfakeBench."""
-    for notice in summary.said:
-        yield f"WARNING: {printable(notice.text)}"
+    """Yield the lines, one thing a line: every level, then what differs from DeepfakeBench; warnings are apart."""
     for level, each in summary.levels.items():
         yield from _level_lines(level, each)
     if summary.host is not None:

@@ -94,4 +94,12 @@ def test_quiet_leaves_results_alone(tmp_path: Path) -> None:
     words = ["metrics", "a.csv", "--no_bootstrap", "--no_plots", "--output_dir", "out"]
     assert "report in out" in CliRunner().invoke(cli, words).stderr
     quiet = CliRunner().invoke(cli, [*words, "--quiet"])
-    assert quiet.stderr == "" and "frame_auc" in quiet.stdout
+    assert "report in" not in quiet.stderr and "frame_auc" in quiet.stdout
+    assert "WARNING: only 2 frames are REAL" in quiet.stderr
+
+
+def test_verbose_says_where_an_error_came_from(caplog: pytest.LogCaptureFixture) -> None:
+    CliRunner().invoke(cli, ["metrics", "absent.csv"])
+    assert "Traceback" not in caplog.text
+    CliRunner().invoke(cli, ["metrics", "absent.csv", "--verbose"])
+    assert "Traceback" in caplog.text and "absent.csv does not exist" in caplog.text

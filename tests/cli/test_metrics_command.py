@@ -35,7 +35,7 @@ def run(*args: object, code: int = 0) -> str:
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     assert result.exit_code == code, result.output
-    return result.output
+    return result.stdout if "--json" in args else result.output
 
 
 def test_lines_say_every_level_group_and_warning(tmp_path):
@@ -44,7 +44,9 @@ def test_lines_say_every_level_group_and_warning(tmp_path):
     assert "20 videos: 20 scored" in text
     assert "video_auc, method DF" in text
     assert "video_auc, compression c40" in text
-    assert "WARNING: only 10 videos are REAL" in text
+    printed = CliRunner().invoke(cli, ["metrics", str(tmp_path / "a.csv"), "--no_bootstrap"])
+    assert "WARNING" not in printed.stdout
+    assert printed.stderr.count("WARNING: only 10 videos are REAL") == 1
 
 
 def test_json_is_the_document_and_of_several_files_one_of_each(tmp_path):
