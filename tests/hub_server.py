@@ -232,11 +232,14 @@ def report(config: Any, weights: str | None) -> dict[str, Any]:
 
 
 def config_brought_by(weights: str) -> dict[str, Any]:
+    from deepfakebench_ext import load_detector
     from deepfakebench_ext.models.built_from import config_for
     from deepfakebench_ext.models.config import load_config
 
     path = config_for(weights)
-    return {"name": Path(path).name, "l2_normalise": load_config(path).l2_normalise}
+    detector = load_detector(path, weights, device="cpu")
+    stored = {level: each.value for level, each in detector.stored_thresholds.items()}
+    return {"name": Path(path).name, "l2_normalise": load_config(path).l2_normalise, "stored": stored}
 
 
 def make_clip(folder: str) -> dict[str, Any]:

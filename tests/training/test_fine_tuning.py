@@ -341,4 +341,6 @@ def test_a_trained_folder_on_the_hub_brings_its_own_config(done, tmp_path):
         with Client(hub.endpoint, tmp_path / "home") as client:
             answer = client.ask("config_brought_by", "me/detector")
     assert answer.error is None, answer
-    assert answer.result == {"name": "detector.yaml", "l2_normalise": True}
+    stored = {level: each.value for level, each in result.detector.stored_thresholds.items()}
+    assert stored.keys() == {"frame"}
+    assert answer.result == {"name": "detector.yaml", "l2_normalise": True, "stored": stored}
