@@ -204,5 +204,7 @@ def _say_result(tuning: FineTuning, result: FineTuned, summary: Summary) -> None
         value = rounded(figure.value) if figure.value is not None else f"undefined ({figure.reason})"
         between = f"  95 % {interval}" if (interval := interval_of(figure)) else ""
         say(f"{name:<16} {value}{between}")
+    for kind, stored in result.detector.stored_thresholds.items():
+        say(f"{kind} threshold {stored.text(kind)}; --threshold stored decides by it")
     for command in scoring_commands(tuning, result):
         say(f"score with: {command}")

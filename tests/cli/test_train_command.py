@@ -35,6 +35,8 @@ def test_a_training_ends_with_figures_and_the_command_that_scores_its_weights(tm
     command = "perf_huggingface.py --weights run/best --image val --num_frames 8 --dtype float32"
     assert f"score with: {command}\n" in result.stdout
     assert "trained 66 of" in result.stderr
+    where = r"best balanced accuracy on 4 real and 4 fake frames of validation"
+    assert re.search(rf"\nframe threshold 0\.\d+, {where}; --threshold stored decides by it\n", result.stdout)
     names = {path.name for path in (tmp_path / "run").iterdir()}
     assert names == {".lock", "best", "last", "checkpoint.pt", "curves.png", "metrics.jsonl", "run.json"}
     record = json.loads((tmp_path / "run/run.json").read_text())
