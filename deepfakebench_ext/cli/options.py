@@ -18,6 +18,7 @@ from deepfakebench_ext.common.choices import (
     NoFace,
     Per,
     Protocol,
+    RuntimeChoice,
     Search,
     ShortVideo,
     Whose,
@@ -245,8 +246,14 @@ PLACING = (
         help="auto: bfloat16 where the hardware has it; float32 for DeepfakeBench's detectors and protocol.",
     ),
 )
+RUNTIME = _running(
+    "--runtime",
+    type=OneOf(RuntimeChoice),
+    help="auto: OpenVINO on a CPU, compiled once. Default: torch; of an exported folder its own.",
+)
 COMPUTING = (
     *PLACING,
+    RUNTIME,
     _running("--batch_size", type=Whole(), everyday=True, help="Default: what suits the device."),
 )
 WORKERS = _running("--workers", type=Whole(1, MOST_WORKERS), help="Reading threads. Default: the CPUs, at most 8.")

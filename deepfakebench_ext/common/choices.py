@@ -12,6 +12,7 @@ PRECISIONS: Final[dict[str, Precision]] = {
     **{name: "float16" for name in ("float16", "fp16", "f16", "half")},
 }
 """What a number's type is called, in the words of other tools too, to what it is called here."""
+RuntimeChoice = Literal["auto", "torch", "onnxruntime", "openvino"]
 FramePolicy = Literal["uniform", "fps", "first"]
 ShortVideo = Literal["repeat_last", "wrap", "skip"]
 DetectorName = Literal["none", "dlib", "yunet"]

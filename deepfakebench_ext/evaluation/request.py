@@ -298,3 +298,9 @@ class EvaluationRequest(DetectorOptions):
     def dtype_meant(self) -> str:
         """The `dtype` that the detector is loaded in; the protocol of a dataset may ask for one."""
         return protocol_dtype(self.protocol_meant, self.dtype) if self.test_dataset else self.dtype
+
+    @property
+    def runtime_meant(self) -> str | None:
+        """What computes; DeepfakeBench's own scores are torch's, where no other is asked for by its name."""
+        is_its_own = bool(self.test_dataset) and self.protocol_meant == DEFAULT_PROTOCOL
+        return None if self.runtime == "auto" and is_its_own else self.runtime

@@ -7,18 +7,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from deepfakebench_ext.common.errors import ConfigError, HostError, WeightsError
 from deepfakebench_ext.common.notices import untrained_head
 from deepfakebench_ext.host.checkout import find_checkout
 from deepfakebench_ext.host.packages import detectors
 from deepfakebench_ext.host.registry import DETECTOR
 from deepfakebench_ext.models.base import Detector
+from deepfakebench_ext.models.built_from import default_source
 from deepfakebench_ext.models.config import NO_CHECKOUT, DetectorConfig, find_config, load_config
 from deepfakebench_ext.models.export.record import RUN_HERE
 from deepfakebench_ext.models.placement import choose_device, choose_dtype
+from deepfakebench_ext.models.runtimes.compiled import compiled, runtime_or_torch
 from deepfakebench_ext.models.runtimes.exported import ExportedDetector, ExportedImageDetector, ExportedVideoDetector
+from deepfakebench_ext.models.runtimes.session import RuntimeName
 from deepfakebench_ext.models.weights.source import DETECTOR_YAML, EXPORT_AGAIN, Source, resolve_weights
 
 
@@ -30,7 +31,7 @@ def load_detector(
     dtype: str = "auto",
     fake_index: tuple[int, ...] | None = None,
     require_trained_head: bool = False,
-    runtime: str = "auto",
+    runtime: str | None = None,
 ) -> Detector:
     """Return a detector in inference mode, filled, placed and with its `report`.
 
@@ -47,8 +48,8 @@ def load_detector(
             `float32`, `bfloat16`, `float16`.
         fake_index: Indices of the logits that mean fake, where the checkpoint's names do not say.
         require_trained_head: Make a head that did not come from the weights an error.
-        runtime: What computes: `auto` (of an exported folder that of its format, else torch), `torch`, `onnxruntime`,
-            `openvino`.
+        runtime: What computes: `torch`, `onnxruntime`, `openvino`, or `auto`, which is OpenVINO on a CPU where it is
+            installed. None is torch, and of an exported folder the runtime of its format.
 
     Raises:
         ConfigError: A wrong config, device or dtype, or label names that leave open which is fake.
@@ -57,22 +58,39 @@ def load_detector(
         MissingExtraError: A package that DeepfakeBench's detector imports is not installed.
     """
     settings = load_config(config)
-    source = resolve_weights(weights) if weights is not None else None
+    source = resolve_weights(weights) if weights is not None else _beside_its_yaml(settings)
     if source is not None and source.is_exported:
-        settings = _own_config(settings, source)
-        detector: Detector = _exported(settings, source, device=device, dtype=dtype, runtime=runtime)
-        return _checked(detector, require_trained_head)
-    cls = detector_class(settings)
+        return _checked(
+            _exported(settings, source, device=device, dtype=dtype, runtime=runtime, fake_index=fake_index),
+            require_trained_head,
+        )
+    cls = detector_class(settings.model_copy(update={"export": None}))
     # Inference needs one matrix a layer: Effort's factors are folded as they are read.
-    changes: dict[str, Any] = {"use_svd": False}
+    changes: dict[str, Any] = {"use_svd": False, "export": None}
     if fake_index is not None:
         changes["fake_index"] = fake_index
     settings = settings.model_copy(update=changes)
     place = choose_device(device)
-    number = choose_dtype("float32" if settings.host is not None and dtype == "auto" else dtype, place)
-    detector = cls(settings, source=source)
-    detector.place(place, number)
+
+    def build(number: str) -> Detector:
+        detector = cls(settings, source=source)
+        detector.place(place, choose_dtype(number, place))
+        return detector
+
+    def compile_for(name: RuntimeName) -> Detector:
+        found = source or default_source(settings)
+        return compiled(settings, found, name, lambda: build("float32"), takes=cls.takes, dtype=dtype)
+
+    detector = runtime_or_torch(runtime, settings, place.type, compile_for)
+    if detector is None:
+        detector = build("float32" if settings.host is not None and dtype == "auto" else dtype)
     return _checked(detector, require_trained_head)
+
+
+def _beside_its_yaml(settings: DetectorConfig) -> Source | None:
+    """Return the network that an exported folder's own YAML lies beside; None for any other config."""
+    is_of_one = settings.export is not None and settings.export.format in RUN_HERE and settings.file is not None
+    return resolve_weights(str(settings.file.parent)) if is_of_one and settings.file is not None else None
 
 
 def _checked(detector: Detector, require_trained_head: bool) -> Detector:
@@ -81,15 +99,26 @@ def _checked(detector: Detector, require_trained_head: bool) -> Detector:
     return detector
 
 
-def _exported(settings: DetectorConfig, source: Source, *, device: str, dtype: str, runtime: str) -> Detector:
+def _exported(
+    settings: DetectorConfig,
+    source: Source,
+    *,
+    device: str,
+    dtype: str,
+    runtime: str | None,
+    fake_index: tuple[int, ...] | None,
+) -> Detector:
     """Return the detector of an exported folder, which is run on the CPU."""
     if device not in ("auto", "cpu"):
         raise ConfigError(f"--device {device} is not for an exported network, which the CPU runs; leave it out")
-    detector = detector_class(settings)
+    if fake_index is not None:
+        raise ConfigError("--fake_index is not for an exported network, whose second logit is fake; give it to export")
+    own = _own_config(settings, source)
+    detector = detector_class(own)
     if not issubclass(detector, ExportedDetector):
         raise WeightsError(f"{source.files[0]}: the {DETECTOR_YAML} beside it has no `export` block; {EXPORT_AGAIN}")
-    made = detector(settings, source=source, runtime=runtime, dtype=dtype)
-    made.place(choose_device("cpu"), torch.float32)
+    made = detector(own, source=source, runtime=runtime or "auto", dtype=dtype)
+    made.eval()
     return made
 
 

@@ -18,7 +18,7 @@ class DetectorOptions:
     Attributes:
         detector_config: Name or path of a detector's YAML; None goes by the weights.
         weights: Path or hub id; None takes the config's own.
-        fake_index, require_trained_head, device, dtype: As `load_detector`.
+        fake_index, require_trained_head, device, dtype, runtime: As `load_detector`.
     """
 
     detector_config: str | None = None
@@ -27,6 +27,7 @@ class DetectorOptions:
     require_trained_head: bool = False
     device: str = "auto"
     dtype: str = "auto"
+    runtime: str | None = None
 
     def settings(self) -> DetectorConfig:
         """Return the detector's config.
@@ -54,9 +55,15 @@ class DetectorOptions:
             dtype=self.dtype_meant,
             fake_index=self.fake_index,
             require_trained_head=self.require_trained_head,
+            runtime=self.runtime_meant,
         )
 
     @property
     def dtype_meant(self) -> str:
         """The `dtype` that the detector is loaded in."""
         return self.dtype
+
+    @property
+    def runtime_meant(self) -> str | None:
+        """What computes."""
+        return self.runtime

@@ -28,7 +28,8 @@ class ServedModel(BaseModel):
     """A detector that is served, and how films are cut for it. Fields are called as the command line's options.
 
     Attributes:
-        detector_config, weights, fake_index, require_trained_head, device, dtype: As `DetectorOptions`.
+        detector_config, weights, fake_index, require_trained_head, device, dtype, runtime: As
+            `DetectorOptions`.
         face_detector, landmark_model, face_model, face_search, min_face_score: As `FaceOptions`.
         threshold_from: A calibration that chooses the threshold, where nobody types one.
         batch_size: Frames or clips of a batch; None takes what suits the device.
@@ -42,6 +43,7 @@ class ServedModel(BaseModel):
     require_trained_head: bool = False
     device: str = "auto"
     dtype: str = "auto"
+    runtime: str | None = None
     face_detector: Literal["none", "dlib", "yunet"] | None = None
     landmark_model: str | None = None
     face_model: str | None = None

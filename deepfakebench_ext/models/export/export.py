@@ -35,10 +35,11 @@ _TORCH = "torch"
 _RUNTIMES: dict[Format, str] = {"onnx": "onnxruntime", "openvino": "openvino"}
 # What a training says of itself, which is no part of what others run.
 _NOT_OF_AN_EXPORT = ("export", "fake_index", "training", "tuning", "weights")
-_WRITERS = {
+WRITERS: dict[Format, tuple[str, ...]] = {
     "onnx": ("onnx", "onnxscript", "onnxruntime"),
     "openvino": ("openvino",),
 }
+"""The packages that write a format, and run it."""
 
 
 def export_detector(detector: Detector, folder: Path, format_: Format) -> ExportRecord:
@@ -80,7 +81,7 @@ def write_description(
         outputs={OUTPUT: LABELS},
         clip_len=detector.clip_len,
         opset=OPSET if format_ == "onnx" else None,
-        versions=versions(*_WRITERS.get(format_, ()), *(["nncf"] if is_int8 else [])),
+        versions=versions(*WRITERS.get(format_, ()), *(["nncf"] if is_int8 else [])),
         weights=detector.report,
         parity=tuple(parity),
     )

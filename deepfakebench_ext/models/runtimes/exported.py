@@ -122,10 +122,6 @@ class ExportedDetector(Detector):
         runtime = {"name": name, "version": installed(name), "format": self._record.format}
         return {"device": "cpu", "dtype": self.session.precision, "runtime": runtime}
 
-    def place(self, device: torch.device, dtype: torch.dtype) -> None:
-        """Stay where the runtime is."""
-        self.eval()
-
     def features(self, data_dict: Mapping[str, Any]) -> torch.Tensor:
         """Raise: the network has logits alone."""
         raise ModelError(f"{self.source.spec} is exported and gives scores alone; features need its source's weights")

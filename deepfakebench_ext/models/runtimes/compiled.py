@@ -1,0 +1,158 @@
+"""Ordinary weights in a runtime's form: made once, proven equal, kept by what they are, and run from there."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Literal
+
+from filelock import FileLock
+
+from deepfakebench_ext.common.errors import ConfigError, MissingExtraError, ModelError, OutputError
+from deepfakebench_ext.common.version import versions
+from deepfakebench_ext.models.base import Detector
+from deepfakebench_ext.models.built_from import decide_architecture, decide_preprocess, processor_folder
+from deepfakebench_ext.models.config import DetectorConfig, load_config
+from deepfakebench_ext.models.export.export import WRITERS, export_detector
+from deepfakebench_ext.models.export.record import Format
+from deepfakebench_ext.models.runtimes.exported import ExportedDetector, ExportedImageDetector, ExportedVideoDetector
+from deepfakebench_ext.models.runtimes.session import RuntimeName, is_installed
+from deepfakebench_ext.models.stored_thresholds import stored_as_json
+from deepfakebench_ext.models.weights.source import DETECTOR_YAML, Source, resolve_weights
+
+logger = logging.getLogger(__name__)
+
+FORMATS: dict[RuntimeName, Format] = {"onnxruntime": "onnx", "openvino": "openvino"}
+_FOLDER = "deepfakebench_ext/networks"
+_MIB, _DIGITS = 2**20, 32
+
+
+class CompiledDetector(ExportedDetector):
+    """Weights of any kind, run by a runtime: the report, the name and the preprocessing are their own."""
+
+    def __init__(self, config: DetectorConfig, *, made_of: Source, kept: Path, dtype: str) -> None:
+        """Open what is kept of `made_of`.
+
+        Args:
+            config: Of the weights.
+            made_of: The weights.
+            kept: The folder of their network.
+            dtype: As `ExportedDetector`.
+
+        Raises:
+            ConfigError, WeightsError, MissingExtraError: As `ExportedDetector`.
+        """
+        record = load_config(kept / DETECTOR_YAML).export
+        super().__init__(config.model_copy(update={"export": record}), source=resolve_weights(str(kept)), dtype=dtype)
+        self.report = replace(self._record.weights, source=made_of.spec)
+        self.kept, self.source = self.source, made_of
+        self.preprocess = decide_preprocess(config, processor_folder(made_of), self.input_size)
+        self.stored_thresholds = load_config(kept / DETECTOR_YAML).thresholds
+
+
+class CompiledImageDetector(CompiledDetector, ExportedImageDetector):
+    """One that takes single frames."""
+
+
+class CompiledVideoDetector(CompiledDetector, ExportedVideoDetector):
+    """One that takes clips."""
+
+
+def compiled(
+    settings: DetectorConfig,
+    source: Source,
+    runtime: RuntimeName,
+    build: Callable[[], Detector],
+    *,
+    takes: Literal["image", "video"],
+    dtype: str,
+) -> Detector:
+    """Return a detector that a runtime runs, compiled now where it was not before.
+
+    Args:
+        settings: Of it, as it is loaded.
+        source: Its weights.
+        runtime: Which.
+        build: Makes it in float32 on the CPU, for what is not kept yet.
+        takes: What it takes.
+        dtype: What the runtime computes in; `auto` as `ExportedDetector`.
+
+    Raises:
+        ModelError: The network cannot be expressed for the runtime, or is not equal to torch.
+        MissingExtraError: A package that makes or runs it is not installed.
+        OutputError: It cannot be kept.
+        ConfigError: A `dtype` that the runtime does not compute in.
+    """
+    format_ = FORMATS[runtime]
+    kept = _networks() / f"{runtime}-{_key(settings, source, format_)}"
+    try:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{kept}.lock"):
+            if not kept.exists():
+                export_detector(build(), kept, format_)
+                size = sum(path.stat().st_size for path in kept.iterdir()) / _MIB
+                logger.info("compiled for %s, and kept in %s (%.0f MiB; delete it at will)", runtime, kept, size)
+    except (OSError, OutputError) as error:
+        raise OutputError(
+            f"networks for {runtime} are kept in {kept.parent}, which cannot be written: {error}; set XDG_CACHE_HOME "
+            "to a folder that can, or give --runtime torch"
+        ) from error
+    cls = CompiledVideoDetector if takes == "video" else CompiledImageDetector
+    detector = cls(settings, made_of=source, kept=kept, dtype=dtype)
+    detector.eval()
+    return detector
+
+
+def runtime_or_torch(
+    asked: str | None, settings: DetectorConfig, device: str, compile_for: Callable[[RuntimeName], Detector]
+) -> Detector | None:
+    """Return what `compile_for` makes for the runtime that is asked for; None is torch.
+
+    `auto` is OpenVINO on a CPU, where it is installed and takes the network; a line says where it does not.
+
+    Raises:
+        ConfigError: A runtime for a detector or a device that it does not run.
+        ExtError: As `compiled`, where the runtime was asked for by its name.
+    """
+    if asked in (None, "torch"):
+        return None
+    if settings.host is not None or device != "cpu":
+        what = "one of DeepfakeBench's own detectors" if settings.host is not None else f"--device {device}"
+        if asked != "auto":
+            raise ConfigError(f"--runtime {asked} is not for {what}, which torch runs; leave one of both out")
+        logger.info("--runtime auto: torch, for %s", what)
+        return None
+    if asked != "auto":
+        return compile_for("onnxruntime" if asked == "onnxruntime" else "openvino")
+    if not is_installed("openvino"):
+        logger.info("--runtime auto: torch; OpenVINO is not installed: pip install 'deepfakebench-ext[runtime]'")
+        return None
+    try:
+        return compile_for("openvino")
+    except (ModelError, OutputError, MissingExtraError) as error:
+        logger.warning("--runtime auto: torch; %s", error)
+        return None
+
+
+def _networks() -> Path:
+    """Return where compiled networks are kept."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / _FOLDER
+
+
+def _key(settings: DetectorConfig, source: Source, format_: Format) -> str:
+    """Return what tells a network apart: all that decides it."""
+    spec = decide_preprocess(settings, processor_folder(source), None)
+    said = {
+        "weights": source.sha256(),
+        "config": settings.model_dump(mode="json"),
+        "thresholds": stored_as_json(settings.thresholds),
+        "architecture": decide_architecture(settings, source).values,
+        "preprocess": spec.to_dict(),
+        "versions": versions(*WRITERS[format_]),
+    }
+    return sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest()[:_DIGITS]

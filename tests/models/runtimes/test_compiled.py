@@ -1,0 +1,121 @@
+"""`--runtime` for ordinary weights: compiled once, kept by what they are, equal, and torch where it cannot be."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+
+import pytest
+import tiny
+import torch
+import yaml
+from click.testing import CliRunner
+
+from deepfakebench_ext.cli.evaluate import evaluate
+from deepfakebench_ext.common.errors import ConfigError, OutputError
+from deepfakebench_ext.models.loading import load_detector
+from deepfakebench_ext.models.runtimes import compiled
+
+HOW = {"device": "cpu", "dtype": "float32"}
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(autouse=True)
+def _kept_there(cache, monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
+    torch.save(tiny.clip_detector_state(), tmp_path / "clip.pth")
+    (tmp_path / "clip.yaml").write_text(yaml.safe_dump(tiny.CLIP_YAML))
+
+
+def networks(cache):
+    return {path for path in cache.rglob("openvino-*") if path.is_dir()}
+
+
+def test_weights_are_compiled_once_and_equal(cache, monkeypatch):
+    plain = load_detector("clip.yaml", "clip.pth", **HOW)
+    first = load_detector("clip.yaml", "clip.pth", runtime="openvino", **HOW)
+    assert len(networks(cache)) == 1
+    with monkeypatch.context() as patched:
+        patched.setattr(compiled, "export_detector", lambda *_: pytest.fail("was compiled again"))
+        again = load_detector("clip.yaml", "clip.pth", runtime="auto", **HOW)
+    pixels = tiny.pixels(5)
+    with torch.no_grad():
+        expected = plain({"image": pixels})["cls"]
+        for each in (first, again):
+            torch.testing.assert_close(each({"image": pixels})["cls"], expected, atol=1e-5, rtol=0)
+    assert again.report == plain.report
+    assert again.preprocess == plain.preprocess
+    assert again.computing["runtime"]["name"] == "openvino"
+
+
+def test_other_settings_are_another_network(cache):
+    load_detector("clip.yaml", "clip.pth", runtime="openvino", **HOW)
+    before = networks(cache)
+    turned = load_detector("clip.yaml", "clip.pth", runtime="openvino", fake_index=(0,), **HOW)
+    assert len(networks(cache)) == len(before) + 1
+    plain = load_detector("clip.yaml", "clip.pth", fake_index=(0,), **HOW)
+    pixels = tiny.pixels(2)
+    with torch.no_grad():
+        torch.testing.assert_close(
+            turned({"image": pixels})["prob"], plain({"image": pixels})["prob"], atol=1e-5, rtol=0
+        )
+
+
+def test_a_run_in_it_is_a_run_of_its_own_with_the_same_scores(tmp_path):
+    photos = str(tiny.photos(tmp_path / "photos", 2))
+    how = (
+        "--detector_config",
+        "clip.yaml",
+        "--weights",
+        "clip.pth",
+        "--dtype",
+        "float32",
+        "--no_plots",
+        "--image",
+        photos,
+    )
+    said = {}
+    for runtime in ("torch", "openvino"):
+        result = CliRunner().invoke(evaluate, [*how, "--json", "--runtime", runtime], catch_exceptions=False)
+        assert result.exit_code == 0
+        said[runtime] = [each["score"] for each in json.loads(result.stdout)["samples"]]
+    assert said["openvino"] == pytest.approx(said["torch"], abs=1e-5)
+    runs = [json.loads(path.read_text()) for path in Path("inference_results").glob("*/run.json")]
+    assert sorted(run.get("runtime", {}).get("name", "torch") for run in runs) == ["openvino", "torch"]
+    assert len({run["weights"]["sha256"] for run in runs}) == 1
+
+
+def test_auto_is_torch_where_openvino_is_not(monkeypatch, caplog):
+    monkeypatch.setattr(compiled, "is_installed", lambda name: False)
+    with caplog.at_level(logging.INFO):
+        detector = load_detector("clip.yaml", "clip.pth", runtime="auto", **HOW)
+    assert "runtime" not in detector.computing
+    assert "OpenVINO is not installed" in caplog.text
+
+
+def test_a_cache_that_cannot_be_written_is_said(monkeypatch, tmp_path, caplog):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    with pytest.raises(OutputError, match="set XDG_CACHE_HOME"):
+        load_detector("clip.yaml", "clip.pth", runtime="openvino", **HOW)
+    assert "runtime" not in load_detector("clip.yaml", "clip.pth", runtime="auto", **HOW).computing
+    assert "cannot be written" in caplog.text
+
+
+def test_a_runtime_that_is_not_for_it_is_refused():
+    with pytest.raises(ConfigError, match="--dtype float16 is not for OpenVINO"):
+        load_detector("clip.yaml", "clip.pth", runtime="openvino", device="cpu", dtype="float16")
+
+
+def test_deepfakebenchs_protocol_stays_torchs():
+    from deepfakebench_ext.evaluation.request import EvaluationRequest
+
+    asked = {"test_dataset": ("UADFV",), "detector_config": "clip.yaml"}
+    assert EvaluationRequest(runtime="auto", **asked).runtime_meant is None
+    assert EvaluationRequest(runtime="auto", protocol="uniform", **asked).runtime_meant == "auto"
+    assert EvaluationRequest(runtime="openvino", **asked).runtime_meant == "openvino"
