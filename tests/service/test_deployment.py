@@ -76,6 +76,7 @@ def test_each_command_is_one_of_ours(name: str) -> None:
     verb, *words = compose(WEIGHTS="w.pth", POSTGRES_PASSWORD="p")["services"][name]["command"]
     command = cli.get_command(click.Context(cli), verb)
     assert command is not None
+    Path("w.pth").touch()
     given = command.make_context(verb, list(words)).params
     assert given["weights"] == "w.pth" and given["data_dir"] == "/data"
 
