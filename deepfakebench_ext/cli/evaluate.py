@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -22,6 +23,7 @@ from deepfakebench_ext.cli.options import (
     OUTPUT,
     OWN,
     RUNNING,
+    SHARING,
     VIDEO,
     WHOSE_FACE,
     SpacedCommand,
@@ -30,7 +32,7 @@ from deepfakebench_ext.cli.options import (
     record_of,
 )
 from deepfakebench_ext.cli.plans import detector_text, samples_text, say_plan
-from deepfakebench_ext.cli.terminal import note, say, warn
+from deepfakebench_ext.cli.terminal import hush, note, say, warn
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.wording import counted
 from deepfakebench_ext.models.quiet import hush_transformers
@@ -38,7 +40,9 @@ from deepfakebench_ext.models.quiet import hush_transformers
 if TYPE_CHECKING:
     from deepfakebench_ext.data.preprocess.spec import PreprocessSpec
     from deepfakebench_ext.data.stores.coverage import Coverage
+    from deepfakebench_ext.engine.launched import Launched
     from deepfakebench_ext.engine.own.detector import OwnDetector
+    from deepfakebench_ext.engine.parts import Shard
     from deepfakebench_ext.evaluation.inputs import Input
     from deepfakebench_ext.evaluation.outcome import Evaluation
     from deepfakebench_ext.evaluation.request import EvaluationRequest
@@ -64,14 +68,17 @@ _FEW = 20
 
 @click.command("evaluate", cls=SpacedCommand, epilog=_EXAMPLES, context_settings=CONTEXT)
 @click.argument("paths", nargs=-1, callback=paths_of)
-@options(INPUT, DATASET, COVERAGE, DETECTOR, OWN, VIDEO, FACES, WHOSE_FACE, DECIDING, RUNNING, DRY_RUN, OUTPUT)
+@options(INPUT, DATASET, COVERAGE, DETECTOR, OWN, VIDEO, FACES, WHOSE_FACE, DECIDING, RUNNING, SHARING, DRY_RUN, OUTPUT)
 def evaluate(**given: Any) -> None:
     """Score images, videos and datasets with a detector and write results with figures that can be trusted."""
     from deepfakebench_ext.common.notices import untrained_head
     from deepfakebench_ext.evaluation.finished import finished
 
-    request = _request(given)
-    if not given["dry_run"] and (known := finished(request)) is not None:
+    request, sharing = _request(given), _Sharing.asked(given["shard"])
+    sharing.hush()
+    if not (given["dry_run"] or sharing.shard) and (known := finished(request)) is not None:
+        if not sharing.is_main:
+            return None
         note(f"finished before, and nothing has changed since: {known.folder}")
         if not known.trained:
             warn(untrained_head(str(given["weights"])))
@@ -88,21 +95,60 @@ def evaluate(**given: Any) -> None:
         what = given["detector"] or detector_text(given, settings.model_name)
         lines = [f"would score {each.source}: {samples_text(each.samples)}" for each in inputs]
         return say_plan(*lines, f"with {what}, into runs below {request.output_dir}")
-    detector = request.load(settings)
+    detector = replace(request, device=sharing.device(request.device)).load(settings)
     say_detector(detector)
-    results = {each.source: _scored(request, each, detector) for each in inputs}
-    finish(results, by_name=bool(request.test_dataset), as_json=given["as_json"])
+    results = {each.source: _scored(request, each, detector, sharing) for each in inputs}
+    done = {source: result for source, result in results.items() if result is not None}
+    return finish(done, by_name=bool(request.test_dataset), as_json=given["as_json"]) if done else None
 
 
-def _scored(request: EvaluationRequest, given: Input, detector: Detector | OwnDetector) -> Evaluation:
-    """Score an input, and say first how a network is given it."""
+class _Sharing(NamedTuple):
+    """Who else scores the same: other shards, and other processes of this command."""
+
+    shard: Shard | None
+    launched: Launched | None
+
+    @classmethod
+    def asked(cls, shard: str | None) -> _Sharing:
+        from deepfakebench_ext.engine.launched import Launched
+        from deepfakebench_ext.engine.parts import Shard
+
+        return cls(None if shard is None else Shard.parse(shard), Launched.here())
+
+    @property
+    def is_main(self) -> bool:
+        return self.launched is None or self.launched.rank == 0
+
+    def hush(self) -> None:
+        """Let one of several processes speak, the others of warnings and errors alone."""
+        if not self.is_main:
+            hush()
+
+    def device(self, asked: str) -> str:
+        return asked if self.launched is None else self.launched.device(asked)
+
+
+def _scored(
+    request: EvaluationRequest, given: Input, detector: Detector | OwnDetector, sharing: _Sharing
+) -> Evaluation | None:
+    """Score an input, and say first how a network is given it; None where another process reports."""
     from deepfakebench_ext.engine.scorer import NetworkScorer
+    from deepfakebench_ext.evaluation.evaluate import Scoring
+    from deepfakebench_ext.evaluation.sharing import score_parts, score_shard
 
-    with request.scoring(given, detector) as scoring:
-        if isinstance(scoring.scorer, NetworkScorer):
-            say_preprocess(scoring.scorer.reader.preprocess)
+    plan = request.plan(given, detector)
+    if isinstance(plan.scorer, NetworkScorer):
+        say_preprocess(plan.scorer.reader.preprocess)
+    if sharing.shard is not None:
+        number = score_shard(plan, sharing.shard, request.report(plan))
+        note(f"shard {sharing.shard}: {counted(number, 'sample')} scored. Of all shards: dfb-ext merge {plan.folder}")
+        return None
+    if not sharing.is_main:
+        score_parts(plan)
+        return None
+    with Scoring(plan, is_shared=sharing.launched is not None) as scoring:
         scoring.to_the_end()
-        return request.report(scoring)
+        return scoring.report(request.report(plan))
 
 
 def say_preprocess(spec: PreprocessSpec) -> None:

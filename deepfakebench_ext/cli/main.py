@@ -31,6 +31,7 @@ _VERBS = {
     "evaluate": "deepfakebench_ext.cli.evaluate",
     "export": "deepfakebench_ext.cli.export",
     "extract": "deepfakebench_ext.cli.extract",
+    "merge": "deepfakebench_ext.cli.merge",
     "metrics": "deepfakebench_ext.cli.metrics",
     "host": "deepfakebench_ext.cli.host",
     "leaderboard": "deepfakebench_ext.cli.leaderboard",

@@ -258,6 +258,13 @@ COMPUTING = (
 )
 WORKERS = _running("--workers", type=Whole(1, MOST_WORKERS), help="Reading threads. Default: the CPUs, at most 8.")
 RUNNING = (*COMPUTING, WORKERS)
+SHARING = (
+    _running(
+        "--shard",
+        metavar="I/N",
+        help="Score the I-th of N even shares alone, such as 1/4; dfb-ext merge makes one run of all.",
+    ),
+)
 DRY_RUN = (_running("--dry_run", is_flag=True, everyday=True, help="Only say what would be done; write nothing."),)
 OUTPUT_DIR = (
     _output(

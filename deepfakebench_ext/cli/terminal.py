@@ -28,6 +28,14 @@ def note(text: str) -> None:
         say(text, err=True)
 
 
+def hush() -> None:
+    """Print warnings and errors alone from here on, as under `--quiet`."""
+    logging.getLogger("deepfakebench_ext").setLevel(logging.WARNING)
+    context = click.get_current_context(silent=True)
+    if context is not None:
+        context.meta[LOUDNESS] = "quiet"
+
+
 def warn(text: object) -> None:
     """Print a warning in red to stderr, on one line."""
     click.secho(f"WARNING: {cut(printable(str(text)), LONGEST_LINE)}", err=True, fg="red", bold=True)

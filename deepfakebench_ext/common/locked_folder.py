@@ -23,13 +23,14 @@ class LockedFolder:
         folder: Where it lies.
     """
 
-    def __init__(self, folder: Path, *, lock: str = ".lock", use: str = "writing") -> None:
-        """Create `folder` if need be, and remove what a writer that was killed left in it, in all depths.
+    def __init__(self, folder: Path, *, lock: str = ".lock", use: str = "writing", deep: bool = True) -> None:
+        """Create `folder` if need be, and remove what a writer that was killed left in it.
 
         Args:
             folder: Where it lies.
             lock: Path of the lock in it.
             use: What a process does there that holds it, for the message to another one.
+            deep: Whether its folders are this process's too, so that what is left in all depths is removed.
 
         Raises:
             OutputError: It cannot be written, or another process is using it.
@@ -45,7 +46,7 @@ class LockedFolder:
                 raise OutputError(
                     f"another process is {use} {folder}; wait for it, or give another --output_dir"
                 ) from error
-            remove_unfinished(file.parent, deep=True)
+            remove_unfinished(file.parent, deep=deep)
 
     def __enter__(self: F) -> F:
         """Return the folder itself."""

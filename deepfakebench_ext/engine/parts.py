@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.types import Sample
 from deepfakebench_ext.data.samples.kinds import is_video
 
+_WRITTEN = re.compile(r"([0-9]{1,6})/([0-9]{1,6})")
 _IMAGES = 512
 _VIDEO = 32  # images that one counts as
 
@@ -92,3 +95,37 @@ class Drawn:
             self._number, self._is_last = self._number + 1, False
         self._is_last = key == self._lasts[0]
         return self._number
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """One of several shares of a run's parts, each scored by a command of its own.
+
+    Attributes:
+        number: Which, from 1.
+        count: How many there are.
+    """
+
+    number: int
+    count: int
+
+    @classmethod
+    def parse(cls, text: str) -> Shard:
+        """Return the shard that `i/n` means.
+
+        Raises:
+            ConfigError: It means none.
+        """
+        found = _WRITTEN.fullmatch(text)
+        number, count = (int(found[1]), int(found[2])) if found else (0, 0)
+        if not 1 <= number <= count:
+            raise ConfigError(f"--shard {text} is not allowed: give 1/4 to 4/4 for four shards")
+        return cls(number, count)
+
+    def __str__(self) -> str:
+        """Return it as it is written."""
+        return f"{self.number}/{self.count}"
+
+    def of(self, parts: int) -> Sequence[int]:
+        """Return the numbers of its parts, every so many one, so that shards are even."""
+        return range(self.number - 1, parts, self.count)

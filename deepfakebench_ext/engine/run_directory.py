@@ -23,11 +23,14 @@ from deepfakebench_ext.common.atomic_files import atomic_writer
 from deepfakebench_ext.common.errors import OutputError, damaged
 from deepfakebench_ext.common.journal import Journal, read_lines
 from deepfakebench_ext.common.locked_folder import LockedFolder, read_settings
+from deepfakebench_ext.common.regular_files import regular
 from deepfakebench_ext.common.run_names import BEGUN, JOURNAL, SETTINGS
 from deepfakebench_ext.common.types import Prediction, Sample, Status
 from deepfakebench_ext.engine.parts import Parts
 
-_COMPLETE, _LINES = "complete", "lines"
+_END, _END_BYTES = b'{"complete": true', 200
+COMPLETE, LINES = "complete", "lines"
+"""What the last line of a journal says, and of how many lines."""
 _TYPES = {field.name: str(field.type) for field in fields(Prediction)}
 
 
@@ -75,6 +78,21 @@ def _state(path: Path | str) -> str:
     return f"{status.st_size} {status.st_mtime_ns}"
 
 
+def keep_settings(folder: Path, settings: Mapping[str, Any]) -> None:
+    """Write `run.json` into a run's folder, or pass what is there where it is of the same run.
+
+    Raises:
+        OutputError: It is another run's, or cannot be written.
+    """
+    known = read_settings(folder)
+    if known is None:
+        with atomic_writer(folder / SETTINGS) as stream:
+            begun = {BEGUN: datetime.now(timezone.utc).date().isoformat()}
+            stream.write(json.dumps({**settings, **begun}, indent=2, ensure_ascii=False) + "\n")
+    elif known.get("fingerprint") != settings["fingerprint"]:
+        raise OutputError(f"{folder} holds another run; remove it or give another --output_dir")
+
+
 class RunDirectory(LockedFolder):
     """One run's folder, locked for this process while open. A context manager."""
 
@@ -88,22 +106,13 @@ class RunDirectory(LockedFolder):
         Raises:
             OutputError: It cannot be written, another process is using it, or it is another run's.
         """
-        super().__init__(folder)
+        super().__init__(folder, deep=False)  # others may be writing parts
         self._journal = Journal(folder / JOURNAL, kept="What was scored is kept")
         try:
-            self._take_up(settings)
+            keep_settings(folder, settings)
         except BaseException:
             self.close()
             raise
-
-    def _take_up(self, settings: Mapping[str, Any]) -> None:
-        known = read_settings(self.folder)
-        if known is None:
-            with atomic_writer(self.folder / SETTINGS) as stream:
-                begun = {BEGUN: datetime.now(timezone.utc).date().isoformat()}
-                stream.write(json.dumps({**settings, **begun}, indent=2, ensure_ascii=False) + "\n")
-        elif known.get("fingerprint") != settings["fingerprint"]:
-            raise OutputError(f"{self.folder} holds another run; remove it or give another --output_dir")
 
     def close(self) -> None:
         """Close the journal and give the lock back."""
@@ -145,8 +154,8 @@ class RunDirectory(LockedFolder):
             line = len(numbers) + 1
             if said is not None:
                 raise damaged(self._journal.path, f"line {line} is followed by more than its end")
-            if values.get(_COMPLETE) is True:
-                said = values.get(_LINES, -1)
+            if values.get(COMPLETE) is True:
+                said = values.get(LINES, -1)
                 if type(said) is not int:
                     raise damaged(self._journal.path, f"it says that it holds {said!r} lines")
                 continue
@@ -163,13 +172,32 @@ class RunDirectory(LockedFolder):
             ends.append(end)
         return numbers, ends, said
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether the journal's last line says that it is whole."""
+        path = self._journal.path
+        if not path.is_file():
+            return False
+        with regular(path).open("rb") as file:
+            file.seek(max(0, self._journal.size_bytes - _END_BYTES))
+            return file.read().rstrip(b"\n").rpartition(b"\n")[2].startswith(_END)
+
+    def fill(self, lines: Iterable[Mapping[str, Any]]) -> None:
+        """Write the whole journal, whole or not at all, of what others scored; `resume` reads it.
+
+        Raises:
+            OutputError: It cannot be written.
+        """
+        with atomic_writer(self._journal.path) as file:
+            file.writelines(json.dumps(line) + "\n" for line in lines)
+
     def append(self, predictions: Sequence[Prediction]) -> None:
         """Add the predictions of one batch to the journal, at once and through to the system.
 
         Raises:
             OutputError: They cannot be written, for instance because the disk is full. What was there stays.
         """
-        self._journal.add(map(_without_defaults, predictions))
+        self._journal.add(journal_lines(predictions))
 
     def complete(self) -> None:
         """Mark the run as scored to its end; a run that is already so stays as it is.
@@ -179,16 +207,16 @@ class RunDirectory(LockedFolder):
         """
         lines, is_marked = 0, False
         for values, _ in read_lines(self._journal.path):
-            is_marked = values.get(_COMPLETE) is True
+            is_marked = values.get(COMPLETE) is True
             lines += not is_marked
         if not is_marked:
             self._journal.sync()
-            self._journal.add([{_COMPLETE: True, _LINES: lines}])
+            self._journal.add([{COMPLETE: True, LINES: lines}])
 
     def predictions(self) -> Iterator[Prediction]:
         """Yield what the journal holds, in the order of the samples and of their frames or clips."""
         for values, _ in read_lines(self._journal.path):
-            if values.get(_COMPLETE) is not True:
+            if values.get(COMPLETE) is not True:
                 yield Prediction.from_json(values)
 
 
@@ -215,6 +243,11 @@ def _is_of(kind: str, value: Any) -> bool:
 
 def _is_number(value: Any) -> bool:
     return type(value) in (int, float) and math.isfinite(value)
+
+
+def journal_lines(predictions: Iterable[Prediction]) -> Iterator[dict[str, Any]]:
+    """Yield what a journal says of predictions."""
+    return map(_without_defaults, predictions)
 
 
 def _without_defaults(prediction: Prediction) -> dict[str, Any]:

@@ -123,13 +123,13 @@ def _one_dataset(
             try:
                 store = store or SharedStore(data.store(dataset), _SHARED_BYTES)
                 given = request.dataset(dataset, data, store, detector.settings)
-                scorings[entry] = stack.enter_context(request.scoring(given, detector))
+                scorings[entry] = stack.enter_context(Scoring(request.plan(given, detector)))
             except Exception as error:
                 reasons[entry] = _reason(f"{entry} on {dataset}", error)
         reasons |= _abreast(scorings, dataset)
         for entry, scoring in scorings.items():
             if entry not in reasons:
-                done[entry] = request.report(scoring)
+                done[entry] = scoring.report(request.report(scoring.plan))
     cells = {entry: Cell(names[entry], entry.weights or "", dataset, reasons.get(entry, "")) for entry in entries}
     return [_filled(cell, detectors.get(entry), done.get(entry)) for entry, cell in cells.items()]
 

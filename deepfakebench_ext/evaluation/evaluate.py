@@ -8,29 +8,24 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
-from deepfakebench_ext.common.choices import Level
+from deepfakebench_ext.common.atomic_files import remove_unfinished
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.notices import Notice
-from deepfakebench_ext.common.numbers import MOST_WORKERS, check_count
 from deepfakebench_ext.common.types import Sample
 from deepfakebench_ext.data.readers.reader import Reader
-from deepfakebench_ext.data.samples.folders import unlabelled_notices
-from deepfakebench_ext.data.samples.kinds import is_video
 from deepfakebench_ext.engine.file_inputs import make_reader
 from deepfakebench_ext.engine.own.detector import OwnDetector
 from deepfakebench_ext.engine.own.scorer import OwnScorer
-from deepfakebench_ext.engine.parts import Parts
+from deepfakebench_ext.engine.part_files import journal_of
 from deepfakebench_ext.engine.progress import Progress
-from deepfakebench_ext.engine.read_ahead import default_workers
 from deepfakebench_ext.engine.run_directory import RunDirectory
-from deepfakebench_ext.engine.run_name import run_name
 from deepfakebench_ext.engine.scorer import NetworkScorer, Scorer
 from deepfakebench_ext.evaluation.outcome import Evaluation
+from deepfakebench_ext.evaluation.plan import Plan
+from deepfakebench_ext.evaluation.reporting import Report
+from deepfakebench_ext.evaluation.sharing import part_files, score_parts
 from deepfakebench_ext.metrics.aggregation import aggregation_rule
-from deepfakebench_ext.metrics.thresholds import Threshold
 from deepfakebench_ext.models.base import Detector
-from deepfakebench_ext.models.stored_thresholds import unused_thresholds
-from deepfakebench_ext.report.run_files import write_report
 
 logger = logging.getLogger(__name__)
 
@@ -76,7 +71,7 @@ def evaluate(
         OutputError: Results that cannot be written; what was scored until then is kept.
     """
     aggregation_rule(aggregation)
-    with Scoring(
+    plan = Plan.of(
         scorer_of(detector, reader),
         samples,
         output_dir=output_dir,
@@ -84,9 +79,10 @@ def evaluate(
         workers=workers,
         notices=notices,
         record=record,
-    ) as scoring:
+    )
+    with Scoring(plan) as scoring:
         scoring.to_the_end()
-        return scoring.report(aggregation=aggregation, plots=plots)
+        return scoring.report(plan.report(aggregation=aggregation, plots=plots))
 
 
 def scorer_of(detector: Detector | OwnDetector, reader: Reader | None = None) -> Scorer:
@@ -109,53 +105,53 @@ class Scoring:
     several can go abreast. A run that was cut off goes on where it stopped.
     """
 
-    def __init__(
-        self,
-        scorer: Scorer,
-        samples: Sequence[Sample],
-        *,
-        output_dir: str | Path = "inference_results",
-        batch_size: int | None = None,
-        workers: int | None = None,
-        notices: Sequence[Notice] = (),
-        record: Mapping[str, Any] | None = None,
-    ) -> None:
-        """Open the run directory; the other arguments are those of `evaluate`.
+    def __init__(self, plan: Plan, *, is_shared: bool = False) -> None:
+        """Open the run directory.
+
+        Args:
+            plan: What is scored.
+            is_shared: Whether other processes score it too, part by part, as `score_parts`; else this one goes on with
+                what they left, where they did.
 
         Raises:
-            ConfigError: No samples, or an option out of range.
             OutputError: The run directory cannot be had.
         """
-        check_count("--batch_size", batch_size)
-        check_count("--workers", workers, most=MOST_WORKERS)
-        self._batch_size = batch_size or scorer.default_batch_size
-        self._workers = workers or default_workers()
-        if not samples:
-            raise ConfigError("there is nothing to score: the list of samples is empty")
-        self.scorer, self.samples = scorer, samples
-        self._parts = Parts.of(samples, self._batch_size)
-        settings = scorer.settings(samples, self._batch_size)
-        self.folder = Path(output_dir) / run_name(scorer.name, _only_dataset(samples), settings["fingerprint"])
-        self._run = RunDirectory(self.folder, {**settings, **(record or {})})
-        self.done, self._units, self._notices = 0, 0, notices
+        self.plan = plan
+        self._run = RunDirectory(plan.folder, plan.settings)
+        self._is_shared = is_shared or part_files(plan).folder.is_dir()
+        self.done, self._units = 0, 0
+
+    @property
+    def samples(self) -> Sequence[Sample]:
+        """What is scored."""
+        return self.plan.samples
 
     def __enter__(self) -> Scoring:
         """Find out where to go on."""
         with ExitStack() as stack:
             run = stack.enter_context(self._run)
-            self.done, self._units = run.resume(self.samples, self._batch_size, self._parts)
+            if self._is_shared and not run.is_complete:
+                self._score_parts()
+            self.done, self._units = run.resume(self.samples, self.plan.batch_size, self.plan.parts)
             self._stack = stack.pop_all()
         if self.done or self._units:
             logger.info(
-                "going on after %d of %d samples that %s already holds", self.done, len(self.samples), self.folder
+                "going on after %d of %d samples that %s already holds", self.done, len(self.samples), self.plan.folder
             )
         return self
+
+    def _score_parts(self) -> None:
+        """Score beside others until all parts are there, and make a journal of them."""
+        score_parts(self.plan)
+        files = part_files(self.plan)
+        self._run.fill(journal_of(files.path(number) for number in range(len(self.plan.parts))))
+        remove_unfinished(files.folder)
 
     def __exit__(self, *error: Any) -> None:
         """Close the run directory; what was scored is kept."""
         self._stack.__exit__(*error)
         if error[0] is KeyboardInterrupt:
-            logger.warning("stopped; %s keeps what is scored, and the same command goes on", self.folder)
+            logger.warning("stopped; %s keeps what is scored, and the same command goes on", self.plan.folder)
 
     def __iter__(self) -> Iterator[int]:
         """Score batch by batch.
@@ -164,12 +160,12 @@ class Scoring:
             ModelError: Logits that are not finite.
             OutputError: The journal cannot be written.
         """
-        batches = self.scorer.predict(
+        batches = self.plan.scorer.predict(
             self.samples[self.done :],
-            batch_size=self._batch_size,
-            workers=self._workers,
+            batch_size=self.plan.batch_size,
+            workers=self.plan.workers,
             skip=self._units,
-            parts=self._parts.after(self.done),
+            parts=self.plan.parts.after(self.done),
         )
         with closing(batches):
             for predictions in batches:
@@ -187,52 +183,10 @@ class Scoring:
                 progress.at(done)
             progress.at(progress.total)
 
-    def report(
-        self, *, aggregation: str = "mean", plots: bool = True, thresholds: Mapping[Level, Threshold] | None = None
-    ) -> Evaluation:
-        """Write every result file and return the figures, once all is scored; decided as `thresholds` say."""
-        trained = self.scorer.is_trained
-        levels = levels_of(self.scorer, self.samples)
-        report = write_report(
-            self.folder,
-            self.samples,
-            self._run.predictions,
-            unit=levels[0],
-            by_video=len(levels) > 1,
-            aggregation=aggregation,
-            title=self.scorer.title,
-            head="trained" if trained else "untrained",
-            notices=[
-                *self.scorer.notices(self.samples),
-                *unlabelled_notices(self.samples),
-                *([] if thresholds else unused_thresholds(self.scorer.stored_thresholds, levels[-1])),
-                *self._notices,
-            ],
-            plots=plots,
-            thresholds=thresholds,
-        )
-        statuses = {name: level.statuses for name, level in report.levels.items()}
-        return Evaluation(
-            self.folder,
-            report.level,
-            report.figures,
-            report.counts,
-            statuses,
-            report.said,
-            trained,
-            report.host.differences.get("video_auc", "") if report.host is not None else "",
-            report.threshold,
-            report.protocol,
-        )
+    def report(self, report: Report) -> Evaluation:
+        """Write every result file and return the figures, once all is scored.
 
-
-def levels_of(scorer: Scorer, samples: Sequence[Sample]) -> tuple[Level, ...]:
-    """Return what there will be figures of: frames or clips, then videos where there are any."""
-    unit = scorer.unit(samples)
-    return (unit, "video") if any(sample.video is not None or is_video(sample) for sample in samples) else (unit,)
-
-
-def _only_dataset(samples: Sequence[Sample]) -> str | None:
-    """The dataset of all samples, where they have the same."""
-    datasets = {sample.dataset for sample in samples}
-    return datasets.pop() if len(datasets) == 1 else None
+        Raises:
+            OutputError: A file cannot be written.
+        """
+        return report.write(self.plan.folder, self.samples, self._run.predictions)

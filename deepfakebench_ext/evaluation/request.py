@@ -4,10 +4,10 @@ request = EvaluationRequest(weights="org/deepfake-vit", image="photos")
 settings = request.settings()
 inputs = list(request.inputs(settings))  # nothing is loaded until these are known to be there
 detector = request.load(settings)
-for each in inputs:
-    with request.scoring(each, detector) as scoring:
+for plan in (request.plan(each, detector) for each in inputs):
+    with Scoring(plan) as scoring:
         scoring.to_the_end()
-        print(request.report(scoring).figures)
+        print(scoring.report(request.report(plan)).figures)
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ from deepfakebench_ext.models.stored_thresholds import STORED, threshold_number,
 
 if TYPE_CHECKING:
     from deepfakebench_ext.engine.scorer import Scorer
-    from deepfakebench_ext.evaluation.evaluate import Scoring
-    from deepfakebench_ext.evaluation.outcome import Evaluation
+    from deepfakebench_ext.evaluation.plan import Plan
+    from deepfakebench_ext.evaluation.reporting import Report
     from deepfakebench_ext.models.base import Detector
 
 
@@ -228,20 +228,20 @@ class EvaluationRequest(DetectorOptions):
             store = data.store(name)
             yield coverage(data.samples(name, store, settings), store)
 
-    def scoring(self, given: Input, detector: Detector | OwnDetector) -> Scoring:
+    def plan(self, given: Input, detector: Detector | OwnDetector) -> Plan:
         """Return the scoring of an input, not begun.
 
         Raises:
-            ConfigError, OutputError: As `Scoring`.
+            ConfigError: As `Plan.of`.
         """
-        from deepfakebench_ext.evaluation.evaluate import Scoring
+        from deepfakebench_ext.evaluation.plan import Plan
 
         scorer = self._scorer(given, detector)
         self.thresholds(scorer, given.samples)
         notices: list[Notice] = []
         if given.store is not None and not isinstance(detector, OwnDetector):
             notices = protocol_notices(detector, self.protocol_meant)
-        return Scoring(
+        return Plan.of(
             scorer,
             given.samples,
             output_dir=self.output_dir,
@@ -269,10 +269,10 @@ class EvaluationRequest(DetectorOptions):
             return NetworkScorer(detector, make_stored_reader(detector, stores, protocol=protocol, options=options))
         return NetworkScorer(detector, file_reader(detector, options, self.faces.reader(detector)))
 
-    def report(self, scoring: Scoring) -> Evaluation:
-        """Write what was scored, and return the figures."""
-        thresholds = self.thresholds(scoring.scorer, scoring.samples)
-        return scoring.report(aggregation=self.aggregation, plots=self.plots, thresholds=thresholds)
+    def report(self, plan: Plan) -> Report:
+        """Return what is to be reported of a plan's scores."""
+        decided = self.thresholds(plan.scorer, plan.samples)
+        return plan.report(aggregation=self.aggregation, plots=self.plots, thresholds=decided)
 
     def thresholds(self, scorer: Scorer, samples: Sequence[Sample]) -> Mapping[Level, Threshold]:
         """Return where decisions are made at each level; nothing where that is 0.5.
@@ -282,7 +282,7 @@ class EvaluationRequest(DetectorOptions):
         """
         if self.threshold is None:
             return {}
-        from deepfakebench_ext.evaluation.evaluate import levels_of
+        from deepfakebench_ext.evaluation.plan import levels_of
 
         levels = levels_of(scorer, samples)
         return thresholds_asked(

@@ -1,0 +1,144 @@
+"""What has been scored of a run by several processes: a file a part, written whole or not at all.
+
+A part's file is named by its content: the settings and the samples. So what is done is what is there, whoever did it,
+and two who score one part write the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from deepfakebench_ext.common.atomic_files import atomic_writer, making
+from deepfakebench_ext.common.errors import OutputError, damaged
+from deepfakebench_ext.common.journal import read_lines
+from deepfakebench_ext.common.types import Prediction, Sample
+from deepfakebench_ext.engine.parts import Parts
+from deepfakebench_ext.engine.run_directory import COMPLETE, LINES, journal_lines
+
+FOLDER = "parts"
+_PART, _SETTINGS, _SAMPLES = "part", "fingerprint", "samples"
+
+
+class PartFiles:
+    """The files of a run's parts, of which some are there.
+
+    Attributes:
+        folder: Where they lie.
+        parts: All of the run.
+    """
+
+    def __init__(self, run: Path, fingerprint: str, parts: Parts) -> None:
+        """Say of which run they are: its directory, the fingerprint of its settings, and its parts."""
+        self.folder, self.parts, self._fingerprint = run / FOLDER, parts, fingerprint
+        self._paths: dict[int, Path] = {}
+
+    def path(self, number: int) -> Path:
+        """Return where the file of a part lies."""
+        if number not in self._paths:
+            self._paths[number] = self.folder / part_name(self._fingerprint, number, self.parts[number])
+        return self._paths[number]
+
+    def is_done(self, number: int) -> bool:
+        """Return whether a part has been scored."""
+        return self.path(number).is_file()
+
+    def prepare(self) -> None:
+        """Create their folder.
+
+        Raises:
+            OutputError: It cannot be written.
+        """
+        with making(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+
+    def write(self, number: int, predictions: Sequence[Prediction]) -> None:
+        """Write what a part came to.
+
+        Raises:
+            OutputError: It cannot be written.
+        """
+        head = {_PART: number, _SETTINGS: self._fingerprint, _SAMPLES: [*map(_sample_json, self.parts[number])]}
+        lines: list[Mapping[str, Any]] = [head, *journal_lines(predictions), {COMPLETE: True, LINES: len(predictions)}]
+        try:
+            with atomic_writer(self.path(number)) as file:
+                file.writelines(json.dumps(line) + "\n" for line in lines)
+        except OutputError:
+            if not self.is_done(number):  # else another one was faster, and has cleared up
+                raise
+
+
+@dataclass(frozen=True, slots=True)
+class PartFile:
+    """A part's file, read.
+
+    Attributes:
+        number: Which part.
+        fingerprint: Of the run's settings.
+        samples: Of the part.
+        predictions: Of them, each as a line of a journal.
+    """
+
+    number: int
+    fingerprint: str
+    samples: list[Sample]
+    predictions: list[dict[str, Any]]
+
+    @classmethod
+    def read(cls, path: Path) -> PartFile:
+        """Return what a file says.
+
+        Raises:
+            OutputError: It is damaged.
+        """
+        lines = [values for values, _ in read_lines(path)]
+        try:
+            head, end = lines[0], lines[-1]
+            part = cls(head[_PART], head[_SETTINGS], [*map(_sample, head[_SAMPLES])], lines[1:-1])
+        except (LookupError, TypeError, ValueError) as error:
+            raise damaged(path, f"it is no part of a run: {error}") from error
+        if end != {COMPLETE: True, LINES: len(part.predictions)}:
+            raise damaged(path, f"it holds {len(part.predictions)} scores, and says {end}")
+        if path.name != part_name(part.fingerprint, part.number, part.samples):
+            raise damaged(path, "its name is not that of its samples and settings")
+        return part
+
+
+def part_name(fingerprint: str, number: int, samples: Iterable[Sample]) -> str:
+    """Return what the file of a part is called: its number, and a hash of the settings and samples' keys."""
+    text = "\n".join((fingerprint, str(number), *(sample.key for sample in samples)))
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass"))
+    return f"{number:06d}-{digest.hexdigest()[:16]}.jsonl"
+
+
+def journal_of(paths: Iterable[Path]) -> Iterator[dict[str, Any]]:
+    """Yield the lines of a run's journal, of its parts' files in their order.
+
+    Raises:
+        OutputError: One is damaged.
+    """
+    total = 0
+    for path in paths:
+        predictions = PartFile.read(path).predictions
+        total += len(predictions)
+        yield from predictions
+    yield {COMPLETE: True, LINES: total}
+
+
+def _sample_json(sample: Sample) -> dict[str, Any]:
+    """What a report needs of a sample: its frames, of which there may be hundreds, it does not."""
+    said = {name: value for name, value in asdict(sample).items() if value not in (None, "")}
+    said.pop("frames", None)
+    return {**said, **({"is_listed": True} if sample.frames else {})}
+
+
+def _sample(values: Any) -> Sample:
+    said = dict(values)
+    frames = ("",) if said.pop("is_listed", False) else ()
+    if not all(isinstance(value, int if name == "label" else str) for name, value in said.items()):
+        raise TypeError(f"no sample: {said}")
+    return Sample(**said, frames=frames)

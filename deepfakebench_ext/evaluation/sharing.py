@@ -1,0 +1,116 @@
+"""One evaluation shared out: over the processes of a launcher, over shards, or both."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from deepfakebench_ext.common.atomic_files import atomic_writer
+from deepfakebench_ext.common.errors import ConfigError, damaged
+from deepfakebench_ext.common.types import Prediction
+from deepfakebench_ext.engine.part_files import PartFiles
+from deepfakebench_ext.engine.part_worker import PartWorker
+from deepfakebench_ext.engine.parts import Shard
+from deepfakebench_ext.engine.progress import Progress
+from deepfakebench_ext.engine.run_directory import keep_settings
+from deepfakebench_ext.evaluation.plan import Plan
+from deepfakebench_ext.evaluation.reporting import Report
+
+_EVERY_S = 2.0
+SHARDS = "shard-*-of-*.json"
+
+
+@dataclass(frozen=True, slots=True)
+class ShardRecord:
+    """What a shard leaves for whoever merges.
+
+    Attributes:
+        shard: Which.
+        parts: How many the whole run has.
+        report: What is to be reported of it.
+    """
+
+    shard: Shard
+    parts: int
+    report: Report
+
+    def write(self, folder: Path) -> None:
+        """Write it into a run's folder.
+
+        Raises:
+            OutputError: It cannot be written.
+        """
+        values = {"shard": str(self.shard), "parts": self.parts, "report": self.report.to_json()}
+        with atomic_writer(folder / f"shard-{self.shard.number}-of-{self.shard.count}.json") as file:
+            file.write(json.dumps(values, indent=2) + "\n")
+
+    @classmethod
+    def read(cls, path: Path) -> ShardRecord:
+        """Return what a shard left.
+
+        Raises:
+            OutputError: It is damaged.
+        """
+        try:
+            values: Mapping[str, Any] = json.loads(path.read_bytes())
+            return cls(Shard.parse(values["shard"]), int(values["parts"]), Report.from_json(values["report"]))
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, ConfigError) as error:
+            raise damaged(path, error) from error
+
+
+def score_shard(plan: Plan, shard: Shard, report: Report) -> int:
+    """Score a shard's parts into the run's folder; return how many samples they have.
+
+    Raises:
+        ModelError, OutputError: As `PartWorker.to_the_end`.
+    """
+    files = part_files(plan)
+    files.prepare()
+    keep_settings(plan.folder, plan.settings)
+    ShardRecord(shard, len(plan.parts), report).write(plan.folder)
+    numbers = shard.of(len(plan.parts))
+    score_parts(plan, numbers)
+    return sum(len(plan.parts[number]) for number in numbers)
+
+
+def score_parts(plan: Plan, numbers: Sequence[int] | None = None) -> None:
+    """Score parts, all where none are named, beside others who do the same, and say how far all of them are.
+
+    Raises:
+        ModelError, OutputError: As `PartWorker.to_the_end`.
+    """
+    files = part_files(plan)
+    numbers = range(len(plan.parts)) if numbers is None else numbers
+    worker = PartWorker(plan.scorer, files, numbers, batch_size=plan.batch_size, workers=plan.workers)
+    watch = _Watch(files, numbers)
+    with watch.progress:
+        worker.to_the_end(watch)
+
+
+def part_files(plan: Plan) -> PartFiles:
+    """Return where the parts of a plan go."""
+    return PartFiles(plan.folder, plan.settings["fingerprint"], plan.parts)
+
+
+class _Watch:
+    """Says how much is there, of all workers."""
+
+    def __init__(self, files: PartFiles, numbers: Sequence[int]) -> None:
+        self._files, self._left, self._done, self._looked = files, list(numbers), 0, 0.0
+        self._look()
+        self.progress = Progress(sum(len(files.parts[n]) for n in numbers), "sample", done=self._done)
+
+    def __call__(self, predictions: Sequence[Prediction]) -> None:
+        if time.monotonic() - self._looked >= _EVERY_S:
+            self._look()
+        self.progress.at(self._done)
+
+    def _look(self) -> None:
+        self._looked = time.monotonic()
+        left = [number for number in self._left if not self._files.is_done(number)]
+        there = set(self._left).difference(left)
+        self._left, self._done = left, self._done + sum(len(self._files.parts[number]) for number in there)
