@@ -12,6 +12,7 @@ from typing import Any
 
 from deepfakebench_ext.common.errors import ConfigError, ModelError
 from deepfakebench_ext.common.run_names import BEST, LAST
+from deepfakebench_ext.engine.predictor import default_batch_size
 from deepfakebench_ext.engine.processes import Processes
 from deepfakebench_ext.engine.run_directory import digest_samples
 from deepfakebench_ext.models.base import Detector
@@ -140,7 +141,7 @@ class FineTuning:
         tuned.start_epoch(training.epochs - 1)
         stepper.rebuild()
         self.detector.train()
-        memory, trained_last = estimate_memory(stepper, training, self.processes.count), tuned.trainable
+        memory, trained_last = estimate_memory(stepper, training, self._rows_at_once), tuned.trainable
         tuned.start_epoch(0)
         labels = [sample.label for sample in self.inputs.val]
         return Plan(
@@ -207,11 +208,26 @@ class FineTuning:
             lost, faceless = self._everywhere(self.data.unreadable), self._everywhere(self.data.faceless)
             return FineTuned(folder, folder / BEST, position, detector, validated, lost, faceless)
 
-    def _frozen(self, folder: Path) -> FrozenBatches | None:
-        """The batches for epochs with a frozen backbone, where there are two or more and each sees the same frames."""
+    @property
+    def _frozen_epochs(self) -> int:
+        """Epochs with a frozen backbone that see the same frames; 0 where there are not two of them."""
         training, tuning = self.recipe.training, self.recipe.tuning
         epochs = {"head": training.epochs, "gradual": min(tuning.unfreeze_every, training.epochs)}.get(tuning.mode, 0)
-        if epochs < 2 or training.augmentation is not None or training.self_blend:
+        changes = training.augmentation is not None or training.self_blend
+        return 0 if changes or epochs < 2 else epochs
+
+    @property
+    def _rows_at_once(self) -> int:
+        """Images or clips that the backbone is given at once in the last epoch, validation included."""
+        share, others = -(-self.recipe.training.batch_size // self.processes.count), default_batch_size(self.detector)
+        if not self._stepper.is_frozen:
+            return share
+        return others if self._frozen_epochs else max(share, others)
+
+    def _frozen(self, folder: Path) -> FrozenBatches | None:
+        """The batches for the epochs with a frozen backbone, where it needs to be asked only once for each frame."""
+        training, epochs = self.recipe.training, self._frozen_epochs
+        if not epochs:
             return None
         identity = self.identity()
         decides = {name: identity[name] for name in ("detector", "weights", "train", "reading")}

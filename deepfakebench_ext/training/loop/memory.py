@@ -12,6 +12,7 @@ from torch import Tensor
 
 from deepfakebench_ext.models.base import Detector
 from deepfakebench_ext.training.config import TrainingConfig
+from deepfakebench_ext.training.loop.live_bytes import LiveBytes
 from deepfakebench_ext.training.loop.stepping import Stepper
 
 _ADAM_MOMENTS = 2
@@ -27,7 +28,7 @@ class Memory:
         gradients: Of what is trained.
         optimizer: Its two moments of what is trained.
         average: The moving average, if any.
-        activations: What the backward pass of one process's share of a batch holds on to.
+        activations: The most that forward and backward of one process's share of a batch hold at once.
     """
 
     parameters: int
@@ -42,18 +43,17 @@ class Memory:
         return self.parameters + self.gradients + self.optimizer + self.average + self.activations
 
 
-def estimate_memory(stepper: Stepper, training: TrainingConfig, processes: int) -> Memory:
-    """Return what a step needs, from forward passes of two samples of zeros and of three. Nothing of it is changed.
+def estimate_memory(stepper: Stepper, training: TrainingConfig, rows: int) -> Memory:
+    """Return what a step needs, from steps on two samples of zeros and on three. Nothing of it is changed.
 
     Args:
-        stepper: Of the detector, in training mode, its optimizer made.
-        training: Its `batch_size` and `ema`.
-        processes: Over how many a batch is shared out.
+        stepper: Of the detector, in training mode, its optimizer made; no parameter has a gradient.
+        training: Its `ema`.
+        rows: Images or clips that a process computes at once.
     """
     detector = stepper.detector
     trained = sum(parameter.numel() for parameter in stepper.trained) * _FLOAT
-    rows = -(-training.batch_size // processes)
-    few, more = _saved_bytes(stepper, 2), _saved_bytes(stepper, 3)
+    few, more = _most_bytes(stepper, 2), _most_bytes(stepper, 3)
     # What does not grow with the rows is held once: under autocast the parameters, cast to fewer bits.
     fixed = max(3 * few - 2 * more, 0)
     return Memory(
@@ -65,22 +65,28 @@ def estimate_memory(stepper: Stepper, training: TrainingConfig, processes: int) 
     )
 
 
-def _saved_bytes(stepper: Stepper, rows: int) -> int:
-    """Return the bytes that autograd keeps for the backward pass of some samples, parameters not counted."""
+def _most_bytes(stepper: Stepper, rows: int) -> int:
+    """Return the most bytes at once of forward and backward, without parameters and what stays of their gradients."""
     detector = stepper.detector
-    held = {parameter.untyped_storage().data_ptr() for parameter in detector.parameters()}
-    saved: dict[int, int] = {}
+    pixels = stepper.blank(rows)
+    taken_back: list[Any] = [
+        parameter.register_post_accumulate_grad_hook(_take_back)  # type: ignore[no-untyped-call]
+        for parameter in stepper.trained
+    ]
+    try:
+        with _buffers_kept(detector), LiveBytes([*detector.parameters(), *detector.buffers()]) as live:
+            logits = stepper.judged(detector.normed(stepper.pooled(pixels)), range(rows), 0)
+            logits.sum().backward()  # type: ignore[no-untyped-call]
+            del logits
+    finally:
+        for hook in taken_back:
+            hook.remove()
+    most: int = live.peak
+    return most
 
-    def pack(tensor: Tensor) -> Any:
-        storage = tensor.untyped_storage()
-        if storage.data_ptr() not in held:
-            saved[storage.data_ptr()] = storage.nbytes()
-        return tensor
 
-    with _buffers_kept(detector), torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        logits = stepper.judged(detector.normed(stepper.pooled(stepper.blank(rows))), range(rows), 0)
-    del logits
-    return sum(saved.values())
+def _take_back(parameter: Tensor) -> None:
+    parameter.grad = None
 
 
 @contextmanager
