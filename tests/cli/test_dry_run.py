@@ -27,6 +27,7 @@ PLANS = {
     "metrics": (("a.csv", "--output_dir", "out"), "would compute a.csv into out"),
     "compare": (("a.csv", "b.csv"), "would compare a, b"),
     "view": (("a.csv", "b.csv"), "would show a, b"),
+    "merge": (("photos", "videos", "--output_dir", "out"), "into out/photos"),
     "convert-timelines": (("truth.json", "--to", "activitynet", "--output", "o.json"), "to o.json"),
     "serve": (DETECTOR, "would serve default at http://127.0.0.1:8000"),
     "worker": (DETECTOR, "would work with default"),
