@@ -37,7 +37,7 @@ _RUNTIMES: dict[Format, str] = {"onnx": "onnxruntime", "openvino": "openvino"}
 _NOT_OF_AN_EXPORT = ("export", "fake_index", "training", "tuning", "weights")
 WRITERS: dict[Format, tuple[str, ...]] = {
     "onnx": ("onnx", "onnxscript", "onnxruntime"),
-    "openvino": ("openvino",),
+    "openvino": ("onnx", "onnxscript", "openvino"),
 }
 """The packages that write a format, and run it."""
 

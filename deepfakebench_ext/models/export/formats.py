@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -82,13 +83,16 @@ def _write_onnx(network: ScoringNetwork, path: Path) -> None:
 
 
 def _write_openvino(network: ScoringNetwork, path: Path) -> None:
+    """Write an OpenVINO IR by way of ONNX.
+
+    OpenVINO's own `convert_model` sends what it converted to its makers without asking; its reader of ONNX does not.
+    """
     package = _need("openvino")
-    with failures_of("openvino", network), _quiet():
-        model = package.convert_model(traced(network))
-        model.reshape({0: package.PartialShape([-1, *input_shape(network.detector)])})
-        for port, name in ((model.input(0), INPUT), (model.output(0), OUTPUT)):
-            port.get_tensor().set_names({name})
-        package.save_model(model, str(path), compress_to_fp16=False)
+    with TemporaryDirectory(dir=path.parent, prefix=".onnx.") as folder:
+        between = Path(folder) / ARTEFACTS["onnx"][0]
+        _write_onnx(network, between)
+        with failures_of("openvino", network):
+            package.save_model(package.Core().read_model(between), str(path), compress_to_fp16=False)
 
 
 def _need(name: str) -> Any:

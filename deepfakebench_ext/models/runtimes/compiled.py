@@ -130,7 +130,7 @@ def runtime_or_torch(
     if asked != "auto":
         return compile_for("onnxruntime" if asked == "onnxruntime" else "openvino")
     if not is_installed("openvino"):
-        logger.info("--runtime auto: torch; OpenVINO is not installed: pip install 'deepfakebench-ext[runtime]'")
+        logger.info("--runtime auto: torch; OpenVINO is not installed: pip install 'deepfakebench-ext[export]'")
         return None
     try:
         return compile_for("openvino")

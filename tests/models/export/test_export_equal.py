@@ -167,3 +167,12 @@ def test_a_lone_network_says_nothing_of_itself(made, tmp_path):
 def test_what_it_cannot_be_run_by_is_said(made, how, said):
     with pytest.raises(ConfigError, match=said):
         loaded(made("clip")[1], **how)
+
+
+def test_nothing_is_told_to_the_makers_of_openvino(tmp_path, monkeypatch):
+    import openvino_telemetry  # comes with it, and sends without asking
+
+    monkeypatch.setattr(openvino_telemetry.Telemetry, "init", lambda *_, **__: pytest.fail("would send"))
+    monkeypatch.setattr(openvino_telemetry.Telemetry, "send_event", lambda *_, **__: pytest.fail("would send"))
+    detector = exports.clip(tmp_path)
+    export_detector(detector, tmp_path / "exported", "openvino")
