@@ -74,7 +74,7 @@ def evaluate(**given: Any) -> None:
     from deepfakebench_ext.common.notices import untrained_head
     from deepfakebench_ext.evaluation.finished import finished
 
-    request, sharing = _request(given), _Sharing.asked(given["shard"])
+    request, sharing = _request(given), _Sharing.asked(given["shard"], given["max_failures"])
     sharing.hush()
     if not (given["dry_run"] or sharing.shard) and (known := finished(request)) is not None:
         if not sharing.is_main:
@@ -107,13 +107,14 @@ class _Sharing(NamedTuple):
 
     shard: Shard | None
     launched: Launched | None
+    max_failures: float | None
 
     @classmethod
-    def asked(cls, shard: str | None) -> _Sharing:
+    def asked(cls, shard: str | None, max_failures: float | None) -> _Sharing:
         from deepfakebench_ext.engine.launched import Launched
         from deepfakebench_ext.engine.parts import Shard
 
-        return cls(None if shard is None else Shard.parse(shard), Launched.here())
+        return cls(None if shard is None else Shard.parse(shard), Launched.here(), max_failures)
 
     @property
     def is_main(self) -> bool:
@@ -136,17 +137,17 @@ def _scored(
     from deepfakebench_ext.evaluation.evaluate import Scoring
     from deepfakebench_ext.evaluation.sharing import score_parts, score_shard
 
-    plan = request.plan(given, detector)
+    plan, most = request.plan(given, detector), sharing.max_failures
     if isinstance(plan.scorer, NetworkScorer):
         say_preprocess(plan.scorer.reader.preprocess)
     if sharing.shard is not None:
-        number = score_shard(plan, sharing.shard, request.report(plan))
+        number = score_shard(plan, sharing.shard, request.report(plan), max_failures=most)
         note(f"shard {sharing.shard}: {counted(number, 'sample')} scored. Of all shards: dfb-ext merge {plan.folder}")
         return None
     if not sharing.is_main:
-        score_parts(plan)
+        score_parts(plan, max_failures=most)
         return None
-    with Scoring(plan, is_shared=sharing.launched is not None) as scoring:
+    with Scoring(plan, is_shared=sharing.launched is not None, max_failures=most) as scoring:
         scoring.to_the_end()
         return scoring.report(request.report(plan))
 

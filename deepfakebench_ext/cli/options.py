@@ -264,6 +264,12 @@ SHARING = (
         metavar="I/N",
         help="Score the I-th of N even shares alone, such as 1/4; dfb-ext merge makes one run of all.",
     ),
+    _running(
+        "--max_failures",
+        type=Real(0, 1),
+        metavar="SHARE",
+        help="Stop where more than this share of the samples tried, 20 or more, has no score.",
+    ),
 )
 DRY_RUN = (_running("--dry_run", is_flag=True, everyday=True, help="Only say what would be done; write nothing."),)
 OUTPUT_DIR = (

@@ -33,6 +33,10 @@ class ModelError(ExtError):
     """A detector that computes something no score can be made of, such as logits that are not finite."""
 
 
+class FailuresError(ExtError):
+    """A run that was stopped since too much of it cannot be scored."""
+
+
 class OutputError(ExtError):
     """Results that cannot be written, or a run directory that is not this run's."""
 

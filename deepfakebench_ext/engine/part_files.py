@@ -88,6 +88,10 @@ class PartFile:
     samples: list[Sample]
     predictions: list[dict[str, Any]]
 
+    def scored(self) -> Iterator[Prediction]:
+        """Yield what it came to."""
+        return map(Prediction.from_json, self.predictions)
+
     @classmethod
     def read(cls, path: Path) -> PartFile:
         """Return what a file says.

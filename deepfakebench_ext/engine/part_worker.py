@@ -112,6 +112,7 @@ class PartWorker:
                     continue
             if self._files.is_done(number):
                 lock.release()
+                path.unlink(missing_ok=True)
                 continue
             samples = self._files.parts[number]
             self._claims.append(_Claim(number, lock, frozenset(sample.key for sample in samples)))

@@ -32,6 +32,7 @@ class Progress:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Begin at `done` of `total`."""
+        self.more = ""  # what is to be said beside
         self.total, self.done, self.bar = total, done, _bar(total, unit, done, name)
         self._unit, self._name, self._clock = unit, f"{name}: " if name else "", clock
         self._first, self._began = done, clock()
@@ -53,6 +54,7 @@ class Progress:
     def at(self, done: int) -> None:
         """Take that so much is done."""
         if self.bar is not None:
+            self.bar.set_postfix_str(self.more, refresh=False)
             self.bar.update(done - self.done)
         self.done = done
         if self.bar is None and self._is_due():
@@ -68,10 +70,12 @@ class Progress:
     def line(self) -> str:
         """Return how far it is: `120 of 600 samples, 23.1 a second, 0:21 left`."""
         took_s, made = self._clock() - self._began, self.done - self._first
+        more = f"; {self.more}" if self.more else ""
         start = f"{self._name}{self.done} of {self.total} {self._unit}s"
         if made <= 0 or took_s <= 0:
-            return start
-        return f"{start}, {made / took_s:.3g} a second, {clock_time((self.total - self.done) * took_s / made)} left"
+            return start + more
+        left = clock_time((self.total - self.done) * took_s / made)
+        return f"{start}, {made / took_s:.3g} a second, {left} left{more}"
 
     def _is_due(self) -> bool:
         waited_s = self._clock() - self._said_at

@@ -13,6 +13,7 @@ from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.common.types import Sample
 from deepfakebench_ext.data.readers.reader import Reader
+from deepfakebench_ext.engine.failures import Failures
 from deepfakebench_ext.engine.file_inputs import make_reader
 from deepfakebench_ext.engine.own.detector import OwnDetector
 from deepfakebench_ext.engine.own.scorer import OwnScorer
@@ -105,19 +106,21 @@ class Scoring:
     several can go abreast. A run that was cut off goes on where it stopped.
     """
 
-    def __init__(self, plan: Plan, *, is_shared: bool = False) -> None:
+    def __init__(self, plan: Plan, *, is_shared: bool = False, max_failures: float | None = None) -> None:
         """Open the run directory.
 
         Args:
             plan: What is scored.
             is_shared: Whether other processes score it too, part by part, as `score_parts`; else this one goes on with
                 what they left, where they did.
+            max_failures: Share of the samples tried above which the run is stopped, as `Failures`.
 
         Raises:
             OutputError: The run directory cannot be had.
         """
         self.plan = plan
         self._run = RunDirectory(plan.folder, plan.settings)
+        self.failures = Failures(max_failures)
         self._is_shared = is_shared or part_files(plan).folder.is_dir()
         self.done, self._units = 0, 0
 
@@ -142,7 +145,7 @@ class Scoring:
 
     def _score_parts(self) -> None:
         """Score beside others until all parts are there, and make a journal of them."""
-        score_parts(self.plan)
+        score_parts(self.plan, max_failures=self.failures.most)
         files = part_files(self.plan)
         self._run.fill(journal_of(files.path(number) for number in range(len(self.plan.parts))))
         remove_unfinished(files.folder)
@@ -159,7 +162,10 @@ class Scoring:
         Raises:
             ModelError: Logits that are not finite.
             OutputError: The journal cannot be written.
+            FailuresError: Too much has no score.
         """
+        self.failures.add(self._run.predictions() if self.failures.most is not None else ())
+        self.failures.check()
         batches = self.plan.scorer.predict(
             self.samples[self.done :],
             batch_size=self.plan.batch_size,
@@ -170,9 +176,13 @@ class Scoring:
         with closing(batches):
             for predictions in batches:
                 self._run.append(predictions)
+                self.failures.add(predictions)
+                self.failures.check()
                 while self.samples[self.done].key != predictions[-1].key:
                     self.done += 1
                 yield self.done
+        self.failures.end()
+        self.failures.check()
         self._run.complete()
         self.done = len(self.samples)
 
@@ -180,6 +190,7 @@ class Scoring:
         """Score all that is left, and say how far it is."""
         with Progress(len(self.samples), "sample", done=self.done) as progress:
             for done in self:
+                progress.more = self.failures.text()
                 progress.at(done)
             progress.at(progress.total)
 

@@ -12,7 +12,8 @@ from typing import Any
 from deepfakebench_ext.common.atomic_files import atomic_writer
 from deepfakebench_ext.common.errors import ConfigError, damaged
 from deepfakebench_ext.common.types import Prediction
-from deepfakebench_ext.engine.part_files import PartFiles
+from deepfakebench_ext.engine.failures import Failures
+from deepfakebench_ext.engine.part_files import PartFile, PartFiles
 from deepfakebench_ext.engine.part_worker import PartWorker
 from deepfakebench_ext.engine.parts import Shard
 from deepfakebench_ext.engine.progress import Progress
@@ -62,33 +63,40 @@ class ShardRecord:
             raise damaged(path, error) from error
 
 
-def score_shard(plan: Plan, shard: Shard, report: Report) -> int:
+def score_shard(plan: Plan, shard: Shard, report: Report, *, max_failures: float | None = None) -> int:
     """Score a shard's parts into the run's folder; return how many samples they have.
 
     Raises:
-        ModelError, OutputError: As `PartWorker.to_the_end`.
+        ModelError, OutputError, FailuresError: As `score_parts`.
     """
     files = part_files(plan)
     files.prepare()
     keep_settings(plan.folder, plan.settings)
     ShardRecord(shard, len(plan.parts), report).write(plan.folder)
     numbers = shard.of(len(plan.parts))
-    score_parts(plan, numbers)
+    score_parts(plan, numbers, max_failures=max_failures)
     return sum(len(plan.parts[number]) for number in numbers)
 
 
-def score_parts(plan: Plan, numbers: Sequence[int] | None = None) -> None:
+def score_parts(plan: Plan, numbers: Sequence[int] | None = None, *, max_failures: float | None = None) -> None:
     """Score parts, all where none are named, beside others who do the same, and say how far all of them are.
+
+    Args:
+        plan: Of the whole run.
+        numbers: Of the parts.
+        max_failures: As `Failures.most`, over what all of them tried.
 
     Raises:
         ModelError, OutputError: As `PartWorker.to_the_end`.
+        FailuresError: As `Failures.check`.
     """
     files = part_files(plan)
     numbers = range(len(plan.parts)) if numbers is None else numbers
     worker = PartWorker(plan.scorer, files, numbers, batch_size=plan.batch_size, workers=plan.workers)
-    watch = _Watch(files, numbers)
+    watch = _Watch(files, numbers, Failures(max_failures))
     with watch.progress:
         worker.to_the_end(watch)
+        watch.look()
 
 
 def part_files(plan: Plan) -> PartFiles:
@@ -97,20 +105,31 @@ def part_files(plan: Plan) -> PartFiles:
 
 
 class _Watch:
-    """Says how much is there, of all workers."""
+    """Says how much is there, of all workers, and stops where too much of it has no score."""
 
-    def __init__(self, files: PartFiles, numbers: Sequence[int]) -> None:
-        self._files, self._left, self._done, self._looked = files, list(numbers), 0, 0.0
-        self._look()
-        self.progress = Progress(sum(len(files.parts[n]) for n in numbers), "sample", done=self._done)
+    def __init__(self, files: PartFiles, numbers: Sequence[int], failures: Failures) -> None:
+        self._files, self._left = files, list(numbers)
+        self._failures, self._own = failures, Failures(failures.most)
+        self._done, self._looked = 0, 0.0
+        self.progress = Progress(sum(len(files.parts[n]) for n in numbers), "sample")
+        self.look()
+        self.progress.restart(self._done)
 
     def __call__(self, predictions: Sequence[Prediction]) -> None:
+        self._own.add(predictions)
+        self._own.check()
         if time.monotonic() - self._looked >= _EVERY_S:
-            self._look()
-        self.progress.at(self._done)
+            self.look()
 
-    def _look(self) -> None:
+    def look(self) -> None:
+        """Count the parts that came since the last time."""
         self._looked = time.monotonic()
-        left = [number for number in self._left if not self._files.is_done(number)]
-        there = set(self._left).difference(left)
-        self._left, self._done = left, self._done + sum(len(self._files.parts[number]) for number in there)
+        there = [number for number in self._left if self._files.is_done(number)]
+        for number in there:
+            self._failures.add(PartFile.read(self._files.path(number)).scored())
+            self._failures.end()
+            self._done += len(self._files.parts[number])
+        self._left = sorted(set(self._left).difference(there))
+        self.progress.more = self._failures.text()
+        self.progress.at(self._done)
+        self._failures.check()

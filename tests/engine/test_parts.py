@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import tiny
@@ -15,6 +16,7 @@ from deepfakebench_ext.engine import parts as parts_module
 from deepfakebench_ext.engine.file_inputs import make_reader
 from deepfakebench_ext.engine.parts import Parts
 from deepfakebench_ext.engine.predictor import predict
+from deepfakebench_ext.models.base import Detector
 
 IMAGES = [Sample(f"{i}.png", f"{i}.png") for i in range(1300)]
 FILMS = [Sample(f"{i}.mp4", f"{i}.mp4") for i in range(40)]
@@ -73,11 +75,12 @@ def test_a_run_cut_anywhere_goes_on_with_the_same_batches(
     detector = load_detector(tiny.CLIP_YAML, str(tmp_path / "w.pth"), dtype="float32", device="cpu")
     widths: list[int] = []
     forward = type(detector).forward
-    monkeypatch.setattr(
-        type(detector),
-        "forward",
-        lambda self, batch, inference=False: (widths.append(len(batch["image"])), forward(self, batch, inference))[1],
-    )
+
+    def counted(self: Detector, batch: Any, inference: bool = False) -> Any:
+        widths.append(len(batch["image"]))
+        return forward(self, batch, inference)
+
+    monkeypatch.setattr(type(detector), "forward", counted)
     whole = evaluate(detector, films, output_dir=tmp_path / "out", batch_size=4, plots=False)
     journal, undisturbed = whole.folder / "scores.jsonl", list(widths)
     text = journal.read_text()
