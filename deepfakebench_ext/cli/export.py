@@ -18,7 +18,7 @@ from deepfakebench_ext.cli.options import (
 )
 from deepfakebench_ext.cli.plans import detector_text, say_plan
 from deepfakebench_ext.cli.terminal import say, say_json
-from deepfakebench_ext.cli.values import OneOf
+from deepfakebench_ext.cli.values import OneOf, there
 from deepfakebench_ext.models.export.record import RUN_HERE, Format
 from deepfakebench_ext.models.quiet import hush_transformers
 
@@ -27,6 +27,7 @@ _EXAMPLES = """
 Examples:
   dfb-ext export --weights best --format onnx --output_dir exported
   dfb-ext export --weights org/deepfake-vit --format openvino --output_dir exported
+  dfb-ext export --weights best --int8 --calibrate_on labelled/ --output_dir exported
   perf_huggingface.py --weights exported --image photos/
 
 \b
@@ -37,11 +38,32 @@ _WHAT = (
     option(
         "--format",
         type=OneOf(Format),
-        default="onnx",
-        show_default=True,
         group="output",
         everyday=True,
-        help="onnx and openvino are scored by --weights here too; torchscript is for programs that still load it.",
+        help="onnx (default) and openvino are scored by --weights here; torchscript is for those who still load it.",
+    ),
+    option(
+        "--int8",
+        is_flag=True,
+        group="output",
+        everyday=True,
+        help="For OpenVINO, and only where labelled samples score as before.",
+    ),
+    option(
+        "--calibrate_on",
+        callback=there,
+        metavar="PATH",
+        group="input",
+        everyday=True,
+        help="Folder or manifest of labelled samples for --int8, half of them to calibrate on, half to pass it.",
+    ),
+    option(
+        "--gate_on",
+        callback=there,
+        metavar="PATH",
+        group="input",
+        everyday=True,
+        help="Other labelled samples to pass it.",
     ),
     option(
         "--output_dir",
@@ -66,7 +88,7 @@ def export(**said: Any) -> None:
     settings = request.settings()
     if said["dry_run"]:
         what = detector_text(said, settings.model_name)
-        return say_plan(f"would write {what} as {request.format} into {request.output_dir}")
+        return say_plan(f"would write {what} as {request.format_meant} into {request.output_dir}")
     detector = request.load(settings)
     say_detector(detector)
     record = request.export(detector)
@@ -74,7 +96,10 @@ def export(**said: Any) -> None:
         return say_json(record.model_dump_json(indent=2))
     for parity in record.parity:
         say(f"{parity.runtime}, {parity.precision}: at most {parity.worst.text()} from torch in float32")
-    size = ", ".join(f"{name} (SHA-256 {digest[:12]})" for name, digest in record.files.items())
-    say(f"{size} in {request.output_dir}")
+    if record.gate is not None:
+        gate = record.gate
+        say(f"int8 ({gate.how}) on {gate.real} real and {gate.fake} fake samples against float32: {gate.text()}")
+    files = ", ".join(f"{name} (SHA-256 {digest[:12]})" for name, digest in record.files.items())
+    say(f"{files} in {request.output_dir}")
     if record.format in (*RUN_HERE, "state_dict"):
         say(f"perf_huggingface.py --weights {request.output_dir} --image photos/")

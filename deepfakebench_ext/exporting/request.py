@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deepfakebench_ext.common.errors import ConfigError
+from deepfakebench_ext.common.types import Sample
 from deepfakebench_ext.models.config import DetectorConfig
 from deepfakebench_ext.models.export.record import ExportRecord, Format
 from deepfakebench_ext.models.options import DetectorOptions
@@ -22,10 +24,37 @@ class ExportRequest(DetectorOptions):
     Attributes:
         format: Of what is written.
         output_dir: A folder that is absent or empty.
+        int8: Quantise it, where labelled samples score as before.
+        calibrate_on: A folder or manifest of samples to quantise on; where no others are named, half of them for that.
+        gate_on: Labelled samples, others, that have to score as before.
     """
 
-    format: Format
+    format: Format | None = None
     output_dir: str
+    int8: bool = False
+    calibrate_on: str | None = None
+    gate_on: str | None = None
+
+    def __post_init__(self) -> None:
+        """Pass options that go together.
+
+        Raises:
+            ConfigError: Samples without int8, int8 without samples, or in a format that has none.
+        """
+        if not self.int8 and (self.calibrate_on or self.gate_on):
+            raise ConfigError("--calibrate_on and --gate_on mean nothing without --int8")
+        if self.int8 and self.calibrate_on is None:
+            raise ConfigError(
+                "--int8 needs labelled samples: --calibrate_on DIR (half of them pass or refuse it), or another set "
+                "for that by --gate_on DIR"
+            )
+        if self.int8 and self.format not in (None, "openvino"):
+            raise ConfigError(f"--int8 is for --format openvino, not {self.format}")
+
+    @property
+    def format_meant(self) -> Format:
+        """The format, said or not."""
+        return self.format or ("openvino" if self.int8 else "onnx")
 
     def load(self, settings: DetectorConfig) -> Detector:
         """Return the detector, in float32 on the CPU, whatever it is scored in.
@@ -59,16 +88,34 @@ class ExportRequest(DetectorOptions):
         Raises:
             ConfigError, ModelError, MissingExtraError, OutputError: As `export_detector`.
         """
+        from deepfakebench_ext.exporting.int8 import export_int8
         from deepfakebench_ext.models.export.export import export_detector
 
-        return export_detector(detector, Path(self.output_dir), self.format)
+        folder = Path(self.output_dir)
+        if not self.int8:
+            return export_detector(detector, folder, self.format_meant)
+        return export_int8(detector, folder, *self._samples(detector))
+
+    def _samples(self, detector: Detector) -> tuple[Sequence[Sample], Sequence[Sample]]:
+        """Return what is calibrated on, and what passes or refuses it."""
+        from deepfakebench_ext.engine.file_inputs import gather_given
+        from deepfakebench_ext.exporting.int8 import split
+
+        given = gather_given(paths=(str(self.calibrate_on),), takes=detector.takes).samples
+        if self.gate_on is None:
+            return split([sample for sample in given if sample.label is not None])
+        gated = gather_given(paths=(self.gate_on,), takes=detector.takes).samples
+        return given, [sample for sample in gated if sample.label is not None]
 
 
 def export(
     weights: str | None = None,
     output_dir: str | Path = "exported",
     *,
-    format: Format = "onnx",
+    format: Format | None = None,
+    int8: bool = False,
+    calibrate_on: str | Path | None = None,
+    gate_on: str | Path | None = None,
     detector_config: str | None = None,
     fake_index: tuple[int, ...] | None = None,
     require_trained_head: bool = False,
@@ -83,7 +130,8 @@ def export(
     Args:
         weights: Path or hub id; None takes the config's own.
         output_dir: A folder that is absent or empty; it appears when all is proven.
-        format: `onnx`, `openvino`, `torch_export`, `state_dict` or `torchscript`.
+        format: `onnx`, `openvino`, `torch_export`, `state_dict` or `torchscript`; None is `onnx`, in int8 `openvino`.
+        int8, calibrate_on, gate_on: As `ExportRequest`.
         detector_config: Name or path of a detector's YAML; None goes by the weights.
         fake_index, require_trained_head: As `load_detector`.
 
@@ -97,5 +145,8 @@ def export(
         require_trained_head=require_trained_head,
         format=format,
         output_dir=str(output_dir),
+        int8=int8,
+        calibrate_on=None if calibrate_on is None else str(calibrate_on),
+        gate_on=None if gate_on is None else str(gate_on),
     )
     return request.export(request.load(request.settings()))

@@ -25,6 +25,7 @@ from deepfakebench_ext.models.export.record import (
     OUTPUT,
     ExportRecord,
     Format,
+    Gate,
     Parity,
 )
 from deepfakebench_ext.models.export.tracing import ScoringNetwork, input_shape
@@ -69,7 +70,13 @@ def export_detector(detector: Detector, folder: Path, format_: Format) -> Export
 
 
 def write_description(
-    detector: Detector, folder: Path, format_: Format, parity: Sequence[Parity], *, is_int8: bool = False
+    detector: Detector,
+    folder: Path,
+    format_: Format,
+    parity: Sequence[Parity],
+    *,
+    is_int8: bool = False,
+    gate: Gate | None = None,
 ) -> ExportRecord:
     """Write `detector.yaml`, what transformers reads, and the card beside a network; return what the first says."""
     shape = input_shape(detector)
@@ -84,6 +91,7 @@ def write_description(
         versions=versions(*WRITERS.get(format_, ()), *(["nncf"] if is_int8 else [])),
         weights=detector.report,
         parity=tuple(parity),
+        gate=gate,
     )
     write_settings(folder, detector, _values(detector), detector.stored_thresholds, export=record)
     with atomic_writer(folder / CARD) as stream:

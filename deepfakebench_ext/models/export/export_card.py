@@ -37,6 +37,12 @@ def export_card(detector: Detector, record: ExportRecord) -> str:
         for kind, difference in parity.inputs.items():
             how = f"{parity.runtime}, {parity.precision}, {kind} inputs"
             lines.append(f"| {how} | {difference.logits:.2g} | {difference.scores:.2g} |")
+    if record.gate is not None:
+        lines += [
+            "",
+            f"In int8 ({record.gate.how}) against float32 on {record.gate.real} real and {record.gate.fake} fake "
+            f"samples that it was not calibrated on: {record.gate.text()}.",
+        ]
     lines += ["", "Written with " + ", ".join(f"{each} {version}" for each, version in record.versions.items()) + "."]
     if record.format in (*RUN_HERE, "state_dict"):
         lines += ["", "```", "perf_huggingface.py --weights <this folder> --image photos/", "```"]

@@ -25,7 +25,7 @@ from deepfakebench_ext.models.runtimes.session import Array
 OPSET = 20
 """Of ONNX: the first with Gelu, read by onnxruntime 1.17 and newer."""
 
-_TALKATIVE = ("torch.onnx", "onnxscript", "onnx_ir", "openvino")
+_TALKATIVE = ("torch.onnx", "onnxscript", "onnx_ir", "openvino", "nncf")
 
 Run = Callable[[Array], Array]
 
@@ -73,7 +73,7 @@ def run_of(module: Any) -> Run:
 
 def _write_onnx(network: ScoringNetwork, path: Path) -> None:
     _need("onnxscript")
-    with failures_of("onnx", network), _quiet():
+    with failures_of("onnx", network), quiet():
         program: Any = torch.onnx.export(
             traced(network), opset_version=OPSET, dynamo=True, input_names=[INPUT], output_names=[OUTPUT], verbose=False
         )
@@ -105,7 +105,7 @@ def _need(name: str) -> Any:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep what exporters print for their own developers off the terminal."""
     levels = {name: logging.getLogger(name).level for name in _TALKATIVE}
     for name in levels:

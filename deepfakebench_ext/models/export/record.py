@@ -69,6 +69,37 @@ class Parity(BaseModel):
         )
 
 
+class Gate(BaseModel):
+    """What labelled samples, none of which it was calibrated on, say of an int8 network against torch in float32.
+
+    Attributes:
+        real, fake: How many images, frames or clips were scored.
+        auc_difference: AUC of float32 less that of int8.
+        low, high: Its 95 % interval, by the paired DeLong test; None where the two rank all alike.
+        score_difference: The largest difference of a score.
+        precision: What it computed in.
+        how: How it was quantised.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    real: int
+    fake: int
+    auc_difference: float
+    low: float | None
+    high: float | None
+    score_difference: float
+    precision: str
+    how: str
+
+    def text(self) -> str:
+        """Return it for people."""
+        interval = ""
+        if self.low is not None and self.high is not None:
+            interval = f" ({-self.high:+.4f} to {-self.low:+.4f})"
+        return f"AUC {-self.auc_difference:+.4f}{interval}, scores up to {self.score_difference:.3f}"
+
+
 class ExportRecord(BaseModel):
     """The `export` block of a `detector.yaml`.
 
@@ -84,6 +115,7 @@ class ExportRecord(BaseModel):
         weights: The report of the weights that it was made of.
         parity: How equal it is to torch in float32, as each runtime and precision computes it; the first is the one
             that was asked to be equal.
+        gate: Of int8.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -98,3 +130,4 @@ class ExportRecord(BaseModel):
     versions: dict[str, str]
     weights: WeightsReport
     parity: tuple[Parity, ...]
+    gate: Gate | None = None
