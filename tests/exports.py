@@ -26,8 +26,10 @@ def videomae(folder: Path) -> Detector:
 
 
 def image(folder: Path) -> Detector:
-    """A folder of an image classifier, whose first class is fake."""
+    """A folder of an image classifier, whose first class is fake, and whose images are resized and cropped."""
     tiny.save_folder(tiny.vit_classifier({0: "Fake", 1: "Real"}), folder / "vit")
+    cropped = {"do_center_crop": True, "crop_size": {"height": 32, "width": 32}}
+    tiny.write_processor(folder / "vit", size={"shortest_edge": 37}, **cropped)
     return _in_float32("huggingface_image", folder / "vit")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -118,6 +119,18 @@ def test_the_evaluator_scores_with_it_and_says_by_what(made, tmp_path):
     assert runs[0].folder != runs[1].folder
     in_openvino = evaluate(loaded(folder, runtime="openvino"), samples, plots=False)
     assert in_openvino.folder not in {run.folder for run in runs}
+
+
+def test_the_lines_of_the_page_score_as_the_evaluator_does(made, tmp_path):
+    folder = copied(made, "image", tmp_path)
+    page = Path(__file__).parents[3] / "docs/export.md"
+    (code,) = [block for block in re.findall(r"```python\n(.*?)```", page.read_text(), re.S) if "onnxruntime" in block]
+    samples = gather_samples(str(tiny.photo(tmp_path / "photo.jpg", size=(61, 40))))
+    run = evaluate(loaded(folder), samples, plots=False)
+    (row,) = csv.DictReader((run.folder / "scores.csv").read_text().splitlines())
+    room = {}
+    exec(code.replace('"exported"', repr(str(folder))).replace('"photo.jpg"', repr(str(tmp_path / "photo.jpg"))), room)
+    assert room["p_fake"] == pytest.approx(float(row["score"]), abs=1e-5)
 
 
 def test_a_clip_is_scored_with_it(made, tmp_path):
