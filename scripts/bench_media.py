@@ -39,8 +39,8 @@ from PIL import Image
 from deepfakebench_ext import evaluate, gather_samples
 from deepfakebench_ext.common.types import Sample
 from deepfakebench_ext.engine.file_inputs import make_face_reader, make_reader
+from deepfakebench_ext.media.sampled import sampled
 from deepfakebench_ext.media.sampling import uniform_indices
-from deepfakebench_ext.media.video import sampled
 from deepfakebench_ext.models.base import Detector
 
 ROUNDS = 3

@@ -11,14 +11,14 @@ value, for 10 bits within 4 levels. Non-square pixels stay as they are stored; i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Literal
 
 from deepfakebench_ext.common.errors import MediaError
 from deepfakebench_ext.media.frame import RGB, Clock, EndOfVideo, Frame, Picture
@@ -32,14 +32,12 @@ __all__ = [
     "RGB",
     "EndOfVideo",
     "Frame",
-    "Sampled",
     "Scan",
     "backend_name",
     "every_frame",
     "frames_at_rate",
     "read_frames",
     "remark",
-    "sampled",
     "scan",
     "streams",
 ]
@@ -48,7 +46,6 @@ __all__ = [
 Backend = Literal["pyav", "opencv"]
 # From this frame on, reading the packets first is worth while for a single one.
 _FAR = 100
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,33 +63,6 @@ class Scan:
     times_s: tuple[float, ...] | None
     breaks_off: bool = False
     index: PacketIndex | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Sampled(Generic[T]):
-    """What became of the frames that a plan asked for.
-
-    Attributes:
-        indices: The plan, as it was carried out.
-        items: One for each index; frames that the plan names twice share theirs.
-        num_frames: Frames of the video that the plan was made for.
-        scan: What the file had promised.
-    """
-
-    indices: tuple[int, ...]
-    items: tuple[T, ...]
-    num_frames: int
-    scan: Scan
-
-    @property
-    def replanned(self) -> bool:
-        """Whether fewer frames could be decoded than the first plan was made for."""
-        return self.num_frames != self.scan.num_frames
-
-    @property
-    def damage(self) -> str:
-        """What is amiss with the file, as far as it was seen; empty where nothing is."""
-        return _damage(self.scan, self.num_frames)
 
 
 def backend_name() -> Backend:
@@ -139,7 +109,22 @@ def read_frames(path: Path, indices: Sequence[int], *, backend: Backend | None =
     index = None
     if wanted[-1] >= _FAR and not is_folder(path) and (backend or backend_name()) == "pyav":
         index = scan(path, backend=backend).index
-    yield from _read(path, wanted, backend, index)
+    yield from frames_of(path, wanted, backend, index)
+
+
+def frames_of(path: Path, wanted: Sequence[int], backend: Backend | None, index: PacketIndex | None) -> Iterator[Frame]:
+    """Yield frames by number, ascending and distinct: where an index tells how, from the keyframes before them.
+
+    Raises:
+        EndOfVideo: As `read_frames`.
+        MediaError: As `read_frames`.
+    """
+    upcoming = 0
+    for frame in _sought(path, wanted, index):
+        yield frame
+        upcoming += 1
+    if upcoming < len(wanted):
+        yield from _decoded(path, wanted[upcoming:], backend)
 
 
 def frames_at_rate(path: Path, fps: float, *, backend: Backend | None = None) -> Generator[Frame, None, str]:
@@ -159,7 +144,7 @@ def frames_at_rate(path: Path, fps: float, *, backend: Backend | None = None) ->
                 raise MediaError(f"{path}: a folder of images has no times; sample it by --sampling uniform or first")
             if gate.lets_pass(time_s):
                 yield Frame(picture.rgb(), index, time_s, end_s)
-    return _damage(scan(path, backend=backend), index + 1) if (backend or backend_name()) == "pyav" else ""
+    return damage_of(scan(path, backend=backend), index + 1) if (backend or backend_name()) == "pyav" else ""
 
 
 def every_frame(path: Path, *, backend: Backend | None = None) -> Iterator[Frame]:
@@ -197,38 +182,6 @@ def tags(path: Path, *, backend: Backend | None = None) -> dict[str, str]:
     return found
 
 
-def sampled(
-    path: Path,
-    plan: Callable[[int], Sequence[int]],
-    transform: Callable[[Frame], T],
-    *,
-    lost: Callable[[int, MediaError], T] | None = None,
-    backend: Backend | None = None,
-) -> Sampled[T]:
-    """Return `transform` of the frames that `plan` asks for, given how many there are.
-
-    The plan is first made for the frames that the file promises. Where it then asks for one that cannot be decoded, it
-    is made again for those that can, and the video is decoded once more.
-
-    Args:
-        path: A video file or a folder of images.
-        plan: From a number of frames to indices below it, in any order, repetitions allowed. May be empty.
-        transform: Called once for each frame, in ascending order, so that one whole frame is in memory at a time.
-        lost: Called in its place for an image of a folder that cannot be read; None, or not one that can, is an error.
-        backend: For tests; None takes what is installed.
-
-    Raises:
-        MediaError: Not a video, or no frame of it can be decoded.
-    """
-    promised = scan(path, backend=backend)
-    if lost is not None and is_folder(path):
-        return _of_folder(path, tuple(plan(promised.num_frames)), transform, lost, promised)
-    try:
-        return _carried_out(path, plan, promised.num_frames, promised, transform, backend)
-    except EndOfVideo as end:
-        return _carried_out(path, plan, end.decoded, promised, transform, backend)
-
-
 def remark(path: Path, *, backend: Backend | None = None) -> str:
     """Return what of a video's pictures is not as a player shows them, or was converted; empty for all others.
 
@@ -245,20 +198,11 @@ def remark(path: Path, *, backend: Backend | None = None) -> str:
     return "; ".join(found)
 
 
-def _damage(promised: Scan, num_frames: int) -> str:
+def damage_of(promised: Scan, num_frames: int) -> str:
+    """Return what is amiss with a file, given how many frames were decoded; empty where nothing is seen."""
     if num_frames == promised.num_frames and not promised.breaks_off:
         return ""
     return f"cut short or damaged: frames were taken of the first {num_frames}, which can be decoded"
-
-
-def _read(path: Path, wanted: Sequence[int], backend: Backend | None, index: PacketIndex | None) -> Iterator[Frame]:
-    """Frames by number, ascending and distinct: where an index tells how, from the keyframes before them."""
-    upcoming = 0
-    for frame in _sought(path, wanted, index):
-        yield frame
-        upcoming += 1
-    if upcoming < len(wanted):
-        yield from _decoded(path, wanted[upcoming:], backend)
 
 
 def _sought(path: Path, wanted: Sequence[int], index: PacketIndex | None) -> Iterator[Frame]:
@@ -285,44 +229,6 @@ def _decoded(path: Path, wanted: Sequence[int], backend: Backend | None) -> Iter
             if upcoming == len(wanted):
                 return
     raise EndOfVideo(f"{path}: frame {wanted[upcoming]} was asked for, and only {decoded} can be decoded", decoded)
-
-
-def _carried_out(
-    path: Path,
-    plan: Callable[[int], Sequence[int]],
-    num_frames: int,
-    promised: Scan,
-    transform: Callable[[Frame], T],
-    backend: Backend | None,
-) -> Sampled[T]:
-    indices = tuple(plan(num_frames))
-    wanted = sorted(set(indices))
-    index = promised.index if num_frames == promised.num_frames else None
-    done = {frame.index: transform(frame) for frame in _read(path, wanted, backend, index)} if wanted else {}
-    return Sampled(indices, tuple(done[index] for index in indices), num_frames, promised)
-
-
-def _of_folder(
-    path: Path,
-    indices: tuple[int, ...],
-    transform: Callable[[Frame], T],
-    lost: Callable[[int, MediaError], T],
-    promised: Scan,
-) -> Sampled[T]:
-    files = frame_files(path)
-    done: dict[int, T] = {}
-    errors: list[MediaError] = []
-    for index in sorted(set(indices)):
-        try:
-            rgb = read_rgb(files[index])
-        except MediaError as error:
-            errors.append(error)
-            done[index] = lost(index, error)
-        else:
-            done[index] = transform(Frame(rgb, index, None))
-    if errors and len(errors) == len(done):
-        raise errors[0]
-    return Sampled(indices, tuple(done[index] for index in indices), len(files), promised)
 
 
 _Shown = tuple[float | None, float | None]

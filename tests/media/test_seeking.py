@@ -14,8 +14,9 @@ from videos import damaged, piece, stamped_video, trimmed
 from deepfakebench_ext.common.errors import MediaError
 from deepfakebench_ext.media import pyav_backend, seeking, video
 from deepfakebench_ext.media.keyframes import KeyCheck
+from deepfakebench_ext.media.sampled import sampled
 from deepfakebench_ext.media.sampling import uniform_indices
-from deepfakebench_ext.media.video import EndOfVideo, every_frame, read_frames, sampled, scan
+from deepfakebench_ext.media.video import EndOfVideo, every_frame, read_frames, scan
 
 NUM_FRAMES = 300
 FRAGMENTS = {"movflags": "frag_keyframe+empty_moov"}

@@ -17,8 +17,9 @@ from videos import CODECS, damaged, piece, sound, stamp, stamp_of, stamped_video
 from deepfakebench_ext.common.errors import MediaError
 from deepfakebench_ext.common.suffixes import is_video_name
 from deepfakebench_ext.media import opencv_backend, pyav_backend, video
+from deepfakebench_ext.media.sampled import sampled
 from deepfakebench_ext.media.sampling import clips, uniform_indices
-from deepfakebench_ext.media.video import EndOfVideo, frames_at_rate, read_frames, remark, sampled, scan
+from deepfakebench_ext.media.video import EndOfVideo, frames_at_rate, read_frames, remark, scan
 
 NUM_FRAMES = 40
 BACKENDS = ("pyav", "opencv")

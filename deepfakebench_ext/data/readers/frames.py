@@ -25,9 +25,10 @@ from deepfakebench_ext.faces.settings import FaceSettings
 from deepfakebench_ext.media.frame import RGB, Frame
 from deepfakebench_ext.media.host_sampling import DeepfakeBenchSampling
 from deepfakebench_ext.media.image import frame_files, read_rgb
+from deepfakebench_ext.media.sampled import sampled
 from deepfakebench_ext.media.sampling import ClipSampling, FrameSampling
 from deepfakebench_ext.media.sniff import is_folder
-from deepfakebench_ext.media.video import frames_at_rate, remark, sampled
+from deepfakebench_ext.media.video import frames_at_rate, remark
 
 Keep: TypeAlias = Callable[[Shot], Shot]
 """What is made of a shot as soon as it is there, so that no whole frame is held for long."""
