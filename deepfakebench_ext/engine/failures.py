@@ -47,6 +47,11 @@ class Failures:
                 self._first = self._first or f"{self._current.key}: {self._current.reason}"
         self._current, self._is_scored = None, False
 
+    def plus(self, other: Failures) -> Failures:
+        """Return what both counted."""
+        first = self._first or other._first
+        return Failures(self.most, self.tried + other.tried, self._by_status + other._by_status, first)
+
     def check(self) -> None:
         """Pass a run that can still end well.
 

@@ -9,18 +9,20 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from deepfakebench_ext.common.atomic_files import atomic_writer, making
+from deepfakebench_ext.common.atomic_files import atomic_writer, making, remove_unfinished
 from deepfakebench_ext.common.errors import OutputError, damaged
 from deepfakebench_ext.common.journal import read_lines
+from deepfakebench_ext.common.regular_files import regular
 from deepfakebench_ext.common.types import Prediction, Sample
 from deepfakebench_ext.engine.parts import Parts
 from deepfakebench_ext.engine.run_directory import COMPLETE, LINES, journal_lines
 
-FOLDER = "parts"
+FOLDER, LOCK = "parts", ".lock"
+_OF_A_SAMPLE = tuple(field.name for field in fields(Sample) if field.name != "frames")
 _PART, _SETTINGS, _SAMPLES = "part", "fingerprint", "samples"
 
 
@@ -112,6 +114,13 @@ class PartFile:
         return part
 
 
+def clear_left(run: Path) -> None:
+    """Remove what killed workers left beside the parts of a run that are all there."""
+    remove_unfinished(run / FOLDER)
+    for path in (run / FOLDER).glob(f"*{LOCK}"):
+        path.unlink(missing_ok=True)
+
+
 def part_name(fingerprint: str, number: int, samples: Iterable[Sample]) -> str:
     """Return what the file of a part is called: its number, and a hash of the settings and samples' keys."""
     text = "\n".join((fingerprint, str(number), *(sample.key for sample in samples)))
@@ -119,7 +128,7 @@ def part_name(fingerprint: str, number: int, samples: Iterable[Sample]) -> str:
     return f"{number:06d}-{digest.hexdigest()[:16]}.jsonl"
 
 
-def journal_of(paths: Iterable[Path]) -> Iterator[dict[str, Any]]:
+def journal_of(paths: Iterable[Path]) -> Iterator[bytes]:
     """Yield the lines of a run's journal, of its parts' files in their order.
 
     Raises:
@@ -127,17 +136,19 @@ def journal_of(paths: Iterable[Path]) -> Iterator[dict[str, Any]]:
     """
     total = 0
     for path in paths:
-        predictions = PartFile.read(path).predictions
-        total += len(predictions)
-        yield from predictions
-    yield {COMPLETE: True, LINES: total}
+        try:
+            lines = regular(path).read_bytes().splitlines(keepends=True)[1:-1]
+        except OSError as error:
+            raise damaged(path, error) from error
+        total += len(lines)
+        yield from lines
+    yield json.dumps({COMPLETE: True, LINES: total}).encode() + b"\n"
 
 
 def _sample_json(sample: Sample) -> dict[str, Any]:
     """What a report needs of a sample: its frames, of which there may be hundreds, it does not."""
-    said = {name: value for name, value in asdict(sample).items() if value not in (None, "")}
-    said.pop("frames", None)
-    return {**said, **({"is_listed": True} if sample.frames else {})}
+    said = {name: value for name in _OF_A_SAMPLE if (value := getattr(sample, name)) not in (None, "")}
+    return {**said, "is_listed": True} if sample.frames else said
 
 
 def _sample(values: Any) -> Sample:

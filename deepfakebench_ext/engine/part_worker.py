@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 
 from deepfakebench_ext.common.atomic_files import making
 from deepfakebench_ext.common.types import Prediction, Sample
-from deepfakebench_ext.engine.part_files import PartFiles
+from deepfakebench_ext.engine.part_files import LOCK, PartFiles
 from deepfakebench_ext.engine.scorer import Scorer
 
 _PAUSE_S = 1.0
@@ -35,7 +35,11 @@ class _Claim:
 
 
 class PartWorker:
-    """Scores parts of a run until all that it is asked for are there, whoever scored them."""
+    """Scores parts of a run until all that it is asked for are there, whoever scored them.
+
+    Attributes:
+        own: Numbers of the parts that it scored itself.
+    """
 
     def __init__(
         self, scorer: Scorer, files: PartFiles, numbers: Sequence[int], *, batch_size: int, workers: int
@@ -53,6 +57,7 @@ class PartWorker:
         self._batch_size, self._workers = batch_size, workers
         self._left: deque[int] = deque(numbers)
         self._claims: deque[_Claim] = deque()
+        self.own: set[int] = set()
 
     def to_the_end(self, watch: Callable[[Sequence[Prediction]], None]) -> None:
         """Score what nobody else does, wait for the others, and take over from those that end.
@@ -120,10 +125,11 @@ class PartWorker:
 
     def _finish(self) -> None:
         claim = self._claims[0]
+        self.own.add(claim.number)
         self._files.write(claim.number, claim.predictions)
         self._claims.popleft().release()
         _lock_path(self._files.path(claim.number)).unlink(missing_ok=True)
 
 
 def _lock_path(path: Path) -> Path:
-    return path.with_suffix(".lock")
+    return path.with_suffix(LOCK)

@@ -19,7 +19,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
-from deepfakebench_ext.common.atomic_files import atomic_writer
+from deepfakebench_ext.common.atomic_files import atomic_binary_writer, atomic_writer
 from deepfakebench_ext.common.errors import OutputError, damaged
 from deepfakebench_ext.common.journal import Journal, read_lines
 from deepfakebench_ext.common.locked_folder import LockedFolder, read_settings
@@ -31,6 +31,7 @@ from deepfakebench_ext.engine.parts import Parts
 _END, _END_BYTES = b'{"complete": true', 200
 COMPLETE, LINES = "complete", "lines"
 """What the last line of a journal says, and of how many lines."""
+_DEFAULTS = asdict(Prediction("", None))
 _TYPES = {field.name: str(field.type) for field in fields(Prediction)}
 
 
@@ -182,14 +183,14 @@ class RunDirectory(LockedFolder):
             file.seek(max(0, self._journal.size_bytes - _END_BYTES))
             return file.read().rstrip(b"\n").rpartition(b"\n")[2].startswith(_END)
 
-    def fill(self, lines: Iterable[Mapping[str, Any]]) -> None:
-        """Write the whole journal, whole or not at all, of what others scored; `resume` reads it.
+    def fill(self, lines: Iterable[bytes]) -> None:
+        """Write the journal, whole or not at all, of what others scored; `resume` reads it, and checks each line.
 
         Raises:
             OutputError: It cannot be written.
         """
-        with atomic_writer(self._journal.path) as file:
-            file.writelines(json.dumps(line) + "\n" for line in lines)
+        with atomic_binary_writer(self._journal.path) as file:
+            file.writelines(lines)
 
     def append(self, predictions: Sequence[Prediction]) -> None:
         """Add the predictions of one batch to the journal, at once and through to the system.
@@ -252,5 +253,5 @@ def journal_lines(predictions: Iterable[Prediction]) -> Iterator[dict[str, Any]]
 
 def _without_defaults(prediction: Prediction) -> dict[str, Any]:
     """Return the fields that say something: a journal has a line for every frame."""
-    defaults = asdict(Prediction("", None))
-    return {name: value for name, value in asdict(prediction).items() if name == "key" or value != defaults[name]}
+    said = ((name, getattr(prediction, name)) for name in _DEFAULTS)
+    return {name: value for name, value in said if name == "key" or value != _DEFAULTS[name]}

@@ -8,7 +8,6 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
-from deepfakebench_ext.common.atomic_files import remove_unfinished
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.common.types import Sample
@@ -17,7 +16,7 @@ from deepfakebench_ext.engine.failures import Failures
 from deepfakebench_ext.engine.file_inputs import make_reader
 from deepfakebench_ext.engine.own.detector import OwnDetector
 from deepfakebench_ext.engine.own.scorer import OwnScorer
-from deepfakebench_ext.engine.part_files import journal_of
+from deepfakebench_ext.engine.part_files import clear_left, journal_of
 from deepfakebench_ext.engine.progress import Progress
 from deepfakebench_ext.engine.run_directory import RunDirectory
 from deepfakebench_ext.engine.scorer import NetworkScorer, Scorer
@@ -148,7 +147,7 @@ class Scoring:
         score_parts(self.plan, max_failures=self.failures.most)
         files = part_files(self.plan)
         self._run.fill(journal_of(files.path(number) for number in range(len(self.plan.parts))))
-        remove_unfinished(files.folder)
+        clear_left(self.plan.folder)
 
     def __exit__(self, *error: Any) -> None:
         """Close the run directory; what was scored is kept."""

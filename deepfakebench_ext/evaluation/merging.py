@@ -6,12 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from deepfakebench_ext.common.atomic_files import remove_unfinished
 from deepfakebench_ext.common.errors import ConfigError, OutputError
 from deepfakebench_ext.common.locked_folder import read_settings
 from deepfakebench_ext.common.run_names import SETTINGS
 from deepfakebench_ext.common.wording import counted
-from deepfakebench_ext.engine.part_files import FOLDER, PartFile, journal_of
+from deepfakebench_ext.engine.part_files import FOLDER, PartFile, clear_left, journal_of
 from deepfakebench_ext.engine.parts import Parts
 from deepfakebench_ext.engine.run_directory import RunDirectory
 from deepfakebench_ext.evaluation.outcome import Evaluation
@@ -49,7 +48,7 @@ def merge(folders: Sequence[Path], target: Path) -> Evaluation:
         size = int(settings["batch_size"])
         run.resume(samples, size, Parts.of(samples, size))
         for folder in folders:
-            remove_unfinished(folder / FOLDER)
+            clear_left(folder)
         return records[0].report.write(target, samples, run.predictions)
 
 

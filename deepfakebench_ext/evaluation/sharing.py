@@ -93,7 +93,7 @@ def score_parts(plan: Plan, numbers: Sequence[int] | None = None, *, max_failure
     files = part_files(plan)
     numbers = range(len(plan.parts)) if numbers is None else numbers
     worker = PartWorker(plan.scorer, files, numbers, batch_size=plan.batch_size, workers=plan.workers)
-    watch = _Watch(files, numbers, Failures(max_failures))
+    watch = _Watch(worker, files, numbers, max_failures)
     with watch.progress:
         worker.to_the_end(watch)
         watch.look()
@@ -107,9 +107,9 @@ def part_files(plan: Plan) -> PartFiles:
 class _Watch:
     """Says how much is there, of all workers, and stops where too much of it has no score."""
 
-    def __init__(self, files: PartFiles, numbers: Sequence[int], failures: Failures) -> None:
-        self._files, self._left = files, list(numbers)
-        self._failures, self._own = failures, Failures(failures.most)
+    def __init__(self, worker: PartWorker, files: PartFiles, numbers: Sequence[int], most: float | None) -> None:
+        self._worker, self._files, self._left = worker, files, list(numbers)
+        self._own, self._others = Failures(most), Failures(most)
         self._done, self._looked = 0, 0.0
         self.progress = Progress(sum(len(files.parts[n]) for n in numbers), "sample")
         self.look()
@@ -126,10 +126,12 @@ class _Watch:
         self._looked = time.monotonic()
         there = [number for number in self._left if self._files.is_done(number)]
         for number in there:
-            self._failures.add(PartFile.read(self._files.path(number)).scored())
-            self._failures.end()
             self._done += len(self._files.parts[number])
+            if number not in self._worker.own:
+                self._others.add(PartFile.read(self._files.path(number)).scored())
+                self._others.end()
         self._left = sorted(set(self._left).difference(there))
-        self.progress.more = self._failures.text()
+        failures = self._others.plus(self._own)
+        self.progress.more = failures.text()
         self.progress.at(self._done)
-        self._failures.check()
+        failures.check()
