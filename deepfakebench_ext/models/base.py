@@ -275,9 +275,15 @@ class Detector(nn.Module, ABC):
     def stored_thresholds(self) -> Stored:
         """The thresholds that its training stored with its weights; empty where there are none.
 
+        Nor are there any where `fake_index` reads the head otherwise than it was trained: they are of other scores.
+
         Raises:
             ConfigError: What the weights say of them cannot be read.
         """
+        order = self.report.label_order
+        own = _kept_order(self.checkpoint.notes.get(LABEL_ORDER), order.num_logits)
+        if own is not None and own.fake != order.fake:
+            return {}
         if self.source.kind == "file":
             return stored_from(self.checkpoint.notes.get(THRESHOLDS), self.source.spec)
         folder = self.source.folder

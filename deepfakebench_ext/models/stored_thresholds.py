@@ -102,9 +102,10 @@ def thresholds_asked(
     if levels[-1] not in stored:
         there = f"stores a threshold for {' and '.join(stored)}s and none" if stored else "stores no threshold"
         raise ConfigError(
-            f"--threshold stored: {source} {there} for {levels[-1]}s. dfb-ext train stores one in best/ and best.pth; "
-            "for other weights type a number, such as --threshold 0.5, or choose one on other scores of this detector: "
-            "dfb-ext metrics RUN --threshold_from OTHER_RUN"
+            f"--threshold stored: {source} {there} for {levels[-1]}s. dfb-ext train stores one in best/ and best.pth, "
+            "which is not of the scores that another --fake_index gives; for other weights type a number, such as "
+            "--threshold 0.5, or choose one on other scores of this detector: dfb-ext metrics RUN --threshold_from "
+            "OTHER_RUN"
         )
     made = stored[levels[-1]].aggregation
     if made is not None and made != rule:

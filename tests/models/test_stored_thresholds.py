@@ -65,6 +65,16 @@ def test_the_evaluator_decides_by_it_when_asked(run, weights):
     assert "Accuracy: 100.00%" in text
 
 
+@pytest.mark.parametrize("weights", ["run/best", "run/best/best.pth"])
+def test_no_threshold_is_taken_for_the_scores_of_the_other_logit(run, weights):
+    said = ["--weights", weights, "--detector_config", "run/best/detector.yaml"]
+    refused = _evaluated(run, *said, "--fake_index", "0", "--threshold", "stored")
+    assert "stores no threshold for frames" in str(refused.exception)
+    assert "which is not of the scores that another --fake_index gives" in str(refused.exception)
+    assert "decisions are made at 0.5" not in _evaluated(run, *said, "--fake_index", "0").output
+    assert "at_threshold 1.0000" in _evaluated(run, *said, "--fake_index", "1", "--threshold", "stored").output
+
+
 def test_a_folder_keeps_its_own_under_another_config(run):
     assert (
         "at_threshold 1.0000"
