@@ -28,17 +28,13 @@ from deepfakebench_ext.training.loop.frozen import FrozenBatches
 from deepfakebench_ext.training.loop.memory import estimate_memory
 from deepfakebench_ext.training.loop.stepping import Stepper
 from deepfakebench_ext.training.loop.trainer import Trainer, Watcher
-from deepfakebench_ext.training.loop.validation import Validated, Validator
+from deepfakebench_ext.training.loop.validation import Validated, Validator, scores_as
 from deepfakebench_ext.training.outcome import FineTuned, Plan
 from deepfakebench_ext.training.recipe import Recipe
 from deepfakebench_ext.training.tuning.apply import apply_tuning
 from deepfakebench_ext.training.tuning.ema import Ema
 
 logger = logging.getLogger(__name__)
-
-# How far the files' figure may be from the one that was validated: folding in split layers and adapters rounds anew,
-# and a score that passes another by rounding moves a figure by as much as the samples are few.
-_SAME, _PASSED = 0.02, 2
 
 
 class FineTuning:
@@ -204,7 +200,7 @@ class FineTuning:
                 with nullcontext() if average is None else average.swapped_in(self.detector):
                     self.save(folder / LAST)
             assert position.best is not None
-            detector, validated = self.check_files(folder / BEST, position.best)
+            detector, validated = self.check_files(folder / BEST, position.best, position.best_loss)
             lost, faceless = self._everywhere(self.data.unreadable), self._everywhere(self.data.faceless)
             return FineTuned(folder, folder / BEST, position, detector, validated, lost, faceless)
 
@@ -278,7 +274,7 @@ class FineTuning:
         """Write the weights as they are now, plain: split layers and adapters folded in."""
         write_weights(folder, self.detector, self.tuned.merged_state())
 
-    def check_files(self, folder: Path, expected: float) -> tuple[Detector, Validated]:
+    def check_files(self, folder: Path, expected: float, loss: float | None) -> tuple[Detector, Validated]:
         """Load what was written, as anybody would, score the validation samples with it, and return both.
 
         Raises:
@@ -289,7 +285,7 @@ class FineTuning:
             folder / "detector.yaml", str(folder), device=str(self.processes.device), dtype="float32"
         )
         validated = self.validator(loaded, as_trained=False)
-        if abs(validated.value - expected) > max(_SAME, _PASSED / len(self.inputs.val)):
+        if not scores_as(validated, self.validator.monitor, expected, loss, len(self.inputs.val)):
             raise ModelError(
                 f"{folder} scores {self.validator.monitor} {validated.value:.6f} and was validated with "
                 f"{expected:.6f}; the files do not hold what was trained"

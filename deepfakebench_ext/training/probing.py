@@ -92,7 +92,7 @@ def probe(tuning: FineTuning, folder: Path, *, record: Mapping[str, Any] | None 
         _set_head(tuning.detector, line)
         if tuning.processes.is_main:
             tuning.save(folder / BEST)
-        detector, checked = tuning.check_files(folder / BEST, validated.value)
+        detector, checked = tuning.check_files(folder / BEST, validated.value, validated.loss)
     logger.info(
         "linear probe on %d rows: C = %g did best, of %d that were tried",
         len(train.matrix),

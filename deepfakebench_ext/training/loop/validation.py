@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 
@@ -17,10 +17,14 @@ from deepfakebench_ext.metrics.figure import Figure
 from deepfakebench_ext.metrics.probability_errors import log_loss
 from deepfakebench_ext.metrics.ranking import DEFINITIONS, HIGHER_IS_BETTER, binary_figures
 from deepfakebench_ext.metrics.score_table import ScoreTable
+from deepfakebench_ext.metrics.thresholds import DECISION_NAMES
 from deepfakebench_ext.models.base import Detector
 from deepfakebench_ext.training.loop.frozen import FrozenPredictions
 
 _LOSS = "log_loss"
+# How far the files' figure may be from the one that was validated: folding in split layers and adapters rounds anew,
+# and a score that passes another by rounding moves a figure by as much as the samples are few.
+_SAME, _PASSED = 0.02, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +34,7 @@ class Validated:
     Attributes:
         figures: Name with its level to figure, of every level; of several datasets also of each, such as
             `Celeb-DF-v2/video_auc`.
-        value: Of the figure that is watched.
+        value: Of the figure that is watched; 0 for the precision of a detector that calls nothing fake.
         loss: Log loss at the level of that figure, which decides between equal values.
         table: The scores.
         predictions: What the table was made of, one or more a sample.
@@ -178,12 +182,28 @@ class Validator:
                 one = binary_figures(labels[of], scores[of], level=each.level)
                 one |= log_loss(labels[of], scores[of], level=each.level)
                 figures |= {f"{name}/{key}": figure for key, figure in one.items()}
-        watched = figures[self.monitor]
+        value, loss = self._watched(figures), figures[loss_of(self.monitor)].value
+        assert loss is not None  # where a figure is watched there are samples
+        return Validated(figures, value, loss, table, predictions)
+
+    def _watched(self, figures: Mapping[str, Figure]) -> float:
+        """The value of the watched figure. It may have none for now: a detector that calls nothing fake yet."""
+        watched, short = figures[self.monitor], short_of(self.monitor)
+        if watched.value is None and short == "precision" and figures[f"{self.monitor[: -len(short)]}f1"].value == 0:
+            return 0.0
         if watched.value is None:
             raise ModelError(f"{self.monitor} of the validation samples is undefined: {watched.reason}")
-        loss = figures[loss_of(self.monitor)].value
-        assert loss is not None  # where a figure has a value there are samples
-        return Validated(figures, watched.value, loss, table, predictions)
+        return watched.value
+
+
+def scores_as(found: Validated, monitor: str, value: float, loss: float | None, samples: int) -> bool:
+    """Whether a detector scores as one whose watched figure and loss were these, but for rounding.
+
+    A figure of decisions moves by any amount where rounding carries a score over 0.5: there the loss says it.
+    """
+    if abs(found.value - value) <= max(_SAME, _PASSED / samples):
+        return True
+    return short_of(monitor) in DECISION_NAMES and loss is not None and abs(found.loss - loss) <= _SAME
 
 
 def loss_of(monitor: str) -> str:

@@ -45,7 +45,7 @@ class ProgressLine:
         best = ", the best so far" if values["is_best"] else ""
         lost = f", {values['unreadable']} draws left out" if values["unreadable"] else ""
         loss = "no sample was readable" if values["train_loss"] is None else f"loss {values['train_loss']:.4f}"
-        validation = f"{self._monitor} {values[f'val_{self._monitor}']:.4f}{self._by_set(values)}"
+        validation = f"{self._monitor} {_said(values[f'val_{self._monitor}'])}{self._by_set(values)}"
         if (watched := loss_of(self._monitor)) != self._monitor:
             validation += f", validation loss {values[f'val_{watched}']:.4f}"
         tqdm.write(f"epoch {position.epoch + 1}: {loss}{lost}, {validation}{best}", file=sys.stderr)
@@ -58,12 +58,16 @@ class ProgressLine:
             for name, value in values.items()
             if name.endswith(f"/{figure}")
         }
-        said = (f"{name} {'undefined' if value is None else f'{value:.4f}'}" for name, value in found.items())
+        said = (f"{name} {_said(value)}" for name, value in found.items())
         return f" ({', '.join(said)})" if found else ""
 
     def close(self) -> None:
         """Leave the line as it is."""
         self._progress.close()
+
+
+def _said(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.4f}"
 
 
 class Trackers:

@@ -10,6 +10,7 @@ from made_training import Stop, StopAt, same, tuning, values, weights
 
 from deepfakebench_ext.common.errors import ModelError, OutputError
 from deepfakebench_ext.common.journal import Journal
+from deepfakebench_ext.training.loop.watching import ProgressLine
 
 
 @pytest.fixture(scope="module")
@@ -177,6 +178,27 @@ def test_files_that_do_not_score_as_was_validated_are_an_error(folder, tmp_path,
     made = scripted(monkeypatch, tuning(folder, values(epochs=1)), "frame_auc", [0.9, 0.5])
     with pytest.raises(ModelError, match="the files do not hold what was trained"):
         made.run(tmp_path / "run")
+
+
+def test_a_decision_that_rounding_carries_over_the_threshold_is_no_error(folder, tmp_path, monkeypatch):
+    found = {"found": [1.0, 0.0], "loss": [0.69, 0.7]}
+    scripted(monkeypatch, tuning(folder, values(epochs=1, monitor="precision")), "frame_precision", **found).run(
+        tmp_path / "run"
+    )
+    found["loss"] = [0.69, 0.9]
+    made = scripted(monkeypatch, tuning(folder, values(epochs=1, monitor="precision")), "frame_precision", **found)
+    with pytest.raises(ModelError, match="the files do not hold what was trained"):
+        made.run(tmp_path / "other")
+
+
+def test_the_precision_of_no_calls_is_the_worst_and_ends_no_training(folder, tmp_path, capsys):
+    made = tuning(folder, values(monitor="precision", epochs=2))
+    with torch.no_grad():
+        made.detector.head.bias.copy_(torch.tensor([9.0, -9.0]))
+    position = made.run(tmp_path / "run", watchers=[ProgressLine(made.total_steps, "frame_precision")]).position
+    assert (position.epoch, position.best) == (2, 0.0)
+    assert [line["val_frame_precision"] for line in lines(tmp_path / "run") if "is_best" in line] == [None, None]
+    assert capsys.readouterr().err.count("frame_precision undefined, validation loss 8.8") == 2
 
 
 def test_a_loss_that_is_not_finite_names_the_samples_and_keeps_the_checkpoint(folder, tmp_path, monkeypatch):
