@@ -16,6 +16,7 @@ B = TypeVar("B", bound="_Block")
 Count = Annotated[int, Field(ge=1, le=10**9)]
 Crf = Annotated[int, Field(ge=0, le=51)]
 Moment = Annotated[float, Field(ge=0, lt=1)]
+Rate = Annotated[float, Field(gt=0, le=1e6)]
 CALLED: Mapping[str, str] = {
     "learning_rate": "lr",
     "nEpochs": "epochs",
@@ -177,8 +178,8 @@ class TrainingConfig(_Block):
     batch_size: Count = 32
     accumulate: Count = 1
     optimizer: Literal["adamw", "adam"] = "adamw"
-    lr: float = Field(default=1e-4, gt=0)
-    head_lr: float | None = Field(default=None, gt=0)
+    lr: Rate = 1e-4
+    head_lr: Rate | None = None
     weight_decay: float = Field(default=0.05, ge=0)
     betas: tuple[Moment, Moment] = (0.9, 0.999)
     warmup: float = Field(default=0.1, ge=0, lt=1)

@@ -191,7 +191,8 @@ class FineTuning:
                 watchers=watchers,
                 checkpoint_minutes=checkpoint_minutes,
             )
-            if notice := prolonged(run.lengths, training, self.total_steps // training.epochs):
+            trainer.resume()
+            if notice := prolonged(run.lengths, trainer.position, training, self.total_steps // training.epochs):
                 self.notices.append(notice)
                 logger.warning("%s", notice)
             with advised(folder):

@@ -13,16 +13,25 @@ from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.training.config import TrainingConfig
 from deepfakebench_ext.training.loop.optimizing import rate_factor
 from deepfakebench_ext.training.loop.stepping import SettingsFailedError
+from deepfakebench_ext.training.loop.trainer import Position
 
 
-def prolonged(lengths: Sequence[int], training: TrainingConfig, steps: int) -> Notice | None:
-    """Return what became of the learning rate of a run that was prolonged; None where it goes by no length.
+def prolonged(lengths: Sequence[int], position: Position, training: TrainingConfig, steps: int) -> Notice | None:
+    """Return what became of a run that was prolonged; None where it is as one of that length.
 
     Args:
         lengths: The numbers of epochs that it was meant to have, one after the other.
+        position: Where it goes on.
         training: Its recipe.
         steps: Of an epoch.
     """
+    if position.stopped and len(lengths) > 1 and position.epoch <= lengths[-2]:
+        return Notice(
+            "ended",
+            f"training.patience={training.patience} ended this run after epoch {position.epoch}, and it stays ended: "
+            f"training.epochs={lengths[-1]} adds nothing. To train for longer, give another --output_dir with --set "
+            "training.patience=null",
+        )
     if len(lengths) < 2 or not (training.warmup or training.schedule == "cosine"):
         return None
     was, now = lengths[-2:]

@@ -10,7 +10,7 @@ import pytest
 import torch
 from made_training import Stop, StopAt, run_here, same, tuning, values, weights, write_yaml
 
-from deepfakebench_ext.common.errors import ConfigError
+from deepfakebench_ext.common.errors import ConfigError, ModelError
 
 LEVEL = {"warmup": 0.0, "schedule": "constant", "ema": 0.9, "dropout": 0.2}
 
@@ -49,6 +49,16 @@ def test_what_becomes_of_a_schedule_that_goes_by_the_length_is_said(folder, tmp_
     assert f"is {rates[8]:.2g} there" in notice.text
 
 
+def test_a_run_that_patience_ended_says_that_more_epochs_add_nothing(folder, tmp_path):
+    for epochs, patience in ((5, 1), (9, 1), (9, 1)):
+        made = tuning(folder, values(epochs=epochs, patience=patience, min_delta=0.9, monitor="accuracy", lr=1e-30))
+        result = made.run(tmp_path / "run")
+    assert (result.position.epoch, result.position.stopped) == (2, True)
+    (notice,) = made.notices
+    assert "training.patience=1 ended this run after epoch 2" in notice.text
+    assert "training.epochs=9 adds nothing" in notice.text
+
+
 def test_a_run_is_not_shortened_and_nothing_else_changes_with_its_length(folder, tmp_path):
     tuning(folder, values(epochs=2)).run(tmp_path / "run")
     with pytest.raises(ConfigError, match=r"training\.epochs was 2, now 1"):
@@ -76,16 +86,35 @@ def test_last_is_the_average_also_where_the_run_was_cut_off(folder, tmp_path):
 def test_the_advice_after_a_loss_that_is_not_finite_works_when_typed(folder, tmp_path, monkeypatch):
     monkeypatch.chdir(folder)
     config = write_yaml(tmp_path / "tiny.yaml", values({"mode": "full"}, epochs=1))
-    said = ["--detector_config", config, "--output_dir", tmp_path / "run", "--set", "training.lr=0.01"]
+    said = [
+        "--detector_config",
+        config,
+        "--output_dir",
+        tmp_path / "run",
+        "--set",
+        "training.lr=0.01",
+        "training.head_lr=0.1",
+    ]
     with monkeypatch.context() as patch:
         from deepfakebench_ext.training.loop import stepping
 
-        plain = stepping.sample_losses
-        patch.setattr(stepping, "sample_losses", lambda *given: plain(*given) * float("nan"))
+        plain, factors = stepping.sample_losses, iter([1.0])
+        patch.setattr(stepping, "sample_losses", lambda *given: plain(*given) * next(factors, float("nan")))
         failed = run_here(*said)
     advice = re.search(r"with this at its end: (--set .*) \(", str(failed.exception))
     assert advice is not None, failed.output
-    assert advice[1].startswith("--set training.lr=0.001 --output_dir ")
+    assert advice[1].startswith("--set training.lr=0.001 training.head_lr=0.01 --output_dir ")
     done = run_here(*said, *advice[1].split())
     assert done.exit_code == 0, (done.output, done.exception)
     assert (tmp_path / "run-2/best/model.safetensors").is_file()
+
+
+@pytest.mark.parametrize(("precision", "said"), [("float32", "give other --weights"), ("bfloat16", "=float32")])
+def test_before_the_first_step_no_rate_is_blamed(folder, tmp_path, precision, said):
+    made = tuning(folder, values(precision=precision))
+    with torch.no_grad():
+        made.detector.backbone.post_layernorm.weight.fill_(float("nan"))
+    with pytest.raises(ModelError, match=said) as failed:
+        made.run(tmp_path / "run")
+    assert "in step 0" in str(failed.value)
+    assert "training.lr" not in str(failed.value)

@@ -46,6 +46,7 @@ def test_a_detector_is_loaded_by_the_same_words(word: str) -> None:
         ("training.lr=.inf", r"training\.lr: .*finite"),
         ("training.lr=.nan", r"training\.lr"),
         ("training.lr=0", r"training\.lr"),
+        ("training.head_lr=1e38", r"training\.head_lr: .*less than or equal to 1000000"),
         ("training.epochs=0", r"training\.epochs"),
         ("training.batch_size=100000000000", r"training\.batch_size"),
         ("training.betas=[0.9, 1]", r"training\.betas\.1"),

@@ -229,12 +229,17 @@ class Stepper:
             scaler.update()
 
     def _refuse(self, what: str, keys: Sequence[str], number: int) -> None:
-        names = self.processes.gather(keys)
+        names, training = self.processes.gather(keys), self.training
         more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-        raise SettingsFailedError(
-            f"{what} in step {number}, for {', '.join(names[:_SHOWN])}{more}; that step was not taken",
-            f"training.lr={self.training.lr / _LOWERED:g}",
-        )
+        said = f"{what} in step {number}, for {', '.join(names[:_SHOWN])}{more}; that step was not taken"
+        if number == 0 and training.precision == "float32":
+            raise ModelError(
+                f"{said}. No rate had any part in it yet: {self.detector.report.source} holds numbers that are not "
+                "finite or far too large; give other --weights"
+            )
+        head = "" if training.head_lr is None else f" training.head_lr={training.head_lr / _LOWERED:g}"
+        lower = f"training.lr={training.lr / _LOWERED:g}{head}"
+        raise SettingsFailedError(said, lower if number else "training.precision=float32")
 
     @contextmanager
     def memory(self, shape: tuple[int, ...]) -> Iterator[None]:

@@ -80,7 +80,7 @@ class Watcher(Protocol):
 
 
 class Trainer:
-    """One training: give it its parts and `run` it, as often as it is cut off."""
+    """One training: give it its parts, `resume` and `run` it, as often as it is cut off."""
 
     def __init__(
         self,
@@ -133,13 +133,12 @@ class Trainer:
         return self.position.stopped or self.position.epoch >= self.training.epochs
 
     def run(self) -> Position:
-        """Train to the end, from the checkpoint where there is one, and return how it came out.
+        """Train to the end, from where `resume` put it, and return how it came out.
 
         Raises:
             ModelError: Something that is not finite, a batch that does not fit into memory, an undefined figure.
-            OutputError: The disk is full or the checkpoint damaged.
+            OutputError: The disk is full or the journal damaged.
         """
-        self.resume()
         if self.processes.is_main:
             self._open_log()
         try:
