@@ -27,7 +27,7 @@ def prolonged(lengths: Sequence[int], position: Position, training: TrainingConf
     """
     if position.stopped and len(lengths) > 1 and position.epoch <= lengths[-2]:
         return Notice(
-            "ended",
+            "prolonged",
             f"training.patience={training.patience} ended this run after epoch {position.epoch}, and it stays ended: "
             f"training.epochs={lengths[-1]} adds nothing. To train for longer, give another --output_dir with --set "
             "training.patience=null",
