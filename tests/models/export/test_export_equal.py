@@ -14,10 +14,13 @@ import pytest
 import tiny
 import torch
 import yaml
+from click.testing import CliRunner
 
 from deepfakebench_ext import evaluate, gather_samples
+from deepfakebench_ext.cli.evaluate import evaluate as evaluate_command
 from deepfakebench_ext.common.errors import ConfigError, ModelError, WeightsError
 from deepfakebench_ext.engine.file_inputs import make_reader
+from deepfakebench_ext.evaluation import finished
 from deepfakebench_ext.models.built_from import config_for
 from deepfakebench_ext.models.export import parity
 from deepfakebench_ext.models.export.export import export_detector
@@ -119,6 +122,19 @@ def test_the_evaluator_scores_with_it_and_says_by_what(made, tmp_path):
     assert runs[0].folder != runs[1].folder
     in_openvino = evaluate(loaded(folder, runtime="openvino"), samples, plots=False)
     assert in_openvino.folder not in {run.folder for run in runs}
+
+
+def test_a_finished_run_is_asked_anew_where_its_runtime_is_another(made, tmp_path, monkeypatch):
+    photos = str(tiny.photos(tmp_path / "photos", 2))
+    words = ["--weights", str(made("clip")[1]), "--no_plots", "--image", photos]
+
+    def typed():
+        return CliRunner().invoke(evaluate_command, words, catch_exceptions=False).stderr
+
+    assert "finished before" not in typed()
+    assert "finished before" in typed()
+    monkeypatch.setattr(finished, "installed", lambda name: "0.1")
+    assert "finished before" not in typed()
 
 
 def test_the_lines_of_the_page_score_as_the_evaluator_does(made, tmp_path):
