@@ -72,7 +72,8 @@ def _rate(folder: Path, count: int) -> float:
     environment = {**os.environ, "OMP_NUM_THREADS": str(2 // count)}
     running = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(count)]
     spans = [json.loads(process.communicate()[0].splitlines()[-1]) for process in running]
-    return IMAGES / (max(end for _, end in spans) - min(begin for begin, _ in spans))
+    took_s: float = max(end for _, end in spans) - min(begin for begin, _ in spans)
+    return IMAGES / took_s
 
 
 def worker(folder: Path, count: int) -> None:
@@ -190,7 +191,7 @@ def _seconds_a_frame(folder: Path) -> tuple[float, float]:
     import cv2
 
     path = folder / "film.mp4"
-    film = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), 25, (640, 360))
+    film = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 25, (640, 360))
     frames = np.random.default_rng(0).integers(0, 256, (10, 360, 640, 3), dtype=np.uint8)
     for number in range(250):
         film.write(frames[number % 10])
