@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -144,7 +146,7 @@ class TrainingRequest:
             places = [word for name, value in said.items() for word in (f"--{name}", value)]
             return (("--test_dataset", *(self.val_dataset or self.train_dataset), *places),)
         plain = "--video" if any(map(is_video, val)) else "--image"
-        return tuple(("--manifest" if _is_list(path) else plain, path) for path in self.val)
+        return tuple(("--manifest" if _is_list(path) else plain, path) for path in dict.fromkeys(self.val))
 
     def _side(
         self, side: str, paths: Sequence[str], names: Sequence[str], recipe: Recipe, stores: dict[str, FrameStore]
@@ -157,6 +159,7 @@ class TrainingRequest:
         if paths:
             takes = detector_class(recipe.settings).takes
             found = {path: gather_side(path, takes=takes, option=f"--{side}", kind=self.kind) for path in paths}
+            _check_apart(found)
             return [sample for path, samples in found.items() for sample in _named(samples, self.names.get(path))]
         data = self.datasets.locate([*self.train_dataset, *self.val_dataset])
         return gather_datasets(names, side, data, recipe.settings, stores)
@@ -164,6 +167,22 @@ class TrainingRequest:
 
 def _is_list(path: str) -> bool:
     return path.lower().endswith(_LISTS)
+
+
+def _check_apart(sets: Mapping[str, Sequence[Sample]]) -> None:
+    """Pass validation sets of which none holds a sample of another, whose score would count twice.
+
+    Raises:
+        ConfigError: Two that share one; names it.
+    """
+    owners: dict[str, str] = {}
+    for path, samples in sets.items():
+        for place in {os.path.abspath(sample.path) for sample in samples}:  # noqa: PTH100 (a million names)
+            if (other := owners.setdefault(place, path)) != path:
+                raise ConfigError(
+                    f"--val {shlex.quote(other)} and {shlex.quote(path)} both hold {place}, which would count twice; "
+                    "leave one of them out"
+                )
 
 
 def _named(samples: Sequence[Sample], name: str | None) -> Sequence[Sample]:

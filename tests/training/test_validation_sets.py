@@ -142,3 +142,16 @@ def test_validation_computes_in_the_precision_of_the_training_and_says_so(folder
     assert made.detector.classifier(torch.ones(1, 32)).dtype == torch.float32
     with torch.autocast("cpu", torch.bfloat16):
         assert made.detector.classifier(torch.ones(1, 32)).dtype == torch.float32
+
+
+@pytest.mark.parametrize("again", ["val/", "./val", "val/real/000.png", "list.csv"])
+def test_a_sample_that_two_sets_hold_is_refused(folder, again):
+    (folder / "list.csv").write_text("path,label\nval/real/000.png,real\n")
+    with pytest.raises(ConfigError, match=r"--val val and .* both hold .*/val/.*\.png, which would count twice"):
+        TrainingRequest(detector_config="c.yaml", train="train", val=["val", again]).prepare()
+
+
+def test_a_set_that_is_given_twice_is_one(folder):
+    made, _ = TrainingRequest(detector_config="c.yaml", train="train", val=["val", "val"], device="cpu").prepare()
+    assert (len(made.inputs.val), made.validator.sets) == (8, ())
+    assert made.inputs.given_as == (("--image", "val"),)
