@@ -36,6 +36,8 @@ def paths_of(ctx: click.Context, param: click.Parameter, value: tuple[str, ...])
 
 def _meant(text: str) -> Iterator[str]:
     path = Path(text)
+    if not text.strip():
+        raise ConfigError(f"an empty path ({text!r}) was given, maybe by a variable without a value; here is .")
     if text == STANDARD_INPUT:
         yield from _listed(sys.stdin, Path(), "standard input")
     elif path.suffix.lower() in _WEIGHTS:
@@ -59,13 +61,17 @@ def _meant(text: str) -> Iterator[str]:
 
 def _listed(lines: Iterable[str], folder: Path, name: str) -> Iterator[str]:
     """The paths of a list, one a line, those that are not absolute from a folder."""
-    number = 0
-    for number, line in enumerate((line.rstrip("\r\n") for line in lines if line.strip()), start=1):
+    is_empty = True
+    for number, line in enumerate((line.rstrip("\r\n") for line in lines), start=1):
+        if not line.strip():
+            continue
         path = folder / line.strip() if not (folder / line).exists() else folder / line
         if not path.exists():
-            raise ConfigError(f"{name}, line {number}: {missing_path(path)}")
+            remark = ". Lists have no comments" if line.lstrip().startswith("#") else ""
+            raise ConfigError(f"{name}, line {number}: {missing_path(path)}{remark}")
+        is_empty = False
         yield str(path)
-    if not number:
+    if is_empty:
         raise ConfigError(f"{name} lists no path; it needs one a line")
 
 

@@ -101,7 +101,11 @@ def _is_checked(ctx: click.Context, value: str | None) -> bool:
 
 def there(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
     """Pass, as a callback, a path at which something lies."""
-    if _is_checked(ctx, value) and not Path(str(value)).exists():
+    if not _is_checked(ctx, value):
+        return value
+    if not str(value).strip():
+        raise ConfigError(f"{_named(param)} is empty ({value!r}), maybe by a variable without a value; here is .")
+    if not Path(str(value)).exists():
         from deepfakebench_ext.common.paths import missing_path
 
         raise ConfigError(f"{_named(param)} {missing_path(Path(str(value)))}")

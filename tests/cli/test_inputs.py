@@ -41,12 +41,15 @@ def test_a_list_is_read_from_its_folder_and_standard_input_from_here(monkeypatch
         ("w.pth", r"type --weights w\.pth"),
         ("org/deepfake-vit", "If it is a hub id, type --weights org/deepfake-vit"),
         ("empty.txt", "lists no path; it needs one a line"),
-        ("bad.txt", r"bad\.txt, line 2: gone\.png does not exist"),
+        ("bad.txt", r"bad\.txt, line 3: gone\.png does not exist"),
+        ("remarks.txt", r"line 1: # mine does not exist.*Lists have no comments"),
+        ("", r"an empty path \(''\) was given, maybe by a variable without a value"),
     ],
 )
 def test_what_is_no_input_is_answered_with_what_to_type(text: str, message: str) -> None:
     touch(Path(), "photos/a.png", "w.pth", "empty.txt")
-    Path("bad.txt").write_text("photos/a.png\ngone.png\n")
+    Path("bad.txt").write_text("photos/a.png\n\ngone.png\n")
+    Path("remarks.txt").write_text("# mine\nphotos/a.png\n")
     with pytest.raises(ConfigError, match=message):
         meant(text)
 

@@ -42,6 +42,9 @@ EXPORT_AGAIN = "write it with: dfb-ext export --weights W --format onnx --output
 
 _LONGEST_NAME = 80
 _HUB_ID = re.compile(r"(?P<repo>[\w.-]+/[\w.-]+)(@(?P<revision>[\w./-]+))?", re.ASCII)
+_HUB_PAGE = re.compile(
+    r"https?://(?:www\.)?(?:huggingface\.co|hf\.co)/([\w.-]+/[\w.-]+)(?:/(?:tree|blob)/([\w.-]+))?", re.ASCII
+)
 _PATH_LIKE = re.compile(r"[./~]|[A-Za-z]:[\\/]|.*\\")
 _SPELLINGS = (
     "Weights are an existing folder (save_pretrained), an existing file "
@@ -100,6 +103,8 @@ def parse_weights(spec: str) -> Path | HubId:
     has_suffix = path.suffix.lower() in (*WEIGHT_SUFFIXES, *_EXPORTED_SUFFIXES)
     # `checkpoints/clip` beside a folder `checkpoints` is a typo, not a repository; `checkpoints/clip@main` is one.
     in_local_folder = "@" not in spec and os.path.isdir(first)  # noqa: PTH112
+    if page := _HUB_PAGE.match(spec):
+        raise WeightsError(f"{spec!r} is a page of the hub; type {page[1]}{f'@{page[2]}' if page[2] else ''}")
     if match is None or _PATH_LIKE.match(spec) or has_suffix or in_local_folder:
         raise WeightsError(f"there are no weights at {spec!r}.{_near(path)} {_SPELLINGS}")
     return HubId(match["repo"], match["revision"])
