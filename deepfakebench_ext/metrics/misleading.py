@@ -9,7 +9,7 @@ import numpy as np
 from deepfakebench_ext.common.choices import Level
 from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.common.types import FAKE, LABEL_NAMES, REAL, Label
-from deepfakebench_ext.common.wording import counted, percent, rounded
+from deepfakebench_ext.common.wording import counted, noun_of, percent, rounded
 from deepfakebench_ext.metrics.figure import (
     Figure,
     Floats,
@@ -52,14 +52,15 @@ def score_warnings(
         ValueError: The arrays are none that figures are made from.
     """
     check_arrays(labels, scores)
-    found = _few(labels, clusters, level)
+    noun = noun_of(level, () if clusters is None else ("video",))
+    found = _few(labels, clusters, noun)
     if len(scores) > 1 and scores.min() == scores.max():
         score = rounded(float(scores[0]), 6, "g")
-        text = f"all {len(scores)} {level} scores are {score}: the detector tells nothing apart"
+        text = f"all {len(scores)} {noun} scores are {score}: the detector tells nothing apart"
         found.append(Notice("all_alike", text))
     else:
-        found += _tied(labels, scores, level)
-    return found + _turned(figures, level) + _threshold(figures, level) + _lopsided(labels, level)
+        found += _tied(labels, scores, noun)
+    return found + _turned(figures, level) + _threshold(figures, level) + _lopsided(labels, noun)
 
 
 def few_in_groups(column: str, groups: Sequence[str], *, units: str, of_worst: bool) -> Notice | None:
@@ -152,19 +153,19 @@ def size_in_words(samples: int, noun: str, videos: int | None) -> str:
     return counted(samples, noun) if videos is None else f"{counted(videos, 'video')} ({counted(samples, noun)})"
 
 
-def _few(labels: Integers, clusters: Integers | None, level: Level) -> list[Notice]:
+def _few(labels: Integers, clusters: Integers | None, noun: str) -> list[Notice]:
     found = []
     for label, name in LABEL_NAMES.items():
         samples, videos = class_size(labels, label, clusters)
         if 0 < videos < FEW:
-            of = size_in_words(samples, level, None if clusters is None else videos)
-            verb, units = "is" if videos == 1 else "are", level if clusters is None else "video"
+            of = size_in_words(samples, noun, None if clusters is None else videos)
+            verb, units = "is" if videos == 1 else "are", noun if clusters is None else "video"
             text = f"only {of} {verb} {name}: under {FEW} {units}s, figures say little and intervals may be too narrow"
             found.append(Notice("few_samples", text))
     return found
 
 
-def _tied(labels: Integers, scores: Floats, level: Level) -> list[Notice]:
+def _tied(labels: Integers, scores: Floats, noun: str) -> list[Notice]:
     """What no threshold parts, class by class: the score that most of it share, but for the one where it belongs.
 
     Reals of the lowest score and fakes of the highest are told apart as well as can be.
@@ -181,7 +182,7 @@ def _tied(labels: Integers, scores: Floats, level: Level) -> list[Notice]:
         at = int(last[runs.argmax()])
         score, above = float(own[at]), len(own) - at - 1
         text = (
-            f"{percent(most / len(own))} of {len(own)} {LABEL_NAMES[label]} {level}s share "
+            f"{percent(most / len(own))} of {len(own)} {LABEL_NAMES[label]} {noun}s share "
             f"{ends.get(score, 'one score')}, {rounded(score, 6, 'g')}: no threshold has {rate} between "
             f"{percent(above / len(own))} and {percent((above + most) / len(own))}"
         )
@@ -211,14 +212,14 @@ def _threshold(figures: Mapping[str, Figure], level: Level) -> list[Notice]:
     return [Notice("other_threshold", text)]
 
 
-def _lopsided(labels: Integers, level: Level) -> list[Notice]:
+def _lopsided(labels: Integers, noun: str) -> list[Notice]:
     fakes = int(labels.sum(dtype=np.int64))
     most = max(fakes, len(labels) - fakes)
     if not len(labels) - most > 0 or most < LOPSIDED * len(labels):
         return []
     name = LABEL_NAMES[FAKE if fakes == most else REAL]
     text = (
-        f"{most} of {len(labels)} {level}s are {name}: calling all so has an accuracy of "
+        f"{most} of {len(labels)} {noun}s are {name}: calling all so has an accuracy of "
         f"{rounded(most / len(labels))}; read balanced accuracy and AUC, and compare AP and precision only at the same "
         "share of fakes"
     )

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from deepfakebench_ext.common.choices import Level
-from deepfakebench_ext.common.wording import counted, percent, rounded
+from deepfakebench_ext.common.wording import counted, noun_of, percent, rounded
 from deepfakebench_ext.metrics.breakdown import Breakdown, Group
 from deepfakebench_ext.metrics.figure import Figure, interval_of, with_interval
 from deepfakebench_ext.metrics.summary import LevelSummary, Summary
@@ -98,13 +98,13 @@ def without_last_if_empty(table: Table) -> Table:
     return replace(table, header=table.header[:-1], rows=[row[:-1] for row in table.rows])
 
 
-def counts_sentence(level: Level, summary: LevelSummary) -> str:
+def counts_sentence(level: Level, summary: Summary) -> str:
     """Return `1000 videos: 980 scored (500 real, 480 fake), 20 not scored`."""
-    counts = summary.counts
+    counts = summary.levels[level].counts
     unlabelled = f", {counts.unlabelled} without a label" if counts.unlabelled else ""
     return (
-        f"{counted(counts.total, level)}: {counts.scored} scored ({counts.real} real, {counts.fake} fake{unlabelled}), "
-        f"{counts.not_scored} not scored"
+        f"{counted(counts.total, noun_of(level, summary.levels))}: {counts.scored} scored ({counts.real} real, "
+        f"{counts.fake} fake{unlabelled}), {counts.not_scored} not scored"
     )
 
 
@@ -113,7 +113,11 @@ def scored_table(summary: Summary) -> Table:
     statuses = list(dict.fromkeys(status for level in summary.levels.values() for status in level.statuses))
     header = ("level", "expected", *("scored" if status == "ok" else status.replace("_", " ") for status in statuses))
     rows = [
-        (f"{name}s", str(level.counts.total), *(str(level.statuses.get(status, 0)) for status in statuses))
+        (
+            f"{noun_of(name, summary.levels)}s",
+            str(level.counts.total),
+            *(str(level.statuses.get(status, 0)) for status in statuses),
+        )
         for name, level in summary.levels.items()
     ]
     return Table(header, rows)

@@ -129,7 +129,7 @@ def _figures(summary: Summary) -> Iterator[Block]:
     for level in reversed(list(summary.levels)):
         yield Heading(f"Figures of {level}s")
         of = f"; a video's score is the {summary.aggregation} of its frames or clips" if level == "video" else ""
-        yield Paragraph(counts_sentence(level, summary.levels[level]) + (of if summary.aggregation else "") + ".")
+        yield Paragraph(counts_sentence(level, summary) + (of if summary.aggregation else "") + ".")
         yield level_table(level, summary.levels[level])
         yield from decision_tables(level, summary)
 

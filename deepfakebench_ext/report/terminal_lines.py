@@ -17,6 +17,7 @@ _WIDTH = 40
 def summary_lines(summary: Summary) -> Iterator[str]:
     """Yield the lines, one thing a line: every level, then what differs from DeepfakeBench; warnings are apart."""
     for level, each in summary.levels.items():
+        yield counts_sentence(level, summary)
         yield from _level_lines(level, each)
     if summary.host is not None:
         for text in summary.host.differences.values():
@@ -24,7 +25,6 @@ def summary_lines(summary: Summary) -> Iterator[str]:
 
 
 def _level_lines(level: Level, summary: LevelSummary) -> Iterator[str]:
-    yield counts_sentence(level, summary)
     failed = [f"{number} {status}" for status, number in summary.statuses.items() if status != "ok"]
     if failed:
         yield f"not scored: {printable(', '.join(failed))}"

@@ -54,6 +54,16 @@ def test_videos_and_not_frames_are_counted():
     assert line.startswith("only 7 videos (1000 videos) are FAKE: under 20 videos")
 
 
+def test_photos_are_images_and_those_of_videos_frames():
+    labels, scores = np.array([0, 1] * 5), np.full(10, 0.5)
+    figures = detailed_figures(labels, scores, level="frame")
+    alone = texts(score_warnings(labels, scores, figures, level="frame"))
+    assert alone[0].startswith("only 5 images are REAL: under 20 images")
+    assert alone[2].startswith("all 10 image scores are 0.5")
+    of_videos = texts(score_warnings(labels, scores, figures, level="frame", clusters=np.arange(10)))
+    assert of_videos[2].startswith("all 10 frame scores are 0.5")
+
+
 def test_equal_scores_are_named():
     lines = warnings([0] * 1000 + [1] * 1000, [0.5] * 2000)
     assert "all 2000 video scores are 0.5: the detector tells nothing apart" in lines
