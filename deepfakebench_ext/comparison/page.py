@@ -43,7 +43,7 @@ from deepfakebench_ext.report.document import (
     warnings_of,
 )
 from deepfakebench_ext.report.figure_tables import definitions_table
-from deepfakebench_ext.report.headline import day_of, ranking_words
+from deepfakebench_ext.report.headline import day_of, has_ties, ranking_words
 from deepfakebench_ext.report.pictures import Series, draw_pictures
 from deepfakebench_ext.report.run_page import PICTURE_TEXTS, run_settings, write_document
 from deepfakebench_ext.report.scores.score_files import refuse_run_directory
@@ -109,7 +109,9 @@ def _headline(comparison: Comparison) -> Iterator[str]:
         return
     auc = {each.name: each.figures[f"{level}_auc"].value or 0.0 for each in defined}
     best = [each for each in defined if auc[each.name] == max(auc.values())]
-    meaning = ranking_words(best[0].figures[f"{level}_auc"], level)
+    meaning = ranking_words(
+        best[0].figures[f"{level}_auc"], level, has_ties=any(has_ties(comparison.labels, each.scores) for each in best)
+    )
     if len(best) > 1:
         yield f"{' and '.join(map(shown_name, best))} are ahead, with one AUC. {meaning}, as does each of them."
     else:

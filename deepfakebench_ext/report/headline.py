@@ -6,9 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
+import numpy as np
+
 from deepfakebench_ext.common.run_names import BEGUN
+from deepfakebench_ext.common.types import FAKE, REAL
 from deepfakebench_ext.common.wording import counted, noun_of, percent, rounded
-from deepfakebench_ext.metrics.figure import Figure
+from deepfakebench_ext.metrics.figure import Figure, Floats, Integers
 from deepfakebench_ext.metrics.summary import Summary
 from deepfakebench_ext.metrics.thresholds import DECISION_THRESHOLD, decided
 
@@ -39,20 +42,29 @@ def verdict(summary: Summary) -> str:
         return "Its head is untrained: the scores say nothing."
     if auc.value is None:
         return f"How well it tells fakes from reals is not known: {auc.reason}."
-    threshold = DECISION_THRESHOLD if cut is None else cut.value
-    found = decided(*summary.usable(level), threshold)
+    threshold, noun = DECISION_THRESHOLD if cut is None else cut.value, noun_of(level, summary.levels)
+    labels, scores = summary.usable(level)
+    if scores.min() == scores.max():
+        return f"It gives every {noun} one score, {rounded(float(scores[0]), 6, 'g')}, and tells nothing apart."
+    found = decided(labels, scores, threshold)
     return (
-        f"{ranking_words(auc, noun_of(level, summary.levels))}; above {rounded(threshold, 6, 'g')} it calls "
+        f"{ranking_words(auc, noun, has_ties=has_ties(labels, scores))}; above {rounded(threshold, 6, 'g')} it calls "
         f"{percent(found.hits / found.fakes)} of the fakes and {percent(found.alarms / found.reals)} of the reals "
         f"fake{_chance(auc)}."
     )
 
 
-def ranking_words(auc: Figure, noun: str) -> str:
-    """Return what a defined AUC means."""
+def has_ties(labels: Integers, scores: Floats) -> bool:
+    """Whether a fake has the score of a real."""
+    return bool(np.isin(scores[labels == FAKE], scores[labels == REAL]).any())
+
+
+def ranking_words(auc: Figure, noun: str, *, has_ties: bool) -> str:
+    """Return what a defined AUC means, where fakes have scores of reals or none has."""
+    ties = ", ties counted half" if has_ties else ""
     value = auc.value or 0.0
     interval = "" if auc.low is None or auc.high is None else f" (95 % {_share(auc.low)} to {_share(auc.high)})"
-    return f"Of 100 pairs of a fake and a real {noun} it scores the fake higher in {_share(value)}{interval}"
+    return f"Of 100 pairs of a fake and a real {noun} it scores the fake higher in {_share(value)}{interval}{ties}"
 
 
 def _share(value: float) -> str:

@@ -64,6 +64,12 @@ def test_what_is_not_told_from_chance_or_is_worse_is_said():
     assert "chance" not in verdict(summary(low, high))
 
 
+def test_equal_scores_are_not_called_higher():
+    assert verdict(summary([0.4] * 3, [0.4] * 3)) == "It gives every image one score, 0.4, and tells nothing apart."
+    assert "higher in 75 (95 % 18 to 97.6), ties counted half; above" in verdict(summary([0.1, 0.2], [0.2, 0.2]))
+    assert "ties" not in verdict(summary([0.1, 0.1], [0.2, 0.2]))
+
+
 def test_without_a_figure_the_reason_is_said():
     assert verdict(summary([], FAKES)).startswith("How well it tells fakes from reals is not known: only fake samples")
     untrained = summarise(table(REALS, FAKES), title="x", trained=False)
