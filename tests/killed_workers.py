@@ -122,6 +122,7 @@ def killed(folder: Path, kills: int) -> dict[str, Any]:
         os.waitpid(running[number], 0)
         running[number] = start(number, plan)
     codes = [os.waitpid(process, 0)[1] for process in running.values()]
+    codes.append(os.waitpid(start(0, plan), 0)[1])  # the same command again clears what the last killed one left
     journal = (plan.folder / "scores.jsonl").read_bytes()
     left = [path.name for path in plan.folder.rglob("*") if path.suffix in (".lock", ".tmp") and path.name != ".lock"]
     return {"codes": codes, "sha256": hashlib.sha256(journal).hexdigest(), "left": left}

@@ -134,6 +134,8 @@ class Scoring:
             run = stack.enter_context(self._run)
             if self._is_shared and not run.is_complete:
                 self._score_parts()
+            if self._is_shared:
+                clear_left(self.plan.folder)
             self.done, self._units = run.resume(self.samples, self.plan.batch_size, self.plan.parts)
             self._stack = stack.pop_all()
         if self.done or self._units:
@@ -147,7 +149,6 @@ class Scoring:
         score_parts(self.plan, max_failures=self.failures.most)
         files = part_files(self.plan)
         self._run.fill(journal_of(files.path(number) for number in range(len(self.plan.parts))))
-        clear_left(self.plan.folder)
 
     def __exit__(self, *error: Any) -> None:
         """Close the run directory; what was scored is kept."""
