@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -107,23 +107,33 @@ def _headline(comparison: Comparison) -> Iterator[str]:
     if not defined:
         yield f"Which is ahead is not known: {comparison.no_pairs}."
         return
-    auc = {each.name: each.figures[f"{level}_auc"].value or 0.0 for each in defined}
-    best = [each for each in defined if auc[each.name] == max(auc.values())]
+    trained = [each for each in defined if each.file.trained is not False]
+    if not trained:
+        yield "Which is ahead is not known: all heads are untrained, and their scores say nothing."
+        return
+    auc = {each.name: each.figures[f"{level}_auc"].value or 0.0 for each in trained}
+    best = [each for each in trained if auc[each.name] == max(auc.values())]
     meaning = ranking_words(
         best[0].figures[f"{level}_auc"], level, has_ties=any(has_ties(comparison.labels, each.scores) for each in best)
     )
-    if len(best) > 1:
+    if len(trained) == 1:
+        yield f"{best[0].name} alone has a trained head. {meaning}; what the others score is noise."
+    elif len(best) > 1:
         yield f"{' and '.join(map(shown_name, best))} are ahead, with one AUC. {meaning}, as does each of them."
     else:
-        yield f"{shown_name(best[0])} is ahead. {meaning}; {_beaten(comparison, best[0])}."
+        yield f"{best[0].name} is ahead. {meaning}; {_beaten(comparison, best[0], set(auc))}."
 
 
-def _beaten(comparison: Comparison, best: Compared) -> str:
-    others = len(comparison.detectors) - 1
-    won = sum(pair.differ for pair in comparison.pairs if best.name in (pair.first, pair.second))
+def _beaten(comparison: Comparison, best: Compared, trained: Collection[str]) -> str:
+    """How many of the other detectors with trained heads are behind the best beyond noise."""
+    others = len(trained) - 1
+    pairs = [pair for pair in comparison.pairs if pair.first in trained and pair.second in trained]
+    won = sum(pair.differ for pair in pairs if best.name in (pair.first, pair.second))
+    of = " with a trained head" if len(trained) < len(comparison.detectors) else ""
     if won == others:
-        return "better than the other beyond noise" if others == 1 else f"better than all {others} others beyond noise"
-    return f"better than {won} of {counted(others, 'other')} beyond noise"
+        behind = "the other" if others == 1 else f"all {others} others"
+        return f"better than {behind}{of} beyond noise"
+    return f"better than {won} of {counted(others, 'other')}{of} beyond noise"
 
 
 def _ranks(comparison: Comparison) -> Iterator[Block]:

@@ -362,6 +362,22 @@ def test_an_untrained_head_stands_above_everything_and_in_every_table(comparison
     assert "good (UNTRAINED) is better" in pair_sentences(noise)[2]
 
 
+def test_noise_is_never_ahead(comparison):
+    def ahead(*untrained: str) -> str:
+        detectors = tuple(
+            replace(each, file=replace(each.file, trained=each.name not in untrained)) for each in comparison.detectors
+        )
+        blocks = comparison_document(replace(comparison, detectors=detectors), plots=False).blocks
+        return [block.text for block in blocks if isinstance(block, Paragraph)][1]
+
+    assert ahead("good").startswith("fine is ahead. ")
+    assert ahead("good").endswith("; better than the other with a trained head beyond noise.")
+    assert ahead("good", "fine").startswith("poor alone has a trained head. Of 100 pairs")
+    assert ahead("good", "fine", "poor") == (
+        "Which is ahead is not known: all heads are untrained, and their scores say nothing."
+    )
+
+
 def test_names_and_keys_cannot_bring_markup(tmp_path):
     one = tmp_path / "one.csv"
     rows = [f'"{HOSTILE}{n}",{n % 2},0.{n}' for n in range(1, 9)]
