@@ -119,6 +119,11 @@ def untrained_head(source: str = "", seed: int | None = None) -> Notice:
     return Notice("untrained", f"UNTRAINED HEAD: {text}", "severe")
 
 
+def marked(name: str, trained: bool | None) -> str:
+    """Return what a detector is called beside its figures: marked where its head is known to be untrained."""
+    return f"{name} (UNTRAINED)" if trained is False else name
+
+
 def untrained_unsaid(notices: Iterable[Notice], trained: bool | None) -> list[Notice]:
     """Return the notice of an untrained head, where the head is untrained and none of these says so; else nothing."""
     said = any(notice.kind == "untrained" for notice in notices)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from deepfakebench_ext.common.choices import Level
 from deepfakebench_ext.common.errors import ConfigError
+from deepfakebench_ext.common.notices import marked
 from deepfakebench_ext.comparison.compare import at_level, distinct_names, refuse_twice
 from deepfakebench_ext.comparison.matched_samples import common_level, rows_by_identity
 from deepfakebench_ext.metrics.figure import Floats
@@ -37,7 +38,7 @@ class Joined:
 
     Attributes:
         level: What a sample is.
-        runs: What the runs are called, without folders of this machine.
+        runs: What the runs are called, without folders of this machine; marked where the head is untrained.
         names: (N) What the samples are called, likewise.
         labels: int8 (N,): 0 real, 1 fake, -1 unknown.
         scores: float64 (D, N): P(fake), NaN where a run has none.
@@ -98,9 +99,10 @@ def join(
     rows = _rows(places)
     if not len(rows[0]):
         raise ConfigError(f"{files[0].path} holds no samples")
+    shown = called if names else _distinct([without_folders(name) for name in called])
     return Joined(
         level=level,
-        runs=tuple(called if names else _distinct([without_folders(name) for name in called])),
+        runs=tuple(marked(name, file.trained) for name, file in zip(shown, files, strict=True)),
         names=tuple(published(_first(plain, rows, str, ""))),
         labels=np.array(_first([table.labels.tolist() for table in tables], rows, _is_known, UNKNOWN), np.int8),
         scores=np.stack([_taken(table.scores, own, np.nan) for table, own in zip(tables, rows, strict=True)]),

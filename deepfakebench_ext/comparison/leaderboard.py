@@ -9,6 +9,7 @@ from typing import Any
 
 from deepfakebench_ext.common.choices import Level
 from deepfakebench_ext.common.errors import ConfigError
+from deepfakebench_ext.common.notices import marked
 from deepfakebench_ext.common.protocol import UNKNOWN_PROTOCOL, EvaluationProtocol, protocol_from_json
 from deepfakebench_ext.common.run_names import METRICS_JSON
 from deepfakebench_ext.common.wording import counted
@@ -135,7 +136,7 @@ def _group(group: Sequence[Place]) -> Iterator[Block]:
 
 def _row(number: int, place: Place) -> list[str]:
     is_ranked = place.protocol is not None and place.is_trained and place.figures["auc"].value is not None
-    name = place.detector if place.is_trained else f"{place.detector} (UNTRAINED)"
+    name = marked(place.detector, place.is_trained)
     figures = [with_interval(place.figures[figure]) for figure in FIGURES]
     return [str(number) if is_ranked else "", name, *figures, f"{place.scored} of {place.total}", place.folder.name]
 

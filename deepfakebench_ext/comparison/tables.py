@@ -7,6 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from deepfakebench_ext.common.csv_files import write_csv
+from deepfakebench_ext.common.notices import marked
 from deepfakebench_ext.common.wording import printable
 from deepfakebench_ext.comparison.records import Compared, Comparison
 from deepfakebench_ext.metrics.figure import Figure, with_interval
@@ -28,7 +29,7 @@ COLUMNS = ("detector", "file", "head", "level", "real", "fake", "left_out")
 
 def shown_name(detector: Compared) -> str:
     """Return the detector's name as tables have it: marked where its head is untrained."""
-    return f"{detector.name} (UNTRAINED)" if detector.file.trained is False else detector.name
+    return marked(detector.name, detector.file.trained)
 
 
 def side_by_side(detectors: Sequence[Compared]) -> list[Sequence[Compared]]:

@@ -13,7 +13,7 @@ from deepfakebench_ext.common.errors import MissingExtraError, OutputError
 from deepfakebench_ext.common.protocol import UNKNOWN_PROTOCOL
 from deepfakebench_ext.common.run_names import BEGUN
 from deepfakebench_ext.common.types import FAKE, LABEL_NAMES
-from deepfakebench_ext.common.wording import rounded
+from deepfakebench_ext.common.wording import noun_of, rounded
 from deepfakebench_ext.metrics.summary import Summary
 from deepfakebench_ext.report.document import (
     Block,
@@ -127,7 +127,7 @@ def _protocol(summary: Summary, run: Mapping[str, Any]) -> list[Block]:
 def _figures(summary: Summary) -> Iterator[Block]:
     """Tables of figures, the level that counts first."""
     for level in reversed(list(summary.levels)):
-        yield Heading(f"Figures of {level}s")
+        yield Heading(f"Figures of {noun_of(level, summary.levels)}s")
         of = f"; a video's score is the {summary.aggregation} of its frames or clips" if level == "video" else ""
         yield Paragraph(counts_sentence(level, summary) + (of if summary.aggregation else "") + ".")
         yield level_table(level, summary.levels[level])

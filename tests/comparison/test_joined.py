@@ -38,6 +38,14 @@ def test_a_label_that_one_run_has_is_that_of_all(tmp_path):
     assert join([one, two]).labels.tolist() == [0, 1, -1]
 
 
+def test_a_run_with_an_untrained_head_is_marked(tmp_path):
+    header = "key,label,score,head"
+    one = file(tmp_path, "one.csv", "a,0,0.1,untrained", header=header)
+    two = file(tmp_path, "two.csv", "a,0,0.2,trained", header=header)
+    assert join([one, two]).runs == ("one (UNTRAINED)", "two")
+    assert join([one, two], names=("mine", "theirs")).runs == ("mine (UNTRAINED)", "theirs")
+
+
 def test_one_run_alone_keeps_its_keys(tmp_path):
     assert join([file(tmp_path, "one.csv", "x/a,0,0.1,ok,,", "b,1,0.2,ok,,")]).names == ("x/a", "b")
 

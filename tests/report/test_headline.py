@@ -11,7 +11,7 @@ from deepfakebench_ext.common.types import Prediction, Sample
 from deepfakebench_ext.metrics.score_table import ScoreTable
 from deepfakebench_ext.metrics.summary import Other, Summary, SummaryOptions, summarise
 from deepfakebench_ext.metrics.thresholds import decided
-from deepfakebench_ext.report.document import Paragraph, Table
+from deepfakebench_ext.report.document import Heading, Paragraph, Table
 from deepfakebench_ext.report.figure_tables import decision_tables, level_table
 from deepfakebench_ext.report.headline import day_of, headline, verdict
 from deepfakebench_ext.report.run_page import run_document
@@ -106,3 +106,8 @@ def test_a_figure_without_an_interval_says_why():
 )  # fmt: skip
 def test_days_are_said_once(days, said):
     assert day_of([*({"begun": day} for day in days), {}]) == said
+
+
+def test_photos_have_figures_of_images():
+    blocks = run_document(summary(REALS, FAKES), run=RUN, plots=False).blocks
+    assert "Figures of images" in [block.text for block in blocks if isinstance(block, Heading)]
