@@ -13,6 +13,7 @@ import random
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Generator, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -107,7 +108,11 @@ def start(number: int, plan: Plan) -> int:
         random.seed(os.getpid())
         work(number, plan)
         code = 0
-    finally:
+    except BaseException:
+        traceback.print_exc()
+        raise
+    finally:  # nothing of the parent's runs on in a fork
+        sys.stderr.flush()
         os._exit(code)
 
 

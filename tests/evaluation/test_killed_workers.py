@@ -50,7 +50,8 @@ def test_workers_and_the_driver_killed_twenty_times_end_with_the_bytes_of_one_pr
     )
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
-    assert found == {"codes": [0] * 5, "sha256": hashlib.sha256(alone(tmp_path)).hexdigest(), "left": []}
+    right = {"codes": [0] * 5, "sha256": hashlib.sha256(alone(tmp_path)).hexdigest(), "left": []}
+    assert found == right, done.stderr
 
 
 class _NoLock:
