@@ -280,10 +280,11 @@ class Detector(nn.Module, ABC):
         Raises:
             ConfigError: What the weights say of them cannot be read.
         """
-        order = self.report.label_order
-        own = _kept_order(self.checkpoint.notes.get(LABEL_ORDER), order.num_logits)
-        if own is not None and own.fake != order.fake:
-            return {}
+        if self.settings.fake_index is not None:
+            order = self.report.label_order
+            own = _kept_order(self.checkpoint.notes.get(LABEL_ORDER), order.num_logits)
+            if own is not None and own.fake != order.fake:
+                return {}
         if self.source.kind == "file":
             return stored_from(self.checkpoint.notes.get(THRESHOLDS), self.source.spec)
         folder = self.source.folder
