@@ -11,6 +11,7 @@ import torch
 from made_training import Stop, StopAt, run_here, same, tuning, values, weights, write_yaml
 
 from deepfakebench_ext.common.errors import ConfigError, ModelError
+from deepfakebench_ext.training.results import write_results
 
 LEVEL = {"warmup": 0.0, "schedule": "constant", "ema": 0.9, "dropout": 0.2}
 
@@ -57,6 +58,18 @@ def test_a_run_that_patience_ended_says_that_more_epochs_add_nothing(folder, tmp
     (notice,) = made.notices
     assert "training.patience=1 ended this run after epoch 2" in notice.text
     assert "training.epochs=9 adds nothing" in notice.text
+
+
+def test_better_weights_leave_nothing_beside_them_that_is_of_others(folder, tmp_path):
+    made = tuning(folder, values({"mode": "full"}, epochs=1, monitor="loss"))
+    write_results(made, made.run(tmp_path / "run"), {})
+    of_others = [tmp_path / "run/best" / name for name in ("best.pth", "README.md", "figures.json")]
+    before = weights(tmp_path / "run/best")
+    assert all(path.is_file() for path in of_others)
+    with pytest.raises(Stop):
+        tuning(folder, values({"mode": "full"}, epochs=3, monitor="loss")).run(tmp_path / "run", watchers=[StopAt(9)])
+    assert not same(before, weights(tmp_path / "run/best"))
+    assert not any(path.exists() for path in of_others)
 
 
 def test_a_run_is_not_shortened_and_nothing_else_changes_with_its_length(folder, tmp_path):

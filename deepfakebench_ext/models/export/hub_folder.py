@@ -19,6 +19,7 @@ import yaml
 from safetensors.torch import save
 
 from deepfakebench_ext.common.atomic_files import atomic_binary_writer, atomic_writer, write_bytes_atomic
+from deepfakebench_ext.common.run_names import CARD, FIGURES_JSON
 from deepfakebench_ext.common.types import LABEL_NAMES
 from deepfakebench_ext.data.preprocess.processor_json import OWN_BLOCK
 from deepfakebench_ext.data.preprocess.spec import RESAMPLES, PreprocessSpec
@@ -58,7 +59,7 @@ State = Mapping[str, torch.Tensor]
 
 
 def write_weights(folder: Path, detector: Detector, state: State) -> None:
-    """Write `model.safetensors`, replaced whole or not at all.
+    """Write `model.safetensors`, replaced whole or not at all; what lies beside it and is of other weights goes first.
 
     Args:
         folder: Exists.
@@ -68,6 +69,8 @@ def write_weights(folder: Path, detector: Detector, state: State) -> None:
     Raises:
         OutputError: It cannot be written.
     """
+    for name in (PTH, CARD, FIGURES_JSON):
+        (folder / name).unlink(missing_ok=True)
     _, prefix, head = _layout(detector)
     tensors = {_renamed(key, prefix, head): tensor.detach().cpu().contiguous() for key, tensor in state.items()}
     write_bytes_atomic(folder / WEIGHTS, save(tensors, metadata={"format": "pt", OWN_NOTES: _notes(detector)}))
