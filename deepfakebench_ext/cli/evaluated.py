@@ -143,6 +143,7 @@ def _samples_json(result: Evaluation) -> dict[str, Any]:
             "score": float(row["score"]) if row["status"] == "ok" else None,
             "decision": _decision(row, threshold),
             "status": row["status"],
+            "reason": row["reason"],
         }
         for row in few
     ]

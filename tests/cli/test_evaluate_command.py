@@ -574,6 +574,7 @@ def test_the_scores_of_a_few_inputs_are_printed_and_those_of_many_are_not(
     assert [(each["key"], each["status"]) for each in samples if each["score"] is None] == [
         ("real/bad.jpg", "unreadable")
     ]
+    assert {each["key"] for each in samples if each["reason"]} == {"real/bad.jpg"}
     assert len(samples) == 5
 
 

@@ -50,6 +50,7 @@ def table(paths):
     return {path: 0.5 for path in paths}
 
 number = lambda paths: 0.5
+limit = 0.5
 """
 
 
@@ -100,9 +101,9 @@ def test_one_that_hangs_is_ended_with_all_that_it_started(program: Path) -> None
     ("function", "said"),
     [
         ("numpy", [0.5, 0.5]),
-        ("too_many", ["it gave 2 scores for 1 files"] * 2),
-        ("table", ["it gave a dict, and not a list of 1 numbers"] * 2),
-        ("number", ["it gave 0.5, and not a list of 1 numbers"] * 2),
+        ("too_many", ["it gave 2 scores for 1 file"] * 2),
+        ("table", ["it gave a dict, and not a list of 1 number"] * 2),
+        ("number", ["it gave 0.5, and not a list of 1 number"] * 2),
     ],
 )
 def test_an_answer_is_one_number_a_file(program: Path, function: str, said: list[float | str]) -> None:
@@ -113,6 +114,8 @@ def test_a_program_that_does_not_start_is_an_error_and_no_score(program: Path, t
     (tmp_path / "broken.py").write_text("import nowhere_to_be_found\n")
     with pytest.raises(ModelError, match=r"does not start: it has no function other; it has .*score"):
         ask(f"{program}:other", "a")
+    with pytest.raises(ModelError, match=r"it has no function limit; it has .*score"):
+        ask(f"{program}:limit", "a")
     with pytest.raises(ModelError, match=r"ModuleNotFoundError: .*nowhere_to_be_found.* \(broken.py line 1\)"):
         ask(f"{tmp_path}/broken.py:score", "a")
 

@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from deepfakebench_ext.common.wording import counted
+
 _SHOWN = 60
 
 
@@ -24,13 +26,13 @@ def scores_of(given: Any, count: int) -> list[float | str]:
         ProgramError: It is no such sequence, or one of another length.
     """
     if isinstance(given, str | bytes | dict | set):
-        raise ProgramError(f"it gave a {type(given).__name__}, and not a list of {count} numbers")
+        raise ProgramError(f"it gave a {type(given).__name__}, and not a list of {counted(count, 'number')}")
     try:
         values: Sequence[Any] = list(given)
     except TypeError as error:
-        raise ProgramError(f"it gave {shown(given)}, and not a list of {count} numbers") from error
+        raise ProgramError(f"it gave {shown(given)}, and not a list of {counted(count, 'number')}") from error
     if len(values) != count:
-        raise ProgramError(f"it gave {len(values)} scores for {count} files")
+        raise ProgramError(f"it gave {counted(len(values), 'score')} for {counted(count, 'file')}")
     return [score_of(value) for value in values]
 
 

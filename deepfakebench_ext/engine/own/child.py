@@ -89,7 +89,7 @@ def _of_function(file: Path, name: str) -> Judge:
     sys.modules[file.stem] = module
     spec.loader.exec_module(module)
     function = getattr(module, name, None)
-    if function is None:
+    if not callable(function):
         known = ", ".join(each for each, value in vars(module).items() if callable(value) and each[0] != "_")
         raise ProgramError(f"it has no function {name}; it has {known or 'none'}")
     return lambda paths: scores_of(function(list(paths)), len(paths))
