@@ -31,6 +31,7 @@ MISTYPED: list[tuple[tuple[str, ...], str]] = [
     (("xyzzy",), "The verbs are analyze, bench"),
     (("photo.jpg",), "The verb comes first: dfb-ext evaluate photo.jpg --weights W"),
     (("talk.mp4",), "dfb-ext analyze talk.mp4 --weights W"),
+    (("--vesion",), "Did you mean --version?"),
     (("--weights", "w.pth", "photo.jpg"), "The verb comes first: dfb-ext evaluate --weights"),
     (("host", "instal"), "Did you mean 'install'?"),
     # options of other tools

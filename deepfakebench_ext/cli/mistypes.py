@@ -225,6 +225,8 @@ def verb_instead(name: str, verbs: Sequence[str]) -> str:
     """Return what to say of a verb that is none."""
     lower = name.lower().replace("_", "-")
     meant = VERBS.get(name.lower()) or (lower if lower in verbs else near(lower, verbs))
+    if name.startswith("-") and (own := near(lower, ("--version", "--help"))):
+        return f"Did you mean {own}?"
     if name.startswith("-"):
         return f"The verb comes first: dfb-ext evaluate {name} ..."
     if name.lower().endswith(tuple(PATHS)) or "/" in name:
