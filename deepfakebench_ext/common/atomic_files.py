@@ -64,17 +64,19 @@ def write_bytes_atomic(path: Path, data: bytes) -> None:
         file.write(data)
 
 
-def remove_unfinished(folder: Path, name: str = "*", *, deep: bool = False) -> None:
+def remove_unfinished(folder: Path, name: str = "*", *, deep: bool = False, shared: str = "") -> None:
     """Remove what an atomic writer left behind when it was killed.
 
     Args:
         folder: Where the files lie; nobody else writes them.
         name: Of the file; `*` for all.
         deep: In all folders below as well.
+        shared: A folder below in which others may be writing: there nothing is removed.
     """
     pattern = f".{name if name == '*' else glob.escape(name)}.*.tmp"
     for path in folder.rglob(pattern) if deep else folder.glob(pattern):
-        path.unlink()
+        if not shared or folder / shared not in path.parents:
+            path.unlink()
 
 
 def remove_abandoned(folder: Path, name: str = "*") -> None:

@@ -23,14 +23,14 @@ class LockedFolder:
         folder: Where it lies.
     """
 
-    def __init__(self, folder: Path, *, lock: str = ".lock", use: str = "writing", deep: bool = True) -> None:
-        """Create `folder` if need be, and remove what a writer that was killed left in it.
+    def __init__(self, folder: Path, *, lock: str = ".lock", use: str = "writing", shared: str = "") -> None:
+        """Create `folder` if need be, and remove what a writer that was killed left in it, in all depths.
 
         Args:
             folder: Where it lies.
             lock: Path of the lock in it.
             use: What a process does there that holds it, for the message to another one.
-            deep: Whether its folders are this process's too, so that what is left in all depths is removed.
+            shared: A folder in it in which other processes may be writing.
 
         Raises:
             OutputError: It cannot be written, or another process is using it.
@@ -46,7 +46,7 @@ class LockedFolder:
                 raise OutputError(
                     f"another process is {use} {folder}; wait for it, or give another --output_dir"
                 ) from error
-            remove_unfinished(file.parent, deep=deep)
+            remove_unfinished(file.parent, deep=True, shared=shared)
 
     def __enter__(self: F) -> F:
         """Return the folder itself."""

@@ -16,6 +16,8 @@ SCORES_CSV: Final = "scores.csv"
 VIDEOS_CSV: Final = "videos.csv"
 METRICS_JSON: Final = "metrics.json"
 CURVES_PNG: Final = "curves.png"
+PARTS: Final = "parts"
+"""A folder of what several processes scored, a file for each part."""
 
 # Of a training, in its folder, and in that of its weights.
 VALIDATION_CSV: Final = "validation.csv"

@@ -17,11 +17,12 @@ from deepfakebench_ext.common.atomic_files import atomic_writer, making, remove_
 from deepfakebench_ext.common.errors import OutputError, damaged
 from deepfakebench_ext.common.journal import read_lines
 from deepfakebench_ext.common.regular_files import regular
+from deepfakebench_ext.common.run_names import PARTS
 from deepfakebench_ext.common.types import Prediction, Sample
 from deepfakebench_ext.engine.parts import Parts
 from deepfakebench_ext.engine.run_directory import COMPLETE, LINES, journal_lines
 
-FOLDER, LOCK = "parts", ".lock"
+LOCK = ".lock"
 _OF_A_SAMPLE = tuple(field.name for field in fields(Sample) if field.name != "frames")
 _PART, _SETTINGS, _SAMPLES = "part", "fingerprint", "samples"
 
@@ -36,7 +37,7 @@ class PartFiles:
 
     def __init__(self, run: Path, fingerprint: str, parts: Parts) -> None:
         """Say of which run they are: its directory, the fingerprint of its settings, and its parts."""
-        self.folder, self.parts, self._fingerprint = run / FOLDER, parts, fingerprint
+        self.folder, self.parts, self._fingerprint = run / PARTS, parts, fingerprint
         self._paths: dict[int, Path] = {}
 
     def path(self, number: int) -> Path:
@@ -116,8 +117,8 @@ class PartFile:
 
 def clear_left(run: Path) -> None:
     """Remove what killed workers left beside the parts of a run that are all there."""
-    remove_unfinished(run / FOLDER)
-    for path in (run / FOLDER).glob(f"*{LOCK}"):
+    remove_unfinished(run / PARTS)
+    for path in (run / PARTS).glob(f"*{LOCK}"):
         path.unlink(missing_ok=True)
 
 

@@ -24,7 +24,7 @@ from deepfakebench_ext.common.errors import OutputError, damaged
 from deepfakebench_ext.common.journal import Journal, read_lines
 from deepfakebench_ext.common.locked_folder import LockedFolder, read_settings
 from deepfakebench_ext.common.regular_files import regular
-from deepfakebench_ext.common.run_names import BEGUN, JOURNAL, SETTINGS
+from deepfakebench_ext.common.run_names import BEGUN, JOURNAL, PARTS, SETTINGS
 from deepfakebench_ext.common.types import Prediction, Sample, Status
 from deepfakebench_ext.engine.parts import Parts
 
@@ -107,7 +107,7 @@ class RunDirectory(LockedFolder):
         Raises:
             OutputError: It cannot be written, another process is using it, or it is another run's.
         """
-        super().__init__(folder, deep=False)  # others may be writing parts
+        super().__init__(folder, shared=PARTS)
         self._journal = Journal(folder / JOURNAL, kept="What was scored is kept")
         try:
             keep_settings(folder, settings)

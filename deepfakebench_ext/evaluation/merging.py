@@ -8,9 +8,9 @@ from typing import Any
 
 from deepfakebench_ext.common.errors import ConfigError, OutputError
 from deepfakebench_ext.common.locked_folder import read_settings
-from deepfakebench_ext.common.run_names import SETTINGS
+from deepfakebench_ext.common.run_names import PARTS, SETTINGS
 from deepfakebench_ext.common.wording import counted
-from deepfakebench_ext.engine.part_files import FOLDER, PartFile, clear_left, journal_of
+from deepfakebench_ext.engine.part_files import PartFile, clear_left, journal_of
 from deepfakebench_ext.engine.parts import Parts
 from deepfakebench_ext.engine.run_directory import RunDirectory
 from deepfakebench_ext.evaluation.outcome import Evaluation
@@ -90,7 +90,7 @@ def _parts(folders: Iterable[Path]) -> dict[int, Path]:
     """
     found: dict[int, Path] = {}
     for folder in dict.fromkeys(folders):
-        for path in sorted((folder / FOLDER).glob("*.jsonl")):
+        for path in sorted((folder / PARTS).glob("*.jsonl")):
             number = PartFile.read(path).number
             known = found.setdefault(number, path)
             if known.read_bytes() != path.read_bytes():

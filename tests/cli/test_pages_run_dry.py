@@ -23,7 +23,7 @@ from deepfakebench_ext.common.errors import ExtError
 ELSEWHERE = ("host", "serve", "worker", "doctor")
 NEEDS = ("--test_dataset", "vendors/DeepfakeBench", "xception", "http://", "--detectors")
 SIZE = {"image_size": 224, "patch_size": 32}
-DRY = ("evaluate", "analyze", "extract", "train", "splice", "calibrate-timeline")
+DRY = ("evaluate", "analyze", "extract", "train", "splice", "calibrate-timeline", "export", "merge")
 
 
 @pytest.fixture(scope="session")
@@ -45,7 +45,7 @@ def world(tmp_path_factory):
 
 def _models():
     names = {0: "Real", 1: "Fake"}
-    for name in ("org/deepfake-vit", "demo/best", "training_runs/clip_layernorm-layernorm/best"):
+    for name in ("org/deepfake-vit", "demo/best", "best", "exported", "training_runs/clip_layernorm-layernorm/best"):
         tiny.save_folder(tiny.vit_classifier(names), Path(name))
     tiny.save_folder(
         tiny.videomae_model("VideoMAEForVideoClassification", **tiny.labels(names)), Path("org/videomae-deepfake")
@@ -60,14 +60,17 @@ def _models():
 
 
 def _pictures():
-    for at, folder in enumerate(("photos", "folder", "faces/train", "faces/val", "faces/test", "test")):
+    for at, folder in enumerate(
+        ("photos", "folder", "faces/train", "faces/val", "faces/test", "test", "labelled", "some", "others")
+    ):
         for number in range(8):
             label = ("real", "fake")[number % 2]
             tiny.photo(Path(folder) / label / f"{number}.jpg", seed=10 * at + number)
     for number, name in enumerate(("photo.jpg", "more/a.png")):
         tiny.photo(Path(name), seed=90 + number)
     Path("list.txt").write_text("photo.jpg\n")
-    Path("test.csv").write_text("path,label\nphoto.jpg,fake\n")
+    for name in ("test.csv", "all.csv"):
+        Path(name).write_text("path,label\nphoto.jpg,fake\n")
     Path("mine.py").write_text("def score(paths):\n    return [0.5] * len(paths)\n")
     face = head(skimage.data.astronaut())
     frames = [scene(face, (192, 200), 90, (80.0 + at / 4, 96.0)) for at in range(30)]
@@ -104,6 +107,13 @@ def _results():
     for name in (*runs, *(f"inference_results/{each}" for each in (*ours, "huggingface_clip-w-5e6f7a8b"))):
         shutil.copytree(made, name)
     shutil.copy(made / "inference_results_huggingface.txt", ".")
+    shard = ["evaluate", "--weights", "w.pth", "--manifest", "made.csv", "--device", "cpu", "--output_dir"]
+    for at, node in ((1, "node1"), (2, "node2")):
+        typed([*shard, node, "--shard", f"{at}/2"])
+        typed([*shard, "results", "--shard", f"{at}/2"])
+    for folder in ("node1", "node2", "results"):
+        (found,) = Path(folder).iterdir()
+        found.rename(Path(folder) / "huggingface_clip-w-1a2b3c4d")
 
 
 def _timelines():
@@ -140,5 +150,8 @@ def test_a_command_of_the_pages_does_what_it_would(world, monkeypatch, words):
     if words[0] in ELSEWHERE or any(need in " ".join(words) for need in NEEDS):
         pytest.skip("needs more than files")
     monkeypatch.chdir(world)
+    monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "1")
+    monkeypatch.setenv("SLURM_ARRAY_TASK_COUNT", "2")
+    words = [os.path.expandvars(word) for word in words]
     dry = ["--dry_run"] if words[0] in DRY and "--dry_run" not in words else []
     assert typed([*words, *dry])
