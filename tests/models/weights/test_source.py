@@ -76,13 +76,19 @@ NEITHER = [
     "org/name@main@dev",
     "org/my name",
     "örg/nämé",
-    "https://huggingface.co/org/name",
     "hf-hub:org/name",
     "org/name\n",
     "org/" + "n" * 5000 + ".pth",
     "n" * 5000,
     "nul\0byte",
 ]
+
+
+def test_an_address_of_the_hub_is_answered_with_its_id(asked: list[str]) -> None:
+    for look in (resolve_weights, resolve_config):
+        with pytest.raises(WeightsError, match="is a page of the hub; type org/name"):
+            look("https://huggingface.co/org/name")
+    assert asked == []
 
 
 @pytest.mark.parametrize("spec", [*PATH_LIKE, *NEITHER])
