@@ -7,9 +7,9 @@ from typing import Final, Literal
 Precision = Literal["float32", "bfloat16", "float16"]
 DtypeName = Literal["auto", "float32", "bfloat16", "float16"]
 PRECISIONS: Final[dict[str, Precision]] = {
-    **{name: "float32" for name in ("float32", "fp32", "f32", "float", "no")},
-    **{name: "bfloat16" for name in ("bfloat16", "bf16")},
-    **{name: "float16" for name in ("float16", "fp16", "f16", "half")},
+    **{name: "float32" for name in ("float32", "fp32", "f32", "float", "no", "32", "32-true")},
+    **{name: "bfloat16" for name in ("bfloat16", "bf16", "bf16-mixed", "bf16-true")},
+    **{name: "float16" for name in ("float16", "fp16", "f16", "half", "16", "16-mixed", "16-true")},
 }
 """What a number's type is called, in the words of other tools too, to what it is called here."""
 RuntimeChoice = Literal["auto", "torch", "onnxruntime", "openvino"]

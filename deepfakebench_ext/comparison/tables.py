@@ -40,15 +40,20 @@ def side_by_side(detectors: Sequence[Compared]) -> list[Sequence[Compared]]:
 
 
 def rank_table(comparison: Comparison) -> Table:
-    """Return a row a detector, by falling AUC; those of equal AUC share a rank, those without one come last."""
+    """Return a row a detector, by falling AUC.
+
+    Those of equal AUC share a rank, and those without one come after the others. Untrained ones have none, and come
+    last: their scores say nothing.
+    """
     level, detectors = comparison.level, comparison.detectors
     aucs = [(each.figures[f"{level}_auc"].value, each) for each in detectors]
     value = {each.name: -1.0 if auc is None else auc for auc, each in aucs}
+    ranked = [value[each.name] for each in detectors if each.file.trained is not False]
     rows = []
-    for each in sorted(detectors, key=lambda each: -value[each.name]):
-        rank = 1 + sum(other > value[each.name] for other in value.values())
+    for each in sorted(detectors, key=lambda each: (each.file.trained is False, -value[each.name])):
+        rank = "" if each.file.trained is False else str(1 + sum(other > value[each.name] for other in ranked))
         figures = (each.figures[f"{level}_{name}"] for name in RANKED_BY)
-        rows.append((str(rank), shown_name(each), *map(_cell, figures), _better_than(comparison, each.name)))
+        rows.append((rank, shown_name(each), *map(_cell, figures), _better_than(comparison, each.name)))
     header = ("rank", "detector", *map(title_of, RANKED_BY), "better than")
     better = "; better than: so many of the others, beyond noise" if comparison.pairs else ""
     caption = f"detectors by {level} AUC, with 95 % intervals{better}"

@@ -41,9 +41,9 @@ def choose_dtype(name: str, device: torch.device) -> torch.dtype:
     """
     if name == "auto":
         return torch.bfloat16 if _has_bfloat16(device) else torch.float32
-    if name not in PRECISIONS:
+    if name.lower() not in PRECISIONS:
         raise ConfigError(f"--dtype {name!r} is not known; allowed are auto, {', '.join(DTYPES)}")
-    return DTYPES[PRECISIONS[name]]
+    return DTYPES[PRECISIONS[name.lower()]]
 
 
 def _has_bfloat16(device: torch.device) -> bool:

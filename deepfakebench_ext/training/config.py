@@ -212,7 +212,7 @@ class TrainingConfig(_Block):
     def _one_word(cls, value: Any) -> Any:
         if value is False:  # YAML 1.1 reads `no` as it reads `false`
             return "float32"
-        return PRECISIONS.get(value, value) if isinstance(value, str) else value
+        return PRECISIONS.get(str(value).lower(), value)  # 16 is a number to YAML
 
     @model_validator(mode="after")
     def _agree(self) -> TrainingConfig:

@@ -111,6 +111,14 @@ def test_equal_aucs_share_a_rank_and_one_without_comes_last(comparison):
     assert table.header[-1] == "EER"
 
 
+def test_an_untrained_detector_has_no_rank_whatever_its_auc(comparison):
+    good, fine, poor = comparison.detectors
+    untrained = replace(good, file=replace(good.file, trained=False))
+    table = rank_table(replace(comparison, detectors=(untrained, fine, poor)))
+    assert [row[0] for row in table.rows] == ["1", "2", ""]
+    assert "good" in table.rows[-1][1]
+
+
 def test_of_nine_detectors_every_table_of_the_report_is_whole_on_a_page(tmp_path):
     found = nine(tmp_path)
     tables = [block for block in comparison_document(found, plots=False).blocks if isinstance(block, Table)]
@@ -358,7 +366,7 @@ def test_an_untrained_head_stands_above_everything_and_in_every_table(comparison
     assert block.severe
     assert block.texts == [f"good: {untrained_head()}"]
     for table in (rank_table(noise), *figures_tables(noise), pairs_table(noise), *group_tables(noise)):
-        assert "good (UNTRAINED)" in (*table.header, *table.rows[0])
+        assert any("good (UNTRAINED)" in row for row in (table.header, *table.rows))
     assert "good (UNTRAINED) is better" in pair_sentences(noise)[2]
 
 

@@ -15,7 +15,7 @@ from deepfakebench_ext.training.recipe import Recipe, read_values
 
 PRECISIONS = {
     **dict.fromkeys(["no", "No", "NO", "'no'", "off", "false", "fp32", "float32", "float"], "float32"),
-    **dict.fromkeys(["bf16", "bfloat16"], "bfloat16"),
+    **dict.fromkeys(["bf16", "bfloat16", "BF16", "bf16-mixed"], "bfloat16"),
     **dict.fromkeys(["fp16", "float16", "half"], "float16"),
 }
 
