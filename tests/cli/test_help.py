@@ -95,7 +95,7 @@ def test_quiet_leaves_results_alone(tmp_path: Path) -> None:
     assert "report in out" in CliRunner().invoke(cli, words).stderr
     quiet = CliRunner().invoke(cli, [*words, "--quiet"])
     assert "report in" not in quiet.stderr and "frame_auc" in quiet.stdout
-    assert "WARNING: only 2 frames are REAL" in quiet.stderr
+    assert "WARNING: only 2 images are REAL" in quiet.stderr
 
 
 def test_verbose_says_where_an_error_came_from(caplog: pytest.LogCaptureFixture) -> None:
