@@ -55,6 +55,9 @@ def _own_logging() -> Iterator[None]:
         logger.disabled, logger.propagate = False, True
         logger.setLevel(logging.NOTSET)
         logger.handlers.clear()
+    logging.disable(logging.NOTSET)
+    logging.root.setLevel(logging.WARNING)
+    logging.root.disabled = False
     handlers = logging.root.handlers[:]
     yield
     logging.root.handlers[:] = handlers
