@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import socket
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
@@ -45,22 +43,6 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
         connect(self, address)  # type: ignore[arg-type]
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
-
-
-@pytest.fixture(autouse=True)
-def _own_logging() -> Iterator[None]:
-    """Loggers as in a new process: commands that earlier tests ran in this one set them up for themselves."""
-    ours = [name for name in logging.root.manager.loggerDict if name.partition(".")[0] == "deepfakebench_ext"]
-    for logger in map(logging.getLogger, ours):
-        logger.disabled, logger.propagate = False, True
-        logger.setLevel(logging.NOTSET)
-        logger.handlers.clear()
-    logging.disable(logging.NOTSET)
-    logging.root.setLevel(logging.WARNING)
-    logging.root.disabled = False
-    handlers = logging.root.handlers[:]
-    yield
-    logging.root.handlers[:] = handlers
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -138,7 +137,6 @@ def quantised(path: Path, inputs: Sequence[Array]) -> Iterator[tuple[str, Any]]:
         nncf: Any = import_module("nncf")
     except ImportError as error:
         raise MissingExtraError("--int8 needs nncf; type: pip install 'deepfakebench-ext[export]'") from error
-    nncf.set_log_level(logging.ERROR)
     core = import_module("openvino").Core()
     for name, alpha, keeps_ends in _TRIES:
         model = core.read_model(path)
