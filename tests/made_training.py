@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -120,6 +121,16 @@ def run_here(*options: object) -> Result:
     from deepfakebench_ext.cli.train import train
 
     return CliRunner().invoke(train, command(*options)[2:])
+
+
+def lines(run: Path) -> list[dict[str, Any]]:
+    """The journal of a run, a record a line."""
+    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+
+
+def losses(run: Path) -> list[float]:
+    """The loss of each step."""
+    return [line["loss"] for line in lines(run) if "loss" in line]
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:

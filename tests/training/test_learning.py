@@ -9,17 +9,7 @@ import moving
 import pytest
 import seams
 import tiny
-import torch
 from made_training import tuning, values
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    """For networks this small a second thread only waits."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

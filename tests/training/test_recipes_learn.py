@@ -8,7 +8,6 @@ from __future__ import annotations
 import pytest
 import real_faces
 import tiny
-import torch
 import yaml
 from made_training import tuning, values
 
@@ -32,15 +31,6 @@ SHORT = {
     "patience": None,
 }
 DRAWN = {"frames_per_video": 2, "val_frames": 2, "clips_per_video": 1, "val_clips": 1}
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    """For networks this small a second thread only waits."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tiny
 import torch
-from made_training import Stop, StopAt, run, run_here, same, tuning, values, weights, write_yaml
+from made_training import Stop, StopAt, lines, losses, run, run_here, same, tuning, values, weights, write_yaml
 
 from deepfakebench_ext.common.errors import OutputError
 from deepfakebench_ext.training.loop import frozen
@@ -32,23 +32,6 @@ def videos(tmp_path_factory):
     moving.shuffled_pairs(folder / "train", 6, seed=1)
     moving.shuffled_pairs(folder / "val", 3, seed=2)
     return folder
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    """For networks this small a second thread only waits."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-def lines(run) -> list[dict]:
-    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-
-
-def losses(run) -> list[float]:
-    return [line["loss"] for line in lines(run) if "loss" in line]
 
 
 def asked(monkeypatch, made) -> list[int]:

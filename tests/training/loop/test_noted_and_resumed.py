@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from importlib.util import find_spec
 
@@ -10,7 +9,7 @@ import made_training
 import pytest
 import tiny
 import torch
-from made_training import Stop, StopAt, same, tuning, values, weights
+from made_training import Stop, StopAt, lines, same, tuning, values, weights
 
 from deepfakebench_ext.common.errors import ModelError
 from deepfakebench_ext.training.loop.stepping import Stepper
@@ -23,18 +22,8 @@ def folder(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    """For networks this small a second thread only waits."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def steps(run) -> list[dict]:
-    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-    return [line for line in lines if "loss" in line]
+    return [line for line in lines(run) if "loss" in line]
 
 
 def rates_by_hand(total: int, lr: float, warmup: float, end: float) -> list[float]:

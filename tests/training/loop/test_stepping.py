@@ -14,15 +14,6 @@ from deepfakebench_ext.training.data.batches import Batch
 from deepfakebench_ext.training.loop.stepping import Stepper
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    """For networks this small a second thread only waits."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def moved(made: Stepper, batches: list[Batch], factor: float = 1.0) -> dict[str, torch.Tensor]:
     """The gradient that a step went by, told by where the parameters went."""
     before = {name: p.detach().clone() for name, p in made.detector.named_parameters()}

@@ -1,12 +1,10 @@
 from __future__ import annotations
 
-import json
-
 import made_training
 import numpy as np
 import pytest
 import torch
-from made_training import Stop, StopAt, same, tuning, values, weights
+from made_training import Stop, StopAt, lines, losses, same, tuning, values, weights
 
 from deepfakebench_ext.common.errors import ModelError, OutputError
 from deepfakebench_ext.common.journal import Journal
@@ -18,23 +16,6 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("training")
     made_training.data(folder)
     return folder
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    """For networks this small a second thread only waits."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-def lines(run) -> list[dict]:
-    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-
-
-def losses(run) -> list[float]:
-    return [line["loss"] for line in lines(run) if "loss" in line]
 
 
 def test_training_learns_what_is_there_to_be_learned(folder, tmp_path):

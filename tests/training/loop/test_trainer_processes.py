@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 import signal
 import subprocess
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import made_training
 import pytest
-from made_training import command, environment, run, run_here, same, values, weights, write_yaml
+from made_training import command, environment, lines, losses, run, run_here, same, values, weights, write_yaml
 
 
 @pytest.fixture(scope="module")
@@ -19,14 +18,6 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("training")
     made_training.data(folder, train=40, val=4)
     return folder
-
-
-def lines(run: Path) -> list[dict]:
-    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-
-
-def losses(run: Path) -> list[float]:
-    return [line["loss"] for line in lines(run) if "loss" in line]
 
 
 def figures(run: Path) -> list[float]:
