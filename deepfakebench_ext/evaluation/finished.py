@@ -15,7 +15,6 @@ from deepfakebench_ext.common.run_names import JOURNAL, METRICS_JSON, RESULTS_TE
 from deepfakebench_ext.common.types import Sample
 from deepfakebench_ext.common.version import installed, versions
 from deepfakebench_ext.data.readers.frames import files_of
-from deepfakebench_ext.engine.file_inputs import gather_given
 from deepfakebench_ext.engine.run_directory import digest_samples
 from deepfakebench_ext.evaluation.inputs import asked_of
 from deepfakebench_ext.evaluation.outcome import Evaluation
@@ -42,15 +41,7 @@ def finished(request: EvaluationRequest) -> Evaluation | None:
             continue
         settings, metrics = found
         takes = "video" if "clip" in metrics["counts"] else "image"
-        samples = gather_given(
-            request.image,
-            request.manifest,
-            video=request.video,
-            paths=request.paths,
-            takes=takes,
-            limit=request.limit,
-            seed=request.seed,
-        ).samples
+        samples = request.files(takes).samples
         if settings.get("samples") == _samples_record(samples) and _is_same(request, weights, settings, path.parent):
             return _evaluation(path.parent, metrics)
     return None

@@ -26,6 +26,7 @@ from deepfakebench_ext.common.types import Sample
 from deepfakebench_ext.common.wording import named
 from deepfakebench_ext.data.samples.datasets import doubled_frame_notices, json_order_notices
 from deepfakebench_ext.data.samples.folders import limit_notices, limit_samples
+from deepfakebench_ext.data.samples.given import Given
 from deepfakebench_ext.data.stores.coverage import Coverage, coverage
 from deepfakebench_ext.data.stores.frame_stores import FrameStore
 from deepfakebench_ext.engine.dataset_inputs import (
@@ -182,7 +183,21 @@ class EvaluationRequest(DetectorOptions):
         if self.detector is None:
             self.sampling.check_takes(takes, settings.model_name)
             self.faces.check_takes(takes, settings.model_name)
-        given_files = gather_given(
+        given_files = self.files(takes)
+        self._check_writable()
+        source = self.image or self.video or self.manifest or named(self.paths)
+        yield Input(source, given_files.samples, notices=given_files.notices)
+
+    def files(self, takes: str) -> Given:
+        """Return the samples of the files that were asked for, and what is to be said of them.
+
+        Args:
+            takes: What the detector takes, `image` or `video`.
+
+        Raises:
+            ConfigError: As `gather_samples`.
+        """
+        return gather_given(
             self.image,
             self.manifest,
             video=self.video,
@@ -191,9 +206,6 @@ class EvaluationRequest(DetectorOptions):
             limit=self.limit,
             seed=self.seed,
         )
-        self._check_writable()
-        source = self.image or self.video or self.manifest or named(self.paths)
-        yield Input(source, given_files.samples, notices=given_files.notices)
 
     def _check_writable(self) -> None:
         if self.writes:
