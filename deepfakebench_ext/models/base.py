@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, ClassVar, Literal
 
@@ -17,14 +16,21 @@ from typing_extensions import Self
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.notices import untrained_head
 from deepfakebench_ext.common.types import LabelOrder, WeightsReport
-from deepfakebench_ext.common.wording import printable
 from deepfakebench_ext.data.preprocess.transform import PreprocessSpec
 from deepfakebench_ext.host import torchvision_ops, weights_path
 from deepfakebench_ext.models.architecture import Architecture
 from deepfakebench_ext.models.built_from import decide_preprocess, default_source, processor_folder
 from deepfakebench_ext.models.config import DetectorConfig, load_config
 from deepfakebench_ext.models.freezing import keep_frozen_in_inference
-from deepfakebench_ext.models.label_order import HOST_CONTRACT, decide_label_order, has_names
+from deepfakebench_ext.models.initialising import seeded
+from deepfakebench_ext.models.label_order import (
+    HOST_CONTRACT,
+    class_names,
+    decide_label_order,
+    has_names,
+    kept_order,
+    names_fit,
+)
 from deepfakebench_ext.models.probability import two_class_logits
 from deepfakebench_ext.models.stored_thresholds import THRESHOLDS, Stored, stored_from
 from deepfakebench_ext.models.weights import keymaps
@@ -232,12 +238,12 @@ class Detector(nn.Module, ABC):
             ConfigError: Neither says.
         """
         new = self.settings.new_head or not trained
-        by_contract = by_contract or new or (ours and not _fits(architecture.values, num_logits))
+        by_contract = by_contract or new or (ours and not names_fit(architecture.values, num_logits))
         values = {} if new or (by_contract and architecture.lent) else architecture.values
-        id2label, label2id = _class_names(values), values.get("label2id")
+        id2label, label2id = class_names(values), values.get("label2id")
         named = has_names(id2label, label2id)
         asked, own = self.settings.fake_index, self.checkpoint.notes.get(LABEL_ORDER)
-        if asked is None and own is not None and (kept := _kept_order(own, num_logits)):
+        if asked is None and own is not None and (kept := kept_order(own, num_logits)):
             return kept
         if asked is None and num_logits == 2 and by_contract and (not named or NAMES_YAML in values):
             return HOST_CONTRACT
@@ -282,7 +288,7 @@ class Detector(nn.Module, ABC):
         """
         if self.settings.fake_index is not None:
             order = self.report.label_order
-            own = _kept_order(self.checkpoint.notes.get(LABEL_ORDER), order.num_logits)
+            own = kept_order(self.checkpoint.notes.get(LABEL_ORDER), order.num_logits)
             if own is not None and own.fake != order.fake:
                 return {}
         if self.source.kind == "file":
@@ -346,51 +352,7 @@ class Detector(nn.Module, ABC):
         )
 
 
-@contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Let torch's random numbers start from `seed` inside the context, the caller's state untouched."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        yield
-
-
-def skeleton(state: StateDict) -> AbstractContextManager[Any]:
-    """Return the context to build a network in: without the cost of initialising what `state` will fill."""
-    if not state:
-        return nullcontext()
-    try:
-        from transformers.initialization import no_init_weights
-    except ImportError:  # transformers 4
-        from transformers.modeling_utils import no_init_weights
-    context: AbstractContextManager[Any] = no_init_weights()
-    return context
-
-
 def _set_head_aside(mapped: keymaps.Mapped) -> None:
     for key in [key for key in mapped.state if key.startswith(HEAD)]:
         del mapped.state[key]
         mapped.ignored.append(key)
-
-
-def _fits(values: Mapping[str, Any], num_logits: int) -> bool:
-    names = _class_names(values)
-    return names is None or len(names) == num_logits
-
-
-def _class_names(values: Mapping[str, Any]) -> Mapping[Any, Any] | None:
-    """Return class index -> name; timm's folders list the names."""
-    listed = values.get("label_names")
-    return dict(enumerate(listed)) if listed else values.get("id2label")
-
-
-def _kept_order(own: object, num_logits: int) -> LabelOrder | None:
-    """Return the order that a file of ours keeps, None for what is none of a head of that width."""
-    if not isinstance(own, dict) or own.get("num_logits") != num_logits:
-        return None
-    fake, names = own.get("fake"), own.get("names", ())
-    if not isinstance(fake, list) or not isinstance(names, list):
-        return None
-    if not all(isinstance(index, int) and 0 <= index < num_logits for index in fake):
-        return None
-    activation: Literal["softmax", "sigmoid"] = "sigmoid" if own.get("activation") == "sigmoid" else "softmax"
-    return LabelOrder(tuple(fake), num_logits, tuple(printable(str(n)) for n in names), "the file itself", activation)

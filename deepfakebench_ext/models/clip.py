@@ -11,8 +11,9 @@ from torch import nn
 from deepfakebench_ext.common.errors import ConfigError, WeightsError
 from deepfakebench_ext.common.types import WeightsReport
 from deepfakebench_ext.models.architecture import Architecture, config_of, made
-from deepfakebench_ext.models.base import Detector, seeded, skeleton
+from deepfakebench_ext.models.base import Detector
 from deepfakebench_ext.models.built_from import decide_architecture
+from deepfakebench_ext.models.initialising import seeded, skeleton
 from deepfakebench_ext.models.svd import apply_svd, fold_svd
 from deepfakebench_ext.models.weights.keymaps import clip_layout
 from deepfakebench_ext.models.weights.source import read_json

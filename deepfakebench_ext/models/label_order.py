@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
+from typing import Any, Literal
 
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.label_words import claims, is_neither, words
@@ -59,6 +60,31 @@ def decide_label_order(
             f"{len(order.fake)} of {_listed(order.names)} are fake; say which one to take with --fake_index"
         )
     return replace(order, activation="sigmoid")
+
+
+def names_fit(values: Mapping[str, Any], num_logits: int) -> bool:
+    """Return whether a config names no classes, or as many as a head has logits."""
+    names = class_names(values)
+    return names is None or len(names) == num_logits
+
+
+def class_names(values: Mapping[str, Any]) -> Mapping[Any, Any] | None:
+    """Return class index -> name; timm's folders list the names."""
+    listed = values.get("label_names")
+    return dict(enumerate(listed)) if listed else values.get("id2label")
+
+
+def kept_order(own: object, num_logits: int) -> LabelOrder | None:
+    """Return the order that a file of ours keeps, None for what is none of a head of that width."""
+    if not isinstance(own, dict) or own.get("num_logits") != num_logits:
+        return None
+    fake, names = own.get("fake"), own.get("names", ())
+    if not isinstance(fake, list) or not isinstance(names, list):
+        return None
+    if not all(isinstance(index, int) and 0 <= index < num_logits for index in fake):
+        return None
+    activation: Literal["softmax", "sigmoid"] = "sigmoid" if own.get("activation") == "sigmoid" else "softmax"
+    return LabelOrder(tuple(fake), num_logits, tuple(printable(str(n)) for n in names), "the file itself", activation)
 
 
 def _order(

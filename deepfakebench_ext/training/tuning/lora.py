@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from deepfakebench_ext.common.errors import ConfigError, MissingExtraError
-from deepfakebench_ext.models.base import seeded
+from deepfakebench_ext.models.initialising import seeded
 from deepfakebench_ext.training.config import TuningConfig
 
 MARK = ".lora_"  # in the name of every parameter of an adapter
