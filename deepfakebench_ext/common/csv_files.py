@@ -22,26 +22,40 @@ _ESCAPED = re.compile(r"\\(\\)|\\u(d[89a-f][0-9a-f]{2})")
 
 
 def written(cell: str) -> str:
-    r"""Return a cell as it is written: as UTF-8 can hold it, and no formula to a spreadsheet.
+    r"""Return a cell as it is written: as UTF-8 can hold it (`as_utf8`), and no formula to a spreadsheet.
 
-    A byte of a name that is no text becomes `\udcff`; in such cells, and in those with such words of their own, each
-    backslash becomes two. What begins with `=`, `+`, `-`, `@` or a break and is no number gets an apostrophe before it,
+    What begins with `=`, `+`, `-`, `@` or a break and is no number gets an apostrophe before it,
     as does what begins with one: `restored` gives back every cell.
     """
-    if "\\" in cell or not cell.isascii():
-        if _SURROGATE.search(cell) or _LOOKS_ESCAPED.search(cell):
-            cell = cell.replace("\\", r"\\")
-        cell = _SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", cell)
+    cell = as_utf8(cell)
     return f"'{cell}" if cell.startswith(_SIGNS) and not is_number(cell) else cell
+
+
+def as_utf8(text: str) -> str:
+    r"""Return a text as UTF-8 can hold it; `from_utf8` gives back every text.
+
+    A byte of a name that is no text becomes `\udcff`; in such texts, and in those with such words of their own, each
+    backslash becomes two.
+    """
+    if "\\" in text or not text.isascii():
+        if _SURROGATE.search(text) or _LOOKS_ESCAPED.search(text):
+            text = text.replace("\\", r"\\")
+        return _SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return text
+
+
+def from_utf8(text: str) -> str:
+    """Return the text that `as_utf8` was given."""
+    if "\\ud" in text and _LOOKS_ESCAPED.search(text):
+        return _ESCAPED.sub(lambda found: found[1] or chr(int(found[2], 16)), text)
+    return text
 
 
 def restored(cell: str) -> str:
     """Return the cell that `written` was given."""
     if cell.startswith("'") and cell[1:].startswith(_SIGNS):
         cell = cell[1:]
-    if "\\ud" in cell and _LOOKS_ESCAPED.search(cell):
-        return _ESCAPED.sub(lambda found: found[1] or chr(int(found[2], 16)), cell)
-    return cell
+    return from_utf8(cell)
 
 
 def _restored_row(row: list[str]) -> list[str]:

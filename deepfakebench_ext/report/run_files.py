@@ -13,7 +13,15 @@ from deepfakebench_ext.common.choices import Level
 from deepfakebench_ext.common.errors import MissingExtraError
 from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.common.protocol import EvaluationProtocol
-from deepfakebench_ext.common.run_names import CURVES_PNG, METRICS_JSON, RESULTS_TEXT, SCORES_CSV, SETTINGS, VIDEOS_CSV
+from deepfakebench_ext.common.run_names import (
+    CURVES_PNG,
+    METRICS_JSON,
+    RESULTS_TEXT,
+    SCORES_CSV,
+    SCORES_PARQUET,
+    SETTINGS,
+    VIDEOS_CSV,
+)
 from deepfakebench_ext.common.types import Prediction, Sample, VideoScore
 from deepfakebench_ext.metrics.aggregation import aggregation_rule
 from deepfakebench_ext.metrics.bootstrap import Bootstrap
@@ -27,6 +35,7 @@ from deepfakebench_ext.report.pictures import Series
 from deepfakebench_ext.report.protocols import protocol_of
 from deepfakebench_ext.report.run_page import write_run_page
 from deepfakebench_ext.report.scores.csv_writing import Head, Row, write_scores_csv, write_videos_csv
+from deepfakebench_ext.report.scores.parquet_files import write_scores_parquet
 from deepfakebench_ext.report.scores.text_writing import write_results_text
 from deepfakebench_ext.report.scores.videos import (
     crowd_notices,
@@ -41,6 +50,8 @@ logger = logging.getLogger(__name__)
 
 MOST_BOOTSTRAPPED = 100_000
 """Frames or clips up to which intervals are bootstrapped: half a minute."""
+MOST_CSV_ALONE = 1_000_000
+"""Images, frames or clips up to which a CSV is enough; above, Parquet stands beside it."""
 
 
 def write_report(
@@ -106,6 +117,8 @@ def write_report(
         rows["video"] = lambda: _video_rows(videos)
         write_videos_csv(folder / VIDEOS_CSV, videos, head=head)
     write_scores_csv(folder / SCORES_CSV, unit_rows(), head=head)
+    if len(table) > MOST_CSV_ALONE:
+        _write_parquet(folder / SCORES_PARQUET, unit_rows(), head)
     _write_text(folder / RESULTS_TEXT, summary, rows[summary.level])
     if plots and summary.figures[f"{summary.level}_auc"].value is not None:
         _draw(folder / CURVES_PNG, summary)
@@ -113,6 +126,13 @@ def write_report(
     with atomic_writer(folder / METRICS_JSON) as file:
         file.write(summary_text(summary))
     return summary
+
+
+def _write_parquet(path: Path, rows: Iterable[Row], head: Head) -> None:
+    try:
+        write_scores_parquet(path, rows, head=head)
+    except MissingExtraError as error:
+        logger.warning("no %s beside %s: %s", SCORES_PARQUET, SCORES_CSV, error)
 
 
 def _write_text(path: Path, summary: Summary, rows: Callable[[], Iterable[Row]]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -175,3 +176,20 @@ def test_videos_of_several_people_and_crops_that_lose_the_face_are_said(tmp_path
     counts = [(row["frames_several_faces"], row["frames_off_crop"]) for row in rows(tmp_path / "videos.csv")]
     assert counts == [("6", "0"), ("1", "0"), ("3", "4"), ("0", "1")]
     assert not {"several_people", "off_crop"} & {notice.kind for notice in report(tmp_path, VIDEOS).notices}
+
+
+@pytest.mark.parametrize("is_installed", [True, False])
+def test_many_scores_stand_in_parquet_too_or_one_line_says_why_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, is_installed: bool
+) -> None:
+    if not is_installed:
+        monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    monkeypatch.setattr("deepfakebench_ext.report.run_files.MOST_CSV_ALONE", 4)
+    report(tmp_path, [video("a", 0, [0.1, 0.2]), video("b", 1, [0.8, 0.9])])
+    assert not (tmp_path / "scores.parquet").exists()
+    report(tmp_path, [video("a", 0, [0.1, 0.2, 0.3]), video("b", 1, [0.8, 0.9])])
+    assert (tmp_path / "scores.parquet").exists() is is_installed
+    assert ["pip install 'deepfakebench-ext[parquet]'" in record.message for record in caplog.records] == (
+        [] if is_installed else [True]
+    )
+    assert len(rows(tmp_path / "scores.csv")) == 5

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -19,6 +19,9 @@ def head_of(trained: bool | None) -> Head | None:
 
 Row = tuple[int, Sample, Prediction]
 """Position in the input list (from 1), the sample, and what became of it."""
+
+Value = str | int | float | None
+"""Of a cell: text, a number, or nothing, which is empty in a CSV and null in Parquet."""
 
 SCORES_COLUMNS = (
     *("key", "path", "label", "index", "frame", "frame_file", "start_s", "end_s", "score", "status", "reason"),
@@ -42,26 +45,33 @@ def write_scores_csv(path: Path, rows: Iterable[Row], *, head: Head) -> None:
         OutputError: The file cannot be written; what stood there is unchanged.
         ValueError: A prediction belongs to another sample.
     """
-    write_csv(path, SCORES_COLUMNS, (_csv_row(sample, prediction, head) for _, sample, prediction in rows))
+    values = (score_values(sample, prediction, head) for _, sample, prediction in rows)
+    write_csv(path, SCORES_COLUMNS, (_cells(row) for row in values))
 
 
-def _csv_row(sample: Sample, prediction: Prediction, head: Head) -> dict[str, str]:
+def score_values(sample: Sample, prediction: Prediction, head: Head) -> dict[str, Value]:
+    """Return what a file of scores says of one image, frame or clip: each of `SCORES_COLUMNS` to its value.
+
+    Raises:
+        ValueError: The prediction belongs to another sample.
+    """
     if sample.key != prediction.key:
         raise ValueError(f"the prediction for {prediction.key!r} stands beside the sample {sample.key!r}")
+    edges = (None,) * 4 if prediction.bbox_px is None else map(float, prediction.bbox_px)
     return {
         **_sample_columns(sample, head),
-        "index": str(prediction.index),
-        "frame": "" if prediction.frame is None else str(prediction.frame),
+        "index": prediction.index,
+        "frame": prediction.frame,
         "frame_file": prediction.frame_file,
         "start_s": _number(prediction.start_s),
         "end_s": _number(prediction.end_s),
         "score": _number(prediction.score),
         "status": prediction.status,
         "reason": prediction.reason,
-        "frames_faceless": str(prediction.faceless),
-        "frames_off_crop": str(prediction.off_crop),
-        "num_faces": str(prediction.num_faces),
-        **{name: _number(edge) for name, edge in zip(EDGES, prediction.bbox_px or (None,) * 4, strict=True)},
+        "frames_faceless": prediction.faceless,
+        "frames_off_crop": prediction.off_crop,
+        "num_faces": prediction.num_faces,
+        **dict(zip(EDGES, edges, strict=True)),
         "face_score": _number(prediction.face_score),
     }
 
@@ -72,35 +82,40 @@ def write_videos_csv(path: Path, videos: Iterable[VideoScore], *, head: Head) ->
     Raises:
         OutputError: The file cannot be written; what stood there is unchanged.
     """
-    write_csv(path, VIDEOS_COLUMNS, (_video_row(video, head) for video in videos))
+    write_csv(path, VIDEOS_COLUMNS, (_cells(_video_row(video, head)) for video in videos))
 
 
-def _video_row(video: VideoScore, head: Head) -> dict[str, str]:
+def _video_row(video: VideoScore, head: Head) -> dict[str, Value]:
     return {
         **_sample_columns(video.sample, head),
         "score": _number(video.score),
         "status": video.status,
         "reason": video.reason,
-        "units_scored": str(video.units_scored),
-        "frames_planned": str(video.frames_planned),
-        "frames_decoded": str(video.frames_decoded),
-        "frames_faceless": str(video.frames_faceless),
-        "frames_several_faces": str(video.frames_several),
-        "frames_off_crop": str(video.frames_off_crop),
+        "units_scored": video.units_scored,
+        "frames_planned": video.frames_planned,
+        "frames_decoded": video.frames_decoded,
+        "frames_faceless": video.frames_faceless,
+        "frames_several_faces": video.frames_several,
+        "frames_off_crop": video.frames_off_crop,
     }
 
 
-def _sample_columns(sample: Sample, head: Head) -> dict[str, str]:
+def _sample_columns(sample: Sample, head: Head) -> dict[str, Value]:
     return {
         "key": sample.key,
         "path": str(sample.path),
-        "label": "" if sample.label is None else str(sample.label),
-        "video": sample.video or "",
-        "dataset": sample.dataset or "",
-        "method": sample.method or "",
+        "label": sample.label,
+        "video": sample.video,
+        "dataset": sample.dataset,
+        "method": sample.method,
         "head": head,
     }
 
 
-def _number(value: float | None) -> str:
-    return "" if value is None else repr(float(value))
+def _number(value: float | None) -> float | None:
+    return None if value is None else float(value)
+
+
+def _cells(values: Mapping[str, Value]) -> dict[str, str]:
+    """Values as text; a float's is the shortest that gives the same float64 back."""
+    return {name: "" if value is None else str(value) for name, value in values.items()}

@@ -1,0 +1,95 @@
+"""Scores as Parquet, `scores.parquet`: the columns and the exact values of `scores.csv`. The one schema and writer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from deepfakebench_ext.common.atomic_files import atomic_binary_writer
+from deepfakebench_ext.common.csv_files import as_utf8
+from deepfakebench_ext.common.errors import MissingExtraError
+from deepfakebench_ext.report.scores.csv_writing import EDGES, SCORES_COLUMNS, Head, Row, Value, score_values
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_NUMBERS = {
+    "label": "int8",
+    **dict.fromkeys(("index", "frame", "frames_faceless", "frames_off_crop", "num_faces"), "int64"),
+    **dict.fromkeys(("start_s", "end_s", "score", *EDGES, "face_score"), "float64"),
+}
+"""Columns that hold numbers, to their types; all others hold text."""
+_ROWS = 1 << 16
+"""Rows that are held at once, and of a row group."""
+
+
+def needs_parquet() -> Any:
+    """Return `pyarrow.parquet`.
+
+    Raises:
+        MissingExtraError: It is not installed; says what to type.
+    """
+    try:
+        import pyarrow.parquet
+    except ImportError as error:
+        raise MissingExtraError("Parquet needs pyarrow: pip install 'deepfakebench-ext[parquet]'") from error
+    return pyarrow.parquet
+
+
+def scores_schema() -> pa.Schema:
+    """Return the schema of `scores.parquet`: `SCORES_COLUMNS` in their order, each of which may be null.
+
+    Raises:
+        MissingExtraError: pyarrow is not installed.
+    """
+    needs_parquet()
+    import pyarrow as pa
+
+    return pa.schema([(name, _NUMBERS.get(name, "string")) for name in SCORES_COLUMNS])
+
+
+def scores_table(rows: Sequence[Mapping[str, Value]]) -> pa.Table:
+    """Return rows of `score_values` as a table of that schema: what is empty in a CSV is null.
+
+    Raises:
+        MissingExtraError: pyarrow is not installed.
+    """
+    needs_parquet()
+    import pyarrow as pa
+
+    return pa.Table.from_pylist([{name: _held(value) for name, value in row.items()} for row in rows], scores_schema())
+
+
+def write_parquet(path: Path, rows: Iterable[Mapping[str, Value]]) -> None:
+    """Write rows of `score_values` in the order given, under `scores_schema`, streamed.
+
+    The same rows give the same bytes under one version of pyarrow.
+
+    Raises:
+        OutputError: The file cannot be written; what stood there is unchanged.
+        MissingExtraError: pyarrow is not installed.
+    """
+    parquet, each = needs_parquet(), iter(rows)
+    with (
+        atomic_binary_writer(path) as file,
+        parquet.ParquetWriter(file, scores_schema(), compression="zstd") as writer,
+    ):
+        while chunk := list(islice(each, _ROWS)):
+            writer.write_table(scores_table(chunk))
+
+
+def write_scores_parquet(path: Path, rows: Iterable[Row], *, head: Head) -> None:
+    """Write one row an image, frame or clip, in the order given: as `write_scores_csv`.
+
+    Raises:
+        OutputError: The file cannot be written; what stood there is unchanged.
+        MissingExtraError: pyarrow is not installed.
+        ValueError: A prediction belongs to another sample.
+    """
+    write_parquet(path, (score_values(sample, prediction, head) for _, sample, prediction in rows))
+
+
+def _held(value: Value) -> Value:
+    return (as_utf8(value) or None) if isinstance(value, str) else value
