@@ -25,7 +25,8 @@ from deepfakebench_ext import gather_samples, load_detector
 from deepfakebench_ext.common.errors import ModelError
 from deepfakebench_ext.common.types import FAKE, Sample
 from deepfakebench_ext.data.preprocess.transform import normalise, resize_and_crop
-from deepfakebench_ext.exporting.int8 import export_int8, split
+from deepfakebench_ext.exporting.apart import split
+from deepfakebench_ext.exporting.int8 import export_int8
 from deepfakebench_ext.media.image import read_rgb
 from deepfakebench_ext.models.base import Detector
 from deepfakebench_ext.models.export.export import export_detector
@@ -66,7 +67,7 @@ def exported(folder: Path, architecture: dict[str, int]) -> dict[str, Detector]:
     for name in ("openvino", "onnx"):
         export_detector(plain, folder / name, name)
     try:
-        export_int8(plain, folder / "int8", *split(labelled))
+        export_int8(plain, folder / "int8", "openvino", *split(labelled))
     except ModelError as error:
         print(f"int8: {error}")
     names = [name for name in ("openvino", "onnx", "int8") if (folder / name).exists()]

@@ -47,7 +47,7 @@ _WHAT = (
         is_flag=True,
         group="output",
         everyday=True,
-        help="For OpenVINO, and only where labelled samples score as before.",
+        help="Only where labelled samples score as before; openvino where no --format is given.",
     ),
     option(
         "--calibrate_on",
@@ -98,7 +98,7 @@ def export(**said: Any) -> None:
         say(f"{parity.runtime}, {parity.precision}: at most {parity.worst.text()} from torch in float32")
     if record.gate is not None:
         gate = record.gate
-        say(f"int8 ({gate.how}) on {gate.real} real and {gate.fake} fake samples against float32: {gate.text()}")
+        say(f"int8 ({gate.how}) on {gate.samples} against float32: {gate.text()}")
     files = ", ".join(f"{name} (SHA-256 {digest[:12]})" for name, digest in record.files.items())
     say(f"{files} in {request.output_dir}")
     if record.format in (*RUN_HERE, "state_dict"):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.types import Sample
 from deepfakebench_ext.models.config import DetectorConfig
-from deepfakebench_ext.models.export.record import ExportRecord, Format
+from deepfakebench_ext.models.export.record import RUN_HERE, ExportRecord, Format
 from deepfakebench_ext.models.options import DetectorOptions
 
 if TYPE_CHECKING:
@@ -48,8 +48,8 @@ class ExportRequest(DetectorOptions):
                 "--int8 needs labelled samples: --calibrate_on DIR (half of them pass or refuse it), or another set "
                 "for that by --gate_on DIR"
             )
-        if self.int8 and self.format not in (None, "openvino"):
-            raise ConfigError(f"--int8 is for --format openvino, not {self.format}")
+        if self.int8 and self.format not in (None, *RUN_HERE):
+            raise ConfigError(f"--int8 is for --format {' or '.join(RUN_HERE)}, not {self.format}")
 
     @property
     def format_meant(self) -> Format:
@@ -94,12 +94,12 @@ class ExportRequest(DetectorOptions):
         folder = Path(self.output_dir)
         if not self.int8:
             return export_detector(detector, folder, self.format_meant)
-        return export_int8(detector, folder, *self._samples(detector))
+        return export_int8(detector, folder, self.format_meant, *self._samples(detector))
 
     def _samples(self, detector: Detector) -> tuple[Sequence[Sample], Sequence[Sample]]:
         """Return what is calibrated on, and what passes or refuses it."""
         from deepfakebench_ext.engine.file_inputs import gather_given
-        from deepfakebench_ext.exporting.int8 import split
+        from deepfakebench_ext.exporting.apart import split
 
         given = gather_given(paths=(str(self.calibrate_on),), takes=detector.takes).samples
         if self.gate_on is None:

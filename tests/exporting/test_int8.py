@@ -10,19 +10,20 @@ import yaml
 from PIL import Image
 
 from deepfakebench_ext.common.errors import ConfigError, ModelError
-from deepfakebench_ext.data.samples.folders import collect_samples
-from deepfakebench_ext.exporting import int8
+from deepfakebench_ext.exporting import int8, quantising
 from deepfakebench_ext.exporting.request import ExportRequest
+from deepfakebench_ext.models.export.record import ARTEFACTS
 from deepfakebench_ext.models.loading import load_detector
 
 
-def scored(scores, labels):
+def scored(scores, labels, groups=None):
     keys = tuple((str(number), 0) for number in range(len(scores)))
-    return int8.Scored(keys, np.array(labels), np.array(scores, dtype=np.float64))
+    groups = np.arange(len(scores)) if groups is None else np.array(groups)
+    return int8.Scored(keys, np.array(labels), np.array(scores, dtype=np.float64), groups)
 
 
-def found(before, after, labels):
-    return int8.gate(scored(before, labels), scored(after, labels), "int8", "a try")
+def found(before, after, labels, groups=None):
+    return int8.gate(scored(before, labels, groups), scored(after, labels, groups), "int8", "a try")
 
 
 def test_the_gate_is_the_difference_of_aucs_and_the_largest_of_a_score():
@@ -45,26 +46,22 @@ def test_the_gate_is_the_difference_of_aucs_and_the_largest_of_a_score():
     assert worse.low < worse.auc_difference < worse.high
 
 
+def test_frames_of_a_video_count_as_one_in_the_interval():
+    labels, before = [0] * 40 + [1] * 40, np.linspace(0, 0.9, 80)
+    after = before.copy()
+    after[[36, 37, 40, 41]] = before[[40, 41, 36, 37]]
+    alone, clustered = found(before, after, labels), found(before, after, labels, np.arange(80) // 4)
+    assert (alone.videos, clustered.videos) == (None, 20)
+    assert clustered.auc_difference == alone.auc_difference
+    assert clustered.high - clustered.low > 1.5 * (alone.high - alone.low)
+    assert clustered.samples == "40 real and 40 fake samples of 20 videos"
+
+
 def test_a_refusal_says_the_figures_of_every_try():
     labels = [0, 0, 1, 1]
     said = str(int8.refusal("w.pth", [found([0.1, 0.2, 0.8, 0.9], [0.9, 0.2, 0.8, 0.1], labels)] * 2))
     assert said.count("AUC -0.7500") == 2
     assert "allowed are 0.002 of AUC and 0.05 of a score. Nothing was written" in said
-
-
-def test_one_set_is_split_by_label_video_and_content(tmp_path):
-    tiny.photos(tmp_path, 6)
-    (tmp_path / "real/copy.png").write_bytes((tmp_path / "real/000.png").read_bytes())
-    samples = collect_samples(tmp_path, kind="image")
-    halves = int8.split(samples)
-    assert sorted(len(half) for half in halves) == [6, 7]
-    assert len({(each.key, each.label) for half in halves for each in half}) == 13
-    int8.check_disjoint(*halves)
-    with pytest.raises(ConfigError, match=r"--gate_on has 1 samples of --calibrate_on, such as real/copy.png"):
-        int8.check_disjoint(
-            [each for each in samples if each.key.endswith("real/000.png")],
-            [each for each in samples if each.key.endswith("copy.png")],
-        )
 
 
 @pytest.fixture(scope="module")
@@ -79,25 +76,29 @@ def labelled(tmp_path_factory):
     return folder
 
 
-def test_it_passes_is_scored_and_says_what_it_passed(tmp_path, labelled):
+@pytest.mark.parametrize(("format_", "quantised"), [("openvino", "FakeQuantize"), ("onnx", "QuantizeLinear")])
+def test_it_passes_is_scored_and_says_what_it_passed(tmp_path, labelled, format_, quantised, monkeypatch):
+    if format_ == "onnx":
+        monkeypatch.setattr(quantising, "TRIES", quantising.TRIES[2:])
     detector = exports.clip(tmp_path)
-    request = ExportRequest(output_dir=str(tmp_path / "x"), int8=True, calibrate_on=str(labelled))
+    request = ExportRequest(format=format_, output_dir=str(tmp_path / "x"), int8=True, calibrate_on=str(labelled))
     record = request.export(detector)
     assert (record.precision, record.gate.real, record.gate.fake) == ("int8", 21, 21)
     assert int8.passes(record.gate)
     assert yaml.safe_load((tmp_path / "x/detector.yaml").read_text())["export"] == record.model_dump(mode="json")
-    assert {path.name for path in (tmp_path / "x").iterdir()} >= {"model.xml", "model.bin", "README.md"}
+    network, card = tmp_path / "x" / ARTEFACTS[format_][0], (tmp_path / "x/README.md").read_text()
+    assert "on 21 real and 21 fake samples that it was not calibrated on" in card
     again = load_detector(tmp_path / "x/detector.yaml", device="cpu", dtype="float32")
     assert again.computing["dtype"] == "int8 and float32"
     np.testing.assert_allclose(
         again({"image": tiny.pixels(3)})["prob"], detector({"image": tiny.pixels(3)})["prob"].detach(), atol=0.05
     )
-    assert "FakeQuantize" in (tmp_path / "x/model.xml").read_text()
+    assert quantised.encode() in network.read_bytes()
 
 
 def test_what_does_not_pass_leaves_nothing(tmp_path, labelled, monkeypatch):
     monkeypatch.setattr(int8, "LARGEST_SCORE_DIFFERENCE", 0.0)
-    monkeypatch.setattr(int8, "_TRIES", int8._TRIES[2:])
+    monkeypatch.setattr(quantising, "TRIES", quantising.TRIES[2:])
     request = ExportRequest(output_dir=str(tmp_path / "x"), int8=True, calibrate_on=str(labelled))
     with pytest.raises(
         ModelError, match=r"does not score in int8 as it does in float32: SmoothQuant 0.5, ends in float"
@@ -121,7 +122,10 @@ def test_too_few_or_no_labels_are_no_gate(tmp_path):
     [
         ({"int8": True}, "--int8 needs labelled samples"),
         ({"calibrate_on": "x"}, "mean nothing without --int8"),
-        ({"int8": True, "calibrate_on": "x", "format": "onnx"}, "--int8 is for --format openvino, not onnx"),
+        (
+            {"int8": True, "calibrate_on": "x", "format": "torchscript"},
+            "onnx or openvino, not torchscript",
+        ),
     ],
 )
 def test_options_that_do_not_go_together_are_refused(asked, said):

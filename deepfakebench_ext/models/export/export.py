@@ -33,7 +33,8 @@ from deepfakebench_ext.models.runtimes.openvino_session import OpenVinoSession, 
 from deepfakebench_ext.models.weights.source import DETECTOR_YAML
 
 _TORCH = "torch"
-_RUNTIMES: dict[Format, str] = {"onnx": "onnxruntime", "openvino": "openvino"}
+RUNTIMES: dict[Format, str] = {"onnx": "onnxruntime", "openvino": "openvino"}
+"""What runs a format."""
 # What a training says of itself, which is no part of what others run.
 _NOT_OF_AN_EXPORT = ("export", "fake_index", "training", "tuning", "weights")
 WRITERS: dict[Format, tuple[str, ...]] = {
@@ -63,7 +64,7 @@ def export_detector(detector: Detector, folder: Path, format_: Format) -> Export
             parity = _write_state(detector, network, unfinished)
         else:
             run = write_network(network, format_, unfinished)
-            parity = measure(network, run, runtime=_RUNTIMES.get(format_, _TORCH))
+            parity = measure(network, run, runtime=RUNTIMES.get(format_, _TORCH))
         check(parity, detector.report.source)
         lower = [_in_bfloat16(network, unfinished)] if format_ == "openvino" else []
         return write_description(detector, unfinished, format_, [parity, *filter(None, lower)])

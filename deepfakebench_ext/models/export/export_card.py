@@ -40,8 +40,8 @@ def export_card(detector: Detector, record: ExportRecord) -> str:
     if record.gate is not None:
         lines += [
             "",
-            f"In int8 ({record.gate.how}) against float32 on {record.gate.real} real and {record.gate.fake} fake "
-            f"samples that it was not calibrated on: {record.gate.text()}.",
+            f"In int8 ({record.gate.how}) against float32 on {record.gate.samples} that it was not calibrated on: "
+            f"{record.gate.text()}.",
         ]
     lines += ["", "Written with " + ", ".join(f"{each} {version}" for each, version in record.versions.items()) + "."]
     if record.format in (*RUN_HERE, "state_dict"):

@@ -25,6 +25,8 @@ from deepfakebench_ext.models.runtimes.session import Array
 OPSET = 20
 """Of ONNX: the first with Gelu, read by onnxruntime 1.17 and newer."""
 
+EXTERNAL_ABOVE = 1_500_000_000
+"""Bytes of weights above which an ONNX keeps them in a file beside it: protobuf ends at 2 GiB."""
 _TALKATIVE = ("torch.onnx", "onnxscript", "onnx_ir", "openvino", "nncf")
 
 Run = Callable[[Array], Array]
@@ -73,13 +75,14 @@ def run_of(module: Any) -> Run:
 
 def _write_onnx(network: ScoringNetwork, path: Path) -> None:
     _need("onnxscript")
+    size = sum(weight.nbytes for weight in network.state_dict().values())
     with failures_of("onnx", network), quiet():
         program: Any = torch.onnx.export(
             traced(network), opset_version=OPSET, dynamo=True, input_names=[INPUT], output_names=[OUTPUT], verbose=False
         )
         for node in program.model.graph:  # torch writes into each where in whose folders its code lies
             node.metadata_props.clear()
-        program.save(str(path))
+        program.save(str(path), external_data=size > EXTERNAL_ABOVE)
 
 
 def _write_openvino(network: ScoringNetwork, path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from deepfakebench_ext.common.types import WeightsReport
+from deepfakebench_ext.common.wording import counted
 
 Format = Literal["onnx", "openvino", "torch_export", "state_dict", "torchscript"]
 ARTEFACTS: Final[dict[Format, tuple[str, ...]]] = {
@@ -74,8 +75,10 @@ class Gate(BaseModel):
 
     Attributes:
         real, fake: How many images, frames or clips were scored.
+        videos: Of how many videos they are, copies of a picture taken as one; None where each stands alone.
         auc_difference: AUC of float32 less that of int8.
-        low, high: Its 95 % interval, by the paired DeLong test; None where the two rank all alike.
+        low, high: Its 95 % interval, by the paired DeLong test, clustered by video; None where the two rank all alike
+            or a class has one video only.
         score_difference: The largest difference of a score.
         precision: What it computed in.
         how: How it was quantised.
@@ -85,6 +88,7 @@ class Gate(BaseModel):
 
     real: int
     fake: int
+    videos: int | None = None
     auc_difference: float
     low: float | None
     high: float | None
@@ -98,6 +102,12 @@ class Gate(BaseModel):
         if self.low is not None and self.high is not None:
             interval = f" ({-self.high:+.4f} to {-self.low:+.4f})"
         return f"AUC {-self.auc_difference:+.4f}{interval}, scores up to {self.score_difference:.3f}"
+
+    @property
+    def samples(self) -> str:
+        """On what, for people."""
+        of_videos = f" of {counted(self.videos, 'video')}" if self.videos is not None else ""
+        return f"{self.real} real and {self.fake} fake samples{of_videos}"
 
 
 class ExportRecord(BaseModel):

@@ -82,12 +82,12 @@ class ExportedDetector(Detector):
     def _opened(self, runtime: str, dtype: str) -> Session:
         record = self._record
         path, shape = self.source.files[0], [int(size) for size in record.inputs[INPUT][1:]]
-        name = _runtime_for(record, runtime)
+        name, is_int8 = _runtime_for(record, runtime), record.precision == "int8"
         if record.format == "onnx":
             check_onnx(path, frozenset(each.name for each in self.source.files[1:]))
         if name == "onnxruntime":
-            return OnnxSession(path, shape, dtype=dtype)
-        return OpenVinoSession(path, shape, dtype=dtype, is_int8=record.precision == "int8")
+            return OnnxSession(path, shape, dtype=dtype, is_int8=is_int8)
+        return OpenVinoSession(path, shape, dtype=dtype, is_int8=is_int8)
 
     @property
     def _record(self) -> ExportRecord:

@@ -1,4 +1,4 @@
-"""An ONNX file in onnxruntime, on the CPU, in float32."""
+"""An ONNX file in onnxruntime, on the CPU, in float32 or, as it was quantised, in int8."""
 
 from __future__ import annotations
 
@@ -12,29 +12,30 @@ from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.models.export.record import INPUT, OUTPUT
 from deepfakebench_ext.models.runtimes.session import Array, RuntimeName, check_signature, runtime_module, unreadable
 
-_ONLY_ERRORS = 3
+_ONLY_ERRORS, _FLOAT = 3, "float32"
 
 
 class OnnxSession:
     """An ONNX file that onnxruntime has opened."""
 
     runtime: RuntimeName = "onnxruntime"
-    precision = "float32"
 
-    def __init__(self, path: Path, expected: Sequence[int], *, dtype: str) -> None:
+    def __init__(self, path: Path, expected: Sequence[int], *, dtype: str, is_int8: bool = False) -> None:
         """Open a file that was looked at before.
 
         Args:
             path: Of the ONNX.
             expected: Shape of one input.
             dtype: `auto` or `float32`.
+            is_int8: Whether it is quantised, so that only the rest of it computes in `dtype`.
 
         Raises:
             ConfigError: Another `dtype`.
             MissingExtraError: onnxruntime is not installed.
             WeightsError: It cannot be opened, or is none of ours.
         """
-        if dtype not in ("auto", self.precision):
+        self.precision = f"int8 and {_FLOAT}" if is_int8 else _FLOAT
+        if dtype not in ("auto", _FLOAT):
             raise ConfigError(
                 f"--dtype {dtype} is not for onnxruntime, which computes as the file says, in float32; leave it out, "
                 "or give --runtime openvino"

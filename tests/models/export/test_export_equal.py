@@ -22,7 +22,7 @@ from deepfakebench_ext.common.errors import ConfigError, ModelError, WeightsErro
 from deepfakebench_ext.engine.file_inputs import make_reader
 from deepfakebench_ext.evaluation import finished
 from deepfakebench_ext.models.built_from import config_for
-from deepfakebench_ext.models.export import parity
+from deepfakebench_ext.models.export import formats, parity
 from deepfakebench_ext.models.export.export import export_detector
 from deepfakebench_ext.models.loading import load_detector
 
@@ -159,6 +159,29 @@ def test_a_clip_is_scored_with_it(made, tmp_path):
         for each in (detector, loaded(folder))
     )
     assert first.counts["clip"].scored == second.counts["clip"].scored == 2
+
+
+def test_weights_too_large_for_one_file_lie_beside_it_and_are_checked(tmp_path, monkeypatch):
+    monkeypatch.setattr(formats, "EXTERNAL_ABOVE", 1000)
+    detector, folder = exports.clip(tmp_path), tmp_path / "exported"
+    record = export_detector(detector, folder, "onnx")
+    assert set(record.files) == {"model.onnx", "model.onnx.data"}
+    assert (folder / "model.onnx.data").stat().st_size > (folder / "model.onnx").stat().st_size
+    pixels = tiny.pixels(3)
+    for runtime in ("onnxruntime", "openvino"):
+        with torch.no_grad():
+            given, expected = loaded(folder, runtime=runtime)({"image": pixels}), detector({"image": pixels})
+        torch.testing.assert_close(given["cls"], expected["cls"], atol=1e-5, rtol=0)
+    content = bytearray((folder / "model.onnx.data").read_bytes())
+    content[-1] ^= 1
+    (folder / "model.onnx.data").write_bytes(content)
+    with pytest.raises(WeightsError, match=r"model\.onnx\.data is not the file that was exported"):
+        loaded(folder)
+    (folder / "model.onnx.data").unlink()
+    with pytest.raises(
+        WeightsError, match=r"holds model\.onnx, and its detector.yaml names model\.onnx, model\.onnx\.data"
+    ):
+        loaded(folder)
 
 
 def test_a_config_of_another_detector_is_refused(made, tmp_path):
