@@ -1,7 +1,8 @@
 """Workers of a made run that are killed at random: `python killed_workers.py FOLDER KILLS` prints what became of it.
 
 The scorer is made up, so that a worker costs a fork. Worker 0 is the driver, which holds the run directory and writes
-the journal in the end. Every other worker has a clock that is five minutes off.
+the journal in the end. Every other worker has a clock that is five minutes off. Workers are killed so fast one
+after the other that a part may see three of them go by chance: here that says nothing against it.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import Any
 from deepfakebench_ext.common.choices import Level
 from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.common.types import Prediction, Sample
-from deepfakebench_ext.engine import part_worker, parts
+from deepfakebench_ext.engine import claims, part_worker, parts
 from deepfakebench_ext.evaluation.evaluate import Scoring
 from deepfakebench_ext.evaluation.plan import Plan
 from deepfakebench_ext.evaluation.sharing import score_parts
@@ -29,6 +30,7 @@ from deepfakebench_ext.models.stored_thresholds import Stored
 
 SAMPLES = [Sample(f"{number}.png", f"{number}.png", 1) for number in range(480)]
 WORKERS = 4
+WRITTEN = ("run.json", "scores.jsonl", ".lock")
 
 
 class MadeScorer:
@@ -118,6 +120,7 @@ def start(number: int, plan: Plan) -> int:
 
 def killed(folder: Path, kills: int) -> dict[str, Any]:
     """Score with workers of which so many are killed, one after the other; return what became of it."""
+    claims.MOST_TRIES = kills
     plan = made_plan(folder)
     running = {number: start(number, plan) for number in range(WORKERS)}
     for _ in range(kills):
@@ -129,7 +132,7 @@ def killed(folder: Path, kills: int) -> dict[str, Any]:
     codes = [os.waitpid(process, 0)[1] for process in running.values()]
     codes.append(os.waitpid(start(0, plan), 0)[1])  # the same command again clears what the last killed one left
     journal = (plan.folder / "scores.jsonl").read_bytes()
-    left = [path.name for path in plan.folder.rglob("*") if path.suffix in (".lock", ".tmp") and path.name != ".lock"]
+    left = [path.name for path in plan.folder.rglob("*") if path.name not in WRITTEN]
     return {"codes": codes, "sha256": hashlib.sha256(journal).hexdigest(), "left": left}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -32,7 +32,8 @@ from deepfakebench_ext.cli.options import (
     record_of,
 )
 from deepfakebench_ext.cli.plans import detector_text, samples_text, say_plan
-from deepfakebench_ext.cli.terminal import hush, note, say, warn
+from deepfakebench_ext.cli.sharing import Sharing
+from deepfakebench_ext.cli.terminal import note, say, warn
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.wording import counted
 from deepfakebench_ext.models.quiet import hush_transformers
@@ -40,9 +41,7 @@ from deepfakebench_ext.models.quiet import hush_transformers
 if TYPE_CHECKING:
     from deepfakebench_ext.data.preprocess.spec import PreprocessSpec
     from deepfakebench_ext.data.stores.coverage import Coverage
-    from deepfakebench_ext.engine.launched import Launched
     from deepfakebench_ext.engine.own.detector import OwnDetector
-    from deepfakebench_ext.engine.parts import Shard
     from deepfakebench_ext.evaluation.inputs import Input
     from deepfakebench_ext.evaluation.outcome import Evaluation
     from deepfakebench_ext.evaluation.request import EvaluationRequest
@@ -74,8 +73,7 @@ def evaluate(**given: Any) -> None:
     from deepfakebench_ext.common.notices import untrained_head
     from deepfakebench_ext.evaluation.finished import finished
 
-    request, sharing = _request(given), _Sharing.asked(given["shard"], given["max_failures"])
-    sharing.hush()
+    request, sharing = _request(given), Sharing.begin(given["shard"])
     if not (given["dry_run"] or sharing.shard) and (known := finished(request)) is not None:
         if not sharing.is_main:
             return None
@@ -97,55 +95,31 @@ def evaluate(**given: Any) -> None:
         return say_plan(*lines, f"with {what}, into runs below {request.output_dir}")
     detector = replace(request, device=sharing.device(request.device)).load(settings)
     say_detector(detector)
-    results = {each.source: _scored(request, each, detector, sharing) for each in inputs}
+    most = given["max_failures"]
+    results = {each.source: _scored(request, each, detector, sharing, most) for each in inputs}
     done = {source: result for source, result in results.items() if result is not None}
     return finish(done, by_name=bool(request.test_dataset), as_json=given["as_json"]) if done else None
 
 
-class _Sharing(NamedTuple):
-    """Who else scores the same: other shards, and other processes of this command."""
-
-    shard: Shard | None
-    launched: Launched | None
-    max_failures: float | None
-
-    @classmethod
-    def asked(cls, shard: str | None, max_failures: float | None) -> _Sharing:
-        from deepfakebench_ext.engine.launched import Launched
-        from deepfakebench_ext.engine.parts import Shard
-
-        return cls(None if shard is None else Shard.parse(shard), Launched.here(), max_failures)
-
-    @property
-    def is_main(self) -> bool:
-        return self.launched is None or self.launched.rank == 0
-
-    def hush(self) -> None:
-        """Let one of several processes speak, the others of warnings and errors alone."""
-        if not self.is_main:
-            hush()
-
-    def device(self, asked: str) -> str:
-        return asked if self.launched is None else self.launched.device(asked)
-
-
 def _scored(
-    request: EvaluationRequest, given: Input, detector: Detector | OwnDetector, sharing: _Sharing
+    request: EvaluationRequest, given: Input, detector: Detector | OwnDetector, sharing: Sharing, most: float | None
 ) -> Evaluation | None:
     """Score an input, and say first how a network is given it; None where another process reports."""
     from deepfakebench_ext.engine.scorer import NetworkScorer
     from deepfakebench_ext.evaluation.evaluate import Scoring
     from deepfakebench_ext.evaluation.sharing import score_parts, score_shard
 
-    plan, most = request.plan(given, detector), sharing.max_failures
+    plan = request.plan(given, detector)
     if isinstance(plan.scorer, NetworkScorer):
         say_preprocess(plan.scorer.reader.preprocess)
     if sharing.shard is not None:
-        number = score_shard(plan, sharing.shard, request.report(plan), max_failures=most)
-        note(f"shard {sharing.shard}: {counted(number, 'sample')} scored. Of all shards: dfb-ext merge {plan.folder}")
+        with sharing.leaving_it_to_main():
+            number = score_shard(plan, sharing.shard, request.report(plan), max_failures=most)
+            note(f"shard {sharing.shard}: {counted(number, 'sample')} scored. Of all: dfb-ext merge {plan.folder}")
         return None
     if not sharing.is_main:
-        score_parts(plan, max_failures=most)
+        with sharing.leaving_it_to_main():
+            score_parts(plan, max_failures=most)
         return None
     with Scoring(plan, is_shared=sharing.launched is not None, max_failures=most) as scoring:
         scoring.to_the_end()

@@ -37,6 +37,10 @@ class FailuresError(ExtError):
     """A run that was stopped since too much of it cannot be scored."""
 
 
+class UnfinishedError(ExtError):
+    """Units of a run that failed too often to be tried again. All others are done, and kept."""
+
+
 class OutputError(ExtError):
     """Results that cannot be written, or a run directory that is not this run's."""
 

@@ -16,11 +16,13 @@ class Launched:
         rank: Its number over all machines, from 0.
         count: How many there are.
         local: Its number on this machine, from 0.
+        beside: How many there are on this machine.
     """
 
     rank: int
     count: int
     local: int
+    beside: int
 
     @classmethod
     def here(cls) -> Launched | None:
@@ -29,14 +31,26 @@ class Launched:
         Raises:
             ConfigError: The launcher's variables are no numbers.
         """
-        said = {name: os.environ.get(name, "") for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK")}
+        said = {name: os.environ.get(name, "") for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")}
         if not (said["RANK"] and said["WORLD_SIZE"]):
             return None
         try:
-            rank, count, local = (int(said[name] or said["RANK"]) for name in said)
+            rank, count = int(said["RANK"]), int(said["WORLD_SIZE"])
+            local, beside = int(said["LOCAL_RANK"] or rank), int(said["LOCAL_WORLD_SIZE"] or count)
         except ValueError as error:
             raise ConfigError(f"{said} are set, and are no numbers: unset them, or start with torchrun") from error
-        return None if count == 1 else cls(rank, count, local)
+        return None if count == 1 else cls(rank, count, local, max(1, beside))
+
+    def share_cores(self) -> None:
+        """Let torch compute on this process's share of the CPUs, where nobody said on how many.
+
+        torchrun itself says 1 where nobody did, so that half of four CPUs would do nothing for two processes; and
+        without any word each process would take all of them.
+        """
+        import torch
+
+        if os.environ.get("OMP_NUM_THREADS", "1") == "1":
+            torch.set_num_threads(max(1, usable_cpus() // self.beside))
 
     def device(self, asked: str) -> str:
         """Return the device that this process takes: one GPU a process, where GPUs are asked for and there."""
@@ -45,3 +59,8 @@ class Launched:
         if asked not in ("auto", "cuda") or not torch.cuda.is_available():
             return asked
         return f"cuda:{self.local % torch.cuda.device_count()}"
+
+
+def usable_cpus() -> int:
+    """Return how many CPUs this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

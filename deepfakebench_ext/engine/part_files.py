@@ -8,21 +8,24 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from deepfakebench_ext.common.atomic_files import atomic_writer, making, remove_unfinished
+from deepfakebench_ext.common.atomic_files import atomic_writer, making
 from deepfakebench_ext.common.errors import OutputError, damaged
 from deepfakebench_ext.common.journal import read_lines
 from deepfakebench_ext.common.regular_files import regular
 from deepfakebench_ext.common.run_names import PARTS
 from deepfakebench_ext.common.types import Prediction, Sample
+from deepfakebench_ext.engine.claims import Claims
 from deepfakebench_ext.engine.parts import Parts
-from deepfakebench_ext.engine.run_directory import COMPLETE, LINES, journal_lines
+from deepfakebench_ext.engine.run_directory import COMPLETE, LINES, is_complete, journal_lines
 
-LOCK = ".lock"
+_NAME = re.compile(r"[0-9]{6,}-[0-9a-f]{16}\.jsonl")
 _OF_A_SAMPLE = tuple(field.name for field in fields(Sample) if field.name != "frames")
 _PART, _SETTINGS, _SAMPLES = "part", "fingerprint", "samples"
 
@@ -33,12 +36,14 @@ class PartFiles:
     Attributes:
         folder: Where they lie.
         parts: All of the run.
+        claims: Who is at which.
     """
 
     def __init__(self, run: Path, fingerprint: str, parts: Parts) -> None:
         """Say of which run they are: its directory, the fingerprint of its settings, and its parts."""
-        self.folder, self.parts, self._fingerprint = run / PARTS, parts, fingerprint
+        self.folder, self.parts, self._run, self._fingerprint = run / PARTS, parts, run, fingerprint
         self._paths: dict[int, Path] = {}
+        self.claims = Claims(self.folder)
 
     def path(self, number: int) -> Path:
         """Return where the file of a part lies."""
@@ -49,6 +54,10 @@ class PartFiles:
     def is_done(self, number: int) -> bool:
         """Return whether a part has been scored."""
         return self.path(number).is_file()
+
+    def is_merged(self) -> bool:
+        """Return whether the run's journal holds all parts, whose files are then no more."""
+        return is_complete(self._run)
 
     def prepare(self) -> None:
         """Create their folder.
@@ -71,7 +80,7 @@ class PartFiles:
             with atomic_writer(self.path(number)) as file:
                 file.writelines(json.dumps(line) + "\n" for line in lines)
         except OutputError:
-            if not self.is_done(number):  # else another one was faster, and has cleared up
+            if not (self.is_done(number) or self.is_merged()):  # else another one was faster, and has cleared up
                 raise
 
 
@@ -115,11 +124,14 @@ class PartFile:
         return part
 
 
-def clear_left(run: Path) -> None:
-    """Remove what killed workers left beside the parts of a run that are all there."""
-    remove_unfinished(run / PARTS)
-    for path in (run / PARTS).glob(f"*{LOCK}"):
-        path.unlink(missing_ok=True)
+def remove_parts(run: Path) -> None:
+    """Remove the parts of a run, whose journal holds all of them."""
+    shutil.rmtree(run / PARTS, ignore_errors=True)  # one who is late with a part may still be writing it
+
+
+def is_part_name(name: str) -> bool:
+    """Return whether a file may be a part's."""
+    return _NAME.fullmatch(name) is not None
 
 
 def part_name(fingerprint: str, number: int, samples: Iterable[Sample]) -> str:

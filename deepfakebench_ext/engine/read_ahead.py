@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -12,15 +11,16 @@ from queue import Full, Queue
 
 from deepfakebench_ext.common.types import Sample
 from deepfakebench_ext.data.readers.reader import Unit
+from deepfakebench_ext.engine.launched import Launched, usable_cpus
 
 Read = Callable[[Sample], Iterable[Unit]]
 _END = object()
 
 
 def default_workers() -> int:
-    """Return how many threads read by default: the CPUs this process may use, at most 8."""
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(usable, 8)
+    """Return how many threads read by default: the CPUs that are this process's share, at most 8."""
+    launched = Launched.here()
+    return max(1, min(usable_cpus() // (1 if launched is None else launched.beside), 8))
 
 
 def read_units(samples: Iterable[Sample], read: Read, *, workers: int, ahead: int, depth: int) -> Iterator[Unit]:

@@ -79,6 +79,16 @@ def _state(path: Path | str) -> str:
     return f"{status.st_size} {status.st_mtime_ns}"
 
 
+def is_complete(folder: Path) -> bool:
+    """Return whether the last line of a run's journal says that it is whole; opens no more than its end."""
+    path = folder / JOURNAL
+    if not path.is_file():
+        return False
+    with regular(path).open("rb") as file:
+        file.seek(max(0, path.stat().st_size - _END_BYTES))
+        return file.read().rstrip(b"\n").rpartition(b"\n")[2].startswith(_END)
+
+
 def keep_settings(folder: Path, settings: Mapping[str, Any]) -> None:
     """Write `run.json` into a run's folder, or pass what is there where it is of the same run.
 
@@ -175,13 +185,8 @@ class RunDirectory(LockedFolder):
 
     @property
     def is_complete(self) -> bool:
-        """Whether the journal's last line says that it is whole."""
-        path = self._journal.path
-        if not path.is_file():
-            return False
-        with regular(path).open("rb") as file:
-            file.seek(max(0, self._journal.size_bytes - _END_BYTES))
-            return file.read().rstrip(b"\n").rpartition(b"\n")[2].startswith(_END)
+        """Whether all is scored."""
+        return is_complete(self.folder)
 
     def fill(self, lines: Iterable[bytes]) -> None:
         """Write the journal, whole or not at all, of what others scored; `resume` reads it, and checks each line.

@@ -16,7 +16,7 @@ from deepfakebench_ext.engine.failures import Failures
 from deepfakebench_ext.engine.file_inputs import make_reader
 from deepfakebench_ext.engine.own.detector import OwnDetector
 from deepfakebench_ext.engine.own.scorer import OwnScorer
-from deepfakebench_ext.engine.part_files import clear_left, journal_of
+from deepfakebench_ext.engine.part_files import journal_of, remove_parts
 from deepfakebench_ext.engine.progress import Progress
 from deepfakebench_ext.engine.run_directory import RunDirectory
 from deepfakebench_ext.engine.scorer import NetworkScorer, Scorer
@@ -134,9 +134,9 @@ class Scoring:
             run = stack.enter_context(self._run)
             if self._is_shared and not run.is_complete:
                 self._score_parts()
-            if self._is_shared:
-                clear_left(self.plan.folder)
             self.done, self._units = run.resume(self.samples, self.plan.batch_size, self.plan.parts)
+            if self._is_shared:
+                remove_parts(self.plan.folder)
             self._stack = stack.pop_all()
         if self.done or self._units:
             logger.info(
@@ -146,8 +146,9 @@ class Scoring:
 
     def _score_parts(self) -> None:
         """Score beside others until all parts are there, and make a journal of them."""
-        score_parts(self.plan, max_failures=self.failures.most)
         files = part_files(self.plan)
+        files.claims.forgive()
+        score_parts(self.plan, max_failures=self.failures.most)
         self._run.fill(journal_of(files.path(number) for number in range(len(self.plan.parts))))
 
     def __exit__(self, *error: Any) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from deepfakebench_ext.common.errors import OutputError, WeightsError
+from deepfakebench_ext.common.errors import OutputError, WeightsError, damaged
 from deepfakebench_ext.common.locked_folder import read_settings
 from deepfakebench_ext.common.notices import notice_from_json
 from deepfakebench_ext.common.protocol import protocol_from_json
@@ -21,6 +21,7 @@ from deepfakebench_ext.evaluation.outcome import Evaluation
 from deepfakebench_ext.evaluation.request import EvaluationRequest
 from deepfakebench_ext.metrics.counts import Counts
 from deepfakebench_ext.metrics.figure import Figure
+from deepfakebench_ext.metrics.thresholds import Threshold
 from deepfakebench_ext.models.config import load_config
 from deepfakebench_ext.models.weights.source import resolve_weights
 
@@ -43,7 +44,7 @@ def finished(request: EvaluationRequest) -> Evaluation | None:
         takes = "video" if "clip" in metrics["counts"] else "image"
         samples = request.files(takes).samples
         if settings.get("samples") == _samples_record(samples) and _is_same(request, weights, settings, path.parent):
-            return _evaluation(path.parent, metrics)
+            return evaluation_of(path.parent)
     return None
 
 
@@ -93,14 +94,26 @@ def _beside(weights: Path) -> Iterator[Path]:
     yield from weights.iterdir() if weights.is_dir() else ()
 
 
-def _evaluation(folder: Path, metrics: Mapping[str, Any]) -> Evaluation:
-    return Evaluation(
-        folder,
-        metrics["level"],
-        {name: Figure(**values) for name, values in metrics["figures"].items()},
-        {level: Counts(**values) for level, values in metrics["counts"].items()},
-        {level: values["statuses"] for level, values in metrics["coverage"].items()},
-        tuple(map(notice_from_json, metrics["notice_records"])),
-        metrics["head"] != "untrained",
-        protocol=protocol_from_json(metrics.get("protocol")),
-    )
+def evaluation_of(folder: Path) -> Evaluation:
+    """Return what a run that has ended came to, as its files say.
+
+    Raises:
+        OutputError: They are damaged.
+    """
+    path = folder / METRICS_JSON
+    try:
+        metrics = json.loads(path.read_bytes())
+        threshold = metrics.get("thresholds", {}).get(metrics["level"])
+        return Evaluation(
+            folder,
+            metrics["level"],
+            {name: Figure(**values) for name, values in metrics["figures"].items()},
+            {level: Counts(**values) for level, values in metrics["counts"].items()},
+            {level: values["statuses"] for level, values in metrics["coverage"].items()},
+            tuple(map(notice_from_json, metrics["notice_records"])),
+            metrics["head"] != "untrained",
+            threshold=None if threshold is None else Threshold(**threshold),
+            protocol=protocol_from_json(metrics.get("protocol")),
+        )
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise damaged(path, error) from error

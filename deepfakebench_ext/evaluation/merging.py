@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from deepfakebench_ext.common.errors import ConfigError, OutputError
 from deepfakebench_ext.common.locked_folder import read_settings
-from deepfakebench_ext.common.run_names import PARTS, SETTINGS
+from deepfakebench_ext.common.run_names import METRICS_JSON, PARTS, SETTINGS
 from deepfakebench_ext.common.wording import counted
-from deepfakebench_ext.engine.part_files import PartFile, clear_left, journal_of
+from deepfakebench_ext.engine.part_files import PartFile, is_part_name, journal_of, remove_parts
 from deepfakebench_ext.engine.parts import Parts
-from deepfakebench_ext.engine.run_directory import RunDirectory
+from deepfakebench_ext.engine.run_directory import RunDirectory, is_complete
+from deepfakebench_ext.evaluation.finished import evaluation_of
 from deepfakebench_ext.evaluation.outcome import Evaluation
 from deepfakebench_ext.evaluation.sharing import SHARDS, ShardRecord
+
+logger = logging.getLogger(__name__)
 
 _FEW = 5
 
@@ -24,13 +28,17 @@ def merge(folders: Sequence[Path], target: Path) -> Evaluation:
 
     Args:
         folders: Run directories of the shards; one, where all wrote to the same disk.
-        target: The run directory to write; may be one of them.
+        target: The run directory to write; may be one of them. The parts in it are removed once all is written, those
+            of other folders stay. Where the run is there, it is not written again.
 
     Raises:
         ConfigError: No shards, one of other settings, or some that are missing or not finished.
         OutputError: Files that are damaged or contradict each other, or results that cannot be written.
     """
     settings = _settings(folders)
+    if _is_merged(target, settings):
+        logger.info("merged before: %s", target)
+        return evaluation_of(target)
     records = [ShardRecord.read(path) for folder in folders for path in sorted(folder.glob(SHARDS))]
     if not records:
         raise ConfigError(f"{_listed(folders)}: no shard wrote here; score with --shard 1/2 and --shard 2/2 first")
@@ -39,7 +47,7 @@ def merge(folders: Sequence[Path], target: Path) -> Evaluation:
             f"{_listed(folders)}: the shards were asked for different reports or numbers of shards; run them again "
             "with the same options, and --shard alone different"
         )
-    paths = _parts(folders)
+    paths = _parts(folders, settings["fingerprint"])
     _check_whole(records, paths)
     ordered = [paths[number] for number in range(records[0].parts)]
     with RunDirectory(target, settings) as run:
@@ -47,9 +55,16 @@ def merge(folders: Sequence[Path], target: Path) -> Evaluation:
         samples = [sample for path in ordered for sample in PartFile.read(path).samples]
         size = int(settings["batch_size"])
         run.resume(samples, size, Parts.of(samples, size))
-        for folder in folders:
-            clear_left(folder)
-        return records[0].report.write(target, samples, run.predictions)
+        merged = records[0].report.write(target, samples, run.predictions)
+        remove_parts(target)
+    return merged
+
+
+def _is_merged(target: Path, settings: Mapping[str, Any]) -> bool:
+    """Whether the run is there, whole, with its figures; parts are removed once they are, so that none is left."""
+    said = read_settings(target) or {}
+    is_same = said.get("fingerprint") == settings["fingerprint"]
+    return is_same and is_complete(target) and (target / METRICS_JSON).is_file() and not (target / PARTS).exists()
 
 
 def _settings(folders: Sequence[Path]) -> Mapping[str, Any]:
@@ -82,8 +97,8 @@ def _asked(record: ShardRecord) -> tuple[Any, ...]:
     return record.shard.count, record.parts, record.report
 
 
-def _parts(folders: Iterable[Path]) -> dict[int, Path]:
-    """The file of each part that is there, by its number.
+def _parts(folders: Iterable[Path], fingerprint: str) -> dict[int, Path]:
+    """The file of each part of the run that is there, by its number; others are named, and left alone.
 
     Raises:
         OutputError: Two of one part that are not the same.
@@ -91,8 +106,11 @@ def _parts(folders: Iterable[Path]) -> dict[int, Path]:
     found: dict[int, Path] = {}
     for folder in dict.fromkeys(folders):
         for path in sorted((folder / PARTS).glob("*.jsonl")):
-            number = PartFile.read(path).number
-            known = found.setdefault(number, path)
+            part = PartFile.read(path) if is_part_name(path.name) else None
+            if part is None or part.fingerprint != fingerprint:
+                logger.warning("%s is no part of this run, and is left out", path)
+                continue
+            known = found.setdefault(part.number, path)
             if known.read_bytes() != path.read_bytes():
                 raise OutputError(
                     f"{known} and {path} are the same part with other scores: the machines compute differently. Remove "

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from deepfakebench_ext.common.atomic_files import atomic_writer
-from deepfakebench_ext.common.errors import ConfigError, damaged
+from deepfakebench_ext.common.errors import ConfigError, OutputError, damaged
 from deepfakebench_ext.common.types import Prediction
 from deepfakebench_ext.engine.failures import Failures
 from deepfakebench_ext.engine.part_files import PartFile, PartFiles
@@ -67,10 +67,11 @@ def score_shard(plan: Plan, shard: Shard, report: Report, *, max_failures: float
     """Score a shard's parts into the run's folder; return how many samples they have.
 
     Raises:
-        ModelError, OutputError, FailuresError: As `score_parts`.
+        ModelError, OutputError, UnfinishedError, FailuresError: As `score_parts`.
     """
     files = part_files(plan)
     files.prepare()
+    files.claims.forgive()
     keep_settings(plan.folder, plan.settings)
     ShardRecord(shard, len(plan.parts), report).write(plan.folder)
     numbers = shard.of(len(plan.parts))
@@ -87,7 +88,7 @@ def score_parts(plan: Plan, numbers: Sequence[int] | None = None, *, max_failure
         max_failures: As `Failures.most`, over what all of them tried.
 
     Raises:
-        ModelError, OutputError: As `PartWorker.to_the_end`.
+        ModelError, OutputError, UnfinishedError: As `PartWorker.to_the_end`.
         FailuresError: As `Failures.check`.
     """
     files = part_files(plan)
@@ -124,14 +125,26 @@ class _Watch:
     def look(self) -> None:
         """Count the parts that came since the last time."""
         self._looked = time.monotonic()
+        if self._files.is_merged():  # by another process, which has counted all
+            self._left = []
+            return self.progress.at(self.progress.total)
         there = [number for number in self._left if self._files.is_done(number)]
         for number in there:
             self._done += len(self._files.parts[number])
             if number not in self._worker.own:
-                self._others.add(PartFile.read(self._files.path(number)).scored())
-                self._others.end()
+                self._count(number)
         self._left = sorted(set(self._left).difference(there))
         failures = self._others.plus(self._own)
         self.progress.more = failures.text()
         self.progress.at(self._done)
         failures.check()
+
+    def _count(self, number: int) -> None:
+        """Count what has no score of a part that another process scored."""
+        try:
+            self._others.add(PartFile.read(self._files.path(number)).scored())
+        except OutputError:
+            if self._files.is_merged():  # and its file has gone since
+                return
+            raise
+        self._others.end()

@@ -5,17 +5,21 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
-from filelock import FileLock, Timeout
+from filelock import FileLock
 from killed_workers import SAMPLES, MadeScorer, made_plan
 
-from deepfakebench_ext.engine import part_worker, parts
+from deepfakebench_ext.common.errors import UnfinishedError
+from deepfakebench_ext.engine import claims, part_worker, parts
 from deepfakebench_ext.engine.part_worker import PartWorker
 from deepfakebench_ext.evaluation.evaluate import Scoring
 from deepfakebench_ext.evaluation.plan import Plan
@@ -57,7 +61,7 @@ def test_workers_and_the_driver_killed_twenty_times_end_with_the_bytes_of_one_pr
 class _NoLock:
     """As on a disk whose locks do not reach the other machine."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, thread_local: bool) -> None:
         path.touch()
 
     def acquire(self, timeout: float) -> None:
@@ -68,7 +72,7 @@ class _NoLock:
 
 
 def test_a_part_that_two_get_has_the_same_bytes(plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(part_worker, "FileLock", _NoLock)
+    monkeypatch.setattr(claims, "FileLock", _NoLock)
     threads = [threading.Thread(target=score_parts, args=(plan,)) for _ in range(2)]
     for thread in threads:
         thread.start()
@@ -114,17 +118,101 @@ class _Counting(MadeScorer):
             yield batch
 
 
-def test_a_claim_is_given_back_when_its_worker_fails(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+class _Failing(MadeScorer):
+    """Fails, with what it is given, at the sample of that number; with None it works."""
+
+    def __init__(self, fail: Callable[[], None] | None, at: int = 40) -> None:
+        super().__init__(0)
+        self.fail, self.at = fail, at
+
+    def predict(self, *args: Any, **options: Any) -> Any:
+        for batch in super().predict(*args, **options):
+            if self.fail is not None and SAMPLES[self.at].key in [each.key for each in batch]:
+                self.fail()
+            yield batch
+
+
+def failing(folder: Path, fail: Callable[[], None] | None, at: int = 40) -> Plan:
+    return Plan.of(_Failing(fail, at), SAMPLES, output_dir=folder, workers=1)
+
+
+def broken() -> None:
+    raise RuntimeError("made so")
+
+
+def test_a_part_that_fails_is_tried_again_after_all_others_and_then_named(plan: Plan, tmp_path: Path) -> None:
+    tried: list[int] = []
+
+    def fail() -> None:
+        tried.append(len(list((plan.folder / "parts").glob("*.jsonl"))))
+        broken()
+
+    bad = failing(tmp_path / "shared", fail)
+    for _ in range(2):  # the same command tries again
+        with pytest.raises(UnfinishedError, match=r"1 part of 40 failed .* 3 \(12 samples, 36.png to 47.png\): Run"):
+            Scoring(bad, is_shared=True).__enter__()
+    assert len(tried) == 6
+    assert tried[0] <= 4  # in its turn
+    assert set(tried[1:]) == {39}
+    with Scoring(plan, is_shared=True) as scoring:
+        scoring.to_the_end()
+    assert (plan.folder / "scores.jsonl").read_bytes() == alone(tmp_path)
+
+
+def test_a_worker_of_which_all_parts_fail_ends_and_leaves_them_to_others(plan: Plan) -> None:
     def fail(*args: Any, **options: Any) -> Any:
-        list(options["parts"])[:1]
+        list(islice(options["parts"], 2))
         raise RuntimeError("made so")
         yield
 
-    files = part_files(plan)
-    monkeypatch.setattr(plan.scorer, "predict", fail)
+    bad = failing(plan.folder.parent, None)
+    object.__setattr__(bad.scorer, "predict", fail)
     with pytest.raises(RuntimeError, match="made so"):
-        PartWorker(plan.scorer, files, [0], batch_size=3, workers=1).to_the_end(lambda predictions: None)
+        score_parts(bad)
+    score_parts(plan)
+    assert sum(part_files(plan).is_done(number) for number in range(40)) == 40
+
+
+def run_in_fork(work: Callable[[], object]) -> int:
+    """Return how a process that does this ends."""
+    if process := os.fork():
+        return os.waitpid(process, 0)[1]
+    code = 1
     try:
-        FileLock(files.path(0).with_suffix(".lock")).acquire(timeout=0)
-    except Timeout:
-        pytest.fail("the claim is held")
+        work()
+        code = 0
+    finally:
+        os._exit(code)
+
+
+def test_a_part_that_kills_whoever_takes_it_is_given_up_and_named(plan: Plan, tmp_path: Path) -> None:
+    bad = failing(tmp_path / "shared", lambda: os.kill(os.getpid(), signal.SIGKILL))
+    codes = [run_in_fork(lambda: score_parts(bad)) for _ in range(3)]
+    assert codes == [signal.SIGKILL] * 3
+    with pytest.raises(UnfinishedError, match=r"part 3 .*: its process was killed.* remove .*/parts/\*\.tries first"):
+        score_parts(bad)
+    files = part_files(plan)
+    assert [number for number in range(40) if not files.is_done(number)] == [3]
+    (left,) = files.folder.glob("*.tries")
+    left.unlink()
+    score_parts(plan)
+    assert files.is_done(3)
+
+
+def test_a_worker_that_is_asked_to_end_is_not_held_against_its_part(plan: Plan, tmp_path: Path) -> None:
+    def asked_to_end() -> None:
+        raise SystemExit(143)
+
+    for _ in range(4):
+        with pytest.raises(SystemExit):
+            score_parts(failing(tmp_path / "shared", asked_to_end))
+    score_parts(plan)
+    assert not list(part_files(plan).folder.glob("*.tries"))
+
+
+def test_who_comes_late_finds_a_run_whose_parts_are_merged_and_gone(plan: Plan, tmp_path: Path) -> None:
+    with Scoring(plan, is_shared=True) as scoring:
+        scoring.to_the_end()
+    assert not (plan.folder / "parts").exists()
+    score_parts(failing(tmp_path / "shared", broken, at=0))
+    assert not (plan.folder / "parts").exists()
