@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import struct
+from collections.abc import Container, Iterator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
 import numpy.typing as npt
+from av.video.frame import PictureType
 
 CODECS = {".webm": "libvpx-vp9", ".avi": "mpeg4", ".mpg": "mpeg2video", ".wmv": "wmv2", ".ogv": "libvpx"}
 FAST = {
@@ -56,6 +58,8 @@ def stamped_video(
     pix_fmt: str = "yuv420p",
     gop: int = 12,
     vfr: bool = False,
+    first_tick: int = 0,
+    keys: Container[int] = (),
     rotate: int = 0,
     hflip: bool = False,
     codec_options: Mapping[str, str] | None = None,
@@ -64,7 +68,7 @@ def stamped_video(
     """Write a video of frames stamped 0, 1, ...; return the presentation time of each, in seconds after the first.
 
     `rotate` degrees counterclockwise, and then `hflip`, is what a player does to what is stored; the stamps are upright
-    in what is stored.
+    in what is stored. `keys` are numbers of frames that the encoder has to make keyframes, besides those of each `gop`.
     """
     codec = codec or CODECS.get(path.suffix, "libx264")
     steps = [UNEVEN[at % len(UNEVEN)] if vfr else 1 for at in range(num_frames)]
@@ -79,7 +83,9 @@ def stamped_video(
             stream.set_display_rotation(rotate, hflip=hflip)
         for number, tick in enumerate(ticks):
             frame = av.VideoFrame.from_ndarray(stamp(number, size)).reformat(format=pix_fmt)
-            frame.pts, frame.time_base = tick, Fraction(1, fps)
+            frame.pts, frame.time_base = first_tick + tick, Fraction(1, fps)
+            if number in keys:
+                frame.pict_type = PictureType.I
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return [tick / fps for tick in ticks]
@@ -111,6 +117,73 @@ def trimmed(source: Path, path: Path, first: int, fps: int = 25) -> None:
             if packet.size:
                 packet.pts, packet.dts, packet.stream = packet.pts - offset, packet.dts - offset, stream
                 new.mux(packet)
+
+
+def joined(sources: Sequence[Path], path: Path) -> None:
+    """Copy the packets of films behind one another, by the first one's settings."""
+    with av.open(str(path), "w") as new:
+        stream, begin_s = None, Fraction(0)
+        for source in sources:
+            with av.open(str(source)) as old:
+                packets = [packet for packet in old.demux(video=0) if packet.size]
+                stream = stream or new.add_stream_from_template(old.streams.video[0])
+            base = packets[0].time_base
+            later = int(begin_s / base) - packets[0].dts
+            begin_s = (packets[-1].dts + later) * base + 1
+            for packet in packets:
+                packet.pts, packet.dts, packet.stream = packet.pts + later, packet.dts + later, stream
+                new.mux(packet)
+
+
+def after_sound(source: Path, path: Path) -> None:
+    """Copy the packets of a film behind two seconds of silence, which begin before its pictures."""
+    with av.open(str(source)) as old, av.open(str(path), "w") as new:
+        audio = new.add_stream("aac", rate=8000, layout="mono")
+        stream = new.add_stream_from_template(old.streams.video[0])
+        silence = av.AudioFrame.from_ndarray(np.zeros((1, 16000), np.float32), format="fltp", layout="mono")
+        silence.rate = 8000
+        new.mux(audio.encode(silence))
+        new.mux(audio.encode(None))
+        for packet in old.demux(video=0):
+            if packet.size:
+                later = int(Fraction(1, 2) / packet.time_base)
+                packet.pts, packet.dts, packet.stream = packet.pts + later, packet.dts + later, stream
+                new.mux(packet)
+
+
+def edited(source: Path, path: Path, parts: Sequence[tuple[int | None, int]], fps: int = 25) -> None:
+    """Copy a stamped MP4 that ends with its index, with an edit list of these parts, one shown behind the other.
+
+    A part is the numbers of its first frame and of the one behind its last; from None on, so many frames of nothing.
+    """
+    film = bytearray(source.read_bytes())
+    with av.open(str(source)) as old:
+        frame = int(Fraction(1, fps) / old.streams.video[0].time_base)
+    movie = next(_boxes(film, b"moov", 0, len(film)))
+    track = next(_boxes(film, b"trak", movie[0] + 8, movie[1]))
+    start, end = next(_boxes(film, b"edts", track[0] + 8, track[1]))
+    delay = struct.unpack_from(">i", film, start + 28)[
+        0
+    ]  # of the first frame that is shown, from the encoder's B-frames
+    rows = [
+        (last * 1000 // fps, -1) if first is None else ((last - first) * 1000 // fps, delay + first * frame)
+        for first, last in parts
+    ]
+    entries = b"".join(struct.pack(">IiI", lasts, begin, 1 << 16) for lasts, begin in rows)
+    listed = struct.pack(">I4sII", 16 + len(entries), b"elst", 0, len(rows)) + entries
+    film[start:end] = struct.pack(">I4s", 8 + len(listed), b"edts") + listed
+    for at, _ in (movie, track):
+        struct.pack_into(">I", film, at, struct.unpack_from(">I", film, at)[0] + 8 + len(listed) - (end - start))
+    path.write_bytes(film)
+
+
+def _boxes(film: bytearray, kind: bytes, at: int, end: int) -> Iterator[tuple[int, int]]:
+    """Where the boxes of a kind begin and end between two places of an MP4."""
+    while at < end:
+        size, found = struct.unpack_from(">I4s", film, at)
+        if found == kind:
+            yield at, at + size
+        at += size
 
 
 def piece(source: Path, path: Path, start: float, stop: float = 1.0) -> None:

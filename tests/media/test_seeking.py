@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import av
 import numpy as np
 import pytest
-from videos import damaged, piece, stamped_video, trimmed
+from videos import after_sound, damaged, edited, joined, piece, stamped_video, trimmed
 
 from deepfakebench_ext.common.errors import MediaError
 from deepfakebench_ext.media import pyav_backend, seeking, video
@@ -37,8 +37,42 @@ FILMS = {
     "vp8.webm": {"codec": "libvpx"},
     "mjpeg.mov": {"codec": "mjpeg", "pix_fmt": "yuvj420p"},
 }
+OPEN = "open-gop=1:keyint=24:min-keyint=24:scenecut=0"
+LAYERS = "ts_number_layers=3:ts_target_bitrate=100,200,400:ts_rate_decimator=4,2,1:ts_periodicity=4:ts_layer_id=0,2,1,2"
+FURTHER = {
+    "some closed.mkv": {"codec_options": {"forced-idr": "1", "x264-params": OPEN}, "keys": range(40, NUM_FRAMES, 60)},
+    "sets.mp4": {"codec_options": {"x264-params": "repeat-headers=1:aud=1:slices=3"}},
+    "interlaced.mp4": {"codec_options": {"flags": "+ildct+ilme", "x264-params": "tff=1:bframes=3"}},
+    "fields.mkv": {
+        "codec": "libx265",
+        "codec_options": {"preset": "ultrafast", "x265-params": "open-gop=0:interlace=tff:log-level=0"},
+    },
+    "dash.mp4": {"container_options": {"movflags": "dash+frag_keyframe+global_sidx"}},
+    "a fragment each.mp4": {"container_options": {"movflags": "frag_every_frame+empty_moov"}},
+    "before they are decoded.mp4": {"container_options": {"movflags": "negative_cts_offsets"}},
+    "no edits.mp4": {"container_options": {"use_editlist": "0"}},
+    "no cues.mkv": {"container_options": {"live": "1"}},
+    "late.mp4": {"first_tick": 50},
+    "late.mkv": {"first_tick": 50},
+    "layers.webm": {"codec_options": {"ts-parameters": f"{LAYERS}:ts_layering_mode=3"}},
+    "alternate.mp4": {
+        "codec": "libvpx-vp9",
+        "codec_options": {"deadline": "good", "cpu-used": "5", "auto-alt-ref": "6", "lag-in-frames": "25"},
+    },
+    "transparent.webm": {"pix_fmt": "yuva420p"},
+}
 DOUBTFUL = {
-    "open.mkv": {"codec_options": {"x264-params": "open-gop=1:keyint=24:min-keyint=24:scenecut=0"}},
+    "open.mkv": {"codec_options": {"x264-params": OPEN}},
+    "leading.mp4": {
+        "codec": "libx265",
+        "codec_options": {
+            "preset": "ultrafast",
+            "x265-params": f"{OPEN.replace('=1', '=0', 1)}:radl=2:bframes=3:log-level=0",
+        },
+    },
+    "before 0.mkv": {"first_tick": -30, "container_options": {"avoid_negative_ts": "disabled"}},
+    "no time between.mkv": {"fps": 2000},
+    "av1.mp4": {"codec": "libsvtav1", "codec_options": {"preset": "12", "svtav1-params": "lp=1"}},
     "refresh.mkv": {"codec_options": {"bf": "0", "x264-params": "intra-refresh=1:keyint=24:scenecut=0"}},
     "open.mp4": {"codec": "libx265", "codec_options": {"preset": "ultrafast", "x265-params": "log-level=0"}},
     "h264.ts": {},
@@ -57,7 +91,7 @@ def film(tmp_path_factory):
 
     def make(name):
         if name not in done:
-            stamped_video(folder / name, NUM_FRAMES, gop=24, **{**FILMS, **DOUBTFUL}[name])
+            stamped_video(folder / name, NUM_FRAMES, gop=24, **{**FILMS, **FURTHER, **DOUBTFUL}[name])
             done[name] = (folder / name, list(every_frame(folder / name, backend="pyav")))
         return done[name]
 
@@ -93,6 +127,14 @@ def test_frames_are_those_of_a_sequential_decode_to_the_bit(film, sought, name, 
     found = list(read_frames(path, plan, backend="pyav"))
     assert [frame.index for frame in found] == plan
     check_same(found, whole)
+    assert sought == plan
+
+
+@pytest.mark.parametrize("name", FURTHER)
+def test_so_are_those_of_films_of_further_kinds(film, sought, name):
+    path, whole = film(name)
+    plan = [97, 118, 150, 211, 299]
+    check_same(list(read_frames(path, plan, backend="pyav")), whole)
     assert sought == plan
 
 
@@ -137,11 +179,19 @@ def test_damage_on_the_way_to_a_frame_is_met_by_a_sequential_decode(film, sought
     check_same([found], whole)
 
 
-@pytest.mark.parametrize("name", ["vp9.webm", "vfr.mkv"])
+@pytest.mark.parametrize("name", ["vp9.webm", "vfr.mkv", "no cues.mkv"])
 def test_a_film_that_breaks_off_gives_what_a_sequential_decode_gives(film, tmp_path, name):
     piece(film(name)[0], tmp_path / f"cut {name}", 0.0, 0.8)
     whole = list(every_frame(tmp_path / f"cut {name}", backend="pyav"))
     check_same(list(read_frames(tmp_path / f"cut {name}", [10, len(whole) - 1], backend="pyav")), whole)
+
+
+@pytest.mark.parametrize("name", ["fragments.mp4", "a fragment each.mp4", "dash.mp4"])
+def test_a_recording_that_breaks_off_within_its_pictures_gives_the_same(film, tmp_path, name):
+    whole = film(name)[0].read_bytes()
+    (tmp_path / "v.mp4").write_bytes(whole[: whole.rindex(b"mdat", 0, len(whole) * 8 // 10) + 20])
+    frames = list(every_frame(tmp_path / "v.mp4", backend="pyav"))
+    check_same(list(read_frames(tmp_path / "v.mp4", [10, len(frames) - 1], backend="pyav")), frames)
 
 
 @pytest.mark.parametrize("first", [5, 24, 60])
@@ -149,6 +199,43 @@ def test_an_edit_list_moves_no_frame(film, tmp_path, first):
     trimmed(film("h264.mp4")[0], tmp_path / "v.mp4", first)
     whole = list(every_frame(tmp_path / "v.mp4", backend="pyav"))
     check_same(list(read_frames(tmp_path / "v.mp4", [0, 150, len(whole) - 1], backend="pyav")), whole)
+
+
+@pytest.mark.parametrize(
+    "edits",
+    [
+        [(None, 25), (0, 300)],
+        [(200, 290), (0, 190)],
+        [(5, 140), (163, 290)],
+        [(10, 160), (10, 160)],
+        [(0, 100), (None, 9), (120, 280)],
+    ],
+    ids=["empty first", "turned round", "two parts", "one twice", "a gap"],
+)
+def test_no_order_in_which_a_film_shows_its_parts_moves_a_frame(film, tmp_path, edits):
+    edited(film("h264.mp4")[0], tmp_path / "v.mp4", edits)
+    whole = list(every_frame(tmp_path / "v.mp4", backend="pyav"))
+    last = len(whole) - 1
+    check_same(list(read_frames(tmp_path / "v.mp4", [1, last - 50, last], backend="pyav")), whole)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+@pytest.mark.parametrize("names", ["sets.mp4 interlaced.mp4", "h264.mp4 sets.mp4 h264.mp4", "turned.mp4 h264.mp4"])
+def test_films_joined_to_one_are_those_of_a_sequential_decode(film, tmp_path, names, suffix):
+    path = tmp_path / f"v{suffix}"
+    joined([film(name)[0] for name in names.split()], path)
+    whole = list(every_frame(path, backend="pyav"))
+    for number in range(120, len(whole), 45):
+        check_same(list(read_frames(path, [number], backend="pyav")), whole)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_sound_before_the_pictures_moves_no_frame(film, sought, tmp_path, suffix):
+    path = tmp_path / f"v{suffix}"
+    after_sound(film("h264.mp4")[0], path)
+    whole = list(every_frame(path, backend="pyav"))
+    check_same(list(read_frames(path, [150, 260], backend="pyav")), whole)
+    assert sought == [150, 260]
 
 
 @pytest.mark.parametrize("broken", ["elsewhere", "error"])
