@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,31 @@ def video(folder: Path) -> Detector:
     model = tiny.randomised(transformers.TimesformerForVideoClassification(config))
     tiny.save_folder(model, folder / "timesformer")
     return _in_float32("huggingface_video", folder / "timesformer")
+
+
+class Page:
+    """The lines of Python by which docs/export.md scores an exported folder with onnxruntime, run as they stand."""
+
+    def __init__(self, folder: Path) -> None:
+        text = (Path(__file__).parents[1] / "docs/export.md").read_text(encoding="utf-8")
+        blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+        image, self._film = (block for block in blocks if "p_fake" in block)
+        beginning, self._image = image.replace('"exported"', repr(str(folder))).rsplit("\n\n", 1)
+        self.room: dict[str, Any] = {}
+        exec(beginning, self.room)
+
+    def score(self, file: Path) -> float:
+        """P(fake) of an image."""
+        return self._scored(self._image, file=file)
+
+    def score_of_film(self, frames: list[Path]) -> float:
+        """P(fake) of a film, by its clips."""
+        return self._scored(self._film, frames=frames)
+
+    def _scored(self, lines: str, **given: Any) -> float:
+        self.room.update(given)
+        exec(lines, self.room)
+        return float(self.room["score"])
 
 
 def _in_float32(config: Any, weights: Path) -> Detector:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import re
 import shutil
 from pathlib import Path
 
@@ -139,14 +138,10 @@ def test_a_finished_run_is_asked_anew_where_its_runtime_is_another(made, tmp_pat
 
 def test_the_lines_of_the_page_score_as_the_evaluator_does(made, tmp_path):
     folder = copied(made, "image", tmp_path)
-    page = Path(__file__).parents[3] / "docs/export.md"
-    (code,) = [block for block in re.findall(r"```python\n(.*?)```", page.read_text(), re.S) if "onnxruntime" in block]
     samples = gather_samples(str(tiny.photo(tmp_path / "photo.jpg", size=(61, 40))))
     run = evaluate(loaded(folder), samples, plots=False)
     (row,) = csv.DictReader((run.folder / "scores.csv").read_text().splitlines())
-    room = {}
-    exec(code.replace('"exported"', repr(str(folder))).replace('"photo.jpg"', repr(str(tmp_path / "photo.jpg"))), room)
-    assert room["p_fake"] == pytest.approx(float(row["score"]), abs=1e-5)
+    assert exports.Page(folder).score(tmp_path / "photo.jpg") == pytest.approx(float(row["score"]), abs=1e-5)
 
 
 def test_a_clip_is_scored_with_it(made, tmp_path):
