@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from deepfakebench_ext.cli.options import (
     record_of,
 )
 from deepfakebench_ext.cli.plans import say_plan
+from deepfakebench_ext.cli.sharing import Sharing
 from deepfakebench_ext.cli.terminal import note, say
 from deepfakebench_ext.cli.values import Whole
 from deepfakebench_ext.models.quiet import hush_transformers
@@ -36,7 +38,8 @@ Example:
       --test_dataset Celeb-DF-v2 UADFV --rgb_dir rgb/
 
 \b
-Each pair has a run directory of its own, where it goes on after a stop.
+Each pair has a run directory of its own, where it goes on after a stop. Several processes share the work:
+torchrun --nproc_per_node 4 -m deepfakebench_ext bench ...
 Exit codes: 0 done, 1 failure, 2 usage, 3 done but a detector failed or some inputs could not be scored.
 """
 
@@ -80,7 +83,11 @@ def bench(detectors: tuple[str, ...], **given: Any) -> None:
             f"into runs and {Path(request.output_dir) / table.TABLE}",
         )
     hush_transformers()
-    cells = table.bench(entries, request)
+    sharing = Sharing.begin()
+    placed = replace(request, device=sharing.device(request.device))
+    cells = table.bench(entries, placed, launched=sharing.launched)
+    if not sharing.is_main:
+        return
     written = Path(request.output_dir) / table.TABLE
     say(written.read_text(encoding="utf-8"), nl=False)
     note(f"table in {written} and {table.CSV}")

@@ -102,6 +102,8 @@ class PartWorker:
         Raises:
             ModelError, OutputError: As `to_the_end`.
         """
+        if not self._drop_done():
+            return
         self._files.prepare()
         try:
             while not (yield from self._scored(self._untried())):

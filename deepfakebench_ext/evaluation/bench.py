@@ -14,11 +14,14 @@ from deepfakebench_ext.common.errors import ConfigError, ExtError
 from deepfakebench_ext.data.stores.frame_stores import FrameStore
 from deepfakebench_ext.data.stores.shared_store import SharedStore
 from deepfakebench_ext.engine.dataset_inputs import HostData
+from deepfakebench_ext.engine.launched import Launched
 from deepfakebench_ext.engine.own.detector import OwnDetector, is_own
 from deepfakebench_ext.engine.progress import Progress
+from deepfakebench_ext.evaluation.bench_sharing import score_free, wait_for_all
 from deepfakebench_ext.evaluation.bench_table import Cell, bench_markdown, write_bench_csv
 from deepfakebench_ext.evaluation.evaluate import Scoring
 from deepfakebench_ext.evaluation.outcome import Evaluation
+from deepfakebench_ext.evaluation.plan import Plan
 from deepfakebench_ext.evaluation.request import EvaluationRequest
 from deepfakebench_ext.models.base import Detector
 
@@ -62,7 +65,7 @@ class Entry:
         return self.config if self.weights is None else f"{self.config}={self.weights}"
 
 
-def bench(entries: Sequence[Entry], request: EvaluationRequest) -> list[Cell]:
+def bench(entries: Sequence[Entry], request: EvaluationRequest, *, launched: Launched | None = None) -> list[Cell]:
     """Run every detector over every dataset, write `bench.md` and `bench.csv`, and return the cells.
 
     The detectors go over a dataset abreast, so that each of its frames is decoded once. Each pair has a run directory
@@ -72,6 +75,10 @@ def bench(entries: Sequence[Entry], request: EvaluationRequest) -> list[Cell]:
     Args:
         entries: The detectors, each once.
         request: What is asked of each; it names datasets, each once, and no detector.
+        launched: Which of several processes this is, that share the scoring; None where it is alone.
+
+    Returns:
+        The cells, in process 0; nothing in the others, which write no table.
 
     Raises:
         ConfigError: No detectors or datasets, or one twice, an unknown protocol, or datasets that lie nowhere.
@@ -83,16 +90,26 @@ def bench(entries: Sequence[Entry], request: EvaluationRequest) -> list[Cell]:
             given = f"{', '.join(twice)} was given twice" if twice else "none was given"
             raise ConfigError(f"{option} takes one or several, each once; {given}")
     data = request.located()
-    failures: dict[Entry, str] = {}
+    failures: dict[Entry, Exception] = {}
     detectors: dict[Entry, Detector | OwnDetector] = {}
     for entry in entries:
         try:
             detectors[entry] = _loaded(entry, request)
         except Exception as error:
-            failures[entry] = _reason(f"loading {entry}", error)
+            failures[entry] = error
+    if launched is not None:
+        for dataset in request.test_dataset:
+            score_free(_plans(detectors, dataset, data, request, {}), dataset, is_first=launched.rank == 0)
+        if launched.rank:
+            for dataset in request.test_dataset:
+                wait_for_all(_plans(detectors, dataset, data, request, {}), dataset)
+            return []
+    unloaded = {entry: _reason(f"loading {entry}", error) for entry, error in failures.items()}
     cells: list[Cell] = []
     for dataset in request.test_dataset:
-        cells += _one_dataset(entries, detectors, failures, dataset, data, request)
+        plans = _plans(detectors, dataset, data, request, errors := dict[Entry, Exception]())
+        reasons = unloaded | {entry: _reason(f"{entry} on {dataset}", error) for entry, error in errors.items()}
+        cells += _one_dataset(entries, detectors, plans, reasons, dataset, request, is_shared=launched is not None)
     write_bench_csv(Path(request.output_dir) / CSV, cells)
     with atomic_writer(Path(request.output_dir) / TABLE) as file:
         file.write(bench_markdown(cells))
@@ -106,24 +123,41 @@ def _loaded(entry: Entry, request: EvaluationRequest) -> Detector | OwnDetector:
     return one.load(one.settings())
 
 
-def _one_dataset(
-    entries: Sequence[Entry],
+def _plans(
     detectors: Mapping[Entry, Detector | OwnDetector],
-    failures: Mapping[Entry, str],
     dataset: str,
     data: HostData,
     request: EvaluationRequest,
+    errors: dict[Entry, Exception],
+) -> dict[Entry, Plan]:
+    """The scoring of a dataset by each detector, with one store of frames; why there is none goes to `errors`."""
+    plans: dict[Entry, Plan] = {}
+    store: FrameStore | None = None
+    for entry, detector in detectors.items():
+        try:
+            store = store or SharedStore(data.store(dataset), _SHARED_BYTES)
+            plans[entry] = request.plan(request.dataset(dataset, data, store, detector.settings), detector)
+        except Exception as error:
+            errors[entry] = error
+    return plans
+
+
+def _one_dataset(
+    entries: Sequence[Entry],
+    detectors: Mapping[Entry, Detector | OwnDetector],
+    plans: Mapping[Entry, Plan],
+    reasons: dict[Entry, str],
+    dataset: str,
+    request: EvaluationRequest,
+    *,
+    is_shared: bool,
 ) -> list[Cell]:
-    names = row_names(entries)
-    reasons, done = dict(failures), dict[Entry, Evaluation]()
+    names, done = row_names(entries), dict[Entry, Evaluation]()
     with ExitStack() as stack:
         scorings: dict[Entry, Scoring] = {}
-        store: FrameStore | None = None
-        for entry, detector in detectors.items():
+        for entry, plan in plans.items():
             try:
-                store = store or SharedStore(data.store(dataset), _SHARED_BYTES)
-                given = request.dataset(dataset, data, store, detector.settings)
-                scorings[entry] = stack.enter_context(Scoring(request.plan(given, detector)))
+                scorings[entry] = stack.enter_context(Scoring(plan, is_shared=is_shared))
             except Exception as error:
                 reasons[entry] = _reason(f"{entry} on {dataset}", error)
         reasons |= _abreast(scorings, dataset)

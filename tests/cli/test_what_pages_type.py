@@ -16,11 +16,13 @@ ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 PROGRAMS = {
     "dfb-ext": [],
+    "deepfakebench_ext": [],
     "perf_huggingface.py": ["evaluate"],
     "extract_frames.py": ["extract"],
     "scripts/train.py": ["train"],
     "scripts/analyze_video.py": ["analyze"],
 }
+_LAUNCHERS = ("torchrun", "accelerate", "python", "srun")
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -34,7 +36,7 @@ def typed(page: Path) -> list[list[str]]:
             words = shlex.split(line.removeprefix("$ "), comments=True)
             start = next((at for at, word in enumerate(words) if word.removeprefix("python ") in PROGRAMS), None)
             before = words[:start]
-            if start is not None and "..." not in words and (not before or before[0] in ("torchrun", "python", "srun")):
+            if start is not None and "..." not in words and (not before or before[0] in _LAUNCHERS):
                 lines.append(words[start:])
     return lines
 
