@@ -12,6 +12,7 @@ import click
 from deepfakebench_ext.cli import mistypes
 from deepfakebench_ext.cli.terminal import LOUDNESS
 from deepfakebench_ext.common.errors import ExtError
+from deepfakebench_ext.common.urls import is_url, shown, without_secrets
 from deepfakebench_ext.common.version import __version__
 
 logger = logging.getLogger(__name__)
@@ -228,9 +229,16 @@ def options(*groups: tuple[Option, ...]) -> Option:
 
 
 def command_line() -> str:
-    """Return this command as it would be typed, for a run's record: without the folder that the program lies in."""
+    """Return this command as it would be typed, for a run's record: without its program's folder and URLs' secrets."""
     import shlex
     from pathlib import Path
 
     program = Path(sys.argv[0]).name
-    return shlex.join(["dfb-ext" if program == "__main__.py" else program, *sys.argv[1:]])
+    return shlex.join(["dfb-ext" if program == "__main__.py" else program, *map(_without_secrets, sys.argv[1:])])
+
+
+def _without_secrets(word: str) -> str:
+    option, equals, value = word.partition("=")
+    if option.startswith("-") and is_url(value):
+        return f"{option}{equals}{shown(value)}"
+    return shown(word) if is_url(word) else without_secrets(word)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.paths import missing_path
+from deepfakebench_ext.common.urls import checked, is_url
 
 if TYPE_CHECKING:
     import click
@@ -40,6 +41,9 @@ def _meant(text: str) -> Iterator[str]:
         raise ConfigError(f"an empty path ({text!r}) was given, maybe by a variable without a value; here is .")
     if text == STANDARD_INPUT:
         yield from _listed(sys.stdin, Path(), "standard input")
+    elif is_url(text):
+        checked(text)
+        yield text
     elif path.suffix.lower() in _WEIGHTS:
         raise ConfigError(f"{text} is a file of weights; type --weights {text}, and images or videos as paths")
     elif path.suffix.lower() in _LISTS and path.is_file():
@@ -64,6 +68,11 @@ def _listed(lines: Iterable[str], folder: Path, name: str) -> Iterator[str]:
     is_empty = True
     for number, line in enumerate((line.rstrip("\r\n") for line in lines), start=1):
         if not line.strip():
+            continue
+        if is_url(line.strip()):
+            checked(line.strip())
+            is_empty = False
+            yield line.strip()
             continue
         path = folder / line.strip() if not (folder / line).exists() else folder / line
         if not path.exists():

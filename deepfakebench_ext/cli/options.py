@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from deepfakebench_ext.cli.command import CONTEXT, Option, SpacedCommand, command_line, option, options
-from deepfakebench_ext.cli.values import OneOf, Real, Whole, detector_config, there, weights
+from deepfakebench_ext.cli.values import OneOf, Real, Whole, detector_config, there, there_or_url, weights
 from deepfakebench_ext.common.choices import (
     AGGREGATIONS,
     DetectorName,
@@ -119,12 +119,17 @@ OWN = (
 )
 SEED = _input("--seed", type=Whole(0, MOST_SEED), default=1024, show_default=True, help="Of --limit's choice.")
 INPUT = (
-    _input("--image", callback=there, metavar="PATH", help="Images alone: a file, or a folder searched in all depths."),
-    _input("--video", callback=there, metavar="PATH", help="Videos and folders of frames alone, likewise."),
+    _input(
+        "--image",
+        callback=there_or_url,
+        metavar="PATH",
+        help="Images alone: a file, or a folder searched in all depths.",
+    ),
+    _input("--video", callback=there_or_url, metavar="PATH", help="Videos and folders of frames alone, likewise."),
     _input(
         "--manifest",
-        callback=there,
-        metavar="CSV",
+        callback=there_or_url,
+        metavar="CSV|URL",
         everyday=True,
         help="path,label[,video,dataset,method], or DFDC's metadata.json.",
     ),

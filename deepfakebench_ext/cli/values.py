@@ -13,6 +13,7 @@ import click
 from deepfakebench_ext.cli.command import Command
 from deepfakebench_ext.cli.mistypes import near
 from deepfakebench_ext.common.errors import ConfigError
+from deepfakebench_ext.common.urls import checked, is_url, shown
 
 Callback = Callable[[click.Context, click.Parameter, Any], Any]
 
@@ -105,10 +106,20 @@ def there(ctx: click.Context, param: click.Parameter, value: str | None) -> str 
         return value
     if not str(value).strip():
         raise ConfigError(f"{_named(param)} is empty ({value!r}), maybe by a variable without a value; here is .")
+    if is_url(str(value)):
+        raise ConfigError(f"{_named(param)} {shown(str(value))} is a URL, and a path on this machine is wanted")
     if not Path(str(value)).exists():
         from deepfakebench_ext.common.paths import missing_path
 
         raise ConfigError(f"{_named(param)} {missing_path(Path(str(value)))}")
+    return value
+
+
+def there_or_url(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Pass, as a callback, a path at which something lies, or a URL of a kind that is read."""
+    if value is None or not is_url(value) or not _is_checked(ctx, value):
+        return there(ctx, param, value)
+    checked(value)
     return value
 
 

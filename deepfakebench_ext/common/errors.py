@@ -33,6 +33,10 @@ class ModelError(ExtError):
     """A detector that computes something no score can be made of, such as logits that are not finite."""
 
 
+class FetchError(ExtError):
+    """A store that does not answer, or does not let us in. What it holds is not at fault, and may be read later."""
+
+
 class FailuresError(ExtError):
     """A run that was stopped since too much of it cannot be scored."""
 

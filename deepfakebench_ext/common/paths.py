@@ -8,6 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from deepfakebench_ext.common.errors import ConfigError
+from deepfakebench_ext.common.urls import is_url, shown
 
 
 def plain_path(path: Path) -> Path:
@@ -16,7 +17,12 @@ def plain_path(path: Path) -> Path:
 
 
 def manifest_entry(text: str, folder: Path) -> tuple[str, str]:
-    """Key and path of what a manifest in `folder` lists; a path of its folder has one key, absolute or relative."""
+    """Key and path of what a manifest in `folder` lists; a path of its folder has one key, absolute or relative.
+
+    A URL is both, without its secrets.
+    """
+    if is_url(text.strip()):
+        return (shown(text.strip()),) * 2
     given = os.path.normpath(text.strip().replace("\\", "/"))
     key = given
     if is_outside(given):
@@ -26,12 +32,14 @@ def manifest_entry(text: str, folder: Path) -> tuple[str, str]:
 
 
 def is_outside(key: str) -> bool:
-    """Whether what is listed so may lie elsewhere than below the manifest's folder."""
-    return key.startswith(os.pardir) or os.path.isabs(key)  # noqa: PTH117 (a million names)
+    """Whether what is listed so may lie elsewhere than below the manifest's folder; a URL does."""
+    return key.startswith(os.pardir) or os.path.isabs(key) or is_url(key)  # noqa: PTH117 (a million names)
 
 
 def named_file(key: str, folder: Path) -> str:
-    """The absolute path, without `..`, of what has a key in a manifest in `folder`; one file has one."""
+    """The absolute path, without `..`, of what has a key in a manifest in `folder`, or its URL; one file has one."""
+    if is_url(key):
+        return key
     return os.path.normpath(os.path.join(_root(folder), key))  # noqa: PTH118 (a million names)
 
 

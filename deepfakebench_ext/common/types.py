@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from deepfakebench_ext.common.urls import is_url
+
 REAL: Final = 0
 FAKE: Final = 1
 Label = Literal[0, 1]
@@ -48,6 +50,11 @@ class Sample:
     def path(self) -> Path:
         """`file`, as a path."""
         return Path(self.file)
+
+    @property
+    def where(self) -> str:
+        """`file`, as results say it: a path in its shortest spelling, or a URL."""
+        return self.file if is_url(self.file) else str(self.path)
 
 
 Status = Literal["ok", "unreadable", "too_short", "no_face", "off_crop", "failed"]

@@ -12,12 +12,14 @@ from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.numbers import check_count, check_seed
 from deepfakebench_ext.common.types import Sample
 from deepfakebench_ext.data.samples.folder_labels import labels_above_notices
-from deepfakebench_ext.data.samples.folders import Kind, collect_samples, limit_samples
+from deepfakebench_ext.data.samples.folders import collect_samples, limit_samples
 from deepfakebench_ext.data.samples.given import Given, samples_at
+from deepfakebench_ext.data.samples.kinds import Kind
 from deepfakebench_ext.data.samples.manifest import read_manifest
 from deepfakebench_ext.engine.input_options import FaceOptions, SamplingOptions
 from deepfakebench_ext.faces.reader import FaceReader
 from deepfakebench_ext.media.sampling import FrameSampling
+from deepfakebench_ext.remote.typed import place
 
 if TYPE_CHECKING:
     from deepfakebench_ext.data.readers.reader import Reader
@@ -71,7 +73,7 @@ def gather_given(
     if paths:
         found = samples_at(paths, takes=takes)
     else:
-        found = _at(Path(str(image or video or manifest)), manifest is not None, video, takes)
+        found = _at(place(str(image or video or manifest)), manifest is not None, video, takes)
     if limit is None:
         return found
     check_count("--limit", limit)
@@ -94,7 +96,7 @@ def check_one_input(
         )
 
 
-def _at(path: Path, is_manifest: bool, video: str | Path | None, takes: str) -> Given:
+def _at(path: Path | str, is_manifest: bool, video: str | Path | None, takes: str) -> Given:
     kind: Kind = "video" if video is not None or takes == "video" else "image"
     if is_manifest:
         return Given(read_manifest(path, kind=kind), ())

@@ -26,7 +26,9 @@ from deepfakebench_ext.common.locked_folder import LockedFolder, read_settings
 from deepfakebench_ext.common.regular_files import regular
 from deepfakebench_ext.common.run_names import BEGUN, JOURNAL, PARTS, SETTINGS
 from deepfakebench_ext.common.types import Prediction, Sample, Status
+from deepfakebench_ext.common.urls import is_url
 from deepfakebench_ext.engine.parts import Parts
+from deepfakebench_ext.remote import states
 
 _END, _END_BYTES = b'{"complete": true', 200
 COMPLETE, LINES = "complete", "lines"
@@ -47,13 +49,18 @@ def fingerprint(settings: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(settings, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
 
 
-def digest_samples(samples: Iterable[Sample], files: Callable[[Sample], Iterable[Path | str]]) -> str:
+def digest_samples(samples: Sequence[Sample], files: Callable[[Sample], Iterable[Path | str]]) -> str:
     """Return the SHA-256 (hex) over keys, labels and the files' sizes and times, so that changed data is a new run.
 
     Args:
         samples: In their order.
         files: All that are read of a sample, such as each frame of a folder.
+
+    Raises:
+        FetchError, MissingExtraError: A store that cannot be asked for the states of its files.
     """
+    if any(is_url(sample.file) for sample in samples):
+        states.ask(sample.file for sample in samples if is_url(sample.file))
     digest, lines = hashlib.sha256(), _lines_of(samples, files)
     while some := "".join(islice(lines, 1000)):
         digest.update(some.encode("utf-8", "surrogatepass"))
@@ -72,6 +79,8 @@ def _lines_of(samples: Iterable[Sample], files: Callable[[Sample], Iterable[Path
 
 
 def _state(path: Path | str) -> str:
+    if isinstance(path, str) and is_url(path):
+        return states.state_text(path)
     try:
         status = os.stat(path)  # noqa: PTH116 (a million names)
     except (OSError, ValueError):  # ValueError: characters that no path has

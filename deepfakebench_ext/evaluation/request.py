@@ -23,6 +23,7 @@ from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.common.numbers import MOST_WORKERS, check_count, check_seed
 from deepfakebench_ext.common.types import Sample
+from deepfakebench_ext.common.urls import is_url
 from deepfakebench_ext.common.wording import named
 from deepfakebench_ext.data.samples.datasets import doubled_frame_notices, json_order_notices
 from deepfakebench_ext.data.samples.folders import limit_notices, limit_samples
@@ -47,6 +48,7 @@ from deepfakebench_ext.metrics.thresholds import Threshold
 from deepfakebench_ext.models.config import DetectorConfig
 from deepfakebench_ext.models.options import DetectorOptions
 from deepfakebench_ext.models.stored_thresholds import STORED, threshold_number, thresholds_asked
+from deepfakebench_ext.remote.typed import known
 
 if TYPE_CHECKING:
     from deepfakebench_ext.engine.scorer import Scorer
@@ -98,12 +100,15 @@ class EvaluationRequest(DetectorOptions):
     writes: bool = True
 
     def __post_init__(self) -> None:
-        """Pass options that go together.
+        """Pass options that go together, and keep what is secret of a URL out of all records.
 
         Raises:
             ConfigError: Options of datasets without one, those of files with one, those of a network with a program, or
                 a value that is not allowed.
         """
+        for name in ("image", "video", "manifest"):
+            object.__setattr__(self, name, _shown(getattr(self, name)))
+        object.__setattr__(self, "paths", tuple(_shown(path) or path for path in self.paths))
         self._check_detector()
         aggregation_rule(self.aggregation)
         if self.threshold not in (None, STORED):
@@ -316,3 +321,7 @@ class EvaluationRequest(DetectorOptions):
         """What computes; DeepfakeBench's own scores are torch's, where no other is asked for by its name."""
         is_its_own = bool(self.test_dataset) and self.protocol_meant == DEFAULT_PROTOCOL
         return None if self.runtime == "auto" and is_its_own else self.runtime
+
+
+def _shown(path: str | None) -> str | None:
+    return known(path) if path is not None and is_url(path) else path

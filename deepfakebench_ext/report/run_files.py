@@ -150,7 +150,7 @@ def _write_text(path: Path, summary: Summary, rows: Callable[[], Iterable[Row]])
 
 
 def _paths(samples: Sequence[Sample], table: ScoreTable) -> Paths:
-    by_key = {sample.key: str(sample.path) for sample in samples}
+    by_key = {sample.key: sample.where for sample in samples}
     return lambda rows: [by_key[table.key.text(row)] for row in rows]
 
 

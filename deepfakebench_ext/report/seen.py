@@ -30,7 +30,7 @@ class Seen:
     @classmethod
     def of(cls, sample: Sample, prediction: Prediction) -> Seen:
         """Return what was scored of a sample."""
-        return cls(str(sample.path), prediction.frame, prediction.frame_file, prediction.bbox_px)
+        return cls(sample.where, prediction.frame, prediction.frame_file, prediction.bbox_px)
 
 
 Looks = Callable[[Sequence[int]], Sequence[Seen]]

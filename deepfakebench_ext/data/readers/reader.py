@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from deepfakebench_ext.common.paths import path_key
 from deepfakebench_ext.common.types import Prediction, Sample, Status
 from deepfakebench_ext.common.wording import of_several
 from deepfakebench_ext.data.preprocess.transform import PreprocessSpec, resize_and_crop
+from deepfakebench_ext.data.readers.at_hand import sample_at_hand
 from deepfakebench_ext.data.readers.content import sample_content
 from deepfakebench_ext.data.readers.frames import FrameSource, Sampling, Taken, files_of, sampling_record
 from deepfakebench_ext.data.samples.kinds import is_video
@@ -111,9 +113,11 @@ class Reader:
         A unit has its own frames or none: a clip that lacks one frame is not scored. The first says what tells the
         sample's content.
         """
-        units = self._read(sample)
-        yield _with_content(next(units), sample_content(sample, self._stores))
-        yield from units
+        with sample_at_hand(sample) as local:
+            units = self._read(local)
+            first = _with_content(next(units), sample_content(local, self._stores))
+            for unit in chain([first], units):
+                yield unit if local is sample else _renamed(unit, local.file, sample.file)
 
     def _read(self, sample: Sample) -> Iterator[Unit]:
         try:
@@ -160,6 +164,12 @@ class Reader:
 def _with_content(unit: Unit, content: str) -> Unit:
     faces = tuple(_with_content(each, content) for each in unit.others)
     return Unit(replace(unit.prediction, content=content), unit.pixels, faces)
+
+
+def _renamed(unit: Unit, path: str, name: str) -> Unit:
+    """A unit whose reason calls its sample's file by its name, wherever it was read."""
+    faces = tuple(_renamed(each, path, name) for each in unit.others)
+    return Unit(replace(unit.prediction, reason=unit.prediction.reason.replace(path, name)), unit.pixels, faces)
 
 
 def _tensor(crop: FaceCrop) -> torch.Tensor:

@@ -13,6 +13,7 @@ from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.common.paths import plain_path
 from deepfakebench_ext.common.suffixes import is_image_name, is_video_name
 from deepfakebench_ext.common.types import FAKE, LABEL_NAMES, Label, Sample
+from deepfakebench_ext.common.urls import folder_names, folder_of, is_pattern, name_of, split_pattern
 
 _LEVELS_ABOVE: Final = 5
 # What FaceForensics++ and DeepfakeBench call methods for short. Exactly so, and only where no other directory says
@@ -22,7 +23,7 @@ _SHORT: Final = re.compile(r"((FF-)?(DF|F2F|FS|NT)|FF-(SH|FH)|FSh)(_(raw|c23|c40
 _MIXED: Final = re.compile(r"(Real|Fake)Video-(?!\1)(Real|Fake)Audio")
 
 
-def label_of(relative_dirs: Sequence[str], *, root: Path | None = None) -> Label | None:
+def label_of(relative_dirs: Sequence[str], *, root: Path | str | None = None) -> Label | None:
     """What the directories of a sample say it is: 0 real, 1 fake, None where none says anything, or says either.
 
     A directory that claims both (`real_vs_fake`) holds both kinds and leaves it to a deeper one. One that is nothing
@@ -68,7 +69,12 @@ def label_above(folder: Path) -> tuple[str, Label] | None:
 
     None where none does, or that one claims both.
     """
-    names = plain_path(folder).parts[-_LEVELS_ABOVE:][::-1]
+    return label_in(plain_path(folder).parts)
+
+
+def label_in(folders: Sequence[str]) -> tuple[str, Label] | None:
+    """What the last five of some folders, outermost first, say; as `label_above`."""
+    names = folders[-_LEVELS_ABOVE:][::-1]
     for name in names:
         if claim := folder_claims(name):
             return (name, next(iter(claim))) if len(claim) == 1 else None
@@ -76,13 +82,13 @@ def label_above(folder: Path) -> tuple[str, Label] | None:
     return None if short is None else (short, FAKE)
 
 
-def labels_above_notices(groups: Iterable[tuple[Path, Sequence[Sample]]]) -> list[Notice]:
+def labels_above_notices(groups: Iterable[tuple[Path | str, Sequence[Sample]]]) -> list[Notice]:
     """Return the warnings that directories above what was given label it, as none within does; each names its own.
 
     Args:
-        groups: Paths that were given, and all that `collect_samples` found at each.
+        groups: Paths and URLs that were given, and all that `collect_samples` found at each.
     """
-    by_name: dict[tuple[str, Label], tuple[list[Path], int]] = {}
+    by_name: dict[tuple[str, Label], tuple[list[Path | str], int]] = {}
     for path, samples in groups:
         if (found := _label_from_above(path, samples)) is not None:
             paths, count = by_name.get(found, ([], 0))
@@ -90,14 +96,26 @@ def labels_above_notices(groups: Iterable[tuple[Path, Sequence[Sample]]]) -> lis
     return [_labelled_above(*found, *where) for found, where in by_name.items()]
 
 
-def _label_from_above(path: Path, samples: Sequence[Sample]) -> tuple[str, Label] | None:
+def _label_from_above(path: Path | str, samples: Sequence[Sample]) -> tuple[str, Label] | None:
+    if isinstance(path, str):
+        return _label_from_url(path, samples)
     folder = path if path.is_dir() else path.parent
     places = {s.path.parent if is_image_name(s.path.name) or is_video_name(s.path.name) else s.path for s in samples}
     found = label_above(folder)
     return found if all(says_nothing(place.relative_to(folder).parts) for place in places) else None
 
 
-def _labelled_above(name: str, label: Label, paths: Sequence[Path], number: int) -> Notice:
+def _label_from_url(url: str, samples: Sequence[Sample]) -> tuple[str, Label] | None:
+    """As `_label_from_above`: of a pattern, its first parts are what was given."""
+    root = split_pattern(url)[0] if is_pattern(url) else url.rstrip("/")
+    if samples and samples[0].file == root and (is_image_name(name_of(root)) or is_video_name(name_of(root))):
+        root = folder_of(root)
+    inside = [sample.file[len(root) + 1 :].split("/") for sample in samples]
+    folders = [parts[:-1] if is_image_name(parts[-1]) or is_video_name(parts[-1]) else parts for parts in inside]
+    return label_in(folder_names(root)) if all(map(says_nothing, folders)) else None
+
+
+def _labelled_above(name: str, label: Label, paths: Sequence[Path | str], number: int) -> Notice:
     count = "1 sample counts" if number == 1 else f"{number} samples count"
     more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
     text = (

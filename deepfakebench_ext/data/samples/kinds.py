@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+from typing import Literal
 
 from deepfakebench_ext.common.suffixes import is_image_name
 from deepfakebench_ext.common.types import Sample
+
+Kind = Literal["image", "video", "either"]
+"""What is looked for; `either`: images and videos, each a sample of its own kind."""
 
 
 def is_video(sample: Sample) -> bool:

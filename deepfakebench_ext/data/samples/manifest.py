@@ -16,12 +16,16 @@ from deepfakebench_ext.common.csv_files import OURS, Rows, csv_header, csv_text
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.json_text import parse_json
 from deepfakebench_ext.common.label_words import claims
-from deepfakebench_ext.common.paths import is_outside, manifest_entry, missing_path, named_file
+from deepfakebench_ext.common.paths import is_outside, manifest_entry, missing_path, named_file, path_key
 from deepfakebench_ext.common.regular_files import regular
 from deepfakebench_ext.common.suffixes import is_image_name
 from deepfakebench_ext.common.types import Label, Sample
+from deepfakebench_ext.common.urls import folder_of, is_url, joined, without_secrets
 from deepfakebench_ext.common.wording import printable
-from deepfakebench_ext.data.samples.folders import Kind
+from deepfakebench_ext.data.samples.kinds import Kind
+from deepfakebench_ext.remote.fetching import at_hand_as_asked
+from deepfakebench_ext.remote.states import forget
+from deepfakebench_ext.remote.typed import known
 
 
 class _Row(NamedTuple):
@@ -41,35 +45,51 @@ _CALLED_PATH = ("path", "image", "file", "filename")
 _LABELS: dict[str, Label | None] = {"": None, "0": 0, "0.0": 0, "1": 1, "1.0": 1}
 
 
-def read_manifest(csv_path: Path, *, kind: Kind) -> list[Sample]:
+def read_manifest(csv_path: Path | str, *, kind: Kind) -> list[Sample]:
     """The samples that a CSV file lists, in its order; or the metadata.json that DFDC has beside its videos.
 
     Columns: `path`, `image`, `file` or `filename` (required; relative ones start at the manifest's folder, `\\` is read
     as `/`), `label` (0, 1, real, fake or a synonym, or empty), `video`, `dataset`, `method`; others are ignored. Files
-    that do not exist are listed all the same, so that they are reported as not scored.
+    that do not exist are listed all the same, so that they are reported as not scored. The manifest may be a URL, as
+    `typed.place` gives it, and so may what it lists.
 
     Raises:
         ConfigError: No such file, no text, no rows, a column missing or misspelt, or a line with an unknown label, a
             path that came before, or a path of the wrong kind; the message names the line.
+        FetchError: A store that cannot be asked.
     """
+    if isinstance(csv_path, str):
+        with at_hand_as_asked(csv_path) as path:
+            try:
+                return _read(path, csv_path, kind)
+            except ConfigError as error:
+                raise ConfigError(str(error).replace(str(path), csv_path)) from error
     if not csv_path.exists():
         raise missing_path(csv_path)
+    return _read(csv_path, None, kind)
+
+
+def _read(csv_path: Path, url: str | None, kind: Kind) -> list[Sample]:
+    """As `read_manifest`, of a file on this machine, which lies at a URL, where there is one."""
     is_json = _begins(csv_path, b"{", b"[")
     place, rows = ("entry", _json_rows) if is_json else ("line", _rows)
     samples: list[Sample] = []
     files = set[str]()
     folder, name = csv_path.parent, str(csv_path)
     for line, row in rows(csv_path):
-        sample = _sample(row, folder, f"{name}, {place} {line}", kind)
+        sample = _sample(row, folder if url is None else folder_of(url), f"{name}, {place} {line}", kind)
         files.add(_file(sample.key, folder))
         samples.append(sample)
         if len(files) < len(samples):
             file = _file(sample.key, folder)
             earlier = zip(samples, rows(csv_path), strict=False)
             first = next(at for before, (at, _) in earlier if _file(before.key, folder) == file)
-            raise ConfigError(f"{csv_path}, {place} {line}: {row.path} was already listed in {place} {first}")
+            raise ConfigError(
+                f"{csv_path}, {place} {line}: {without_secrets(row.path)} was already listed in {place} {first}"
+            )
     if not samples:
         raise ConfigError(f"{csv_path} lists no samples; it needs a row for each under the header path,label")
+    forget(sample.file for sample in samples if is_url(sample.file))
     return samples
 
 
@@ -148,13 +168,26 @@ def _check_header(header: Sequence[str], csv_path: Path) -> None:
         )
 
 
-def _sample(row: _Row, folder: Path, where: str, kind: Kind) -> Sample:
+def _sample(row: _Row, folder: Path | str, where: str, kind: Kind) -> Sample:
     if not row.path:
         raise ConfigError(f"{where}: the path is empty")
-    key, path = manifest_entry(row.path, folder)
-    if kind == "video" and is_image_name(os.path.basename(path)) and stat.S_ISREG(_mode(path)):  # noqa: PTH119
-        raise ConfigError(f"{where}: {row.path} is one image; a video detector takes videos and folders of frames")
+    key, path = _entry(row.path, folder, where)
+    if kind == "video" and is_image_name(os.path.basename(path)) and (is_url(path) or stat.S_ISREG(_mode(path))):  # noqa: PTH119
+        name = without_secrets(row.path)
+        raise ConfigError(f"{where}: {name} is one image; a video detector takes videos and folders of frames")
     return Sample(key, path, _label(row.label, where), row.video or None, row.dataset or None, row.method or None)
+
+
+def _entry(text: str, folder: Path | str, where: str) -> tuple[str, str]:
+    """Key and path of what is listed by a manifest in a folder, or at a URL."""
+    if isinstance(folder, Path) and not is_url(text):
+        return manifest_entry(text, folder)
+    try:
+        url = known(text) if is_url(text) else joined(str(folder), text.replace("\\", "/"))
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {error}") from error
+    start = f"{folder}/"
+    return (path_key(url.removeprefix(start)) if isinstance(folder, str) else url), url
 
 
 def _mode(path: str) -> int:

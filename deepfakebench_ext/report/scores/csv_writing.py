@@ -103,7 +103,7 @@ def _video_row(video: VideoScore, head: Head) -> dict[str, Value]:
 def _sample_columns(sample: Sample, head: Head) -> dict[str, Value]:
     return {
         "key": sample.key,
-        "path": str(sample.path),
+        "path": sample.where,
         "label": sample.label,
         "video": sample.video,
         "dataset": sample.dataset,

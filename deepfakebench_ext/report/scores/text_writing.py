@@ -94,7 +94,7 @@ def _sample_line(row: Row, score: float, total: int, threshold: float) -> str:
     true = "N/A" if sample.label is None else LABEL_NAMES[sample.label]
     return (
         f"[{index}/{total}] {_name(row)} | True: {true:>4} | Pred: {int(score > threshold)} (0=Real, 1=Fake)"
-        f" | Prob: {score:.4f} | Path: {printable(str(sample.path))}\n"
+        f" | Prob: {score:.4f} | Path: {printable(sample.where)}\n"
     )
 
 
@@ -177,7 +177,7 @@ def _write_not_scored(file: TextIO, rows: Iterable[Row], counts: Counts) -> None
         if prediction.score is None:
             file.write(
                 f"[{index}] {_name(row)} | Status: {prediction.status} | Reason: {printable(prediction.reason)}"
-                f" | Path: {printable(str(sample.path))}\n"
+                f" | Path: {printable(sample.where)}\n"
             )
 
 

@@ -1,0 +1,1 @@
+"""Files that lie elsewhere: behind URLs, listed and fetched into a bounded cache, and within tars."""
