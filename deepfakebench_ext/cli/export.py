@@ -102,4 +102,5 @@ def export(**said: Any) -> None:
     files = ", ".join(f"{name} (SHA-256 {digest[:12]})" for name, digest in record.files.items())
     say(f"{files} in {request.output_dir}")
     if record.format in (*RUN_HERE, "state_dict"):
-        say(f"perf_huggingface.py --weights {request.output_dir} --image photos/")
+        what = "--image photos/" if detector.takes == "image" else "--video films/"
+        say(f"perf_huggingface.py --weights {request.output_dir} {what}")

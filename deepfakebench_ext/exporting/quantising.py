@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from deepfakebench_ext.common.errors import MissingExtraError
 from deepfakebench_ext.models.export.formats import quiet
@@ -16,6 +16,10 @@ from deepfakebench_ext.models.export.tracing import ScoringNetwork, failures_of
 from deepfakebench_ext.models.runtimes.session import Array
 
 _MATMUL, _CONVOLUTION = ("MatMul", "Gemm"), ("Convolution", "Conv")
+_PRODUCTS = (*_MATMUL, "ScaledDotProductAttention")
+
+_Operator = tuple[str, str, bool]
+"""Its kind, its name, and whether it has weights."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,21 +27,22 @@ class Try:
     """One way to quantise.
 
     Attributes:
-        name: For people.
         alpha: How strongly SmoothQuant moves outliers from activations to weights; None is nncf's own.
-        keeps_ends: Whether the first and the last layer stay in float.
+        in_float: What is not quantised: `ends`, the first and the last layer; `attention`, products of activations.
     """
 
-    name: str
-    alpha: float | None
-    keeps_ends: bool
+    alpha: float | None = None
+    in_float: tuple[Literal["ends", "attention"], ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Return what it is called."""
+        alpha = "" if self.alpha is None else f" {self.alpha:g}"
+        kept = f", {' and '.join(self.in_float)} in float" if self.in_float else ""
+        return f"SmoothQuant{alpha}{kept}"
 
 
-TRIES: Final = (
-    Try("SmoothQuant", None, False),
-    Try("SmoothQuant 0.5", 0.5, False),
-    Try("SmoothQuant 0.5, ends in float", 0.5, True),
-)
+TRIES: Final = (Try(), Try(alpha=0.5), Try(in_float=("ends",)), Try(in_float=("ends", "attention")))
 """What is tried, in this order, until one passes."""
 
 
@@ -71,7 +76,7 @@ def quantised(
                 nncf.Dataset(given),
                 model_type=nncf.ModelType.TRANSFORMER,
                 subset_size=len(given),
-                ignored_scope=nncf.IgnoredScope(names=_ends(format_, model)) if each.keeps_ends else None,
+                ignored_scope=nncf.IgnoredScope(names=_in_float(each, format_, model)),
                 advanced_parameters=advanced,
             )
         yield each.name, made
@@ -92,15 +97,32 @@ def _read(format_: Format, path: Path) -> Any:
     return _needed("onnx").load(path) if format_ == "onnx" else _needed("openvino").Core().read_model(path)
 
 
-def _ends(format_: Format, model: Any) -> list[str]:
-    """Return the names of the first convolution and of the last matrix product."""
-    if format_ == "onnx":
-        operators = [(node.op_type, node.name) for node in model.graph.node]
-    else:
-        operators = [(each.get_type_name(), each.get_friendly_name()) for each in model.get_ordered_ops()]
-    first = [name for kind, name in operators if kind in _CONVOLUTION][:1]
-    last = [name for kind, name in operators if kind in _MATMUL][-1:]
-    return first + last
+def _in_float(each: Try, format_: Format, model: Any) -> list[str]:
+    """Return the names of the operators that a try leaves in float."""
+    operators = _of_onnx(model) if format_ == "onnx" else _of_openvino(model)
+    found = []
+    if "ends" in each.in_float:
+        found += [name for kind, name, _ in operators if kind in _CONVOLUTION][:1]
+        found += [name for kind, name, _ in operators if kind in _MATMUL][-1:]
+    if "attention" in each.in_float:
+        found += [name for kind, name, has_weights in operators if kind in _PRODUCTS and not has_weights]
+    return found
+
+
+def _of_onnx(model: Any) -> list[_Operator]:
+    weights = {tensor.name for tensor in model.graph.initializer}
+    return [(node.op_type, node.name, not weights.isdisjoint(node.input)) for node in model.graph.node]
+
+
+def _of_openvino(model: Any) -> list[_Operator]:
+    return [
+        (
+            each.get_type_name(),
+            each.get_friendly_name(),
+            any(port.get_source_output().get_node().get_type_name() == "Constant" for port in each.inputs()),
+        )
+        for each in model.get_ordered_ops()
+    ]
 
 
 def _needed(name: str) -> Any:

@@ -45,7 +45,8 @@ def export_card(detector: Detector, record: ExportRecord) -> str:
         ]
     lines += ["", "Written with " + ", ".join(f"{each} {version}" for each, version in record.versions.items()) + "."]
     if record.format in (*RUN_HERE, "state_dict"):
-        lines += ["", "```", "perf_huggingface.py --weights <this folder> --image photos/", "```"]
+        what = "--image photos/" if detector.takes == "image" else "--video films/"
+        lines += ["", "```", f"perf_huggingface.py --weights <this folder> {what}", "```"]
     return "\n".join(lines) + "\n"
 
 

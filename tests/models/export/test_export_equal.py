@@ -79,6 +79,7 @@ def test_parity_on_all_inputs_is_part_of_the_folder(made, family):
     card = (made(family)[1] / "README.md").read_text()
     assert "random inputs" in card
     assert "noise" not in card
+    assert ("--video films/" in card) == (made(family)[0].takes == "video")
 
 
 def test_what_is_not_equal_is_refused_with_the_figures_and_leaves_nothing(made, tmp_path, monkeypatch):
