@@ -35,11 +35,13 @@ Examples:
   dfb-ext metrics run/ --by method,compression --threshold_from val.csv --output_dir report/
   dfb-ext metrics inference_results/
   dfb-ext metrics theirs.csv:label=is_fake,score=prob,video=clip_id
+  dfb-ext metrics 'parts/*.parquet' --no_bootstrap
   dfb-ext metrics wide.csv --score_column xception,effort,clip
 
 \b
 Reads a run directory, or all of a folder, our scores.csv or videos.csv, the older tool's inference_results*.txt, or a
-CSV whose columns are named: behind its path, or with --label_column and so on for all of them.
+CSV or Parquet file whose columns are named: behind its path, or with --label_column and so on for all of them. A folder
+or a quoted pattern of such files is one table in parts.
 Exit codes: 0 done, 1 failure, 2 usage.
 """
 

@@ -55,7 +55,8 @@ BOOTSTRAP = (
 def scores_at(texts: Sequence[str], said: dict[str, Any], *, several: bool = True) -> list[tuple[str, dict[str, Any]]]:
     """Return the files of scores that are meant, each with the options as they hold for it.
 
-    A folder of runs is each of them, and `theirs.csv:label=is_fake,score=prob` names columns of one file.
+    A folder of runs is each of them, as is a pattern that matches runs or their files; `theirs.csv:label=is_fake` names
+    a column of one file.
 
     Args:
         texts: As typed.
@@ -65,15 +66,27 @@ def scores_at(texts: Sequence[str], said: dict[str, Any], *, several: bool = Tru
     Raises:
         ConfigError: A role of a column that is not known, or a column that the file has not.
     """
-    from deepfakebench_ext.common.run_names import SCORES_CSV
     from deepfakebench_ext.report.scores.score_files import check_columns
 
     found = []
     for path, names in (columns_named(text, _ROLES) for text in texts):
-        check_columns(path, names.values())
         own = {**said, **{f"{role}_column": name for role, name in names.items()}}
-        found += [(run, own) for run in (runs_in(path, SCORES_CSV) if several else [path])]
+        for each in _runs_at(path) if several else [path]:
+            check_columns(each, names.values())
+            found.append((each, own))
     return found
+
+
+def _runs_at(text: str) -> list[str]:
+    """The runs in a folder, or that a pattern matches; else what was typed, which is then one table."""
+    from deepfakebench_ext.common.run_names import SCORES_CSV, SCORES_PARQUET, VIDEOS_CSV
+    from deepfakebench_ext.report.scores.parts import is_pattern, matches
+
+    if not is_pattern(text):
+        return runs_in(text, SCORES_CSV)
+    found = matches(text)
+    are_runs = all(path.is_dir() or path.name in (SCORES_CSV, SCORES_PARQUET, VIDEOS_CSV) for path in found)
+    return [run for path in found for run in runs_in(str(path), SCORES_CSV)] if are_runs else [text]
 
 
 def given_columns(said: dict[str, Any]) -> dict[str, str]:

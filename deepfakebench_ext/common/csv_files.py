@@ -99,11 +99,16 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, st
 
 
 class Rows:
-    """The rows of an open CSV that are not blank."""
+    """The rows of an open CSV that are not blank.
+
+    Attributes:
+        delimiter: What separates its cells.
+    """
 
     def __init__(self, reader: Any, *, is_ours: bool) -> None:
         """Take a `csv.reader` that has given its header; the cells of a file of ours were `written`."""
         self._reader, self._is_ours = reader, is_ours
+        self.delimiter: str = reader.dialect.delimiter
 
     def __iter__(self) -> Iterator[list[str]]:
         """Yield the cells of each row."""

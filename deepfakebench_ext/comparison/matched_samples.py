@@ -13,7 +13,6 @@ from deepfakebench_ext.common.choices import Level
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.metrics.figure import LEVELS, Floats, Integers
 from deepfakebench_ext.metrics.score_table import ScoreTable
-from deepfakebench_ext.report.scores.csv_reading import pick
 from deepfakebench_ext.report.scores.score_files import ScoreFile
 
 
@@ -159,10 +158,7 @@ def _times(files: Sequence[ScoreFile], tables: Sequence[ScoreTable]) -> list[lis
 
 
 def _times_of(file: ScoreFile, table: ScoreTable) -> list[str] | None:
-    rows = range(len(table))
-    if file.path.suffix.lower() == ".txt":
-        return None
-    spans = pick(file.path, ("start_s", "end_s"), rows)
+    spans = file.cells(("start_s", "end_s"), range(len(table)))
     if not all(spans[row][0] for row in table.usable().tolist()):
         return None
     return [_span(start, end) for start, end in spans]

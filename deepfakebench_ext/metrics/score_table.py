@@ -45,11 +45,11 @@ class Column:
 
     Attributes:
         codes: int32 (N,) Number of each row's name; -1 where the row has none.
-        names: Distinct names, in the order in which they first came.
+        names: Distinct names, in the order in which they first came; many of them as `Names`.
     """
 
     codes: Numbers
-    names: tuple[str, ...]
+    names: Sequence[str]
 
     @classmethod
     def of(cls, texts: Iterable[str | None]) -> Column:

@@ -8,6 +8,8 @@ import shutil
 from pathlib import Path
 
 import films
+import pyarrow
+import pyarrow.parquet
 import pytest
 import skimage.data
 import tiny
@@ -102,6 +104,8 @@ def _results():
     (made,) = Path("made").iterdir()
     theirs = (f"{at},{at % 2},{at / 9},m{at % 4},{at},{at % 2},{at / 9},{at}" for at in range(8))
     Path("theirs.csv").write_text("\n".join(["key,label,score,method,video,is_fake,prob,clip_id", *theirs]))
+    Path("theirs").mkdir()
+    pyarrow.parquet.write_table(pyarrow.table({"is_fake": [0, 1], "prob": [0.25, 0.75]}), "theirs/part-0.parquet")
     runs = ("RUN", "VAL_RUN", "RUN_A", "RUN_B", "RUN_C", "run_a", "run_b", "run", "val", "inference_results/RUN")
     ours = ("huggingface_clip-demo-1a2b3c4d", "xception-demo-5e6f7a8b", "own-mine-score-1a2b3c4d")
     for name in (*runs, *(f"inference_results/{each}" for each in (*ours, "huggingface_clip-w-5e6f7a8b"))):

@@ -39,7 +39,7 @@ class Sight:
     paths: tuple[str, str] = ("", "")
 
 
-def plain_keys(table: ScoreTable) -> tuple[str, ...]:
+def plain_keys(table: ScoreTable) -> Sequence[str]:
     r"""Return the table's distinct keys as one spells a path: `./a.png` and `b\\..\\a.png` are `a.png`.
 
     They stay as they are where two would become one.

@@ -1,4 +1,4 @@
-"""Files that hold scores, of any form we know: a run directory, our CSVs, the older tool's text, a CSV of others."""
+"""Files that hold scores, of any form we know: a run directory, our tables, the older tool's text, tables of others."""
 
 from __future__ import annotations
 
@@ -7,20 +7,24 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from deepfakebench_ext.common.choices import Level
-from deepfakebench_ext.common.csv_files import is_number, open_csv
+from deepfakebench_ext.common.csv_files import is_number
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.notices import FOUND_IN_SCORES, Notice, notice_from_json
 from deepfakebench_ext.common.protocol import EvaluationProtocol, protocol_from_json
-from deepfakebench_ext.common.run_names import JOURNAL, METRICS_JSON, SCORES_CSV, SETTINGS, VIDEOS_CSV
+from deepfakebench_ext.common.run_names import JOURNAL, METRICS_JSON, SCORES_CSV, SCORES_PARQUET, SETTINGS, VIDEOS_CSV
 from deepfakebench_ext.common.suffixes import is_image_name
 from deepfakebench_ext.metrics.figure import LEVELS
+from deepfakebench_ext.metrics.names import Names
 from deepfakebench_ext.metrics.score_table import COMPRESSION, ScoreTable
-from deepfakebench_ext.report.scores.csv_reading import ColumnNames, CsvScores, pick, read_csv
 from deepfakebench_ext.report.scores.csv_writing import EDGES
+from deepfakebench_ext.report.scores.parts import is_pattern, matches, open_source, parts_in
+from deepfakebench_ext.report.scores.pieces import Source
+from deepfakebench_ext.report.scores.table_reading import ColumnNames, TableScores, read_table
 from deepfakebench_ext.report.scores.text_reading import is_results_text, read_results_text
 from deepfakebench_ext.report.seen import Seen
 
@@ -37,7 +41,7 @@ class ScoreFile:
 
     Attributes:
         table: The scores, one row an image, frame, clip or video.
-        path: The file that was read.
+        path: The file that was read; of several parts the folder, or the pattern.
         title: What gave the scores: the weights where it is known, else the name of the file.
         trained: Whether the detector's head came from weights; None where the file does not say.
         aggregation: The rule by which the run came to the scores of its videos; None where it has none.
@@ -57,6 +61,8 @@ class ScoreFile:
     protocol: EvaluationProtocol | None = None
     column: str = ""
     _paths: tuple[str, ...] = ()
+    _source: Source | None = None
+    _folder: Path = Path()
 
     def of_column(self, name: str) -> ScoreFile:
         """Return the same as the scores of one of several detectors, which is called as its column is."""
@@ -67,18 +73,18 @@ class ScoreFile:
 
         A relative path holds from the working directory; where nothing is there, from the folder of the scores.
         """
-        return [_place(path, self.path.parent) for (path,) in self._cells(("path",), rows)]
+        return [_place(path, self._folder) for (path,) in self.cells(("path",), rows)]
 
     def looks(self, rows: Sequence[int]) -> list[Seen]:
         """Return what was scored in some rows, as far as is known. Reads the file once more."""
-        return [_seen(cells, self.path.parent) for cells in self._cells(("path", *_LOOKED_AT), rows)]
+        return [_seen(cells, self._folder) for cells in self.cells(("path", *_LOOKED_AT), rows)]
 
-    def _cells(self, names: Sequence[str], rows: Sequence[int]) -> list[tuple[str, ...]]:
-        """The cells of some columns, of which the first is `path`; a text has no other."""
-        if self._paths or not rows or self.path.suffix.lower() == ".txt":
-            others = ("",) * (len(names) - 1)
-            return [(self._paths[row] if self._paths else "", *others) for row in rows]
-        return pick(self.path, names, rows)
+    def cells(self, names: Sequence[str], rows: Sequence[int]) -> list[tuple[str, ...]]:
+        """Return the cells of some columns in some rows, empty where there is none. Reads the file once more."""
+        if self._source is None or not rows:
+            known = [{"path": self._paths[row]} if self._paths else {} for row in rows]
+            return [tuple(each.get(name, "") for name in names) for each in known]
+        return self._source.pick(names, rows)
 
 
 def read_scores(
@@ -87,29 +93,30 @@ def read_scores(
     """Read the scores of a run directory or a file; what it is, it says itself.
 
     Args:
-        path: A run directory; a `scores.csv` or `videos.csv`; an `inference_results*.txt` of the older tool or of ours;
-            or a CSV whose header names its columns.
-        columns: What a CSV calls its columns, where they are not called `label`, `score`, `key` and so on.
+        path: A run directory; a `scores.csv`, `scores.parquet` or `videos.csv`; an `inference_results*.txt` of the
+            older tool or of ours; a CSV whose header names its columns, or a Parquet file; a folder or a pattern of
+            such files, which are then one table in parts.
+        columns: What a file calls its columns, where they are not called `label`, `score`, `key` and so on.
         keep: Further columns to read; each must be there.
         level: What a row stands for; None takes what the file says, or `frame`.
 
     Raises:
         ConfigError: Nothing there, no scores in it, or a line that cannot be used; says which, and what to type.
+        MissingExtraError: It is Parquet, and pyarrow is not installed.
     """
     path = Path(path)
     if level is not None and level not in LEVELS:
         raise ConfigError(f"--level {level!r} is not known; allowed are {', '.join(LEVELS)}")
-    file = _file_of(path)
-    if is_results_text(file):
-        return _from_text(file, tuple(keep), level)
-    if file.suffix.lower() in (".json", ".jsonl"):
-        raise ConfigError(_no_scores(file))
-    keep = tuple(keep)
-    found = read_csv(file, columns or ColumnNames(), keep=(*keep, *ALWAYS_KEPT))
+    path, files = _files_of(path)
+    if _is_text(files):
+        return _from_text(files[0], tuple(keep), level)
+    _refuse_json(files)
+    keep, source = tuple(keep), open_source(path, files)
+    found = read_table(source, columns or ColumnNames(), keep=(*keep, *ALWAYS_KEPT))
     for name in keep:
         if name not in found.columns and name not in ("method", "dataset", "video", "status"):
-            raise ConfigError(f"{file} has no column {name!r}; it has {', '.join(found.columns)}")
-    return _from_csv(file, found, level)
+            raise ConfigError(f"{path} has no column {name!r}; it has {', '.join(found.columns)}")
+    return _from_table(source, files, found, level)
 
 
 def columns_of(path: str | Path) -> tuple[str, ...]:
@@ -118,11 +125,10 @@ def columns_of(path: str | Path) -> tuple[str, ...]:
     Raises:
         ConfigError: Nothing there, or no scores in it.
     """
-    file = _file_of(Path(path))
-    if is_results_text(file) or file.suffix.lower() in (".json", ".jsonl"):
+    path, files = _files_of(Path(path))
+    if _is_text(files) or any(_is_json(file) for file in files):
         return ()
-    with open_csv(file) as (header, _):
-        return tuple(header)
+    return tuple(open_source(path, files).header)
 
 
 def check_columns(path: str | Path, names: Iterable[str]) -> None:
@@ -164,21 +170,50 @@ def _seen(cells: Sequence[str], folder: Path) -> Seen:
     )
 
 
-def _file_of(path: Path) -> Path:
-    """The file that holds the scores: itself, or of a run directory its `scores.csv`."""
+def _files_of(path: Path) -> tuple[Path, list[Path]]:
+    """What is read, and the files that hold it: of a run directory its scores, of other folders and patterns parts."""
+    if is_pattern(str(path)):
+        files = [each for each in matches(str(path)) if each.is_file()]
+        if not files:
+            raise ConfigError(f"'{path}' matches folders only; a pattern is of files: '{path}/*.parquet'")
+        return (files[0] if len(files) == 1 else path), files
     if path.is_file():
-        return path
+        return path, [path]
     if not path.is_dir():
         raise ConfigError(f"{path} does not exist; give a run directory, its {SCORES_CSV}, or a file of scores")
-    if (path / SCORES_CSV).is_file():
-        return path / SCORES_CSV
+    if scores := _scores_of_run(path):
+        return scores, [scores]
     if (path / JOURNAL).is_file():
         raise ConfigError(
             f"{path} is a run that was cut off; the command that began it ends it, and writes {SCORES_CSV}"
         )
     runs = sorted(each.parent.name for each in path.glob(f"*/{SCORES_CSV}"))
-    inside = f"; the runs in it are {', '.join(runs[:5])}{', ...' if len(runs) > 5 else ''}" if runs else ""
-    raise ConfigError(f"{path} holds no {SCORES_CSV}{inside}")
+    if runs or not (files := parts_in(path)):
+        inside = f"; the runs in it are {', '.join(runs[:5])}{', ...' if len(runs) > 5 else ''}" if runs else ""
+        raise ConfigError(f"{path} holds no {SCORES_CSV}{inside}")
+    return path, files
+
+
+def _scores_of_run(folder: Path) -> Path | None:
+    """The file of scores of a run: Parquet, which is read faster, where it is not older than the CSV and can be."""
+    text, table = folder / SCORES_CSV, folder / SCORES_PARQUET
+    if not text.is_file():
+        return table if table.is_file() else None
+    is_newer = table.is_file() and table.stat().st_mtime_ns >= text.stat().st_mtime_ns
+    return table if is_newer and find_spec("pyarrow") else text
+
+
+def _is_text(files: Sequence[Path]) -> bool:
+    return len(files) == 1 and files[0].suffix.lower() != ".parquet" and is_results_text(files[0])
+
+
+def _is_json(file: Path) -> bool:
+    return file.suffix.lower() in (".json", ".jsonl")
+
+
+def _refuse_json(files: Sequence[Path]) -> None:
+    if json_files := [file for file in files if _is_json(file)]:
+        raise ConfigError(_no_scores(json_files[0]))
 
 
 def _no_scores(file: Path) -> str:
@@ -199,8 +234,9 @@ def _from_text(file: Path, keep: Sequence[str], level: Level | None) -> ScoreFil
     return ScoreFile(table, file, found.title or file.stem, trained, notices=found.notices, _paths=found.paths)
 
 
-def _from_csv(file: Path, found: CsvScores, level: Level | None) -> ScoreFile:
-    is_run = found.is_ours and file.name in (SCORES_CSV, VIDEOS_CSV)
+def _from_table(source: Source, files: Sequence[Path], found: TableScores, level: Level | None) -> ScoreFile:
+    file = source.path
+    is_run = found.is_ours and len(files) == 1 and file.name in (SCORES_CSV, SCORES_PARQUET, VIDEOS_CSV)
     run, metrics = (json_of_run(file.parent / name) if is_run else {} for name in (SETTINGS, METRICS_JSON))
     level = level or _level_of(found, metrics)
     table = replace(found.table, level=level, has_videos=level != "video" and _has_videos(found, metrics))
@@ -212,12 +248,14 @@ def _from_csv(file: Path, found: CsvScores, level: Level | None) -> ScoreFile:
     return ScoreFile(
         table=table,
         path=file,
-        title=str(run.get("weights", {}).get("source") or (file.parent.name if is_run else file.stem)),
+        title=str(run.get("weights", {}).get("source") or (file.parent.name if is_run else _title(file))),
         trained=trained,
         aggregation=metrics.get("aggregation"),
         notices=tuple(notices),
         run=run,
         protocol=protocol_from_json(metrics.get("protocol")),
+        _source=source,
+        _folder=files[0].parent,
     )
 
 
@@ -244,18 +282,30 @@ def json_of_run(path: Path) -> dict[str, Any]:
     return found
 
 
-def _level_of(found: CsvScores, metrics: Mapping[str, Any]) -> Level:
+def _level_of(found: TableScores, metrics: Mapping[str, Any]) -> Level:
     """What the file itself says, then what the run's figures are of, else frames."""
     said = [level for level in LEVELS if level != "video" and level in metrics.get("counts", {})]
     level: Level = found.level or (said[0] if said else "frame")  # type: ignore[assignment]
     return level
 
 
-def _has_videos(found: CsvScores, metrics: Mapping[str, Any]) -> bool:
+def _has_videos(found: TableScores, metrics: Mapping[str, Any]) -> bool:
     """Whether rows belong to videos: the run says so, or a column does, or keys that are not of images."""
     if "video" in metrics.get("counts", {}) or found.table.column("video") is not None:
         return True
     if found.table.index.any():
         return found.has_keys
-    suffixes = {"." + key.rpartition(".")[2] for key in found.table.key.names}
-    return found.is_ours and not all(is_image_name(f"image{suffix}") for suffix in suffixes)
+    return found.is_ours and not all(is_image_name(f"image.{suffix}") for suffix in _suffixes(found.table.key.names))
+
+
+def _suffixes(names: Sequence[str]) -> set[str]:
+    """What stands behind the last point of each, or all of it."""
+    if not isinstance(names, Names):
+        return {name.rpartition(".")[2] for name in names}
+    ends = names.cut(names.last_of(b".") + 1, names.lengths)
+    return set(ends.take(ends.first_seen()[1]))
+
+
+def _title(path: Path) -> str:
+    """What to call scores after: the file without its suffix, a folder, or a pattern as it was typed."""
+    return str(path) if is_pattern(str(path)) else path.name if path.is_dir() else path.stem

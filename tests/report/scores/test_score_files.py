@@ -13,7 +13,7 @@ from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.notices import Notice, untrained_head
 from deepfakebench_ext.common.types import Prediction, Sample
 from deepfakebench_ext.report.run_files import write_report
-from deepfakebench_ext.report.scores.csv_reading import line_of
+from deepfakebench_ext.report.scores.csv_blocks import CsvSource
 from deepfakebench_ext.report.scores.score_files import ColumnNames, read_scores
 from deepfakebench_ext.report.seen import Seen
 
@@ -275,7 +275,7 @@ def test_the_line_is_counted_over_blank_lines_breaks_in_cells_and_pieces(tmp_pat
     path = written(tmp_path, f'key,label,score\n\n"a\nb",1,0.5\n{rows}bad,1,2\n')
     with pytest.raises(ConfigError, match="line 1005: the score '2'"):
         read_scores(path)
-    assert line_of(path, 0) == 4
+    assert CsvSource(path).place_of(0) == f"{path}, line 4"
 
 
 @pytest.mark.parametrize(
