@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Literal
-
-from filelock import FileLock
 
 from deepfakebench_ext.common.errors import ConfigError, MissingExtraError, ModelError, OutputError
 from deepfakebench_ext.common.version import versions
@@ -21,6 +18,7 @@ from deepfakebench_ext.models.config import DetectorConfig, load_config
 from deepfakebench_ext.models.export.export import WRITERS, export_detector
 from deepfakebench_ext.models.export.record import Format
 from deepfakebench_ext.models.runtimes.exported import ExportedDetector, ExportedImageDetector, ExportedVideoDetector
+from deepfakebench_ext.models.runtimes.network_cache import held, make_room, networks_folder
 from deepfakebench_ext.models.runtimes.session import RuntimeName, is_installed
 from deepfakebench_ext.models.stored_thresholds import stored_as_json
 from deepfakebench_ext.models.weights.source import DETECTOR_YAML, Source, resolve_weights
@@ -28,7 +26,6 @@ from deepfakebench_ext.models.weights.source import DETECTOR_YAML, Source, resol
 logger = logging.getLogger(__name__)
 
 FORMATS: dict[RuntimeName, Format] = {"onnxruntime": "onnx", "openvino": "openvino"}
-_FOLDER = "deepfakebench_ext/networks"
 _MIB, _DIGITS = 2**20, 32
 
 
@@ -89,21 +86,21 @@ def compiled(
         ConfigError: A `dtype` that the runtime does not compute in.
     """
     format_ = FORMATS[runtime]
-    kept = _networks() / f"{runtime}-{_key(settings, source, format_)}"
+    kept = networks_folder() / f"{runtime}-{_key(settings, source, format_)}"
+    cls = CompiledVideoDetector if takes == "video" else CompiledImageDetector
     try:
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{kept}.lock"):
+        with held(kept):
             if not kept.exists():
                 export_detector(build(), kept, format_)
                 size = sum(path.stat().st_size for path in kept.iterdir()) / _MIB
                 logger.info("compiled for %s, and kept in %s (%.0f MiB; delete it at will)", runtime, kept, size)
+                make_room(kept)
+            detector = cls(settings, made_of=source, kept=kept, dtype=dtype)
     except (OSError, OutputError) as error:
         raise OutputError(
             f"networks for {runtime} are kept in {kept.parent}, which cannot be written: {error}; set XDG_CACHE_HOME "
             "to a folder that can, or give --runtime torch"
         ) from error
-    cls = CompiledVideoDetector if takes == "video" else CompiledImageDetector
-    detector = cls(settings, made_of=source, kept=kept, dtype=dtype)
     detector.eval()
     return detector
 
@@ -137,11 +134,6 @@ def runtime_or_torch(
     except (ModelError, OutputError, MissingExtraError) as error:
         logger.warning("--runtime auto: torch; %s", error)
         return None
-
-
-def _networks() -> Path:
-    """Return where compiled networks are kept."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / _FOLDER
 
 
 def _key(settings: DetectorConfig, source: Source, format_: Format) -> str:

@@ -20,6 +20,8 @@ _WITHOUT = {
     "faces": "dlib finds no faces",
     "plots": "no curves are drawn",
     "train": "nothing can be trained",
+    "runtime": "exported networks are not scored, and --runtime is torch",
+    "export": "no detector is exported for another runtime",
     "service": "nothing can be served",
     "cluster": "a service has no PostgreSQL and no Celery workers",
     "host": "DeepfakeBench's own scripts and detectors may not be imported",
