@@ -129,9 +129,9 @@ INPUT = (
     _input(
         "--manifest",
         callback=there_or_url,
-        metavar="CSV|URL",
+        metavar="CSV|PARQUET",
         everyday=True,
-        help="path,label[,video,dataset,method], or DFDC's metadata.json.",
+        help="path,label[,video,dataset,method], a file or URL; or DFDC's metadata.json.",
     ),
     _input("--limit", type=Whole(), everyday=True, help="Score at most so many, balanced over the labels."),
     SEED,
@@ -263,18 +263,19 @@ COMPUTING = (
 )
 WORKERS = _running("--workers", type=Whole(1, MOST_WORKERS), help="Reading threads. Default: the CPUs, at most 8.")
 RUNNING = (*COMPUTING, WORKERS)
+MAX_FAILURES = _running(
+    "--max_failures",
+    type=Real(0, 1),
+    metavar="SHARE",
+    help="Stop where more than this share of the samples tried, 20 or more, has no score.",
+)
 SHARING = (
     _running(
         "--shard",
         metavar="I/N",
         help="Score the I-th of N even shares alone, such as 1/4; dfb-ext merge makes one run of all.",
     ),
-    _running(
-        "--max_failures",
-        type=Real(0, 1),
-        metavar="SHARE",
-        help="Stop where more than this share of the samples tried, 20 or more, has no score.",
-    ),
+    MAX_FAILURES,
 )
 DRY_RUN = (_running("--dry_run", is_flag=True, everyday=True, help="Only say what would be done; write nothing."),)
 OUTPUT_DIR = (

@@ -17,7 +17,7 @@ from deepfakebench_ext.remote.stores import State, beside, can_list, frames_in, 
 ABSENT: Final = "absent"
 # From so many files of a folder on, it is listed: one request for a thousand, in place of one for each.
 _LISTED = 8
-_OTHERS = (".csv", ".json", ".tar")
+_OTHERS = (".csv", ".json", ".parquet", ".tar")
 _AT_ONCE = 32
 
 _known: dict[str, str] = {}
@@ -26,6 +26,11 @@ _known: dict[str, str] = {}
 def remember(name: str, state: State) -> None:
     """Keep what a listing said of a file."""
     _known[name] = str(state)
+
+
+def keep_text(name: str, text: str) -> None:
+    """Keep what `state_text` said of a file in another process."""
+    _known[name] = text
 
 
 def forget(names: Iterable[str]) -> None:

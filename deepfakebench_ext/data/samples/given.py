@@ -18,7 +18,7 @@ from deepfakebench_ext.data.samples.kinds import Kind
 from deepfakebench_ext.data.samples.manifest import read_manifest
 from deepfakebench_ext.remote.typed import place
 
-_MANIFESTS = (".csv", ".json")
+_MANIFESTS = (".csv", ".json", ".parquet")
 
 
 @dataclass(frozen=True, slots=True)

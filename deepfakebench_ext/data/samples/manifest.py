@@ -1,4 +1,4 @@
-"""What is to be scored, as a CSV manifest lists it, or DFDC's metadata.json."""
+"""What is to be scored, as a CSV or Parquet manifest lists it, or DFDC's metadata.json."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ import csv
 import difflib
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
+from itertools import count
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from deepfakebench_ext.common.csv_files import OURS, Rows, csv_header, csv_text
+from deepfakebench_ext.common.csv_files import OURS, Rows, csv_header, csv_text, from_utf8
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.json_text import parse_json
 from deepfakebench_ext.common.label_words import claims
+from deepfakebench_ext.common.parquet import needs_parquet
 from deepfakebench_ext.common.paths import is_outside, manifest_entry, missing_path, named_file, path_key
 from deepfakebench_ext.common.regular_files import regular
 from deepfakebench_ext.common.suffixes import is_image_name
@@ -46,7 +48,7 @@ _LABELS: dict[str, Label | None] = {"": None, "0": 0, "0.0": 0, "1": 1, "1.0": 1
 
 
 def read_manifest(csv_path: Path | str, *, kind: Kind) -> list[Sample]:
-    """The samples that a CSV file lists, in its order; or the metadata.json that DFDC has beside its videos.
+    """The samples that a CSV or Parquet file lists, in its order; or the metadata.json that DFDC has beside its videos.
 
     Columns: `path`, `image`, `file` or `filename` (required; relative ones start at the manifest's folder, `\\` is read
     as `/`), `label` (0, 1, real, fake or a synonym, or empty), `video`, `dataset`, `method`; others are ignored. Files
@@ -71,8 +73,7 @@ def read_manifest(csv_path: Path | str, *, kind: Kind) -> list[Sample]:
 
 def _read(csv_path: Path, url: str | None, kind: Kind) -> list[Sample]:
     """As `read_manifest`, of a file on this machine, which lies at a URL, where there is one."""
-    is_json = _begins(csv_path, b"{", b"[")
-    place, rows = ("entry", _json_rows) if is_json else ("line", _rows)
+    place, rows = _form(csv_path)
     samples: list[Sample] = []
     files = set[str]()
     folder, name = csv_path.parent, str(csv_path)
@@ -98,13 +99,16 @@ def _file(key: str, folder: Path) -> str:
     return named_file(key, folder) if is_outside(key) else key
 
 
-def _begins(path: Path, *beginnings: bytes) -> bool:
-    """Whether a file's content begins so, white space and a byte order mark aside."""
+def _form(path: Path) -> tuple[str, Callable[[Path], Iterator[tuple[int, _Row]]]]:
+    """What a row of a file is called, and what reads its rows: by how its content begins."""
     try:
         with regular(path).open("rb") as file:
-            return file.read(64).removeprefix(codecs.BOM_UTF8).lstrip().startswith(beginnings)
+            start = file.read(64).removeprefix(codecs.BOM_UTF8).lstrip()
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error}") from error
+    if start.startswith(b"PAR1"):
+        return "row", _parquet_rows
+    return ("entry", _json_rows) if start.startswith((b"{", b"[")) else ("line", _rows)
 
 
 def _json_rows(path: Path) -> Iterator[tuple[int, _Row]]:
@@ -144,6 +148,31 @@ def _rows(csv_path: Path) -> Iterator[tuple[int, _Row]]:
             cells += [""] * (len(header) + 1 - len(cells))
             path, *others = [cells[place].strip() for place in places]
             yield reader.line_num, _Row(path, *(shared.setdefault(text, text) for text in others))
+
+
+def _parquet_rows(path: Path) -> Iterator[tuple[int, _Row]]:
+    """Numbers of rows, from 1, and stripped cells of a Parquet file with a CSV's columns; null is an empty cell."""
+    try:
+        with needs_parquet().ParquetFile(path) as file:
+            names: list[str] = file.schema_arrow.names
+            header = _with_path(names)
+            _check_header(header, path)
+            wanted = {column: names[header.index(column)] for column in _Row._fields if column in header}
+            shared: dict[str, str] = {}
+            is_ours, numbers = set(header) >= OURS, count(1)
+            for batch in file.iter_batches(columns=[*wanted.values()]):
+                columns = {column: batch.column(name).to_pylist() for column, name in wanted.items()}
+                for cells in zip(*columns.values(), strict=True):
+                    texts = {column: _text(cell, is_ours) for column, cell in zip(columns, cells, strict=True)}
+                    said = {name: shared.setdefault(text, text) for name, text in texts.items() if name != "path"}
+                    yield next(numbers), _Row(texts["path"], **{"label": "", **said})
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path} begins as Parquet and cannot be read: {error}") from error
+
+
+def _text(cell: object, is_ours: bool) -> str:
+    text = "" if cell is None else str(int(cell) if isinstance(cell, bool) else cell).strip()
+    return from_utf8(text) if is_ours else text
 
 
 def _with_path(header: Sequence[str]) -> list[str]:

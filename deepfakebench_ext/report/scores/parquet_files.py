@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from deepfakebench_ext.common.atomic_files import atomic_binary_writer
 from deepfakebench_ext.common.csv_files import as_utf8
-from deepfakebench_ext.common.errors import MissingExtraError
+from deepfakebench_ext.common.parquet import needs_parquet
 from deepfakebench_ext.report.scores.csv_writing import EDGES, SCORES_COLUMNS, Head, Row, Value, score_values
 
 if TYPE_CHECKING:
@@ -23,19 +23,6 @@ _NUMBERS = {
 """Columns that hold numbers, to their types; all others hold text."""
 _ROWS = 1 << 16
 """Rows that are held at once, and of a row group."""
-
-
-def needs_parquet() -> Any:
-    """Return `pyarrow.parquet`.
-
-    Raises:
-        MissingExtraError: It is not installed; says what to type.
-    """
-    try:
-        import pyarrow.parquet
-    except ImportError as error:
-        raise MissingExtraError("Parquet needs pyarrow: pip install 'deepfakebench-ext[parquet]'") from error
-    return pyarrow.parquet
 
 
 def scores_schema() -> pa.Schema:

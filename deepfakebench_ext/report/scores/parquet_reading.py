@@ -14,12 +14,12 @@ import numpy as np
 
 from deepfakebench_ext.common.csv_files import OURS, from_utf8
 from deepfakebench_ext.common.errors import ConfigError
+from deepfakebench_ext.common.parquet import needs_parquet
 from deepfakebench_ext.common.regular_files import regular
 from deepfakebench_ext.metrics.figure import Floats
 from deepfakebench_ext.metrics.names import Names, padded
 from deepfakebench_ext.metrics.score_table import Numbers
 from deepfakebench_ext.report.scores.csv_cells import BadRowError, floats, integers
-from deepfakebench_ext.report.scores.parquet_files import needs_parquet
 from deepfakebench_ext.report.scores.pieces import Piece
 
 _ROWS = 1 << 16

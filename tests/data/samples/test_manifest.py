@@ -1,6 +1,8 @@
 import json
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet
 import pytest
 from sample_lists import keys, labels, touch
 
@@ -165,3 +167,40 @@ def test_one_file_listed_by_two_ways_that_leave_the_folder_is_an_error_that_name
     listed.write_text(f"path,label\nx.png,0\n../a.png,1\n\n{tmp_path}/a.png,1\n")
     with pytest.raises(ConfigError, match=r"m\.csv, line 5: .*a\.png was already listed in line 3"):
         read_manifest(listed, kind="image")
+
+
+def parquet(folder, **columns):
+    pa.parquet.write_table(pa.table(columns), folder / "list.parquet", row_group_size=2)
+    return folder / "list.parquet"
+
+
+def test_a_parquet_file_lists_what_a_csv_of_its_columns_would(folder):
+    names = ["a.png", "sub/b.png", "/x/c.png", " d.png "]
+    read = read_manifest(
+        parquet(folder, width=[1, 2, 3, 4], filename=names, label=[0.0, 1.0, None, 1.0], video=["v", None, "v", ""]),
+        kind="image",
+    )
+    assert read == [
+        Sample("a.png", folder / "a.png", REAL, "v"),
+        Sample("sub/b.png", folder / "sub/b.png", FAKE),
+        Sample("/x/c.png", Path("/x/c.png"), None, "v"),
+        Sample("d.png", folder / "d.png", FAKE),
+    ]
+    for labels_written in ([0, 1], [False, True], ["real", "fake"]):
+        path = parquet(folder, path=names[:2], label=labels_written)
+        assert [sample.label for sample in read_manifest(path, kind="image")] == [0, 1]
+
+
+def test_what_is_wrong_in_a_parquet_file_is_said_by_its_row(folder):
+    for columns, text in (
+        ({"path": ["a.png", "b.png", "a.png"]}, "row 3: a.png was already listed in row 1"),
+        ({"path": ["a.png", "b.png", None]}, "row 3: the path is empty"),
+        ({"path": ["a.png"], "label": ["maybe"]}, "row 1: unknown label 'maybe'"),
+        ({"path": ["a.png"], "lable": [1]}, "did you mean 'label'"),
+        ({"name": ["a.png"]}, "has no column 'path'"),
+    ):
+        with pytest.raises(ConfigError, match=text):
+            read_manifest(parquet(folder, **columns), kind="image")
+    (folder / "cut.parquet").write_bytes((folder / "list.parquet").read_bytes()[:40])
+    with pytest.raises(ConfigError, match=r"cut\.parquet begins as Parquet and cannot be read"):
+        read_manifest(folder / "cut.parquet", kind="image")
