@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
@@ -61,6 +62,11 @@ class EndOfVideo(MediaError):
         """Keep the number beside the sentence."""
         super().__init__(message)
         self.decoded = decoded
+
+
+def seconds_of(ticks: int, base: Fraction) -> float:
+    """Return `float(ticks * base)`, rounded once as that is, without a fraction made for every frame."""
+    return ticks * base.numerator / base.denominator
 
 
 class Clock:

@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from deepfakebench_ext.media.frame import Clock
+from deepfakebench_ext.media.frame import Clock, seconds_of
 
 # A gap of fewer frames is decoded: emptying a decoder and filling it again costs as much.
 _GAP: Final = 8
@@ -66,7 +66,7 @@ class PacketIndex:
 
     def said_s(self, number: int) -> float:
         """Return when a frame is shown, in seconds as players count, as a decoded frame says it."""
-        return float(self.pts[number] * self.time_base) - self.begin_s
+        return seconds_of(self.pts[number], self.time_base) - self.begin_s
 
     @property
     def times_s(self) -> list[float]:

@@ -23,7 +23,7 @@ from av.video.stream import VideoStream
 from deepfakebench_ext.common.errors import MediaError
 from deepfakebench_ext.common.wording import cut
 from deepfakebench_ext.media.census import Census
-from deepfakebench_ext.media.frame import RGB, Picture
+from deepfakebench_ext.media.frame import RGB, Picture, seconds_of
 from deepfakebench_ext.media.hdr import TRANSFERS, tone_mapped
 from deepfakebench_ext.media.image import MAX_PIXELS
 from deepfakebench_ext.media.keyframes import KeyCheck
@@ -156,14 +156,15 @@ class _Decoding:
             # AVI counts frames and has no presentation times; what FFmpeg makes up for them is not even ascending.
             by_dts = container.format.name == "avi"
             self._begin_s = _origin_s(container)
+            base = stream.time_base
             for packet in packets(container, stream, census):
                 census.add(packet)
                 for frame in self._frames(stream, packet):
                     decoded += 1
-                    yield self._picture(frame, stream, by_dts)
+                    yield self._picture(frame, base, by_dts)
             for frame in self._frames(stream, None):
                 decoded += 1
-                yield self._picture(frame, stream, by_dts)
+                yield self._picture(frame, base, by_dts)
         self.damaged |= decoded < len(census.decodable())
 
     def _frames(self, stream: VideoStream, packet: Packet[VideoStream] | None) -> list[VideoFrame]:
@@ -176,15 +177,15 @@ class _Decoding:
         self.damaged |= any(frame.is_corrupt for frame in frames)
         return frames
 
-    def _picture(self, frame: VideoFrame, stream: VideoStream, by_dts: bool) -> Picture:
+    def _picture(self, frame: VideoFrame, base: Fraction | None, by_dts: bool) -> Picture:
         timestamp = frame.dts if by_dts or frame.pts is None else frame.pts
         said_s = None
-        if timestamp is not None and stream.time_base is not None:
-            said_s = float(timestamp * stream.time_base)
+        if timestamp is not None and base is not None:
+            said_s = seconds_of(timestamp, base)
             if self._begin_s is None:
                 self._begin_s = said_s
             said_s -= self._begin_s
-        return picture_of(frame, said_s, stream, self._reformatter, self._path)
+        return picture_of(frame, said_s, base, self._reformatter, self._path)
 
 
 def decode_in_threads(stream: VideoStream, threads: int = _THREADS) -> None:
@@ -194,10 +195,10 @@ def decode_in_threads(stream: VideoStream, threads: int = _THREADS) -> None:
 
 
 def picture_of(
-    frame: VideoFrame, time_s: float | None, stream: VideoStream, reformatter: VideoReformatter, path: Path
+    frame: VideoFrame, time_s: float | None, base: Fraction | None, reformatter: VideoReformatter, path: Path
 ) -> Picture:
     """What is handed on of a decoded frame: its time, its pixels when asked, and how long it is shown."""
-    lasts_s = float(frame.duration * stream.time_base) if frame.duration and stream.time_base else None
+    lasts_s = seconds_of(frame.duration, base) if frame.duration and base else None
     return Picture(time_s, partial(_rgb, frame, reformatter, path), None if time_s is None else lasts_s)
 
 

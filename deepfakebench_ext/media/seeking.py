@@ -39,7 +39,7 @@ def pictures_at(path: Path, index: PacketIndex, stops: Iterable[Stop]) -> Genera
                 if frame is None or (number := index.number(frame.pts)) is None or number > wanted[-1]:
                     return
                 if number == wanted[-1]:
-                    yield number, picture_of(frame, index.said_s(number), stream, reformatter, path)
+                    yield number, picture_of(frame, index.said_s(number), index.time_base, reformatter, path)
                     wanted.pop()
                 if not wanted:
                     break
