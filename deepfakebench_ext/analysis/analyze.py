@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
@@ -23,6 +23,9 @@ from deepfakebench_ext.common.digests import sha256_of
 from deepfakebench_ext.common.errors import ConfigError, MediaError
 from deepfakebench_ext.common.numbers import check_count
 from deepfakebench_ext.common.types import Sample
+from deepfakebench_ext.common.urls import is_url
+from deepfakebench_ext.data.readers.at_hand import sample_at_hand
+from deepfakebench_ext.data.readers.reader import Unit, renamed
 from deepfakebench_ext.data.samples.folders import collect_unlabelled
 from deepfakebench_ext.engine.predictor import default_batch_size, predict_units
 from deepfakebench_ext.engine.read_ahead import read_units
@@ -32,6 +35,7 @@ from deepfakebench_ext.engine.run_settings import run_settings
 from deepfakebench_ext.faces.reader import FaceReader
 from deepfakebench_ext.media.video import backend_name, streams, tags
 from deepfakebench_ext.models.base import Detector
+from deepfakebench_ext.remote.typed import place
 
 logger = logging.getLogger(__name__)
 
@@ -133,8 +137,8 @@ def films_of(videos: str | Path | Sequence[str | Path]) -> list[Sample]:
         videos = [videos]
     if not videos:
         raise ConfigError("give one or more videos, or folders of videos")
-    found = [sample for video in videos for sample in collect_unlabelled(Path(video), kind="video")]
-    return list({sample.path: sample for sample in found}.values())
+    found = [sample for video in videos for sample in collect_unlabelled(place(video), kind="video")]
+    return list({sample.where: sample for sample in found}.values())
 
 
 def analyse_film(detector: Detector, sample: Sample, how: How) -> Analysed:
@@ -143,6 +147,18 @@ def analyse_film(detector: Detector, sample: Sample, how: How) -> Analysed:
     Raises:
         ConfigError, ModelError, OutputError: As `analyze`.
     """
+    if is_url(sample.file):
+        tell = how.tell or Progress(sample.file)
+        with sample_at_hand(sample) as local:
+            if local.fault:
+                return Analysed(sample.file, None, None, local.fault)
+            how = replace(how, shown_as=how.shown_as or sample.file, tell=tell)
+            return _analysed(detector, local, how, Path(sample.file).stem)
+    return _analysed(detector, sample, how, sample.path.stem)
+
+
+def _analysed(detector: Detector, sample: Sample, how: How, name: str) -> Analysed:
+    """As `analyse_film`, of a film on this machine; its run is called by `name`."""
     file = how.shown_as or sample.path.as_posix()
     if sample.path.is_dir():
         return Analysed(file, None, None, f"{file}: a folder of frames, which have no times; give the film itself")
@@ -154,7 +170,7 @@ def analyse_film(detector: Detector, sample: Sample, how: How) -> Analysed:
     except OSError as error:
         return Analysed(file, None, None, f"{file}: {error.strerror or error}")
     settings = _settings(detector, how, {"file": file, "sha256": sha256})
-    folder = Path(how.output_dir) / run_name(detector_words(detector), sample.path.stem, settings["fingerprint"])
+    folder = Path(how.output_dir) / run_name(detector_words(detector), name, settings["fingerprint"])
     with RunDirectory(folder, {**settings, **how.record}) as run:
         film, scores, reason = _scored(detector, sample, how, run, settings["batch_size"])
         if not film.frames:
@@ -192,13 +208,19 @@ def _see(detector: Detector, sample: Sample, how: How, run: RunDirectory, units:
             faces = replace(faces, detector=stack.enter_context(closing(KeptSearches(faces.detector, run.folder))))
         tell = how.tell or Progress(sample.path.as_posix())
         reader = FilmReader(detector.preprocess, _taking(detector, how), faces, tell=tell)
-        waiting = read_units([sample], reader.units, workers=1, ahead=1, depth=2 * batch_size)
+        read = reader.units if how.shown_as is None else _read_as(how.shown_as, reader)
+        waiting = read_units([sample], read, workers=1, ahead=1, depth=2 * batch_size)
         stack.enter_context(closing(waiting))  # type: ignore[type-var]  # a generator: its thread ends with it
         for predictions in predict_units(
             detector, reader.preprocess, islice(waiting, units, None), batch_size=batch_size
         ):
             run.append(predictions)
         return reader.film
+
+
+def _read_as(name: str, reader: FilmReader) -> Callable[[Sample], Iterator[Unit]]:
+    """What reads units whose reasons call the film so."""
+    return lambda sample: (renamed(unit, sample.file, name) for unit in reader.units(sample))
 
 
 def score_settings(detector: Detector, how: How) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from deepfakebench_ext.cli.evaluate import say_detector, say_preprocess
-from deepfakebench_ext.cli.inputs import paths_of
+from deepfakebench_ext.cli.inputs import places_of
 from deepfakebench_ext.cli.options import (
     COMPUTING,
     CONTEXT,
@@ -121,7 +121,7 @@ _BESIDES = (
 
 
 @click.command(cls=SpacedCommand, epilog=_EXAMPLES, context_settings=CONTEXT)
-@click.argument("videos", nargs=-1, required=True, callback=paths_of)
+@click.argument("videos", nargs=-1, required=True, callback=places_of)
 @options(DETECTOR, ANALYSIS, FINDING_FACES, _CUT, POLICY, AGGREGATION, COMPUTING, DRY_RUN, OUTPUT_DIR, _BESIDES)
 def analyze(**given: Any) -> None:
     """Find the suspicious stretches of videos: when, whose face, how sure, and what that is worth."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from deepfakebench_ext.cli.evaluated import finish
-from deepfakebench_ext.cli.inputs import paths_of
+from deepfakebench_ext.cli.inputs import places_of
 from deepfakebench_ext.cli.options import (
     CONTEXT,
     COVERAGE,
@@ -66,7 +66,7 @@ _FEW = 20
 
 
 @click.command("evaluate", cls=SpacedCommand, epilog=_EXAMPLES, context_settings=CONTEXT)
-@click.argument("paths", nargs=-1, callback=paths_of)
+@click.argument("paths", nargs=-1, callback=places_of)
 @options(INPUT, DATASET, COVERAGE, DETECTOR, OWN, VIDEO, FACES, WHOSE_FACE, DECIDING, RUNNING, SHARING, DRY_RUN, OUTPUT)
 def evaluate(**given: Any) -> None:
     """Score images, videos and datasets with a detector and write results with figures that can be trusted."""

@@ -12,7 +12,7 @@ import click
 from deepfakebench_ext.cli.options import CONTEXT, DRY_RUN, FINDING_FACES, FRAMES, SpacedCommand, option, options
 from deepfakebench_ext.cli.plans import samples_text, say_plan
 from deepfakebench_ext.cli.terminal import say
-from deepfakebench_ext.cli.values import OneOf, Whole, listed, there
+from deepfakebench_ext.cli.values import OneOf, Whole, listed, there_or_url
 from deepfakebench_ext.common.choices import NoFace
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.numbers import MOST_WORKERS
@@ -39,15 +39,15 @@ _output = partial(option, group="output")
 _PLACES = (
     _input(
         "--input_dir",
-        callback=there,
-        metavar="DIR",
+        callback=there_or_url,
+        metavar="DIR|URL",
         everyday=True,
         help="Searched in all depths for videos and folders of frames.",
     ),
     _input(
         "--manifest",
-        callback=there,
-        metavar="CSV",
+        callback=there_or_url,
+        metavar="CSV|URL",
         everyday=True,
         help="path,label of videos, or DFDC's metadata.json, in place of --input_dir.",
     ),
@@ -122,8 +122,7 @@ def extract(**said: Any) -> None:
 def _say_plan(said: dict[str, Any]) -> None:
     from deepfakebench_ext.extraction.sources import Source
 
-    places = (None if said[name] is None else Path(said[name]) for name in ("input_dir", "manifest"))
-    source = Source(*places)
+    source = Source.of(said["input_dir"], said["manifest"])
     folder = Path(said["output_dir"]) / (said["dataset"] or source.name)
     say_plan(
         f"would extract {samples_text(source.samples(apart_from=folder), 'video')}",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.paths import missing_path
-from deepfakebench_ext.common.urls import checked, is_url
+from deepfakebench_ext.common.urls import checked, is_url, shown
 
 if TYPE_CHECKING:
     import click
@@ -29,6 +29,19 @@ def paths_of(ctx: click.Context, param: click.Parameter, value: tuple[str, ...])
 
     Raises:
         ConfigError: A path that is not there, a pattern or list without any, or what is no input; says what to type.
+    """
+    paths = places_of(ctx, param, value)
+    for path in () if ctx.resilient_parsing else paths:
+        if is_url(path):
+            raise ConfigError(f"{shown(path)} is a URL, and paths on this machine are wanted here")
+    return paths
+
+
+def places_of(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    """As `paths_of`, and URLs of kinds that are read, as they are.
+
+    Raises:
+        ConfigError: As `paths_of`, or a URL that cannot be read.
     """
     if ctx.resilient_parsing:
         return value

@@ -16,7 +16,9 @@ from deepfakebench_ext.common.csv_files import write_csv
 from deepfakebench_ext.common.errors import ConfigError, MediaError
 from deepfakebench_ext.common.numbers import MOST_WORKERS, check_count
 from deepfakebench_ext.common.types import Sample
+from deepfakebench_ext.common.urls import is_url
 from deepfakebench_ext.common.wording import counted, of_several
+from deepfakebench_ext.data.readers.at_hand import sample_at_hand
 from deepfakebench_ext.engine.input_options import FaceOptions
 from deepfakebench_ext.engine.progress import Progress
 from deepfakebench_ext.engine.read_ahead import default_workers
@@ -36,6 +38,7 @@ from deepfakebench_ext.host.dataset_json_writing import (
 from deepfakebench_ext.media.image import frame_files
 from deepfakebench_ext.media.sampling import FrameSampling
 from deepfakebench_ext.media.video import backend_name
+from deepfakebench_ext.remote import states
 
 logger = logging.getLogger(__name__)
 
@@ -147,7 +150,7 @@ def extract(
         ConfigError: No videos, contradicting labels, or a name, split or folder that is not allowed.
         OutputError: Files that cannot be written; what was finished is kept.
     """
-    source = Source(None if input_dir is None else Path(input_dir), None if manifest is None else Path(manifest))
+    source = Source.of(input_dir, manifest)
     name = source.name if dataset is None else dataset
     folder, listing = Path(output_dir) / name, Path(output_dir) / f"{name}.json"
     check_dataset_name(name)
@@ -189,8 +192,9 @@ class _Extractor:
 
     def run(self, samples: Sequence[Sample], where: Sequence[Place], workers: int) -> tuple[VideoFrames, ...]:
         """What became of each video, in their order; those that were done before are left alone."""
+        states.ask(sample.file for sample in samples if is_url(sample.file))
         planned = {
-            sample.key: (place, fingerprint({**self._settings, "source": _state(sample.path), "place": place.frames}))
+            sample.key: (place, fingerprint({**self._settings, "source": _state(sample), "place": place.frames}))
             for sample, place in zip(samples, where, strict=True)
         }
         videos = self._store.keep_whole(planned)
@@ -217,13 +221,18 @@ class _Extractor:
         return made
 
     def _video(self, sample: Sample, place: Place, digest: str) -> VideoFrames:
+        with sample_at_hand(sample) as local:
+            return self._written(local, sample.file, place, digest)
+
+    def _written(self, sample: Sample, name: str, place: Place, digest: str) -> VideoFrames:
         """Extract one video. One that cannot be read leaves no record, so that the next run tries again."""
         aside = self._store.aside(sample.key)
         planned = self._sampling.num_frames
         try:
             crops = write_crops(sample, self._sampling, aside, self._faces, self._stop)
         except MediaError as error:
-            return VideoFrames(sample.key, place, "unreadable", str(error), planned=planned)
+            reason = str(error).replace(sample.file, name)
+            return VideoFrames(sample.key, place, "unreadable", reason, planned=planned)
         reason = crops.damage
         if not crops.names:
             reason = of_several(crops.missed, crops.decoded, "frames")
@@ -233,7 +242,7 @@ class _Extractor:
             key=sample.key,
             place=place,
             status="ok" if crops.names else "no_face",
-            reason=reason,
+            reason=reason.replace(sample.file, name),
             frames=crops.names,
             planned=planned,
             decoded=crops.decoded,
@@ -246,8 +255,11 @@ class _Extractor:
         return video
 
 
-def _state(path: Path) -> Any:
+def _state(sample: Sample) -> Any:
     """Name, size and time of the video's file, or of each of its frames; None where there is no such file."""
+    if is_url(sample.file):
+        return states.state_text(sample.file)
+    path = sample.path
     try:
         files = frame_files(path) if path.is_dir() else [path]
         return [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]

@@ -11,9 +11,11 @@ from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.paths import plain_path
 from deepfakebench_ext.common.suffixes import is_video_name
 from deepfakebench_ext.common.types import Sample
+from deepfakebench_ext.common.urls import is_url, name_of
 from deepfakebench_ext.data.samples.folder_labels import labels_above_notices
 from deepfakebench_ext.data.samples.folders import collect_samples
 from deepfakebench_ext.data.samples.manifest import read_manifest
+from deepfakebench_ext.remote.typed import place
 
 logger = logging.getLogger(__name__)
 
@@ -24,21 +26,31 @@ class Source:
 
     Attributes:
         input_dir: Video files and folders of frames, in any depth; labels come from directory names.
-        manifest: A CSV or DFDC's metadata.json that lists them with their labels.
+        manifest: A CSV or DFDC's metadata.json that lists them with their labels. Either may be a URL, a text.
     """
 
-    input_dir: Path | None = None
-    manifest: Path | None = None
+    input_dir: Path | str | None = None
+    manifest: Path | str | None = None
 
     def __post_init__(self) -> None:
         """Refuse none, and both."""
         if (self.input_dir is None) == (self.manifest is None):
             raise ConfigError("give one of --input_dir (a folder) and --manifest (a CSV, or DFDC's metadata.json)")
 
+    @classmethod
+    def of(cls, input_dir: str | Path | None, manifest: str | Path | None) -> Source:
+        """Return the source that paths or URLs, as they are typed, mean.
+
+        Raises:
+            ConfigError: None, both, or a URL that cannot be read.
+        """
+        return cls(*(None if given is None else place(given) for given in (input_dir, manifest)))
+
     @property
     def name(self) -> str:
         """What a dataset of it is called unless told: as the folder, the video, or the manifest without its suffix."""
-        path = plain_path(self.input_dir or self.manifest or Path())
+        given = self.input_dir or self.manifest or Path()
+        path = Path(name_of(given)) if isinstance(given, str) else plain_path(given)
         return path.stem if self.manifest is not None or is_video_name(path.name) else path.name
 
     @property
@@ -62,7 +74,7 @@ class Source:
         if self.manifest is not None:
             found = tuple(read_manifest(self.manifest, kind="video"))
             for sample in found:
-                _check_apart(apart_from, sample.path, f"{sample.path}, which {self.manifest} lists,")
+                _check_apart(apart_from, sample.where, f"{sample.where}, which {self.manifest} lists,")
             return found
         assert self.input_dir is not None
         _check_apart(apart_from, self.input_dir, f"--input_dir {self.input_dir}")
@@ -72,7 +84,9 @@ class Source:
         return found
 
 
-def _check_apart(folder: Path, other: Path, name: str) -> None:
+def _check_apart(folder: Path, other: Path | str, name: str) -> None:
+    if is_url(str(other)):
+        return
     inner, outer = (Path(os.path.realpath(path)) for path in (folder, other))
     if inner.is_relative_to(outer) or outer.is_relative_to(inner):
         raise ConfigError(

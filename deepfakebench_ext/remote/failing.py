@@ -149,11 +149,9 @@ def _status(error: BaseException) -> int | None:
         response: Any = getattr(each, "response", None)
         if isinstance(response, dict):  # botocore's
             response = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-        for value in (
-            getattr(each, "status", None),
-            getattr(response, "status_code", response),
-            getattr(each, "code", None),
-        ):
+        answered = response if isinstance(response, int) else getattr(response, "status_code", None)
+        code = getattr(each, "code", None) if type(each).__name__ == "HttpError" else None  # gcsfs's alone
+        for value in (getattr(each, "status", None), answered, code):
             if isinstance(value, int) and 400 <= value < 600:
                 return value
     return None

@@ -17,6 +17,7 @@ from deepfakebench_ext.remote.stores import State, beside, can_list, frames_in, 
 ABSENT: Final = "absent"
 # From so many files of a folder on, it is listed: one request for a thousand, in place of one for each.
 _LISTED = 8
+_OF_CONTENT = ("md5:", "sha256:", "git:")
 _OTHERS = (".csv", ".json", ".parquet", ".tar")
 _AT_ONCE = 32
 
@@ -37,6 +38,20 @@ def forget(names: Iterable[str]) -> None:
     """Let the states of files be asked anew."""
     for name in names:
         _known.pop(name, None)
+
+
+def is_known(name: str) -> bool:
+    """Return whether the state of a file was asked for."""
+    return name in _known
+
+
+def content_tag(name: str) -> str:
+    """Return what is equal for files of equal content alone, as a store says it; empty where none is known.
+
+    The tags of web servers are none: they are made of times and sizes.
+    """
+    tag = _known.get(name, "").partition(" ")[2]
+    return tag if tag.startswith(_OF_CONTENT) or (tag.startswith("etag:") and can_list(name)) else ""
 
 
 def known_state(name: str) -> State:

@@ -230,7 +230,10 @@ def _opened(kind: str, process: int) -> Any:
     def ask() -> Any:
         import fsspec  # type: ignore[import-untyped]
 
-        return fsspec.filesystem(kind, skip_instance_cache=True, **_OPTIONS[kind])
+        store = fsspec.filesystem(kind, skip_instance_cache=True, **_OPTIONS[kind])
+        if kind == "s3":
+            store.retries = 1  # those here wait longer, and go on in the middle of a file
+        return store
 
     return patiently(ask, f"{kind}://")
 

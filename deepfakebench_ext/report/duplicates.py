@@ -12,9 +12,11 @@ import numpy as np
 from deepfakebench_ext.common.digests import sha256_of
 from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.common.types import Label
+from deepfakebench_ext.common.urls import is_url
 from deepfakebench_ext.common.wording import counted
 from deepfakebench_ext.metrics.misleading import duplicates_across_classes
 from deepfakebench_ext.metrics.score_table import UNKNOWN, ScoreTable
+from deepfakebench_ext.remote.states import content_tag, known_state
 from deepfakebench_ext.report.seen import Paths
 
 
@@ -55,7 +57,7 @@ def _places(table: ScoreTable, paths: Paths) -> list[tuple[int, str]]:
     """The first row of each key, and where its file lies; an empty text where that is not known."""
     _, first = np.unique(table.key.codes, return_index=True)
     rows = first.tolist()
-    files = [os.path.abspath(file) if file else "" for file in paths(rows)]  # noqa: PTH100 - links stay apart
+    files = [file if not file or is_url(file) else os.path.abspath(file) for file in paths(rows)]  # noqa: PTH100 - links stay apart
     return list(zip(rows, files, strict=True))
 
 
@@ -79,6 +81,8 @@ def _duplicates(table: ScoreTable, places: Sequence[tuple[int, str]]) -> list[No
 
 def _size(file: str) -> int:
     """Bytes of a file; -1 for what is none."""
+    if is_url(file):
+        return known_state(file).size if content_tag(file) else -1
     path = Path(file)
     try:
         return path.stat().st_size if file and path.is_file() else -1
@@ -87,7 +91,8 @@ def _size(file: str) -> int:
 
 
 def _digests(files: Sequence[str]) -> list[str]:
-    return [_digest(Path(file)) or f"unreadable {number}" for number, file in enumerate(files)]
+    digests = (content_tag(file) if is_url(file) else _digest(Path(file)) for file in files)
+    return [digest or f"unreadable {number}" for number, digest in enumerate(digests)]
 
 
 def _digest(path: Path) -> str:

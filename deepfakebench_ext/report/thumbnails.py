@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,14 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from deepfakebench_ext.common.errors import MediaError
+from deepfakebench_ext.common.errors import FetchError, MediaError, MissingExtraError
 from deepfakebench_ext.common.suffixes import is_image_name, is_video_name
 from deepfakebench_ext.common.types import FAKE, REAL
+from deepfakebench_ext.common.urls import is_url
 from deepfakebench_ext.faces.align import square_box
 from deepfakebench_ext.faces.detect import Box
 from deepfakebench_ext.media.image import frame_files, read_rgb
 from deepfakebench_ext.media.video import read_frames
 from deepfakebench_ext.metrics.score_table import ScoreTable
+from deepfakebench_ext.remote.fetching import at_hand
+from deepfakebench_ext.remote.states import is_known
 from deepfakebench_ext.report.seen import Seen
 
 SIDE = 160
@@ -97,13 +101,14 @@ def small_picture(seen: Seen, side: int) -> Image.Image | None:
     """Return at most `side` pixels a side of the face that was scored, cut around its box, or of the whole frame.
 
     Where it is not known which frame that was, it is the first of a video or folder. What is gone or cannot be read has
-    none, which its caption need not explain: the sample's status does.
+    none, which its caption need not explain: the sample's status does. Of URLs, those alone that this process scored.
     """
-    if not seen.path:
+    if not seen.path or (is_url(seen.path) and not is_known(seen.path)):
         return None
     try:
-        rgb = _frame(Path(seen.path), seen)
-    except (MediaError, OSError, ValueError):
+        with at_hand(seen.path) if is_url(seen.path) else nullcontext(Path(seen.path)) as path:
+            rgb = _frame(path, seen)
+    except (MediaError, FetchError, MissingExtraError, OSError, ValueError):
         return None
     picture = Image.fromarray(rgb)
     if seen.bbox_px is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -24,11 +25,21 @@ def perf(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Command:
     """Run the command in this process with a tiny CLIP; gives exit code, stdout, stderr."""
     (tmp_path / "clip.yaml").write_text(yaml.safe_dump(tiny.CLIP_YAML))
     torch.save(tiny.clip_detector_state(), tmp_path / "w.pth")
-    detector = ["--detector_config", "clip.yaml", "--weights", "w.pth", "--dtype", "float32", "--device", "cpu"]
+    detector = [
+        "--detector_config",
+        "clip.yaml",
+        "--weights",
+        "w.pth",
+        "--dtype",
+        "float32",
+        "--device",
+        "cpu",
+        "--no_plots",
+    ]
 
     def _run(*arguments: object) -> Result:
         with pytest.raises(SystemExit) as exit_:
-            run(lambda: evaluate([*detector, *map(str, arguments)], prog_name="perf_huggingface.py"))
+            run(lambda: evaluate([*detector, "--no_plots", *map(str, arguments)], prog_name="perf_huggingface.py"))
             sys.exit(0)
         out, err = capsys.readouterr()
         return int(exit_.value.code or 0), out, err
@@ -49,3 +60,153 @@ def test_one_image_of_a_bucket_is_scored(perf: Command, s3: S3, tmp_path: Path) 
     assert perf("photos/real/a.png", "--output_dir", "near")[0] == 0
     near = scores_of(tmp_path / "near").read_text()
     assert scores_of(tmp_path / "far").read_text() == near.replace("photos/real", "s3://data/real")
+
+
+@pytest.fixture
+def photos(s3: S3, tmp_path: Path) -> Path:
+    """Eighteen images of two classes and one that is broken, in a folder and in the bucket `data` below `set`."""
+    folder = tmp_path / "photos"
+    tiny.photos(folder / "set", 9)
+    (folder / "set/fake/broken.jpg").write_bytes(b"no image")
+    (folder / "set/.hidden.jpg").write_bytes(b"no image")
+    s3.put("data", folder)
+    return folder / "set"
+
+
+def column(folder: Path, name: str) -> list[str]:
+    with scores_of(folder).open(newline="") as file:
+        return [row[name] for row in csv.DictReader(file)]
+
+
+def same(tmp_path: Path, *, path: str, url: str) -> bool:
+    near, far = (scores_of(tmp_path / name).read_text() for name in ("near", "far"))
+    return far == near.replace(path, url)
+
+
+def test_a_bucket_that_is_busy_and_connections_that_break_change_no_score(
+    perf: Command, s3: S3, photos: Path, tmp_path: Path
+) -> None:
+    names = sorted(f"/data/{path.relative_to(photos.parent).as_posix()}" for path in photos.rglob("[0-9]*.*"))
+    s3.busy.update({names[0]: 3, names[1]: 1, "/data": 2})
+    s3.cut.update({names[1]: 2, names[2]: 4})
+    code, _, err = perf("--image", "s3://data/set", "--output_dir", "far")
+    assert code == 3, err  # one image is broken
+    assert all(s3.busy[name] == 0 for name in s3.busy) and all(s3.cut[name] == 0 for name in s3.cut)
+    assert perf("--image", "photos/set", "--output_dir", "near")[0] == 3
+    assert same(tmp_path, path="photos/set", url="s3://data/set")
+    assert scores_of(tmp_path / "far").read_text().count("s3://data/set") == 20  # each path, and a reason
+
+
+def test_a_folder_of_a_bucket_is_listed_and_each_image_asked_for_once(perf: Command, s3: S3, photos: Path) -> None:
+    assert perf("s3://data/set")[0] == 3
+    assert {line.partition(" ")[0] for line in s3.requests} == {"GET"}  # the listing says what HEAD would
+    assert max(s3.requests.count(line) for line in s3.requests) == 1
+    before = len(s3.requests)
+    assert perf("s3://data/set")[0] == 3
+    assert {line for line in s3.requests[before:]} == {"GET /data?"}  # finished before, and nothing has changed
+
+
+def test_another_detector_finds_the_files_in_the_cache(perf: Command, s3: S3, photos: Path) -> None:
+    assert perf("s3://data/set")[0] == 3
+    before = len(s3.requests)
+    assert perf("s3://data/set", "--batch_size", "3")[0] == 3
+    assert {line for line in s3.requests[before:]} == {"GET /data?"}
+
+
+def test_a_changed_object_is_a_new_run_and_the_same_is_the_same(
+    perf: Command, s3: S3, photos: Path, tmp_path: Path
+) -> None:
+    perf("s3://data/set", "--output_dir", "far")
+    content = (photos / "real/000.png").read_bytes()
+    s3.write("data/set/real/000.png", content)  # again, and later
+    perf("s3://data/set", "--output_dir", "far")
+    assert len(list((tmp_path / "far").iterdir())) == 1
+    s3.write("data/set/real/000.png", (photos / "real/001.png").read_bytes())
+    perf("s3://data/set", "--output_dir", "far")
+    assert len(list((tmp_path / "far").iterdir())) == 2
+
+
+def test_labels_come_from_the_words_of_folders_and_not_of_buckets(perf: Command, s3: S3, photos: Path) -> None:
+    s3.put("fake-images", photos / "real")
+    assert "0 real, 0 fake, 1 without a label" in perf("s3://fake-images/000.png", "--dry_run")[2]
+    _, _, err = perf("s3://data/set/fake", "--dry_run")
+    assert "0 real, 10 fake, 0 without" in err
+
+
+def test_a_pattern_is_what_it_matches(perf: Command, s3: S3, photos: Path, tmp_path: Path) -> None:
+    assert perf("--image", "s3://data/set/*/00[01].png", "--output_dir", "far")[0] == 0
+    keys = column(tmp_path / "far", "key")
+    assert keys == ["fake/000.png", "fake/001.png", "real/000.png", "real/001.png"]
+
+
+def test_a_manifest_of_urls_and_one_that_is_a_url_score_alike(
+    perf: Command, s3: S3, photos: Path, tmp_path: Path
+) -> None:
+    rows = sorted(path.relative_to(photos).as_posix() for path in photos.rglob("*.png"))
+    labels = [int("fake" in row) for row in rows]
+    (photos / "list.csv").write_text("path,label\n" + "".join(f"{r},{x}\n" for r, x in zip(rows, labels, strict=True)))
+    s3.write("data/set/list.csv", (photos / "list.csv").read_bytes())
+    (tmp_path / "urls.csv").write_text(
+        "path,label\n" + "".join(f"s3://data/set/{r},{x}\n" for r, x in zip(rows, labels, strict=True))
+    )
+    assert perf("--manifest", "photos/set/list.csv", "--output_dir", "near")[0] == 0
+    assert perf("--manifest", "s3://data/set/list.csv", "--output_dir", "far")[0] == 0
+    assert same(tmp_path, path="photos/set", url="s3://data/set")
+    before = len(s3.requests)
+    assert perf("--manifest", "urls.csv", "--output_dir", "listed")[0] == 0
+    assert {line for line in s3.requests[before:]} == {
+        "GET /data?"
+    }  # their folders were listed, and all is in the cache
+    assert column(tmp_path / "listed", "score") == column(tmp_path / "far", "score")
+
+
+def test_an_object_that_is_gone_is_a_sample_without_a_score(
+    perf: Command, s3: S3, photos: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "urls.csv").write_text("path,label\ns3://data/set/real/000.png,0\ns3://data/set/real/none.png,0\n")
+    assert perf("--manifest", "urls.csv", "--output_dir", "far")[0] == 3
+    assert "s3://data/set/real/none.png: no such file" in scores_of(tmp_path / "far").read_text()
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ("s3://data/set/real/none.png", "s3://data/set/real/none.png: no such file"),
+        ("s3://nowhere/a.png", "s3://nowhere/a.png: there is no such bucket"),
+        ("s3://nowhere/set", "s3://nowhere/set: there is no such bucket"),
+        ("s3://data/nothing/", "nothing lies at s3://data/nothing"),
+        ("s3://key:hidden@data/a.png", "s3://data/a.png was given with credentials in it"),
+        ("ftp://host/a.png", "ftp:// is not read; allowed are s3://"),
+        ("file:///tmp/a.png", "give the path itself"),
+        ("http://example.org/a.png", "give https://"),
+    ],
+)
+def test_what_cannot_be_had_is_one_sentence(perf: Command, s3: S3, photos: Path, given: str, says: str) -> None:
+    code, _, err = perf(given)
+    (line,) = [line for line in err.splitlines() if line.startswith("error: ")]
+    assert code in (1, 2) and says in line and "hidden" not in err
+
+
+def test_no_credentials_are_one_sentence(perf: Command, s3: S3, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    code, _, err = perf("s3://data/set")
+    assert code == 1 and "error: s3://data/set: no credentials were found; set AWS_PROFILE" in err
+
+
+def test_a_store_that_is_away_stops_the_run_which_goes_on_later(
+    perf: Command, s3: S3, photos: Path, tmp_path: Path
+) -> None:
+    s3.busy["/data/set/real/003.png"] = 1000
+    code, _, err = perf("s3://data/set", "--output_dir", "far", "--workers", "1")
+    assert code == 1 and "s3://data/set/real/003.png could not be had in 8 tries" in err
+    s3.busy.clear()
+    assert perf("s3://data/set", "--output_dir", "far")[0] == 3
+    assert perf("--image", "photos/set", "--output_dir", "near")[0] == 3
+    assert same(tmp_path, path="photos/set", url="s3://data/set")
+
+
+def test_secrets_are_in_no_file_that_a_run_leaves(perf: Command, s3: S3, photos: Path, tmp_path: Path) -> None:
+    perf("s3://data/set", "--output_dir", "far")
+    for path in (path for path in tmp_path.rglob("*") if path.is_file() and "photos" not in path.parts):
+        assert b"AKIAIOSFODNN7EXAMPLE" not in path.read_bytes()

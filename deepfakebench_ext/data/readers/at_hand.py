@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 
 from deepfakebench_ext.common.errors import MediaError
@@ -30,3 +31,28 @@ def sample_at_hand(sample: Sample) -> Iterator[Sample]:
         except MediaError as error:
             local = replace(sample, fault=str(error))
         yield local
+
+
+class Window:
+    """The last few samples, kept at hand. A context manager."""
+
+    def __init__(self, count: int) -> None:
+        """Say how many."""
+        self._count, self._held = count, deque[AbstractContextManager[Sample]]()
+
+    def __enter__(self) -> Window:
+        """Return the window, with none."""
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Let all go."""
+        while self._held:
+            self._held.popleft().__exit__(None, None, None)
+
+    def hold(self, sample: AbstractContextManager[Sample]) -> Sample:
+        """Return the next sample, at hand; the first of too many is let go."""
+        found = sample.__enter__()
+        self._held.append(sample)
+        if len(self._held) > self._count:
+            self._held.popleft().__exit__(None, None, None)
+        return found

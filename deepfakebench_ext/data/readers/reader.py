@@ -117,7 +117,7 @@ class Reader:
             units = self._read(local)
             first = _with_content(next(units), sample_content(local, self._stores))
             for unit in chain([first], units):
-                yield unit if local is sample else _renamed(unit, local.file, sample.file)
+                yield unit if local is sample else renamed(unit, local.file, sample.file)
 
     def _read(self, sample: Sample) -> Iterator[Unit]:
         try:
@@ -166,9 +166,9 @@ def _with_content(unit: Unit, content: str) -> Unit:
     return Unit(replace(unit.prediction, content=content), unit.pixels, faces)
 
 
-def _renamed(unit: Unit, path: str, name: str) -> Unit:
-    """A unit whose reason calls its sample's file by its name, wherever it was read."""
-    faces = tuple(_renamed(each, path, name) for each in unit.others)
+def renamed(unit: Unit, path: str, name: str) -> Unit:
+    """Return a unit whose reason calls its sample's file by its name, wherever it was read."""
+    faces = tuple(renamed(each, path, name) for each in unit.others)
     return Unit(replace(unit.prediction, reason=unit.prediction.reason.replace(path, name)), unit.pixels, faces)
 
 

@@ -14,7 +14,9 @@ from deepfakebench_ext.common.errors import ConfigError, MediaError
 from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.common.paths import path_key
 from deepfakebench_ext.common.types import Prediction, Sample
+from deepfakebench_ext.common.urls import is_url
 from deepfakebench_ext.common.version import versions
+from deepfakebench_ext.data.readers.at_hand import Window, sample_at_hand
 from deepfakebench_ext.data.readers.content import sample_content
 from deepfakebench_ext.data.readers.frames import files_of, sampling_record
 from deepfakebench_ext.data.samples.kinds import is_video
@@ -31,6 +33,7 @@ from deepfakebench_ext.media.image import frame_files
 from deepfakebench_ext.media.sampling import FrameSampling
 from deepfakebench_ext.media.sniff import is_folder
 from deepfakebench_ext.models.stored_thresholds import Stored
+from deepfakebench_ext.remote import states
 
 _BATCH = {"function": 16, "api": 1}
 
@@ -119,11 +122,22 @@ class OwnScorer:
         Raises:
             ModelError: The program does not start, or nothing answers at the URL.
         """
-        units = ((number, unit) for number, part in enumerate(parts) for sample in part for unit in self._units(sample))
-        with OwnProcess(self.detector) as process:
+        with OwnProcess(self.detector) as process, Window(batch_size + 2) as window:
+            units = (
+                (number, unit)
+                for number, part in enumerate(parts)
+                for sample in part
+                for unit in self._held(sample, window)
+            )
             for _, part in groupby(islice(units, skip, None), key=itemgetter(0)):
                 while batch := [unit for _, unit in islice(part, batch_size)]:
                     yield _scored(process, batch)
+
+    def _held(self, sample: Sample, window: Window) -> Iterator[tuple[Prediction, Path | None]]:
+        """As `_units`, with files that stay until as many samples later as a batch can reach back."""
+        local = window.hold(sample_at_hand(sample))
+        for known, file in self._units(local):
+            yield replace(known, reason=known.reason.replace(local.file, sample.file)), file
 
     def _units(self, sample: Sample) -> Iterator[tuple[Prediction, Path | None]]:
         """What is known of each file of a sample before it is scored, and where it lies; None where it cannot be."""
@@ -181,7 +195,8 @@ def own_scorer(
 
 
 def _is_film(sample: Sample) -> bool:
-    return is_video(sample) and not sample.frames and not is_folder(sample.path)
+    is_of_frames = states.is_folder(sample.file) if is_url(sample.file) else is_folder(sample.path)
+    return is_video(sample) and not sample.frames and not is_of_frames
 
 
 def _scored(process: OwnProcess, batch: Sequence[tuple[Prediction, Path | None]]) -> list[Prediction]:
