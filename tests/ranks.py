@@ -9,12 +9,27 @@ import json
 import os
 import subprocess
 import sys
+import traceback
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--master_port", "0", "--nproc_per_node")
 """`torchrun`, which is a script that does this; the number of processes follows."""
 ROOT = Path(__file__).parents[1]
+
+
+class NoLock:
+    """As on a disk whose locks do not reach the other machine."""
+
+    def __init__(self, path: Path, *, thread_local: bool) -> None:
+        path.touch()
+
+    def acquire(self, timeout: float) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def release(self) -> None:
+        pass
 
 
 def by_torchrun(count: int, words: Sequence[object], folder: Path) -> str:
@@ -55,6 +70,9 @@ def _fork(rank: int, count: int) -> int:
         code = 0
     except SystemExit as end:
         code = int(end.code or 0)
+    except BaseException:
+        traceback.print_exc()
+        raise
     finally:
         sys.stdout.flush()
         sys.stderr.flush()

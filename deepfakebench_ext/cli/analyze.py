@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ from deepfakebench_ext.cli.options import (
     record_of,
 )
 from deepfakebench_ext.cli.plans import detector_text, samples_text, say_plan
+from deepfakebench_ext.cli.sharing import Sharing
 from deepfakebench_ext.cli.terminal import say, say_json
 from deepfakebench_ext.cli.values import OneOf, Real, Whole, there
 from deepfakebench_ext.common.choices import AGGREGATIONS
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
     from deepfakebench_ext.analysis.cut import Segment
     from deepfakebench_ext.analysis.request import AnalysisRequest
     from deepfakebench_ext.analysis.timeline import Timeline
+    from deepfakebench_ext.common.types import Sample
+    from deepfakebench_ext.models.base import Detector
 
 _EXAMPLES = """
 \b
@@ -47,6 +51,7 @@ Examples:
 
 \b
 Each video has a run directory with timeline.json, segments.csv, scores.csv, keyframes/ and report.html.
+Several processes share the videos: torchrun --nproc_per_node 4 -m deepfakebench_ext analyze ...
 Exit codes: 0 done, 1 failure, 2 usage, 3 done but some videos could not be read.
 """
 _RULES = ("top_fifth", *AGGREGATIONS)
@@ -109,6 +114,14 @@ _CUT = (
         help="Folder or file of dfb-ext calibrate-timeline, which chooses it instead.",
     ),
 )
+_SHARD = (
+    option(
+        "--shard",
+        group="running",
+        metavar="I/N",
+        help="Analyse every N-th video alone, from the I-th on, such as 1/4.",
+    ),
+)
 _output = partial(option, group="output")
 _BESIDES = (
     _output("--report/--no_report", default=True, show_default=True, help="Write report.html."),
@@ -122,7 +135,7 @@ _BESIDES = (
 
 @click.command(cls=SpacedCommand, epilog=_EXAMPLES, context_settings=CONTEXT)
 @click.argument("videos", nargs=-1, required=True, callback=places_of)
-@options(DETECTOR, ANALYSIS, FINDING_FACES, _CUT, POLICY, AGGREGATION, COMPUTING, DRY_RUN, OUTPUT_DIR, _BESIDES)
+@options(DETECTOR, ANALYSIS, FINDING_FACES, _CUT, POLICY, AGGREGATION, COMPUTING, _SHARD, DRY_RUN, OUTPUT_DIR, _BESIDES)
 def analyze(**given: Any) -> None:
     """Find the suspicious stretches of videos: when, whose face, how sure, and what that is worth."""
     request = request_of(given)
@@ -135,18 +148,37 @@ def analyze(**given: Any) -> None:
             f"with {detector_text(given, settings.model_name)}, into runs below {request.output_dir}",
         )
     hush_transformers()
+    sharing = Sharing.begin(given["shard"])
     films = request.films()
-    detector = request.load(settings)
+    films = films if sharing.shard is None else [films[number] for number in sharing.shard.of(len(films))]
+    detector = replace(request, device=sharing.device(request.device)).load(settings)
     say_detector(detector)
     say_preprocess(detector.preprocess)
-    done = []
-    for each in request.analyses(films, detector):
-        done.append(each)
+    done: list[Mapping[str, Any]] = []
+    for each in _said(request, films, detector, sharing):
+        done.append(each["json"])
         if not given["as_json"]:
-            say(analysed_line(each))
-    if given["as_json"]:
-        say_json(json.dumps([_json(each) for each in done], indent=2, ensure_ascii=False))
-    finish(done)
+            say(each["text"])
+    if given["as_json"] and sharing.is_main:
+        say_json(json.dumps(done, indent=2, ensure_ascii=False))
+    _finish([each["status"] for each in done])
+
+
+def _said(
+    request: AnalysisRequest, films: Sequence[Sample], detector: Detector, sharing: Sharing
+) -> Iterator[Mapping[str, Any]]:
+    """What is said of each film, in lines and as JSON; nothing where another process says it."""
+
+    def say_of(each: Analysed) -> dict[str, Any]:
+        return {"text": analysed_line(each), "json": _json(each)}
+
+    if sharing.launched is None:
+        yield from map(say_of, request.analyses(films, detector))
+        return
+    from deepfakebench_ext.analysis.sharing import analyse_beside_others
+
+    found = analyse_beside_others(films, detector, request.how(detector), is_first=sharing.is_main, say=say_of)
+    yield from found if sharing.is_main else ()
 
 
 def request_of(given: dict[str, Any]) -> AnalysisRequest:
@@ -161,7 +193,11 @@ def request_of(given: dict[str, Any]) -> AnalysisRequest:
 
 def finish(done: Sequence[Analysed]) -> None:
     """Exit with 3 where a video could not be read."""
-    unread = [each for each in done if each.timeline is None]
+    _finish([_json(each)["status"] for each in done])
+
+
+def _finish(statuses: Sequence[str]) -> None:
+    unread = [status for status in statuses if status != "ok"]
     if unread:
         say(f"{counted(len(unread), 'video')} could not be read", err=True)
         sys.exit(3)

@@ -11,7 +11,8 @@ import click
 
 from deepfakebench_ext.cli.options import CONTEXT, DRY_RUN, FINDING_FACES, FRAMES, SpacedCommand, option, options
 from deepfakebench_ext.cli.plans import samples_text, say_plan
-from deepfakebench_ext.cli.terminal import say
+from deepfakebench_ext.cli.sharing import Sharing
+from deepfakebench_ext.cli.terminal import note, say
 from deepfakebench_ext.cli.values import OneOf, Whole, listed, there_or_url
 from deepfakebench_ext.common.choices import NoFace
 from deepfakebench_ext.common.errors import ConfigError
@@ -30,7 +31,8 @@ Examples:
 
 \b
 Labels come from directory names (real, original, ... / fake, deepfake, ...) or from the manifest.
-The same command goes on where it was cut off.
+The same command goes on where it was cut off. Several processes share the videos:
+torchrun --nproc_per_node 4 -m deepfakebench_ext extract ...
 Exit codes: 0 done, 1 failure, 2 usage, 3 done but some videos gave no frame.
 """
 
@@ -88,10 +90,18 @@ _WORKERS = (
         help="Videos at a time. Default: the CPUs, at most 8.",
     ),
 )
+_SHARD = (
+    option(
+        "--shard",
+        group="running",
+        metavar="I/N",
+        help="Extract the I-th of N even shares alone, such as 1/4; the same command without it then reports.",
+    ),
+)
 
 
 @click.command("extract", cls=SpacedCommand, epilog=_EXAMPLES, context_settings=CONTEXT)
-@options(_PLACES, FRAMES, FINDING_FACES, _CROPS, _WORKERS, DRY_RUN)
+@options(_PLACES, FRAMES, FINDING_FACES, _CROPS, _WORKERS, _SHARD, DRY_RUN)
 def extract(**said: Any) -> None:
     """Write the frames of videos, cut to the face, as a dataset that DeepfakeBench loads."""
     from deepfakebench_ext.extraction import extract as extraction
@@ -102,6 +112,7 @@ def extract(**said: Any) -> None:
     run_from = _run_from(said["run_from"])
     if said["dry_run"]:
         return _say_plan(said)
+    sharing = Sharing.begin(said["shard"])
     result = extraction.extract(
         said["input_dir"],
         said["output_dir"],
@@ -112,10 +123,20 @@ def extract(**said: Any) -> None:
         splits=said["split"].split(","),
         run_from=run_from,
         workers=said["workers"],
+        shard=sharing.shard,
+        launched=sharing.launched,
     )
-    say(_summary(result, run_from))
+    if not sharing.is_main:
+        return
+    say("\n".join([*_counts(result), *([_listing(result, run_from)] if sharing.shard is None else [])]))
+    if sharing.shard is not None:
+        note(
+            f"shard {sharing.shard}: once all are done, the same command without --shard writes the report and the JSON"
+        )
     if result.failed:
-        say(f"{counted(len(result.failed), 'video')} gave no frame; {result.report} says why", err=True)
+        why = f"such as {result.failed[0].key}: {result.failed[0].reason}"
+        why = why if result.report is None else f"{result.report} says why"
+        say(f"{counted(len(result.failed), 'video')} gave no frame; {why}", err=True)
         sys.exit(3)
 
 
@@ -138,19 +159,20 @@ def _run_from(given: str | None) -> Path:
     return Path(given).absolute() if given is not None else find_checkout() or Path.cwd()
 
 
-def _summary(result: Extraction, run_from: Path) -> str:
+def _counts(result: Extraction) -> list[str]:
     from deepfakebench_ext.common.types import FAKE, REAL
 
     labels = [sample.label for sample in result.samples]
     real, fake = labels.count(REAL), labels.count(FAKE)
     frames = sum(len(video.frames) for video in result.videos)
     decoded, faceless = (sum(getattr(video, name) for video in result.videos) for name in ("decoded", "faceless"))
-    lines = [
+    return [
         f"{counted(len(labels), 'video')}: {real} real, {fake} fake, {len(labels) - real - fake} without a label",
         f"{counted(frames, 'frame')} written of {decoded} decoded, {faceless} without a face, in {result.folder}",
     ]
+
+
+def _listing(result: Extraction, run_from: Path) -> str:
     if result.dataset_json is None:
-        lines.append("no JSON for DeepfakeBench: no video with a label gave a frame")
-    else:
-        lines.append(f"{result.dataset_json} is for DeepfakeBench run from {run_from}")
-    return "\n".join(lines)
+        return "no JSON for DeepfakeBench: no video with a label gave a frame"
+    return f"{result.dataset_json} is for DeepfakeBench run from {run_from}"

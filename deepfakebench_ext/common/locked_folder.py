@@ -8,22 +8,25 @@ from typing import Any, TypeVar
 
 from filelock import FileLock, Timeout
 
-from deepfakebench_ext.common.atomic_files import making, remove_unfinished
+from deepfakebench_ext.common.atomic_files import making, remove_abandoned, remove_unfinished
 from deepfakebench_ext.common.errors import OutputError, damaged
 from deepfakebench_ext.common.regular_files import regular
 from deepfakebench_ext.common.run_names import SETTINGS
 
 F = TypeVar("F", bound="LockedFolder")
+_OTHERS_OPEN_IT_S = 10.0
 
 
 class LockedFolder:
-    """A folder that is this process's while open. A context manager.
+    """A folder that is this process's while open, or that of several that know of each other. A context manager.
 
     Attributes:
         folder: Where it lies.
     """
 
-    def __init__(self, folder: Path, *, lock: str = ".lock", use: str = "writing", shared: str = "") -> None:
+    def __init__(
+        self, folder: Path, *, lock: str = ".lock", use: str = "writing", shared: str = "", alone: bool = True
+    ) -> None:
         """Create `folder` if need be, and remove what a writer that was killed left in it, in all depths.
 
         Args:
@@ -31,6 +34,8 @@ class LockedFolder:
             lock: Path of the lock in it.
             use: What a process does there that holds it, for the message to another one.
             shared: A folder in it in which other processes may be writing.
+            alone: Whether it is this process's alone. Else it is nobody's alone when it is opened, and of what killed
+                writers left, that is removed which is older than this process.
 
         Raises:
             OutputError: It cannot be written, or another process is using it.
@@ -41,12 +46,16 @@ class LockedFolder:
             file.parent.mkdir(parents=True, exist_ok=True)
             self._lock = FileLock(file)
             try:
-                self._lock.acquire(timeout=0)
+                self._lock.acquire(timeout=0 if alone else _OTHERS_OPEN_IT_S)
             except Timeout as error:
                 raise OutputError(
                     f"another process is {use} {folder}; wait for it, or give another --output_dir"
                 ) from error
-            remove_unfinished(file.parent, deep=True, shared=shared)
+            if alone:
+                remove_unfinished(file.parent, deep=True, shared=shared)
+            else:
+                remove_abandoned(file.parent)
+                self._lock.release()
 
     def __enter__(self: F) -> F:
         """Return the folder itself."""

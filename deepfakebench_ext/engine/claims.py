@@ -24,6 +24,8 @@ from deepfakebench_ext.common.errors import ConfigError, FailuresError, MissingE
 LOCK, TRIES = ".lock", ".tries"
 MOST_TRIES = 3
 """Tries that may fail, or kill their process, before a unit is given up."""
+MOST_IN_A_ROW = 3
+"""Units that may fail one after the other in a process; then it is the process that fails, or what it was asked."""
 OF_THE_RUN = (ConfigError, FailuresError, MissingExtraError, OutputError)
 """Errors that no other try mends: of what was asked, of the disk that is written, of a run that cannot end well."""
 _KILLED = "its process was killed, as by a lack of memory or a crash of a decoder"
@@ -106,6 +108,14 @@ class Claims:
                 file.write(json.dumps({"by": f"{socket.gethostname()} {os.getpid()}"}) + "\n")
         return claim
 
+    def was_tried(self, name: str) -> bool:
+        """Return whether a try of a unit left its line, ended badly or not yet."""
+        return _tries(self.folder / name).exists()
+
+    def has_failed(self, name: str) -> bool:
+        """Return whether a unit failed with an error."""
+        return any("reason" in line for line in _lines(self.folder / name))
+
     def forgive(self) -> None:
         """Let all that failed with an error be tried anew, but not what kills its process: a command begins.
 
@@ -118,12 +128,6 @@ class Claims:
                 lock = FileLock(_locked(path), thread_local=False)
                 with contextlib.suppress(Timeout), lock.acquire(timeout=0):  # else somebody is at it
                     _write(path, [line for line in _lines(path) if "reason" not in line])
-
-    def clear(self) -> None:
-        """Remove all that is no result, once nobody is at anything."""
-        for suffix in (LOCK, TRIES):
-            for path in self.folder.glob(f"*{suffix}"):
-                path.unlink(missing_ok=True)
 
 
 def _locked(path: Path) -> Path:

@@ -16,15 +16,13 @@ from dataclasses import dataclass, field
 from deepfakebench_ext.common.errors import UnfinishedError
 from deepfakebench_ext.common.types import Prediction, Sample
 from deepfakebench_ext.common.wording import counted
-from deepfakebench_ext.engine.claims import OF_THE_RUN, TRIES, Claim
+from deepfakebench_ext.engine.claims import MOST_IN_A_ROW, OF_THE_RUN, TRIES, Claim
 from deepfakebench_ext.engine.part_files import PartFiles
 from deepfakebench_ext.engine.scorer import Scorer
 
 logger = logging.getLogger(__name__)
 
 _PAUSE_S = 1.0
-_MOST_IN_A_ROW = 3
-"""Parts that may fail one after the other in a process; then it is the process that fails, or the detector."""
 _FEW = 3
 
 
@@ -70,7 +68,7 @@ class PartWorker:
         self._left: deque[int] = deque(numbers)
         self._held: deque[_Held] = deque()
         self._first = [] if first is None else first
-        self._failed: list[int] = []
+        self._failed: set[int] = set()  # since one was scored
         self.own: set[int] = set()
         self.done = 0
 
@@ -150,9 +148,8 @@ class PartWorker:
         while self._held:
             self._held.popleft().claim.give_back()
         logger.warning("part %d failed, and is tried again: %s", first.number, error)
-        if first.number not in self._failed:
-            self._failed.append(first.number)
-        if len(self._failed) >= _MOST_IN_A_ROW:
+        self._failed.add(first.number)
+        if len(self._failed) >= MOST_IN_A_ROW:
             raise error
 
     def _untried(self) -> Iterator[Sequence[Sample]]:
@@ -175,9 +172,10 @@ class PartWorker:
 
     def _suspects(self) -> Iterator[Sequence[Sample]]:
         """Yield the samples of each part that failed before, and that nobody is at."""
-        paths = {number: self._files.path(number) for number in self._left}
-        tried = [number for number, path in paths.items() if path.with_suffix(TRIES).exists() and not path.exists()]
-        if suspects := [number for number in tried if paths[number].stem not in self._files.claims.given_up]:
+        claims = self._files.claims
+        names = {number: self._files.path(number).stem for number in self._left if not self._files.is_done(number)}
+        suspects = [each for each, name in names.items() if claims.was_tried(name) and name not in claims.given_up]
+        if any(claims.has_failed(names[number]) for number in suspects):
             time.sleep(_PAUSE_S)  # what passes by itself has that long to do so
         for number in suspects:
             if held := self._take(number, fresh=False):

@@ -44,7 +44,7 @@ class Resumed(NamedTuple):
     units: int
 
 
-def fingerprint(settings: Mapping[str, Any]) -> str:
+def fingerprint(settings: Mapping[str, Any] | Sequence[Any]) -> str:
     """Return the SHA-256 (hex) of JSON-like settings, whatever the order of their keys."""
     return hashlib.sha256(json.dumps(settings, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
 

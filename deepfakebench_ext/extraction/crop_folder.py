@@ -8,8 +8,10 @@ there, and ends with the same tree. So it does with other settings, or another i
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
+import secrets
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -20,6 +22,7 @@ from deepfakebench_ext.common.atomic_files import write_bytes_atomic
 from deepfakebench_ext.common.errors import ConfigError, OutputError
 from deepfakebench_ext.common.locked_folder import LockedFolder
 from deepfakebench_ext.common.types import Status
+from deepfakebench_ext.engine.claims import Claims
 from deepfakebench_ext.extraction.places import Place
 
 _OURS = ".extract"
@@ -57,64 +60,90 @@ class VideoFrames:
 
 
 class CropFolder(LockedFolder):
-    """A dataset's folder, locked for this process while open. A context manager."""
+    """A dataset's folder, this process's while open, or that of several that extract into it. A context manager.
 
-    def __init__(self, folder: Path) -> None:
+    Attributes:
+        claims: Who is at which video, by `claim_name`.
+    """
+
+    def __init__(self, folder: Path, *, alone: bool = True) -> None:
         """Create `folder` if need be, or go on with what is in it.
+
+        Args:
+            folder: Where it lies.
+            alone: Whether no other process extracts into it meanwhile.
 
         Raises:
             ConfigError: It holds files, and none of them says that they were extracted by this program.
             OutputError: It cannot be written, or another process is using it.
         """
-        self._own = folder / _OURS
+        self._own, self._alone = folder / _OURS, alone
+        self.claims = Claims(self._own / "claims")
+        self._places: dict[str, str] = {}
         with writing(folder):
             if folder.is_dir() and any(folder.iterdir()) and not self._own.is_dir():
                 raise ConfigError(f"{folder} holds files of another origin; give another --output_dir or --dataset")
-        super().__init__(folder, lock=f"{_OURS}/lock")
+        super().__init__(folder, lock=f"{_OURS}/lock", alone=alone)
+        with writing(folder):
+            self.claims.folder.mkdir(exist_ok=True)
 
     def close(self) -> None:
-        """Remove what was written aside, and give the lock back."""
-        shutil.rmtree(self._aside, ignore_errors=True)
+        """Remove what is nobody's any more, and give the lock back."""
+        if self._alone:
+            shutil.rmtree(self._aside, ignore_errors=True)
+            shutil.rmtree(self.claims.folder, ignore_errors=True)
         super().close()
 
-    def keep_whole(self, planned: Mapping[str, tuple[Place, str]]) -> dict[str, VideoFrames]:
-        """Return the videos that are done; remove all files of the others.
-
-        Args:
-            planned: Key to place and fingerprint, of every video of the run.
+    def plan(self, places: Mapping[str, Place]) -> None:
+        """Take which videos there are, by their keys, and where the files of each go.
 
         Raises:
-            ConfigError: There are frames of a video that is not among the planned.
-            OutputError: Something cannot be removed.
+            ConfigError: There are frames of a video that is not among them.
         """
-        known = {record.key: record for record in self._records()}
-        strange = [key for key, record in known.items() if key not in planned and record.frames]
+        strange = [record.key for record in self._records() if record.key not in places and record.frames]
         if strange:
             raise ConfigError(
                 f"{self.folder} holds the frames of {len(strange)} videos that are not in this input, such as "
                 f"{strange[0]}; give another --output_dir or --dataset, or remove {self.folder} to begin anew"
             )
-        with writing(self.folder):
-            done = {
-                key: record
-                for key, record in known.items()
-                if key in planned and record.fingerprint == planned[key][1] and self._is_whole(record)
-            }
-            shutil.rmtree(self._aside, ignore_errors=True)
-            for key, record in known.items():
-                if key not in done:
-                    self._remove(record.place)
-                    self._record(key).unlink(missing_ok=True)  # last, since it says where the files are
-            for key, (place, _) in planned.items():
-                if key not in done:  # files whose record was damaged
-                    self._remove(place)
-        return done
+        self._places = {place.frames: key for key, place in places.items()}
 
-    def aside(self, key: str) -> Path:
-        """Create an empty folder, to write a video's `frames` and `landmarks` into."""
-        folder = self._aside / self._record(key).stem
-        with writing(folder):
-            shutil.rmtree(folder, ignore_errors=True)
+    def begin(self) -> None:
+        """Let what failed before be tried anew: a command begins.
+
+        Raises:
+            OutputError: Something cannot be removed.
+        """
+        self.claims.forgive()
+        with writing(self.folder):
+            for path in self.claims.folder.glob("*.json"):
+                path.unlink(missing_ok=True)
+
+    def find(self, key: str, fingerprint: str) -> VideoFrames | None:
+        """Return what became of a video with these settings, whoever extracted it; None where it is to be extracted."""
+        record = _read(self._record(key))
+        if record is not None and record.fingerprint == fingerprint and self._is_whole(record):
+            return record
+        failed = _read(self._failure(key))
+        return failed if failed is not None and failed.fingerprint == fingerprint else None
+
+    def claim_name(self, key: str) -> str:
+        """Return what a video is called among the claims."""
+        return self._record(key).stem
+
+    def aside(self, key: str, place: Place) -> Path:
+        """Remove what is left of a video, and create an empty folder to write its `frames` and `landmarks` into.
+
+        Raises:
+            OutputError: Something cannot be removed, or written.
+        """
+        with writing(self.folder):
+            known = _read(self._record(key))
+            if known is not None and self._places.get(known.place.frames, key) == key:
+                self._remove(known.place)
+            self._record(key).unlink(missing_ok=True)  # last, since it says where the files are
+            self._remove(place)  # files whose record was damaged
+            folder = self._aside / f"{self._record(key).stem}.{secrets.token_hex(4)}"
             folder.mkdir(parents=True)
         return folder
 
@@ -124,15 +153,30 @@ class CropFolder(LockedFolder):
         Raises:
             OutputError: They cannot be moved or the record cannot be written.
         """
-        text = json.dumps(asdict(video), ensure_ascii=True) + "\n"
-        write_bytes_atomic(self._record(video.key), text.encode())
+        write_bytes_atomic(self._record(video.key), _text(video))
         with writing(self.folder):
             # The frames last: where they are, so are their landmarks.
             for kind, place in (("landmarks", video.place.landmarks), ("frames", video.place.frames)):
                 if (aside / kind).is_dir():
                     target = self.folder / place
                     target.parent.mkdir(parents=True, exist_ok=True)
-                    (aside / kind).rename(target)
+                    self._move(aside / kind, target)
+            shutil.rmtree(aside)
+
+    def _move(self, folder: Path, target: Path) -> None:
+        try:
+            folder.rename(target)
+        except OSError as error:  # another process extracted the same, where locks do not reach
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST) or folder_bytes([folder]) != folder_bytes([target]):
+                raise
+
+    def fail(self, video: VideoFrames) -> None:
+        """Keep why nothing came of a video, until the next command tries it anew.
+
+        Raises:
+            OutputError: It cannot be written.
+        """
+        write_bytes_atomic(self._failure(video.key), _text(video))
 
     @property
     def _aside(self) -> Path:
@@ -141,14 +185,11 @@ class CropFolder(LockedFolder):
     def _record(self, key: str) -> Path:
         return self._own / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.json"
 
+    def _failure(self, key: str) -> Path:
+        return self.claims.folder / self._record(key).name
+
     def _records(self) -> Iterator[VideoFrames]:
-        for path in sorted(self._own.glob("*.json")):
-            try:
-                values = json.loads(path.read_bytes())
-                place = Place(**values.pop("place"))
-                yield VideoFrames(**{**values, "place": place, "frames": tuple(values["frames"])})
-            except (ValueError, TypeError, KeyError, AttributeError):
-                path.unlink()  # damaged by a crash of the machine: the video is extracted again
+        return filter(None, map(_read, sorted(self._own.glob("*.json"))))
 
     def _is_whole(self, record: VideoFrames) -> bool:
         return folder_bytes(self.folder / place for place in (record.place.frames, record.place.landmarks)) == (
@@ -164,6 +205,20 @@ class CropFolder(LockedFolder):
                 with contextlib.suppress(OSError):  # not there, or not empty
                     if parent != Path():
                         (self.folder / parent).rmdir()
+
+
+def _text(video: VideoFrames) -> bytes:
+    return (json.dumps(asdict(video), ensure_ascii=True) + "\n").encode()
+
+
+def _read(path: Path) -> VideoFrames | None:
+    """What a record says; None where there is none, or one that a crash of the machine damaged."""
+    try:
+        values = json.loads(path.read_bytes())
+        place = Place(**values.pop("place"))
+        return VideoFrames(**{**values, "place": place, "frames": tuple(values["frames"])})
+    except (FileNotFoundError, ValueError, TypeError, KeyError, AttributeError):
+        return None
 
 
 def folder_bytes(folders: Iterable[Path]) -> int:

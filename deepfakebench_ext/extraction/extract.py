@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 import logging
-import threading
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from deepfakebench_ext.common.atomic_files import atomic_writer, remove_unfinished
 from deepfakebench_ext.common.choices import DetectorName, NoFace, Search
 from deepfakebench_ext.common.csv_files import write_csv
-from deepfakebench_ext.common.errors import ConfigError, MediaError
+from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.numbers import MOST_WORKERS, check_count
 from deepfakebench_ext.common.types import Sample
-from deepfakebench_ext.common.urls import is_url
-from deepfakebench_ext.common.wording import counted, of_several
-from deepfakebench_ext.data.readers.at_hand import sample_at_hand
+from deepfakebench_ext.common.wording import counted
 from deepfakebench_ext.engine.input_options import FaceOptions
-from deepfakebench_ext.engine.progress import Progress
+from deepfakebench_ext.engine.launched import Launched
+from deepfakebench_ext.engine.parts import Shard
 from deepfakebench_ext.engine.read_ahead import default_workers
-from deepfakebench_ext.engine.run_directory import fingerprint
-from deepfakebench_ext.extraction.crop_folder import CropFolder, VideoFrames, folder_bytes, writing
-from deepfakebench_ext.extraction.crop_writer import write_crops
-from deepfakebench_ext.extraction.places import Place, places
+from deepfakebench_ext.extraction.crop_folder import CropFolder, VideoFrames, writing
+from deepfakebench_ext.extraction.extractor import Extractor
+from deepfakebench_ext.extraction.places import places
 from deepfakebench_ext.extraction.sources import Source
 from deepfakebench_ext.faces.reader import FaceReader
 from deepfakebench_ext.host.dataset_json_writing import (
@@ -35,10 +30,7 @@ from deepfakebench_ext.host.dataset_json_writing import (
     dataset_json,
     frames_root,
 )
-from deepfakebench_ext.media.image import frame_files
 from deepfakebench_ext.media.sampling import FrameSampling
-from deepfakebench_ext.media.video import backend_name
-from deepfakebench_ext.remote import states
 
 logger = logging.getLogger(__name__)
 
@@ -49,8 +41,6 @@ REPORT_COLUMNS = (
 )
 DEFAULT_SIZE_PX = 256
 _MOST_SIZE_PX = 8192
-# To be raised by whoever changes what the same settings write, so that files of before are not taken for it.
-_RULES = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +49,15 @@ class Extraction:
 
     Attributes:
         folder: Of the dataset: `<output_dir>/<dataset>`.
-        dataset_json: What DeepfakeBench loads; None where no labelled video gave a frame.
-        report: CSV with a line a video.
-        samples: The videos.
+        dataset_json: What DeepfakeBench loads; None where no labelled video gave a frame, and of a share.
+        report: CSV with a line a video; None of a share.
+        samples: The videos, of a share its own.
         videos: What became of each, in the same order.
     """
 
     folder: Path
     dataset_json: Path | None
-    report: Path
+    report: Path | None
     samples: tuple[Sample, ...]
     videos: tuple[VideoFrames, ...]
 
@@ -126,6 +116,8 @@ def extract(
     splits: Sequence[str] = ("test",),
     run_from: str | Path | None = None,
     workers: int | None = None,
+    shard: Shard | None = None,
+    launched: Launched | None = None,
 ) -> Extraction:
     """Write the frames of videos of a folder or manifest, their landmarks, a report, and the JSON for DeepfakeBench.
 
@@ -145,6 +137,9 @@ def extract(
         splits: Under which the JSON lists the videos, all under each: `train`, `val`, `test`.
         run_from: Folder from which DeepfakeBench is run, to which the JSON's paths are relative; None is this one.
         workers: Videos at a time; None takes the CPUs, at most 8.
+        shard: Extract its share of the videos alone, and write neither report nor JSON. Whoever extracts the same
+            without a shard then finds all videos done, and writes them.
+        launched: Which of several processes this is, that share the videos; the first one reports.
 
     Raises:
         ConfigError: No videos, contradicting labels, or a name, split or folder that is not allowed.
@@ -160,111 +155,33 @@ def extract(
     samples = source.samples(apart_from=folder)
     if listing.exists() and not folder.exists():
         raise ConfigError(f"{listing} exists, and {folder} does not; give another --output_dir or --dataset")
-    with CropFolder(folder) as store:
-        extractor = _Extractor(store, sampling or FrameSampling.from_options(), faces)
-        videos = extractor.run(samples, places(samples, name), workers or default_workers())
+    is_main = launched is None or launched.rank == 0
+    with CropFolder(folder, alone=launched is None and shard is None) as store:
+        extractor = Extractor(store, sampling or FrameSampling.from_options(), faces)
+        planned = extractor.planned(samples, places(samples, name))
+        if is_main:
+            store.begin()
+        own = [planned[number] for number in (range(len(planned)) if shard is None else shard.of(len(planned)))]
+        videos = extractor.run(own, workers or default_workers())
+        if shard is not None or not is_main:
+            return Extraction(folder, None, None, tuple(video.sample for video in own), videos)
         _write_report(folder / REPORT, samples, videos)
-        listed = list(_listed(samples, videos, spelled))
         _say_left_out(samples, videos, listing, source.why_unlabelled)
-        with writing(listing):
-            for path in (folder / REPORT, listing):
-                remove_unfinished(path.parent, path.name)
-            if not listed:
-                listing.unlink(missing_ok=True)
-        if listed:
-            with atomic_writer(listing) as file:
-                file.write(dataset_json(name, listed, splits))
-    return Extraction(folder, listing if listed else None, folder / REPORT, samples, videos)
+        remove_unfinished(folder, REPORT)
+        is_listed = _write_listing(listing, name, list(_listed(samples, videos, spelled)), splits)
+    return Extraction(folder, listing if is_listed else None, folder / REPORT, samples, videos)
 
 
-class _Extractor:
-    """Extracts videos, several at a time."""
-
-    def __init__(self, store: CropFolder, sampling: FrameSampling, faces: FaceReader | None) -> None:
-        self._store, self._sampling, self._faces = store, sampling, faces
-        self._settings = {
-            "rules": _RULES,
-            "sampling": sampling.to_dict(),
-            "faces": None if faces is None else faces.for_videos.to_dict(),
-            "video_backend": backend_name(),
-        }
-        self._stop = threading.Event()
-
-    def run(self, samples: Sequence[Sample], where: Sequence[Place], workers: int) -> tuple[VideoFrames, ...]:
-        """What became of each video, in their order; those that were done before are left alone."""
-        states.ask(sample.file for sample in samples if is_url(sample.file))
-        planned = {
-            sample.key: (place, fingerprint({**self._settings, "source": _state(sample), "place": place.frames}))
-            for sample, place in zip(samples, where, strict=True)
-        }
-        videos = self._store.keep_whole(planned)
-        if videos:
-            logger.info("%d of %d videos in %s were done before", len(videos), len(samples), self._store.folder)
-        videos |= self._extracted([sample for sample in samples if sample.key not in videos], planned, workers)
-        return tuple(videos[sample.key] for sample in samples)
-
-    def _extracted(
-        self, samples: Sequence[Sample], planned: Mapping[str, tuple[Place, str]], workers: int
-    ) -> dict[str, VideoFrames]:
-        made = {}
-        with ThreadPoolExecutor(workers, thread_name_prefix="extract") as pool:
-            futures = [pool.submit(self._video, sample, *planned[sample.key]) for sample in samples]
-            try:
-                with Progress(len(futures), "video") as progress:
-                    for future in as_completed(futures):
-                        made[future.result().key] = future.result()
-                        progress.at(len(made))
-            except BaseException:
-                self._stop.set()
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
-        return made
-
-    def _video(self, sample: Sample, place: Place, digest: str) -> VideoFrames:
-        with sample_at_hand(sample) as local:
-            return self._written(local, sample.file, place, digest)
-
-    def _written(self, sample: Sample, name: str, place: Place, digest: str) -> VideoFrames:
-        """Extract one video. One that cannot be read leaves no record, so that the next run tries again."""
-        aside = self._store.aside(sample.key)
-        planned = self._sampling.num_frames
-        try:
-            crops = write_crops(sample, self._sampling, aside, self._faces, self._stop)
-        except MediaError as error:
-            reason = str(error).replace(sample.file, name)
-            return VideoFrames(sample.key, place, "unreadable", reason, planned=planned)
-        reason = crops.damage
-        if not crops.names:
-            reason = of_several(crops.missed, crops.decoded, "frames")
-        elif crops.lost:
-            reason = f"{counted(len(crops.lost), 'frame')} left out, such as {crops.lost[0]}"
-        video = VideoFrames(
-            key=sample.key,
-            place=place,
-            status="ok" if crops.names else "no_face",
-            reason=reason.replace(sample.file, name),
-            frames=crops.names,
-            planned=planned,
-            decoded=crops.decoded,
-            faceless=crops.faceless,
-            replanned=crops.replanned,
-            size_bytes=folder_bytes([aside / "frames", aside / "landmarks"]),
-            fingerprint=digest,
-        )
-        self._store.keep(video, aside)
-        return video
-
-
-def _state(sample: Sample) -> Any:
-    """Name, size and time of the video's file, or of each of its frames; None where there is no such file."""
-    if is_url(sample.file):
-        return states.state_text(sample.file)
-    path = sample.path
-    try:
-        files = frame_files(path) if path.is_dir() else [path]
-        return [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
-    except (OSError, MediaError):
-        return None
+def _write_listing(path: Path, name: str, listed: Sequence[ListedVideo], splits: Sequence[str]) -> bool:
+    """Write the JSON; return whether there is anything to list."""
+    with writing(path):
+        remove_unfinished(path.parent, path.name)
+        if not listed:
+            path.unlink(missing_ok=True)
+    if listed:
+        with atomic_writer(path) as file:
+            file.write(dataset_json(name, listed, splits))
+    return bool(listed)
 
 
 def _finds_landmarks(faces: FaceReader | None) -> bool:

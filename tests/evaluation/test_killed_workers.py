@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import ranks
 from filelock import FileLock
 from killed_workers import SAMPLES, MadeScorer, made_plan
 
@@ -58,21 +59,8 @@ def test_workers_and_the_driver_killed_twenty_times_end_with_the_bytes_of_one_pr
     assert found == right, done.stderr
 
 
-class _NoLock:
-    """As on a disk whose locks do not reach the other machine."""
-
-    def __init__(self, path: Path, *, thread_local: bool) -> None:
-        path.touch()
-
-    def acquire(self, timeout: float) -> None:
-        pass
-
-    def release(self) -> None:
-        pass
-
-
 def test_a_part_that_two_get_has_the_same_bytes(plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(claims, "FileLock", _NoLock)
+    monkeypatch.setattr(claims, "FileLock", ranks.NoLock)
     threads = [threading.Thread(target=score_parts, args=(plan,)) for _ in range(2)]
     for thread in threads:
         thread.start()

@@ -17,7 +17,7 @@ import videos
 from films import tree
 
 from deepfakebench_ext.common.types import Sample
-from deepfakebench_ext.extraction import extract as extracting
+from deepfakebench_ext.extraction import extractor
 from deepfakebench_ext.extraction.crop_folder import CropFolder
 from deepfakebench_ext.extraction.crop_writer import write_crops
 from deepfakebench_ext.extraction.extract import Extraction, extract, make_crop_reader
@@ -45,7 +45,7 @@ def frames_of(result: Extraction, key: str) -> list[Path]:
 def test_a_second_run_decodes_nothing_and_changes_nothing(stamped: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     extract(stamped, "out", sampling=THREE)
     before = tree(Path("out"))
-    monkeypatch.delattr(extracting, "write_crops")
+    monkeypatch.delattr(extractor, "write_crops")
     extract(stamped, "out", sampling=THREE)
     assert tree(Path("out")) == before
 
@@ -151,7 +151,7 @@ def test_a_video_or_crop_that_changed_is_extracted_again_and_no_other(
         decoded.append(sample.path)
         return write_crops(sample, *how)
 
-    monkeypatch.setattr(extracting, "write_crops", noted)
+    monkeypatch.setattr(extractor, "write_crops", noted)
     result = extract(stamped, "out", sampling=THREE)
     assert sorted(path.relative_to(stamped).as_posix() for path in decoded) == [
         "fake/a.mp4",
