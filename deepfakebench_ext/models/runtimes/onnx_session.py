@@ -10,7 +10,16 @@ import torch
 
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.models.export.record import INPUT, OUTPUT
-from deepfakebench_ext.models.runtimes.session import Array, RuntimeName, check_signature, runtime_module, unreadable
+from deepfakebench_ext.models.runtimes.session import (
+    Array,
+    Port,
+    RuntimeName,
+    check_rows,
+    check_signature,
+    refused,
+    runtime_module,
+    unreadable,
+)
 
 _ONLY_ERRORS, _FLOAT = 3, "float32"
 
@@ -48,12 +57,22 @@ class OnnxSession:
             self._session: Any = package.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # its errors have no common base but Exception
             raise unreadable(path, self.runtime, error) from error
-        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
-        check_signature(
-            path, {each.name: each.shape for each in inputs}, {each.name: each.shape for each in outputs}, expected
-        )
+        self._path = path
+        check_signature(path, _ports(self._session.get_inputs()), _ports(self._session.get_outputs()), expected)
 
     def __call__(self, image: Array) -> Array:
-        """Return logits (B, 2)."""
-        logits: Array = self._session.run([OUTPUT], {INPUT: image})[0]
+        """Return logits (B, 2).
+
+        Raises:
+            ModelError: As `Session`.
+        """
+        try:
+            logits: Array = self._session.run([OUTPUT], {INPUT: image})[0]
+        except Exception as error:  # its errors have no common base but Exception
+            raise refused(self._path, self.runtime, error) from error
+        check_rows(self._path, self.runtime, logits, len(image))
         return logits
+
+
+def _ports(found: Sequence[Any]) -> list[Port]:
+    return [Port(each.name, each.type, tuple(each.shape)) for each in found]

@@ -8,11 +8,23 @@ from typing import Any
 
 import torch
 
-from deepfakebench_ext.common.errors import ConfigError
-from deepfakebench_ext.models.runtimes.session import Array, RuntimeName, check_signature, runtime_module, unreadable
+from deepfakebench_ext.common.errors import ConfigError, WeightsError
+from deepfakebench_ext.common.regular_files import regular
+from deepfakebench_ext.models.runtimes.session import (
+    Array,
+    Port,
+    RuntimeName,
+    check_rows,
+    check_signature,
+    refused,
+    runtime_module,
+    unreadable,
+)
+from deepfakebench_ext.models.weights.source import EXPORT_AGAIN
 
 _HINTS = {"float32": "f32", "bfloat16": "bf16"}
 _CAPABILITY = "BF16"
+_IR, _XML, _BOM, _BEGINNING = ".xml", (b"<?xml", b"<net"), b"\xef\xbb\xbf", 64
 
 
 class OpenVinoSession:
@@ -40,17 +52,28 @@ class OpenVinoSession:
             allowed = "auto, float32, bfloat16" if has_it else "auto and float32 on this CPU"
             raise ConfigError(f"--dtype {dtype} is not for OpenVINO here; allowed are {allowed}")
         self.precision = f"int8 and {number}" if is_int8 else number
+        self._path = path
+        if path.suffix == _IR:
+            _check_ir(path)
         try:
             model = core.read_model(path)
-            check_signature(path, _shapes(model.inputs), _shapes(model.outputs), expected)
+            check_signature(path, _ports(model.inputs), _ports(model.outputs), expected)
             how = {"INFERENCE_PRECISION_HINT": _HINTS[number], "INFERENCE_NUM_THREADS": torch.get_num_threads()}
             self._compiled: Any = core.compile_model(model, "CPU", how)
         except RuntimeError as error:
             raise unreadable(path, self.runtime, error) from error
 
     def __call__(self, image: Array) -> Array:
-        """Return logits (B, 2)."""
-        logits: Array = self._compiled(image)[0].copy()  # its own memory is used again for the next batch
+        """Return logits (B, 2).
+
+        Raises:
+            ModelError: As `Session`.
+        """
+        try:
+            logits: Array = self._compiled(image)[0].copy()  # its own memory is used again for the next batch
+        except RuntimeError as error:
+            raise refused(self._path, self.runtime, error) from error
+        check_rows(self._path, self.runtime, logits, len(image))
         return logits
 
 
@@ -64,10 +87,24 @@ def has_bfloat16() -> bool:
     return _CAPABILITY in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
-def _shapes(ports: Sequence[Any]) -> dict[str, list[int | str]]:
-    return {
-        port.get_any_name() if port.get_names() else f"port {number}": [
-            each.get_length() if each.is_static else "?" for each in port.get_partial_shape()
-        ]
-        for number, port in enumerate(ports)
-    }
+def _ports(found: Sequence[Any]) -> list[Port]:
+    return [
+        Port(
+            port.get_any_name() if port.get_names() else f"port {number}",
+            port.get_element_type().get_type_name(),
+            tuple(each.get_length() if each.is_static else "?" for each in port.get_partial_shape()),
+        )
+        for number, port in enumerate(found)
+    ]
+
+
+def _check_ir(path: Path) -> None:
+    """Pass an IR, which is XML: OpenVINO goes by content, and would open an ONNX of that name with files it names.
+
+    Raises:
+        WeightsError: It is none.
+    """
+    with regular(path).open("rb") as stream:
+        beginning = stream.read(_BEGINNING).lstrip(_BOM).lstrip()
+    if not beginning.startswith(_XML):
+        raise WeightsError(f"{path} is no OpenVINO network, which begins with <?xml; {EXPORT_AGAIN}")

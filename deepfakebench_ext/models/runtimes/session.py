@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from deepfakebench_ext.common.errors import MissingExtraError, WeightsError
+from deepfakebench_ext.common.errors import MissingExtraError, ModelError, WeightsError
 from deepfakebench_ext.common.version import installed
 from deepfakebench_ext.common.wording import cut, printable
 from deepfakebench_ext.models.export.record import INPUT, OUTPUT
@@ -18,8 +18,23 @@ from deepfakebench_ext.models.weights.source import EXPORT_AGAIN
 
 RuntimeName = Literal["onnxruntime", "openvino"]
 _LONGEST = 300
+_FLOAT32 = ("f32", "tensor(float)")
 
 Array = npt.NDArray[np.float32]
+
+
+class Port(NamedTuple):
+    """An input or output of a network.
+
+    Attributes:
+        name: Its name.
+        kind: The type of number, as the runtime calls it.
+        shape: Its axes; a word, or None, is one of any length.
+    """
+
+    name: str
+    kind: str
+    shape: tuple[Any, ...]
 
 
 class Session(Protocol):
@@ -34,7 +49,11 @@ class Session(Protocol):
     precision: str
 
     def __call__(self, image: Array) -> Array:
-        """Return logits (B, 2) for normalised images (B, 3, H, W) or clips (B, T, 3, H, W)."""
+        """Return logits (B, 2) for normalised images (B, 3, H, W) or clips (B, T, 3, H, W).
+
+        Raises:
+            ModelError: The runtime cannot compute them.
+        """
 
 
 def runtime_module(name: RuntimeName) -> Any:
@@ -63,19 +82,34 @@ def unreadable(path: Path, runtime: RuntimeName, error: Exception) -> WeightsErr
     return WeightsError(f"{path} is no network that {runtime} can open: {reason}; {EXPORT_AGAIN}")
 
 
-def check_signature(
-    path: Path, inputs: Mapping[str, Sequence[Any]], outputs: Mapping[str, Sequence[Any]], expected: Sequence[int]
-) -> None:
-    """Pass a network of one input of `expected` shape behind the batch's axis, and of two logits.
+def refused(path: Path, runtime: RuntimeName, error: Exception) -> ModelError:
+    """Return the error for a batch that a runtime ends in."""
+    reason = cut(printable(" ".join(str(error).split())), _LONGEST)
+    return ModelError(f"{path}: {runtime} cannot compute it: {reason}")
+
+
+def check_rows(path: Path, runtime: RuntimeName, logits: Array, number: int) -> None:
+    """Pass two logits for each of `number` inputs.
+
+    Raises:
+        ModelError: Others.
+    """
+    if logits.shape != (number, 2):
+        raise ModelError(f"{path}: {runtime} gives {list(logits.shape)} logits for {number} inputs, not two for each")
+
+
+def check_signature(path: Path, inputs: Sequence[Port], outputs: Sequence[Port], expected: Sequence[int]) -> None:
+    """Pass a network of one input of `expected` shape behind the batch's axis, and of two logits, in float32.
 
     Raises:
         WeightsError: Another; says what it takes and gives.
     """
-    is_ours = list(inputs) == [INPUT] and list(outputs) == [OUTPUT]
-    if is_ours and list(inputs[INPUT][1:]) == list(expected) and list(outputs[OUTPUT][1:]) == [2]:
+    ours = [(INPUT, tuple(expected)), (OUTPUT, (2,))]
+    are_floats = all(port.kind in _FLOAT32 for port in (*inputs, *outputs))
+    if are_floats and len(inputs) == 1 and [(port.name, port.shape[1:]) for port in (*inputs, *outputs)] == ours:
         return
-    said = ", ".join(f"{printable(name)[:40]} {list(shape)}" for name, shape in [*inputs.items(), *outputs.items()])
+    said = ", ".join(f"{printable(port.name)[:40]} {port.kind} {list(port.shape)}" for port in (*inputs, *outputs))
     raise WeightsError(
         f"{path} is none of this package's exports: it has {cut(said, _LONGEST)}, and its detector.yaml asks for "
-        f"{INPUT} {['batch', *expected]} and {OUTPUT} ['batch', 2]; {EXPORT_AGAIN}"
+        f"{INPUT} float32 {['batch', *expected]} and {OUTPUT} float32 ['batch', 2]; {EXPORT_AGAIN}"
     )

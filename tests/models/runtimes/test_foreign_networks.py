@@ -9,7 +9,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from deepfakebench_ext.common.errors import WeightsError
+from deepfakebench_ext.common.errors import ModelError, WeightsError
 from deepfakebench_ext.models.runtimes.onnx_file import check_onnx, read_onnx
 from deepfakebench_ext.models.runtimes.onnx_session import OnnxSession
 from deepfakebench_ext.models.runtimes.openvino_session import OpenVinoSession
@@ -17,14 +17,14 @@ from deepfakebench_ext.models.runtimes.openvino_session import OpenVinoSession
 _NONE = frozenset()
 
 
-def network(folder: Path, *, nodes=None, tensors=(), outputs=2, name="image", attributes=None) -> Path:
+def network(folder: Path, *, nodes=None, tensors=(), outputs=2, name="image", kind=TensorProto.FLOAT) -> Path:
     """An ONNX of one small layer."""
     weight = numpy_helper.from_array(np.zeros((48, outputs), np.float32), "w")
     nodes = nodes or [
         helper.make_node("Flatten", [name], ["flat"]),
         helper.make_node("MatMul", ["flat", "w"], ["logits"]),
     ]
-    image = helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", 3, 4, 4])
+    image = helper.make_tensor_value_info(name, kind, ["batch", 3, 4, 4])
     logits = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", outputs])
     graph = helper.make_graph(nodes, "g", [image], [logits], [weight, *tensors])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20), helper.make_opsetid("mine", 1)])
@@ -120,8 +120,52 @@ def test_another_network_is_refused_by_its_inputs_and_outputs(tmp_path, opened):
     for changes in ({"outputs": 3}, {"name": "input"}):
         with pytest.raises(WeightsError, match="none of this package's exports: it has"):
             opened(network(tmp_path, **changes), (3, 4, 4), dtype="float32")
-    with pytest.raises(WeightsError, match=r"asks for image \['batch', 3, 8, 8\]"):
+    with pytest.raises(WeightsError, match=r"asks for image float32 \['batch', 3, 8, 8\]"):
         opened(network(tmp_path), (3, 8, 8), dtype="float32")
+
+
+@pytest.mark.parametrize("opened", [OnnxSession, OpenVinoSession])
+def test_other_numbers_than_float32_are_refused(tmp_path, opened):
+    nodes = [
+        helper.make_node("Cast", ["image"], ["wide"], to=TensorProto.FLOAT),
+        helper.make_node("Flatten", ["wide"], ["flat"]),
+        helper.make_node("MatMul", ["flat", "w"], ["logits"]),
+    ]
+    with pytest.raises(WeightsError, match=r"it has image \S*f\S*16\S* \[.*asks for image float32"):
+        opened(network(tmp_path, nodes=nodes, kind=TensorProto.FLOAT16), (3, 4, 4), dtype="float32")
+
+
+def test_what_ends_as_it_is_computed_is_a_sentence(tmp_path):
+    three = numpy_helper.from_array(np.zeros((3, 2), np.float32), "three")
+    nodes = [
+        helper.make_node("Flatten", ["image"], ["flat"]),
+        helper.make_node("MatMul", ["flat", "w"], ["two"]),
+        helper.make_node("Add", ["two", "three"], ["logits"]),  # for a batch of three alone
+    ]
+    session = OnnxSession(network(tmp_path, nodes=nodes, tensors=[three]), (3, 4, 4), dtype="float32")
+    assert session(np.ones((3, 3, 4, 4), np.float32)).shape == (3, 2)
+    with pytest.raises(ModelError, match=r"onnxruntime cannot compute it: .*Add"):
+        session(np.ones((5, 3, 4, 4), np.float32))
+
+
+@pytest.mark.parametrize("opened", [OnnxSession, OpenVinoSession])
+def test_other_than_two_logits_for_each_input_are_refused(tmp_path, opened):
+    rows = numpy_helper.from_array(np.array([-1, 2], np.int64), "rows")
+    wide = numpy_helper.from_array(np.zeros((48, 4), np.float32), "wide")
+    nodes = [
+        helper.make_node("Flatten", ["image"], ["flat"]),
+        helper.make_node("MatMul", ["flat", "wide"], ["four"]),
+        helper.make_node("Reshape", ["four", "rows"], ["logits"]),
+    ]
+    session = opened(network(tmp_path, nodes=nodes, tensors=[rows, wide]), (3, 4, 4), dtype="float32")
+    with pytest.raises(ModelError, match=r"gives \[10, 2\] logits for 5 inputs"):
+        session(np.ones((5, 3, 4, 4), np.float32))
+
+
+def test_an_onnx_that_is_called_xml_is_not_opened(tmp_path):
+    path = network(tmp_path, tensors=[outside("../secret")]).rename(tmp_path / "model.xml")
+    with pytest.raises(WeightsError, match="is no OpenVINO network, which begins with"):
+        OpenVinoSession(path, (3, 4, 4), dtype="float32")
 
 
 @pytest.mark.parametrize("opened", [OnnxSession, OpenVinoSession])
