@@ -97,11 +97,15 @@ def auc_influence(labels: Integers, scores: Floats) -> Influence:
 
 def twice_midranks(scores: Floats) -> Integers:
     """Twice the rank of each score from 1, tied scores sharing their mean rank: whole numbers, int64 (N,)."""
-    order = np.argsort(scores, kind="stable")
-    first = np.flatnonzero(np.diff(scores[order], prepend=-np.inf))
+    order = None if (scores[1:] >= scores[:-1]).all() else np.argsort(scores, kind="stable")
+    rising = scores if order is None else scores[order]
+    first = np.flatnonzero(np.concatenate([[True], rising[1:] != rising[:-1]])[: len(rising)])
     sizes = np.diff(first, append=len(scores))
+    in_order = np.repeat(2 * first + sizes + 1, sizes)
+    if order is None:
+        return in_order
     ranks = np.empty(len(scores), np.int64)
-    ranks[order] = np.repeat(2 * first + sizes + 1, sizes)
+    ranks[order] = in_order
     return ranks
 
 

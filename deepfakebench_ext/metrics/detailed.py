@@ -45,11 +45,10 @@ from deepfakebench_ext.metrics.steps import (
     alarm_rate_at,
     area,
     average_precision,
-    count_steps,
     equal_error,
     hit_rate_at,
-    ladder,
     partial_area,
+    steps_of,
 )
 from deepfakebench_ext.metrics.thresholds import (
     DECISION_NAMES,
@@ -115,7 +114,7 @@ def detailed_figures(
     if clusters is not None:
         check_clusters(clusters, labels)
         clusters = None if distinct(clusters) == len(labels) else clusters
-    steps, one_class = count_steps(ladder(labels, scores)), one_class_reason(labels)
+    steps, one_class = steps_of(labels, scores), one_class_reason(labels)
     values = _values(steps, one_class, threshold)
     intervals = _intervals(labels, scores, clusters, steps, values, threshold, bootstrap or Bootstrap(0))
     warnings = _few_samples(steps) | _narrow_interval(labels, clusters, values["auc"], intervals.get("auc", UNASKED))

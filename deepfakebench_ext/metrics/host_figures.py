@@ -24,6 +24,7 @@ from deepfakebench_ext.metrics.figure import (
     check_vector,
     one_class_reason,
 )
+from deepfakebench_ext.metrics.steps import Steps, steps_of
 from deepfakebench_ext.metrics.thresholds import DECISION_THRESHOLD
 
 DEFINITIONS: dict[str, str] = {
@@ -128,16 +129,38 @@ def _unit_values(labels: Integers, scores: Floats) -> dict[str, float | str]:
     accuracy = float(((scores > DECISION_THRESHOLD) == labels).sum() / len(labels))
     if reason := one_class_reason(labels):
         return {**dict.fromkeys(("auc", "eer", "ap"), f"{reason}; {STOPS}"), "acc": accuracy}
-    from sklearn.metrics import auc, average_precision_score, roc_curve
-
-    false_rates, true_rates, _ = roc_curve(labels, scores)  # corners only, as it does: its EER is one of them
+    steps = steps_of(labels, scores)
+    false_rates, true_rates = _corners(steps)
     nearest = np.argmin(np.abs(1 - true_rates - false_rates))
     return {
         "acc": accuracy,
-        "auc": float(auc(false_rates, true_rates)),
+        "auc": _trapezoids(false_rates, true_rates),
         "eer": float(false_rates[nearest]),
-        "ap": float(average_precision_score(labels, scores)),
+        "ap": _precision_sum(steps),
     }
+
+
+def _corners(steps: Steps) -> tuple[Floats, Floats]:
+    """False and true positive rates where the ROC curve bends, from 0 to 1: its EER is one of these.
+
+    Source: scikit-learn's `roc_curve`, which it calls; the same to the last bit.
+    """
+    alarms, hits = steps.alarms[0], steps.hits[0]
+    is_kept = np.ones(len(alarms), bool)  # the beginning, the first and the last score, and between them
+    is_kept[2:-1] = (np.diff(alarms[1:], 2) != 0) | (np.diff(hits[1:], 2) != 0)
+    return alarms[is_kept] / alarms[-1], hits[is_kept] / hits[-1]
+
+
+def _trapezoids(false_rates: Floats, true_rates: Floats) -> float:
+    """Source: scikit-learn's `auc`, which it calls."""
+    return float((np.diff(false_rates) * (true_rates[1:] + true_rates[:-1]) / 2.0).sum())
+
+
+def _precision_sum(steps: Steps) -> float:
+    """Source: scikit-learn's `average_precision_score`, which it calls: summed from the lowest threshold up."""
+    alarms, hits = steps.alarms[0, 1:], steps.hits[0, 1:]
+    precision, recall = hits / (hits + alarms), hits / hits[-1]
+    return float(max(0.0, -np.sum(np.diff(np.append(recall[::-1], 0.0)) * precision[::-1])))
 
 
 def _folder_auc(labels: Integers, scores: NDArray[np.floating[Any]], folders: Folders) -> tuple[float | str, int, int]:
@@ -150,10 +173,7 @@ def _folder_auc(labels: Integers, scores: NDArray[np.floating[Any]], folders: Fo
     if one_class_reason(group_labels):
         only = "fake" if fakes.any() and not mixed else "real"
         return f"all {len(sizes)} groups by folder name count as {only}{_mixing(mixed)}; {STOPS}", len(sizes), mixed
-    from sklearn.metrics import auc, roc_curve
-
-    false_rates, true_rates, _ = roc_curve(group_labels, means)
-    return float(auc(false_rates, true_rates)), len(sizes), mixed
+    return _trapezoids(*_corners(steps_of(group_labels, means))), len(sizes), mixed
 
 
 def _read_back(scores: NDArray[np.floating[Any]]) -> Floats:

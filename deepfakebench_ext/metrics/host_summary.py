@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import PurePosixPath
 
 import numpy as np
+from numpy.typing import NDArray
 
 from deepfakebench_ext.common.suffixes import VIDEO_SUFFIXES
 from deepfakebench_ext.metrics.counts import Counts
 from deepfakebench_ext.metrics.figure import Figure, Integers
 from deepfakebench_ext.metrics.host_figures import DEFINITIONS, differences, host_figures
-from deepfakebench_ext.metrics.score_table import UNKNOWN, Coder, ScoreTable
+from deepfakebench_ext.metrics.names import Names
+from deepfakebench_ext.metrics.score_table import UNKNOWN, ScoreTable
 
 _VIDEO_AUC = "video_auc"
 NO_FOLDERS = "the keys name no folders, by whose names DeepfakeBench tells videos apart"
@@ -69,20 +70,35 @@ def _folders(table: ScoreTable, rows: Integers) -> Integers | None:
     suffix.
     """
     is_video = (table.video.codes[rows] == UNKNOWN) & table.has_videos
-    numbers, codes, keys = Coder(), table.key.codes[rows], table.key.names
-    folders = np.empty(len(rows), np.int32)
-    for chosen, name_of in ((is_video, _own_name), (~is_video, _name_above)):
-        if chosen.any():
-            by_key = np.fromiter((numbers[name_of(key)] for key in keys), np.int32, len(keys))
-            folders[chosen] = by_key[codes[chosen]]
-    return None if "" in numbers and (folders == numbers[""]).any() else folders
+    codes, known = table.key.codes[rows], table.key.names
+    keys = known if isinstance(known, Names) else Names.of(known)
+    found: list[tuple[NDArray[np.bool_], NDArray[np.intp], Names]] = []
+    for chosen, names_of in ((is_video, _own_names), (~is_video, _names_above)):
+        used = np.flatnonzero(np.bincount(codes[chosen], minlength=len(keys)))
+        found.append((chosen, used, names_of(keys.take(used))))
+    starts, lengths = (np.concatenate(parts) for parts in zip(*((n.starts, n.lengths) for *_, n in found), strict=True))
+    if (lengths == 0).any():
+        return None
+    numbers, folders = Names(keys.data, starts, lengths).first_seen()[0], np.empty(len(rows), np.int32)
+    for chosen, used, names in found:
+        by_key = np.empty(len(keys), np.int32)
+        by_key[used], numbers = numbers[: len(names)], numbers[len(names) :]
+        folders[chosen] = by_key[codes[chosen]]
+    return folders
 
 
-def _own_name(key: str) -> str:
-    name = key.rpartition("/")[2]
-    suffix = PurePosixPath(name).suffix
-    return name[: -len(suffix)] if suffix.lower() in VIDEO_SUFFIXES else name
+def _own_names(keys: Names) -> Names:
+    """Of each key, what stands behind the last `/`, without the suffix of a video."""
+    names = keys.cut(keys.last_of(b"/") + 1, keys.lengths)
+    point = names.last_of(b".")
+    suffixes = names.cut(np.maximum(point, 0), names.lengths)
+    numbers, first = suffixes.first_seen()
+    is_video = np.array([text.lower() in VIDEO_SUFFIXES for text in suffixes.take(first)], bool)
+    ends = np.where((point > 0) & is_video[numbers], point, names.lengths)
+    return names.cut(np.zeros_like(ends), ends)
 
 
-def _name_above(key: str) -> str:
-    return key.rpartition("/")[0].rpartition("/")[2]
+def _names_above(keys: Names) -> Names:
+    """Of each key, the name of the folder above the last `/`; empty where there is none."""
+    last = np.maximum(keys.last_of(b"/"), 0)
+    return keys.cut(keys.cut(np.zeros_like(last), last).last_of(b"/") + 1, last)

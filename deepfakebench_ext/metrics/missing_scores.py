@@ -6,7 +6,7 @@ import numpy as np
 
 from deepfakebench_ext.common.choices import Level
 from deepfakebench_ext.metrics.figure import Figure, Floats, Integers, check_arrays, check_level, one_class_reason
-from deepfakebench_ext.metrics.steps import area, count_steps, ladder
+from deepfakebench_ext.metrics.steps import area, steps_of
 
 STAND_INS = {"real": 0.0, "fake": 1.0, "0.5": 0.5}
 """What a missing score is taken for: called real, called fake, undecided."""
@@ -33,6 +33,6 @@ def auc_with_missing(labels: Integers, scores: Floats, missing_labels: Integers,
     for name, stand_in in STAND_INS.items():
         text = f"AUC with the {len(missing_labels)} missing of {len(everyone)} samples scored {stand_in:g}"
         filled = np.concatenate([scores, np.full(len(missing_labels), stand_in)])
-        value = None if reason else float(area(count_steps(ladder(everyone, filled)))[0])
+        value = None if reason else float(area(steps_of(everyone, filled))[0])
         figures[f"{level}_auc_missing_as_{name}"] = Figure(value, text, reason, higher_is_better=True)
     return figures

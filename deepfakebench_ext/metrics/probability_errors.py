@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from deepfakebench_ext.common.choices import Level
 from deepfakebench_ext.metrics.figure import Figure, Floats, Integers, one_class_reason
 from deepfakebench_ext.metrics.logits import SMALLEST
-from deepfakebench_ext.metrics.steps import Steps, count_steps, ladder
+from deepfakebench_ext.metrics.steps import Steps, steps_of
 
 BINS = 15
 
@@ -81,7 +81,7 @@ def log_loss(labels: Integers, scores: Floats, *, level: Level) -> dict[str, Fig
     said, name = DEFINITIONS["log_loss"], f"{level}_log_loss"
     if not len(labels):
         return {name: Figure(None, said, one_class_reason(labels), higher_is_better=False)}
-    steps = count_steps(ladder(labels, scores))
+    steps = steps_of(labels, scores)
     return {name: Figure(float(probability_errors(steps, bins(steps))["log_loss"][0]), said, higher_is_better=False)}
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from deepfakebench_ext.common.choices import Level
 from deepfakebench_ext.metrics.figure import Figure, Floats, Integers, check_arrays, check_level, one_class_reason
-from deepfakebench_ext.metrics.steps import Steps, area, average_precision, count_steps, equal_error, ladder
+from deepfakebench_ext.metrics.steps import Steps, area, average_precision, equal_error, steps_of
 from deepfakebench_ext.metrics.thresholds import DECISION_THRESHOLD, decision_values
 
 Curve = tuple[Floats, Floats, Floats]
@@ -50,7 +50,7 @@ def binary_figures(labels: Integers, scores: Floats, *, level: Level) -> dict[st
     """
     check_arrays(labels, scores)
     check_level(level)
-    steps, one_class = count_steps(ladder(labels, scores)), one_class_reason(labels)
+    steps, one_class = steps_of(labels, scores), one_class_reason(labels)
     values = ranking_values(steps, one_class) | decision_values(steps, DECISION_THRESHOLD, one_class)
     return {f"{level}_{name}": _figure(name, values[name]) for name in DEFINITIONS}
 

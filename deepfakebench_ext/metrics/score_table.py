@@ -209,12 +209,13 @@ class ScoreTable:
         That is its key; or, for images of a named video, dataset, `real` or `fake`, method, compression and video, as
         far as each is known, with the folder where that tells it apart: `FF++/fake/DF/c23/000_003`.
         """
+        return [self.called(video) for video in range(len(self.videos().first))]
+
+    def called(self, video: int) -> str:
+        """Return what the video of this number is called."""
         found = self.videos()
-        names = map(self.video_name, found.first.tolist())
-        return [
-            name if folder < 0 else f"{name} in {found.folder_names[folder]}"
-            for name, folder in zip(names, found.folders.tolist(), strict=True)
-        ]
+        name, folder = self.video_name(int(found.first[video])), int(found.folders[video])
+        return name if folder < 0 else f"{name} in {found.folder_names[folder]}"
 
     def video_name(self, row: int) -> str:
         """Return what the columns call the video of a row."""

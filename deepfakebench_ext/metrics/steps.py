@@ -79,6 +79,28 @@ def count_steps(sorted_: Ladder, weights: Tally | None = None) -> Steps:
     return Steps(sorted_.thresholds, _from_zero(fakes), _from_zero(everything - fakes))
 
 
+def steps_of(labels: Integers, scores: Floats) -> Steps:
+    """Count labels (N,) and scores (N,), both already checked, every sample once: as `count_steps` of their ladder.
+
+    A score in [0, 1] has the order of its bits, but for a negative zero, whose sign is shifted out; a label takes the
+    place of the lowest one. So whole numbers are sorted, which is several times as fast, in one array.
+    """
+    falling = ~_packed(labels, scores)  # from the highest score to the lowest, fakes first
+    falling.sort()
+    np.invert(falling, out=falling)
+    bits = falling >> np.uint64(1)
+    ends = np.flatnonzero(np.append(bits[1:] != bits[:-1], [True] * bool(len(bits))))
+    fakes = np.cumsum((falling & np.uint64(1)).astype(np.int64))[ends]
+    thresholds = np.concatenate([[np.inf], bits[ends].view(np.float64)])
+    return Steps(thresholds, _from_zero(fakes[None]), _from_zero((ends + 1 - fakes)[None]))
+
+
+def _packed(labels: Integers, scores: Floats) -> NDArray[np.uint64]:
+    """(N,) One number for each score and label, in the order of the scores; of one score, fakes are higher."""
+    packed: NDArray[np.uint64] = (scores.view(np.uint64) << np.uint64(1)) | labels.astype(np.uint64)
+    return packed
+
+
 def _from_zero(counts: Tally) -> Tally:
     return np.concatenate([np.zeros((len(counts), 1), np.int64), counts], axis=1)
 

@@ -207,7 +207,7 @@ def summarise(
     seen = [(how.threshold_from, "the threshold was chosen"), (how.calibrate_on, "the calibration was fitted")]
     used = [(other, purpose) for other, purpose in seen if other is not None]
     leaks = table_leaks(table, [(_seen(table, other), purpose) for other, purpose in used])
-    told = identity_notices(table.videos(), table.video_names(), table.video_name) if table.has_videos else []
+    told = identity_notices(table.videos(), table.called, table.video_name) if table.has_videos else []
     found = (notice for level in levels.values() for notice in level.warnings)
     figures = {name: figure for level in levels.values() for name, figure in level.figures.items()}
     videos = levels["video"].counts if "video" in levels else None

@@ -16,9 +16,8 @@ from deepfakebench_ext.metrics.steps import (
     alarm_cut,
     balanced_cut,
     called_fake,
-    count_steps,
     equal_error_cut,
-    ladder,
+    steps_of,
 )
 
 DECISION_THRESHOLD = 0.5
@@ -102,7 +101,7 @@ def _both_classes(labels: Integers, scores: Floats) -> Steps:
     check_arrays(labels, scores)
     if reason := one_class_reason(labels):
         raise ValueError(f"no threshold can be chosen: {reason}")
-    return count_steps(ladder(labels, scores))
+    return steps_of(labels, scores)
 
 
 def decision_rates(steps: Steps, threshold: float) -> dict[str, Floats]:

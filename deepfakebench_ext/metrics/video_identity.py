@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.common.wording import counted
+from deepfakebench_ext.metrics.names import Names, numbered
 
 Codes = NDArray[np.int64]
 SHOWN = 3
@@ -31,12 +31,12 @@ class Videos:
     codes: NDArray[np.intp]
     first: NDArray[np.intp]
     folders: Codes
-    folder_names: tuple[str, ...]
+    folder_names: Sequence[str]
     spread: NDArray[np.intp]
 
 
 def tell_videos(
-    by_name: Codes, has_name: NDArray[np.bool_], keys: NDArray[np.int32], key_names: Iterable[str]
+    by_name: Codes, has_name: NDArray[np.bool_], keys: NDArray[np.int32], key_names: Sequence[str]
 ) -> Videos:
     """Tell the videos of a table apart.
 
@@ -51,7 +51,7 @@ def tell_videos(
     """
     identity = np.where(has_name, by_name, -1 - keys.astype(np.int64))  # keys are below 0, where no name reaches
     folders, spread = np.full(len(keys), -1, np.int64), np.empty(0, np.intp)
-    names: tuple[str, ...] = ()
+    names: Sequence[str] = ()
     if has_name.any():
         folder, file, names = _split(key_names)
         rows = np.flatnonzero(has_name)
@@ -60,24 +60,23 @@ def tell_videos(
         again = several & np.isin(video, _clashing(video[several], folder[several], file[several]))
         folders[rows[again]] = folder[again]
         spread = rows[several & ~again][np.unique(video[several & ~again], return_index=True)[1]]
-    _, first, codes = np.unique(_numbered(identity, folders), return_index=True, return_inverse=True)
-    rank = np.empty(len(first), np.intp)
-    rank[np.argsort(first)] = np.arange(len(first))
-    first = np.sort(first)
-    return Videos(rank[codes], first, folders[first], names, spread)
+    if (folders >= 0).any():
+        identity = numbered(identity)[0] * np.int64(len(names) + 1) + folders + 1
+    codes, first = numbered(identity)
+    return Videos(codes.astype(np.intp), first, folders[first], names, spread)
 
 
-def identity_notices(videos: Videos, names: Sequence[str], name_of: Callable[[int], str]) -> list[Notice]:
+def identity_notices(videos: Videos, called: Callable[[int], str], name_of: Callable[[int], str]) -> list[Notice]:
     """Say which videos were told apart by their folders, and which have frames in several folders and are taken as one.
 
     Args:
         videos: From `tell_videos`.
-        names: (V,) what each is called.
+        called: Gives what a video is called, by its number.
         name_of: Gives the name of the video of a row.
     """
     found = []
     if len(apart := np.flatnonzero(videos.folders >= 0)):
-        some = ", ".join(names[place] for place in apart[:SHOWN])
+        some = ", ".join(map(called, apart[:SHOWN].tolist()))
         text = (
             f"{counted(len(apart), 'video')}, such as {some}, share their name with others and are told apart by the "
             "folder of their frames; a column dataset, method or compression says it for sure"
@@ -94,33 +93,24 @@ def identity_notices(videos: Videos, names: Sequence[str], name_of: Callable[[in
     return found
 
 
-def _split(keys: Iterable[str]) -> tuple[Codes, Codes, tuple[str, ...]]:
+def _split(keys: Sequence[str]) -> tuple[Codes, Codes, Sequence[str]]:
     """Of each key, the number of its folder and one of its file's name, and the names of the folders."""
-    folders: dict[str, int] = {}
-    numbers, files = [], []
-    for key in keys:
-        folder, _, name = key.replace("\\", "/").rpartition("/")
-        numbers.append(folders.setdefault(folder, len(folders)))
-        files.append(zlib.crc32(name.encode("utf-8", "surrogatepass")))
-    return np.array(numbers, np.int64), np.array(files, np.int64), tuple(folders)
-
-
-def _numbered(one: Codes, other: Codes) -> Codes:
-    """(N,) Numbers from 0, one for each pair of these."""
-    first = np.unique(one, return_inverse=True)[1].astype(np.int64)
-    second = np.unique(other, return_inverse=True)[1].astype(np.int64)
-    numbers: Codes = np.unique(first * (int(second.max(initial=0)) + 1) + second, return_inverse=True)[1]
-    return numbers.astype(np.int64)
+    names = (keys if isinstance(keys, Names) else Names.of(keys)).with_byte(b"\\", b"/")
+    last = names.last_of(b"/")
+    folders = names.cut(np.zeros_like(last), np.maximum(last, 0))
+    numbers, first = folders.first_seen()
+    files = names.cut(last + 1, names.lengths).bits()
+    return numbers.astype(np.int64), files.view(np.int64), folders.take(first)
 
 
 def _several(video: Codes, folder: Codes) -> NDArray[np.bool_]:
     """(N,) Whether the video of each row has rows in several folders."""
-    names, video = np.unique(video, return_inverse=True)
-    lowest, highest = np.full(len(names), np.iinfo(np.int64).max), np.full(len(names), -1)
-    np.minimum.at(lowest, video, folder)
-    np.maximum.at(highest, video, folder)
-    several: NDArray[np.bool_] = (lowest < highest)[video]
-    return several
+    number, first = numbered(video)
+    is_other = folder != folder[first][number]
+    several = np.zeros(len(first), bool)
+    several[number[is_other]] = True
+    found: NDArray[np.bool_] = several[number]
+    return found
 
 
 def _clashing(video: Codes, folder: Codes, file: Codes) -> Codes:

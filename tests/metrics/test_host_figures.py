@@ -7,6 +7,9 @@ import sys
 
 import numpy as np
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from sklearn.metrics import auc, average_precision_score, roc_curve
 
 from deepfakebench_ext.host.checkout import find_checkout
 from deepfakebench_ext.metrics.host_figures import differences, folder_name, host_figures
@@ -253,3 +256,14 @@ def test_every_figure_equals_that_of_the_real_script():
         assert {name: value(host, name) for name in expected} == expected
         mixed += host.mixed_groups
     assert mixed > 0
+
+
+@given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 12)), min_size=2, max_size=40))
+def test_figures_are_those_of_scikit_learn_to_the_last_bit(samples):
+    labels, scores = arrays([label for label, _ in samples], [score / 13 for _, score in samples])
+    assume(0 < labels.sum() < len(labels))
+    host = host_figures(labels, scores, np.zeros(len(labels), np.int64), clips=True)
+    false_rates, true_rates, _ = roc_curve(labels, scores)
+    assert value(host, "auc") == auc(false_rates, true_rates)
+    assert value(host, "ap") == average_precision_score(labels, scores)
+    assert value(host, "eer") == false_rates[np.argmin(np.abs(1 - true_rates - false_rates))]

@@ -15,6 +15,7 @@ from deepfakebench_ext.metrics.steps import (
     hit_rate_at,
     ladder,
     partial_area,
+    steps_of,
 )
 
 GRID = st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0])
@@ -23,7 +24,7 @@ BOTH_CLASSES = st.lists(st.tuples(st.sampled_from([0, 1]), GRID), max_size=30).f
 )
 
 
-def steps_of(labels, scores):
+def steps_from(labels, scores):
     return count_steps(ladder(np.array(labels, dtype=np.int64), np.array(scores, dtype=np.float64)))
 
 
@@ -31,7 +32,7 @@ def steps_of(labels, scores):
 @settings(max_examples=100, deadline=None)
 def test_areas_are_scikit_learns_under_ties(rows, limit):
     labels, scores = zip(*rows, strict=True)
-    steps = steps_of(labels, scores)
+    steps = steps_from(labels, scores)
     assert area(steps)[0] == pytest.approx(roc_auc_score(labels, scores), abs=1e-12)
     assert average_precision(steps)[0] == pytest.approx(average_precision_score(labels, scores), abs=1e-12)
     want = roc_auc_score(labels, scores, max_fpr=None if limit == 1 else limit)
@@ -42,7 +43,7 @@ def test_areas_are_scikit_learns_under_ties(rows, limit):
 @settings(max_examples=100, deadline=None)
 def test_rates_at_a_rate_are_the_best_of_all_thresholds(rows, rate):
     labels, scores = zip(*rows, strict=True)
-    steps = steps_of(labels, scores)
+    steps = steps_from(labels, scores)
     false_rates, true_rates, _ = roc_curve(labels, scores, drop_intermediate=False)
     assert hit_rate_at(steps, rate)[0] == max(true_rates[false_rates <= rate + 1e-12])
     assert alarm_rate_at(steps, 1 - rate)[0] == min(false_rates[true_rates >= 1 - rate - 1e-12])
@@ -53,12 +54,12 @@ def test_a_rate_that_rounding_puts_beside_a_whole_number_means_that_number():
     assert 0.07 * 100 > 7 and 0.29 * 100 < 29
     for count in range(100):
         # The 100 fakes lie above the reals in the turned scores, so the FPR is exactly count / 100 after `count` reals.
-        turned = steps_of(labels, 1 - scores)
+        turned = steps_from(labels, 1 - scores)
         assert hit_rate_at(turned, count / 100)[0] == 0.0
-        mixed = steps_of(labels, np.concatenate([np.arange(100), np.arange(100) - 0.5]).clip(0) / 100)
+        mixed = steps_from(labels, np.concatenate([np.arange(100), np.arange(100) - 0.5]).clip(0) / 100)
         assert hit_rate_at(mixed, count / 100)[0] == pytest.approx(count / 100)
     assert 0.55 * 100 > 55  # fakes at odd places from the top, reals at even ones: 55 fakes are found after 54 reals
-    alternating = steps_of([1, 0] * 100, scores[::-1])
+    alternating = steps_from([1, 0] * 100, scores[::-1])
     assert alarm_rate_at(alternating, 0.55)[0] == 0.54
 
 
@@ -72,10 +73,10 @@ def test_a_weighted_row_is_the_samples_repeated(samples, data):
     weights[:2] = np.maximum(weights[:2], 1)
     sorted_ = ladder(labels, scores)
     weighted = count_steps(sorted_, np.stack([weights[sorted_.order], np.ones(len(rows), np.int64)]))
-    alone = steps_of(np.repeat(labels, weights), np.repeat(scores, weights))
+    alone = steps_from(np.repeat(labels, weights), np.repeat(scores, weights))
     for figure in (area, average_precision, lambda s: equal_error(s)[0], lambda s: partial_area(s, 0.1)):
         assert figure(weighted)[0] == pytest.approx(figure(alone)[0], abs=1e-12)
-        assert figure(weighted)[1] == figure(steps_of(labels, scores))[0]
+        assert figure(weighted)[1] == figure(steps_from(labels, scores))[0]
 
 
 @pytest.mark.parametrize(
@@ -90,14 +91,14 @@ def test_a_weighted_row_is_the_samples_repeated(samples, data):
     ],
 )
 def test_the_equal_error_cut_lies_halfway_between_the_scores_it_parts(labels, scores, cut):
-    assert equal_error_cut(steps_of(labels, scores)) == cut
+    assert equal_error_cut(steps_from(labels, scores)) == cut
 
 
 @given(BOTH_CLASSES)
 @settings(max_examples=100, deadline=None)
 def test_no_threshold_has_fpr_nearer_to_fnr_than_the_equal_error_cut(rows):
     labels, scores = (np.array(column) for column in zip(*rows, strict=True))
-    steps = steps_of(labels, scores)
+    steps = steps_from(labels, scores)
 
     def gap(threshold):
         hits, alarms = (counts[0] for counts in called_fake(steps, threshold))
@@ -109,8 +110,17 @@ def test_no_threshold_has_fpr_nearer_to_fnr_than_the_equal_error_cut(rows):
 
 
 def test_called_fake_is_what_lies_above_the_threshold():
-    steps = steps_of([0, 1, 1, 0], [0.1, 0.5, 0.5, 0.9])
+    steps = steps_from([0, 1, 1, 0], [0.1, 0.5, 0.5, 0.9])
     assert [int(c[0]) for c in called_fake(steps, 0.5)] == [0, 1]
     assert [int(c[0]) for c in called_fake(steps, 0.49)] == [2, 1]
     assert [int(c[0]) for c in called_fake(steps, -1)] == [2, 2]
     assert [int(c[0]) for c in called_fake(steps, 2)] == [0, 0]
+
+
+@given(st.lists(st.tuples(st.integers(0, 1), st.sampled_from([0.0, 5e-324, 0.1, 0.5, 1 - 2**-53, 1.0])), max_size=30))
+def test_counting_without_a_ladder_gives_the_same(samples):
+    labels = np.array([label for label, _ in samples], np.int64)
+    scores = np.array([score for _, score in samples], np.float64)
+    one, other = steps_of(labels, scores), count_steps(ladder(labels, scores))
+    assert one.thresholds.tolist() == other.thresholds.tolist()
+    assert (one.hits.tolist(), one.alarms.tolist()) == (other.hits.tolist(), other.alarms.tolist())

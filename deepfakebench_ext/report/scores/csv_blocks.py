@@ -19,7 +19,7 @@ from deepfakebench_ext.metrics.score_table import Numbers
 from deepfakebench_ext.report.scores.csv_cells import BadRowError, floats, integers
 from deepfakebench_ext.report.scores.pieces import Piece, counted_from
 
-_BLOCK = 1 << 22
+_BLOCK = 1 << 21
 _ROWS = 1 << 13
 """Rows that are held at once where Python reads them."""
 _WIDEST = 32
@@ -144,7 +144,7 @@ class _Cut:
 
     def texts(self, column: str) -> Names:
         place = self.columns.of[column]
-        starts = self.starts[:, place]
+        starts = np.ascontiguousarray(self.starts[:, place])
         return Names(self.data, starts, self.ends[:, place] - starts)
 
     def scores(self, column: str) -> Floats:

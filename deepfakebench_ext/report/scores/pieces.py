@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepfakebench_ext.metrics.figure import Floats
-from deepfakebench_ext.metrics.names import Names, joined, kept
+from deepfakebench_ext.metrics.names import PAD, Names, kept
 from deepfakebench_ext.metrics.score_table import UNKNOWN, Column, Numbers, ScoreTable
 from deepfakebench_ext.report.scores.csv_cells import BadRowError, labels, statuses
 
@@ -78,33 +78,47 @@ class Source(Protocol):
         """Return where a row stands, for people: `a.csv, line 7`."""
 
 
+class Growing:
+    """An array that grows in place: pieces that are joined in the end would take twice the memory, and leave holes."""
+
+    def __init__(self, kind: type[np.generic]) -> None:
+        """Begin empty."""
+        self._held, self._kind = bytearray(), np.dtype(kind)
+
+    def add(self, values: NDArray[Any]) -> None:
+        """Take further values, of the kind said."""
+        self._held += np.ascontiguousarray(values, self._kind).view(np.uint8).data
+
+    def array(self) -> NDArray[Any]:
+        """Return all of them. Nothing can be added then."""
+        return np.frombuffer(self._held, self._kind) if self._held else np.empty(0, self._kind)
+
+
 class TextColumn:
     """A column of text as it grows, each name of a piece held once."""
 
     def __init__(self) -> None:
         """Begin without a row."""
-        self._codes: list[Numbers] = []
-        self._names: list[Names] = []
+        self._codes, self._bytes, self._lengths = Growing(np.int32), Growing(np.uint8), Growing(np.int32)
         self._count = 0
 
     def add(self, texts: Names) -> None:
         """Take the texts of further rows."""
         codes, first = texts.first_seen()
-        self._codes.append(codes + np.int32(self._count))
-        self._names.append(texts.take(first).compact())
+        self._codes.add(codes + np.int32(self._count))
+        names = texts.take(first).compact()
+        self._bytes.add(names.data[: len(names.data) - PAD])
+        self._lengths.add(names.lengths)
         self._count += len(first)
 
     def column(self) -> tuple[Numbers, Sequence[str]]:
         """Return the number of each row's name, and the names in the order in which they came, the empty one too."""
-        names = joined(self._names)
-        self._names.clear()
+        self._bytes.add(np.zeros(PAD, np.uint8))
+        names = Names.behind_each_other(self._bytes.array(), self._lengths.array())
         numbers, first = names.first_seen()
-        names = names.take(first)
-        codes = np.concatenate(self._codes) if self._codes else np.empty(0, np.int32)
-        self._codes.clear()
+        codes = self._codes.array()
         if len(first) < len(numbers):
-            codes = numbers[codes]
-            names = names.compact()
+            codes, names = numbers[codes], names.take(first).compact()
         return codes, kept(names)
 
 
@@ -112,9 +126,9 @@ class TextColumn:
 class Gathered:
     """Columns as they grow."""
 
-    scores: list[Floats] = field(default_factory=list)
-    index: list[Numbers] = field(default_factory=list)
-    texts: dict[str, TextColumn] = field(default_factory=dict)
+    texts: dict[str, TextColumn]
+    scores: Growing = field(default_factory=lambda: Growing(np.float64))
+    index: Growing = field(default_factory=lambda: Growing(np.int32))
     is_timed: bool = False
 
 
@@ -133,9 +147,9 @@ def gather(source: Source, columns: Mapping[str, str]) -> Gathered:
     row = 0
     for piece in source.pieces({*columns.values(), *(("end_s",) if has_times else ())}):
         with counted_from(row):
-            found.scores.append(piece.scores(columns["score"]))
+            found.scores.add(piece.scores(columns["score"]))
             if "index" in columns:
-                found.index.append(piece.index(columns["index"]))
+                found.index.add(piece.index(columns["index"]))
         for role, texts in found.texts.items():
             texts.add(piece.texts(columns[role]))
         found.is_timed = found.is_timed or (has_times and piece.says_something("end_s"))
@@ -154,18 +168,18 @@ def counted_from(row: int) -> Iterator[None]:
 
 
 def table_of(found: Gathered, extra: Sequence[str]) -> ScoreTable:
-    """Return what was gathered as a table. Its pieces are given up one by one.
+    """Return what was gathered as a table. Its columns are given up one by one.
 
     Raises:
         BadRowError: A label that says nothing, an empty key, or a status that its score belies.
     """
-    scores = _joined(found.scores, np.float64)
-    found.scores.clear()
+    scores = found.scores.array()
     none = Column(np.full(len(scores), UNKNOWN, np.int32), ())
     meant = labels(*found.texts.pop("label").column())
     text = {role: column_of(*found.texts.pop(role).column()) for role in [*found.texts]}
     if "key" in text and len(blank := np.flatnonzero(text["key"].codes == UNKNOWN)):
         raise BadRowError("the key is empty; each row needs one", int(blank[0]))
+    index = found.index.array()
     return ScoreTable(
         level="frame",
         labels=meant,
@@ -175,7 +189,7 @@ def table_of(found: Gathered, extra: Sequence[str]) -> ScoreTable:
         video=text.get("video", none),
         dataset=text.get("dataset", none),
         method=text.get("method", none),
-        index=_joined(found.index, np.int32) if found.index else np.zeros(len(scores), np.int32),
+        index=index if len(index) else np.zeros(len(scores), np.int32),
         columns={name: text[EXTRA + name] for name in extra},
     )
 
@@ -201,7 +215,3 @@ def _empty(names: Sequence[str]) -> int | None:
 
 def _places_as_keys(count: int) -> Column:
     return Column(np.arange(count, dtype=np.int32), kept(Names.of(f"row {number + 1}" for number in range(count))))
-
-
-def _joined(pieces: Sequence[NDArray[Any]], dtype: type[np.generic]) -> NDArray[Any]:
-    return np.concatenate(pieces) if pieces else np.empty(0, dtype)
