@@ -36,7 +36,7 @@ from deepfakebench_ext import make_face_reader
 from deepfakebench_ext.analysis.analyze import How, analyze
 from deepfakebench_ext.analysis.seeing import seen
 from deepfakebench_ext.analysis.taking import DEFAULT_FPS, SEARCH_MOMENTS
-from deepfakebench_ext.data.preprocess.transform import normalise
+from deepfakebench_ext.data.preprocess.in_torch import normalise
 from deepfakebench_ext.engine.predictor import default_batch_size
 from deepfakebench_ext.media.sampling import RateGate
 from deepfakebench_ext.media.video import every_frame

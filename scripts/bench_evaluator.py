@@ -26,10 +26,12 @@ from PIL import Image
 
 from deepfakebench_ext import evaluate, gather_samples
 from deepfakebench_ext.common.types import Sample
-from deepfakebench_ext.data.preprocess.transform import normalise, resize_and_crop
+from deepfakebench_ext.data.preprocess.in_torch import normalise
+from deepfakebench_ext.data.preprocess.transform import resize_and_crop
 from deepfakebench_ext.engine.predictor import default_batch_size
 from deepfakebench_ext.media.image import read_rgb
 from deepfakebench_ext.models.base import Detector
+from deepfakebench_ext.models.runtimes.exported import ExportedDetector
 
 TINY = {
     "hidden_size": 32,
@@ -53,22 +55,26 @@ def crops(folder: Path, count: int, size: int) -> list[Sample]:
     return gather_samples(folder)
 
 
-def evaluator(model: Detector, samples: list[Sample]) -> None:
+def evaluator(model: Detector | ExportedDetector, samples: list[Sample]) -> None:
     """Score `samples` as the command does, results and all."""
     with tempfile.TemporaryDirectory() as folder:
         evaluate(model, samples, output_dir=folder, plots=False)
 
 
-def bare_loop(model: Detector, samples: list[Sample]) -> Callable[[], object]:
+def bare_loop(model: Detector | ExportedDetector, samples: list[Sample]) -> Callable[[], object]:
     """Forward passes over the same pixels, read and prepared beforehand."""
     size = default_batch_size(model)
     pixels = [resize_and_crop(read_rgb(sample.path), model.preprocess) for sample in samples]
-    batches = [normalise(torch.stack(pixels[i : i + size]), model.preprocess) for i in range(0, len(pixels), size)]
+    stacks = [torch.from_numpy(np.stack(pixels[i : i + size])) for i in range(0, len(pixels), size)]
+    batches = [normalise(stack, model.preprocess) for stack in stacks]
 
     def run() -> None:
         with torch.inference_mode():
             for batch in batches:
-                model({"image": batch})
+                if isinstance(model, ExportedDetector):
+                    model.session(batch.numpy())
+                else:
+                    model({"image": batch})
 
     return run
 

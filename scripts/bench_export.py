@@ -24,12 +24,14 @@ from PIL import Image
 from deepfakebench_ext import gather_samples, load_detector
 from deepfakebench_ext.common.errors import ModelError
 from deepfakebench_ext.common.types import FAKE, Sample
-from deepfakebench_ext.data.preprocess.transform import normalise, resize_and_crop
+from deepfakebench_ext.data.preprocess.transform import resize_and_crop
 from deepfakebench_ext.exporting.apart import split
 from deepfakebench_ext.exporting.int8 import export_int8
 from deepfakebench_ext.media.image import read_rgb
 from deepfakebench_ext.models.base import Detector
 from deepfakebench_ext.models.export.export import export_detector
+from deepfakebench_ext.models.runtimes.exported import ExportedDetector
+from deepfakebench_ext.models.scoring import computing_text
 
 _EACH, _MARGIN = 42, 6.0
 
@@ -48,8 +50,8 @@ def dark_and_bright(folder: Path, size: int) -> list[Sample]:
 def taught(model: Detector, samples: list[Sample]) -> None:
     """Have the head tell these samples apart by their features' means, so that the gate has something to say."""
     with torch.inference_mode():
-        pixels = torch.stack([resize_and_crop(read_rgb(sample.path), model.preprocess) for sample in samples[::4]])
-        features = model.features({"image": normalise(pixels, model.preprocess)})
+        pixels = np.stack([resize_and_crop(read_rgb(sample.path), model.preprocess) for sample in samples[::4]])
+        features = torch.from_numpy(model.rows(pixels, model.preprocess, "features"))
     fake = torch.tensor([sample.label == FAKE for sample in samples[::4]])
     means = features[fake].mean(0), features[~fake].mean(0)
     direction = means[0] - means[1]
@@ -59,7 +61,7 @@ def taught(model: Detector, samples: list[Sample]) -> None:
     head.bias.data = torch.stack((torch.zeros(()), -(direction @ (means[0] + means[1])) / 2))
 
 
-def exported(folder: Path, architecture: dict[str, int]) -> dict[str, Detector]:
+def exported(folder: Path, architecture: dict[str, int]) -> dict[str, Detector | ExportedDetector]:
     """The detector in each form; int8 where it passes."""
     plain = detector(architecture, "float32")
     labelled = dark_and_bright(folder / "labelled", architecture["image_size"])
@@ -90,7 +92,7 @@ def main() -> None:
         for form, model in models.items():
             own = bare_loop(model, samples)
             own()
-            what = f"{form:<8} ({model.computing_text})"
+            what = f"{form:<8} ({computing_text(model)})"
             compare(f"{what} against torch", lambda model=model: evaluator(model, samples), by_torch, images=images)
             compare(f"{what} against itself", lambda model=model: evaluator(model, samples), own, images=images)
 

@@ -188,7 +188,7 @@ def cache(folder: Path) -> None:
         target = (folder / "crops" / sample.key).with_suffix(".png")
         target.parent.mkdir(parents=True, exist_ok=True)
         assert unit.pixels is not None
-        Image.fromarray(unit.pixels.permute(1, 2, 0).numpy()).save(target)
+        Image.fromarray(np.ascontiguousarray(unit.pixels.transpose(1, 2, 0))).save(target)
     ready = gather_samples(folder / "crops")
     compare(
         "cache   speed with a warm crop cache / speed with ready crops",

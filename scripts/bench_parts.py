@@ -10,8 +10,8 @@ from pathlib import Path
 
 import torch
 
-from deepfakebench_ext import load_detector
 from deepfakebench_ext.models.base import Detector
+from deepfakebench_ext.models.loading import load_torch_detector
 
 VIT_L_14 = {
     "hidden_size": 1024,
@@ -29,7 +29,7 @@ MEAN, STD = [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.2757
 def detector(architecture: dict[str, int], dtype: str = "auto") -> Detector:
     """A random CLIP of that architecture, as any weights would be loaded."""
     values = {"model_name": "huggingface_clip", "architecture": architecture, "mean": MEAN, "std": STD}
-    return load_detector({**values, "resolution": architecture["image_size"]}, dtype=dtype)
+    return load_torch_detector({**values, "resolution": architecture["image_size"]}, dtype=dtype)
 
 
 def seconds(work: Callable[[], object]) -> float:

@@ -11,7 +11,7 @@ import torch
 import transformers
 
 from deepfakebench_ext.models.base import Detector
-from deepfakebench_ext.models.loading import load_detector
+from deepfakebench_ext.models.loading import load_torch_detector
 
 
 def clip(folder: Path, **changes: Any) -> Detector:
@@ -68,4 +68,4 @@ class Page:
 
 
 def _in_float32(config: Any, weights: Path) -> Detector:
-    return load_detector(config, str(weights), device="cpu", dtype="float32")
+    return load_torch_detector(config, str(weights), device="cpu", dtype="float32")

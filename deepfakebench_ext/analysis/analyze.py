@@ -34,7 +34,7 @@ from deepfakebench_ext.engine.run_name import detector_words, run_name
 from deepfakebench_ext.engine.run_settings import run_settings
 from deepfakebench_ext.faces.reader import FaceReader
 from deepfakebench_ext.media.video import backend_name, streams, tags
-from deepfakebench_ext.models.base import Detector
+from deepfakebench_ext.models.scoring import ScoringDetector
 from deepfakebench_ext.remote.typed import place
 
 logger = logging.getLogger(__name__)
@@ -105,7 +105,9 @@ class How:
             raise ConfigError(f"an analysis takes no {', no '.join(refused)}: leave it out of make_face_reader")
 
 
-def analyze(detector: Detector, videos: str | Path | Sequence[str | Path], how: How | None = None) -> list[Analysed]:
+def analyze(
+    detector: ScoringDetector, videos: str | Path | Sequence[str | Path], how: How | None = None
+) -> list[Analysed]:
     """Make the timeline of each film. A run that was cut off goes on where it stopped, and ends with the same bytes.
 
     Example:
@@ -141,7 +143,7 @@ def films_of(videos: str | Path | Sequence[str | Path]) -> list[Sample]:
     return list({sample.where: sample for sample in found}.values())
 
 
-def analyse_film(detector: Detector, sample: Sample, how: How) -> Analysed:
+def analyse_film(detector: ScoringDetector, sample: Sample, how: How) -> Analysed:
     """Make the timeline of one film, whatever its file is called.
 
     Raises:
@@ -157,7 +159,7 @@ def analyse_film(detector: Detector, sample: Sample, how: How) -> Analysed:
     return _analysed(detector, sample, how, sample.path.stem)
 
 
-def _analysed(detector: Detector, sample: Sample, how: How, name: str) -> Analysed:
+def _analysed(detector: ScoringDetector, sample: Sample, how: How, name: str) -> Analysed:
     """As `analyse_film`, of a film on this machine; its run is called by `name`."""
     file = how.shown_as or sample.path.as_posix()
     if sample.path.is_dir():
@@ -182,7 +184,7 @@ def _analysed(detector: Detector, sample: Sample, how: How, name: str) -> Analys
 
 
 def _scored(
-    detector: Detector, sample: Sample, how: How, run: RunDirectory, batch_size: int
+    detector: ScoringDetector, sample: Sample, how: How, run: RunDirectory, batch_size: int
 ) -> tuple[Film, Scores, str]:
     """What was seen of the film, the score of each unit, and why there is none: out of the run, as far as it got."""
     done, units = run.resume([sample], batch_size)
@@ -200,7 +202,7 @@ def _scored(
     return film, [each.score for each in predictions], "".join(each.reason for each in predictions[:1])
 
 
-def _see(detector: Detector, sample: Sample, how: How, run: RunDirectory, units: int, batch_size: int) -> Film:
+def _see(detector: ScoringDetector, sample: Sample, how: How, run: RunDirectory, units: int, batch_size: int) -> Film:
     """Score the film, but for its first units, into the run, and return what was seen of all of it."""
     with ExitStack() as stack:
         faces = how.faces
@@ -223,17 +225,17 @@ def _read_as(name: str, reader: FilmReader) -> Callable[[Sample], Iterator[Unit]
     return lambda sample: (renamed(unit, sample.file, name) for unit in reader.units(sample))
 
 
-def score_settings(detector: Detector, how: How) -> dict[str, Any]:
+def score_settings(detector: ScoringDetector, how: How) -> dict[str, Any]:
     """What decides the scores of films, apart from the films themselves."""
     return _settings(detector, how, {})
 
 
-def _taking(detector: Detector, how: How) -> Taking:
+def _taking(detector: ScoringDetector, how: How) -> Taking:
     clip_len = None if detector.takes == "image" else detector.clip_len
     return Taking(**{**asdict(how.taking), "clip_len": clip_len})
 
 
-def _settings(detector: Detector, how: How, video: Mapping[str, Any]) -> dict[str, Any]:
+def _settings(detector: ScoringDetector, how: How, video: Mapping[str, Any]) -> dict[str, Any]:
     check_count("--batch_size", how.batch_size)
     reader = FilmReader(detector.preprocess, _taking(detector, how), how.faces)
     batch_size = how.batch_size or default_batch_size(detector)

@@ -27,10 +27,10 @@ from deepfakebench_ext.engine.input_options import FaceFinding
 from deepfakebench_ext.engine.run_directory import fingerprint
 from deepfakebench_ext.engine.run_name import detector_words, run_name
 from deepfakebench_ext.media.film_writer import check_films_can_be_written
-from deepfakebench_ext.models.base import Detector
 from deepfakebench_ext.models.config import DetectorConfig
-from deepfakebench_ext.models.loading import detector_class
+from deepfakebench_ext.models.loading import takes_of
 from deepfakebench_ext.models.options import DetectorOptions
+from deepfakebench_ext.models.scoring import ScoringDetector
 from deepfakebench_ext.models.stored_thresholds import STORED, threshold_number, thresholds_asked
 
 
@@ -99,7 +99,7 @@ class AnalysisRequest(DetectorOptions):
             WeightsError: The weights that it depends on cannot be had.
         """
         settings = DetectorOptions.settings(self)  # super() knows no class that has slots
-        self.check_takes(detector_class(settings).takes, settings.model_name)
+        self.check_takes(takes_of(settings), settings.model_name)
         return settings
 
     def check_takes(self, takes: str, name: str) -> None:
@@ -127,7 +127,7 @@ class AnalysisRequest(DetectorOptions):
         check_writable(Path(self.output_dir))
         return found
 
-    def how(self, detector: Detector) -> How:
+    def how(self, detector: ScoringDetector) -> How:
         """Return how films are analysed.
 
         Raises:
@@ -152,7 +152,7 @@ class AnalysisRequest(DetectorOptions):
             min_face_px=self.min_face_px,
         )
 
-    def _cut_by(self, detector: Detector, how: How) -> Threshold:
+    def _cut_by(self, detector: ScoringDetector, how: How) -> Threshold:
         if self.threshold_from is not None:
             found = read_calibration(Path(self.threshold_from), calibration_basis(score_settings(detector, how)))
             if found.rule != self.aggregation:
@@ -177,7 +177,7 @@ class AnalysisRequest(DetectorOptions):
         typed = self.threshold not in (None, STORED)
         return self.policy.policy(threshold_number(str(self.threshold))) if typed else self.policy.policy()
 
-    def analyses(self, films: Sequence[Sample], detector: Detector) -> Iterator[Analysed]:
+    def analyses(self, films: Sequence[Sample], detector: ScoringDetector) -> Iterator[Analysed]:
         """Yield what became of each film, as it is done.
 
         Raises:
@@ -186,7 +186,7 @@ class AnalysisRequest(DetectorOptions):
         yield from _each(films, detector, self.how(detector))
 
     def calibrate(
-        self, real: Sequence[Sample], fake: Sequence[Sample], detector: Detector, risk: Risk
+        self, real: Sequence[Sample], fake: Sequence[Sample], detector: ScoringDetector, risk: Risk
     ) -> tuple[Threshold, Path, list[Analysed]]:
         """Analyse films of which it is known what they are, and choose the threshold by them.
 
@@ -207,6 +207,6 @@ class AnalysisRequest(DetectorOptions):
         return threshold, write_calibration(folder, threshold, basis), [*done[0], *done[1]]
 
 
-def _each(films: Sequence[Sample], detector: Detector, how: How) -> Iterator[Analysed]:
+def _each(films: Sequence[Sample], detector: ScoringDetector, how: How) -> Iterator[Analysed]:
     for film in films:
         yield analyse_film(detector, film, how)

@@ -21,7 +21,7 @@ from deepfakebench_ext.engine.claims import Claims
 from deepfakebench_ext.engine.progress import Progress
 from deepfakebench_ext.engine.run_directory import fingerprint
 from deepfakebench_ext.engine.units import Units
-from deepfakebench_ext.models.base import Detector
+from deepfakebench_ext.models.scoring import ScoringDetector
 from deepfakebench_ext.remote import states
 
 SHARED = ".shared"
@@ -30,7 +30,7 @@ _TIMELINE, _SAID = "timeline", "said"
 
 def analyse_beside_others(
     films: Sequence[Sample],
-    detector: Detector,
+    detector: ScoringDetector,
     how: How,
     *,
     is_first: bool,
@@ -76,7 +76,7 @@ class _Film:
 class _Films:
     """The work of `Units`."""
 
-    def __init__(self, detector: Detector, how: How, say: Callable[[Analysed], Mapping[str, Any]]) -> None:
+    def __init__(self, detector: ScoringDetector, how: How, say: Callable[[Analysed], Mapping[str, Any]]) -> None:
         self._detector, self._how, self._say = detector, how, say
         self.folder = Path(how.output_dir) / SHARED
         scored = score_settings(detector, how)

@@ -12,13 +12,13 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
 import numpy as np
-import torch
 
 from deepfakebench_ext.analysis.clips import ClipMaker, Cut
 from deepfakebench_ext.analysis.film import Clip, Film, Followed, Lapse, Sighting, frame_times
 from deepfakebench_ext.analysis.seeing import SeenFrame, seen, sure
 from deepfakebench_ext.common.errors import ConfigError, MediaError
 from deepfakebench_ext.common.types import Prediction, Sample
+from deepfakebench_ext.data.preprocess.normalising import Pixels
 from deepfakebench_ext.data.preprocess.transform import PreprocessSpec, resize_and_crop
 from deepfakebench_ext.data.readers.reader import Unit
 from deepfakebench_ext.faces.crop import FaceCrop, crop_person
@@ -226,20 +226,20 @@ class FilmReader:
         span = ((self._taking.clip_len or 1) - 1) * self._taking.frame_interval + 1
         return f"in sight for less than the {span} frames of a clip"
 
-    def _unit(self, sample: Sample, pixels: torch.Tensor, start_s: float | None, end_s: float | None) -> Unit:
+    def _unit(self, sample: Sample, pixels: Pixels, start_s: float | None, end_s: float | None) -> Unit:
         known = Prediction(sample.key, None, index=self._count, start_s=start_s, end_s=end_s)
         self._count += 1
         return Unit(known, pixels)
 
-    def _pixels(self, frames: Sequence[SeenFrame], track: int) -> torch.Tensor | None:
+    def _pixels(self, frames: Sequence[SeenFrame], track: int) -> Pixels | None:
         """(3, H, W) of a face in a frame, (T, 3, H, W) in a clip; None where there is no place to cut it from."""
         crops = self._crops(frames, track)
         if crops is None:
             start_us, end_us = frame_times(frames[0].frame.time_s or 0.0, frames[-1].frame.end_s or 0.0)
             self.film.lapses.append(Lapse(start_us, end_us, "the face cannot be cut out", track))
             return None
-        tensors = [resize_and_crop(rgb, self.preprocess) for rgb in crops]
-        return tensors[0] if self._clips is None else torch.stack(tensors)
+        fitted = [resize_and_crop(rgb, self.preprocess) for rgb in crops]
+        return fitted[0] if self._clips is None else np.stack(fitted)
 
     def _crops(self, frames: Sequence[SeenFrame], track: int) -> list[Any] | None:
         pixels = [frame.frame.rgb for frame in frames]

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from deepfakebench_ext.analysis.request import AnalysisRequest
     from deepfakebench_ext.analysis.timeline import Timeline
     from deepfakebench_ext.common.types import Sample
-    from deepfakebench_ext.models.base import Detector
+    from deepfakebench_ext.models.scoring import ScoringDetector
 
 _EXAMPLES = """
 \b
@@ -165,7 +165,7 @@ def analyze(**given: Any) -> None:
 
 
 def _said(
-    request: AnalysisRequest, films: Sequence[Sample], detector: Detector, sharing: Sharing
+    request: AnalysisRequest, films: Sequence[Sample], detector: ScoringDetector, sharing: Sharing
 ) -> Iterator[Mapping[str, Any]]:
     """What is said of each film, in lines and as JSON; nothing where another process says it."""
 

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from deepfakebench_ext.evaluation.inputs import Input
     from deepfakebench_ext.evaluation.outcome import Evaluation
     from deepfakebench_ext.evaluation.request import EvaluationRequest
-    from deepfakebench_ext.models.base import Detector
+    from deepfakebench_ext.models.scoring import ScoringDetector
 
 _EXAMPLES = """
 \b
@@ -102,7 +102,11 @@ def evaluate(**given: Any) -> None:
 
 
 def _scored(
-    request: EvaluationRequest, given: Input, detector: Detector | OwnDetector, sharing: Sharing, most: float | None
+    request: EvaluationRequest,
+    given: Input,
+    detector: ScoringDetector | OwnDetector,
+    sharing: Sharing,
+    most: float | None,
 ) -> Evaluation | None:
     """Score an input, and say first how a network is given it; None where another process reports."""
     from deepfakebench_ext.engine.scorer import NetworkScorer
@@ -182,10 +186,11 @@ def _say_own(detector: OwnDetector) -> None:
     note(f"{detector.source}{known}: given the files themselves, {detector.time_limit_s:g} s a sample")
 
 
-def say_detector(detector: Detector | OwnDetector) -> None:
+def say_detector(detector: ScoringDetector | OwnDetector) -> None:
     """Print what was loaded, and in red where its head is untrained."""
     from deepfakebench_ext.common.notices import untrained_head
     from deepfakebench_ext.engine.own.detector import OwnDetector
+    from deepfakebench_ext.models.scoring import computing_text
 
     if isinstance(detector, OwnDetector):
         return _say_own(detector)
@@ -194,7 +199,7 @@ def say_detector(detector: Detector | OwnDetector) -> None:
     note(
         f"{detector.settings.model_name} from {report.source}"
         f"{f' at {report.revision}' if report.revision else ''}: {report.matched} tensors matched, "
-        f"{len(report.renamed)} renamed, {len(report.missing)} missing; {detector.computing_text}; "
+        f"{len(report.renamed)} renamed, {len(report.missing)} missing; {computing_text(detector)}; "
         f"{report.label_order.text()}"
     )
     if not report.head_trained:

@@ -18,6 +18,7 @@ import click
 from deepfakebench_ext.cli.command import VerbGroup
 from deepfakebench_ext.cli.terminal import SafeFormatter, say
 from deepfakebench_ext.common.errors import ExtError
+from deepfakebench_ext.common.missing import torch_needed
 from deepfakebench_ext.common.version import __version__
 
 _VERBS = {
@@ -82,7 +83,8 @@ def run(command: Callable[..., Any]) -> None:
         logging.getLogger(noisy).setLevel(logging.WARNING)
     logging.getLogger("huggingface_hub").propagate = False  # it has a handler of its own, and would say all twice
     try:
-        _printed(command)
+        with torch_needed():
+            _printed(command)
     except ExtError as error:
         say(f"error: {error}", err=True)
         sys.exit(error.exit_code)

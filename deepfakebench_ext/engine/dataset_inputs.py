@@ -23,7 +23,7 @@ from deepfakebench_ext.models.config import DetectorConfig
 
 if TYPE_CHECKING:
     from deepfakebench_ext.data.readers.reader import Reader
-    from deepfakebench_ext.models.base import Detector
+    from deepfakebench_ext.models.scoring import ScoringDetector
 
 DEFAULT_PROTOCOL: Protocol = "deepfakebench"
 DEFAULT_COMPRESSION = "c23"
@@ -178,7 +178,7 @@ class HostData:
             ConfigError: No such dataset, a JSON of another structure, an unknown label, or a compression that is not
                 the one of the dataset's name.
         """
-        from deepfakebench_ext.models.loading import detector_class
+        from deepfakebench_ext.models.loading import takes_of
 
         return gather_dataset(
             dataset,
@@ -187,7 +187,7 @@ class HostData:
             compression=self.compression_of(dataset, settings),
             label_dict=self.labels(settings, protocol),
             split=split,
-            needs_order=detector_class(settings).takes == "video",
+            needs_order=takes_of(settings) == "video",
         )
 
 
@@ -214,7 +214,7 @@ def protocol_dtype(protocol: str, dtype: str) -> str:
     return "float32" if dtype == "auto" and protocol == "deepfakebench" else dtype
 
 
-def protocol_notices(detector: Detector, protocol: str) -> list[Notice]:
+def protocol_notices(detector: ScoringDetector, protocol: str) -> list[Notice]:
     """Return what is to be said with the figures about how frames were prepared.
 
     Raises:
@@ -231,7 +231,7 @@ def protocol_notices(detector: Detector, protocol: str) -> list[Notice]:
 
 
 def make_stored_reader(
-    detector: Detector,
+    detector: ScoringDetector,
     stores: Mapping[str, FrameStore],
     *,
     protocol: str = DEFAULT_PROTOCOL,
@@ -261,7 +261,7 @@ def make_stored_reader(
     return Reader(_host_preprocess(detector), DeepfakeBenchSampling(number, clip_len), stores=stores)
 
 
-def _host_preprocess(detector: Detector) -> PreprocessSpec:
+def _host_preprocess(detector: ScoringDetector) -> PreprocessSpec:
     """Return what DeepfakeBench's loader does to a frame, whatever the weights' own processor would do.
 
     A YAML that its loader cannot read has nothing to say: then it is what that processor does.

@@ -23,7 +23,7 @@ from deepfakebench_ext.remote.typed import place
 
 if TYPE_CHECKING:
     from deepfakebench_ext.data.readers.reader import Reader
-    from deepfakebench_ext.models.base import Detector
+    from deepfakebench_ext.models.scoring import ScoringDetector
 
 
 def gather_samples(
@@ -105,7 +105,7 @@ def _at(path: Path | str, is_manifest: bool, video: str | Path | None, takes: st
 
 
 def make_reader(
-    detector: Detector,
+    detector: ScoringDetector,
     *,
     sampling: str | None = None,
     num_frames: int | None = None,
@@ -136,7 +136,7 @@ def make_reader(
     return file_reader(detector, options, faces)
 
 
-def file_reader(detector: Detector, options: SamplingOptions, faces: FaceReader | None) -> Reader:
+def file_reader(detector: ScoringDetector, options: SamplingOptions, faces: FaceReader | None) -> Reader:
     """As `make_reader`, the options as one record."""
     from deepfakebench_ext.data.readers.reader import Reader
 
@@ -148,7 +148,7 @@ def file_reader(detector: Detector, options: SamplingOptions, faces: FaceReader 
 
 
 def make_face_reader(
-    detector: Detector,
+    detector: ScoringDetector,
     *,
     face_detector: DetectorName | None = None,
     landmark_model: str | Path | None = None,

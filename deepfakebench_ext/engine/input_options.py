@@ -17,7 +17,7 @@ from deepfakebench_ext.faces.settings import face_settings
 from deepfakebench_ext.media.sampling import SPREAD, ClipSampling, FrameSampling
 
 if TYPE_CHECKING:
-    from deepfakebench_ext.models.base import Detector
+    from deepfakebench_ext.models.scoring import ScoringDetector
 
 DEFAULT_NUM_CLIPS = 4
 CROP_CACHE_BYTES = 16 * 2**30
@@ -60,7 +60,7 @@ class SamplingOptions:
         """The options that say something, as they are typed."""
         return [f"--{name}" for name, value in asdict(self).items() if value is not None]
 
-    def of(self, detector: Detector) -> FrameSampling | ClipSampling:
+    def of(self, detector: ScoringDetector) -> FrameSampling | ClipSampling:
         """Return which frames or which clips of a video a detector is given.
 
         Raises:
@@ -160,7 +160,7 @@ class FaceFinding:
         )
         return face_reader(settings, no_face, cache)
 
-    def reader(self, detector: Detector) -> FaceReader | None:
+    def reader(self, detector: ScoringDetector) -> FaceReader | None:
         """Return what cuts frames to the face, at the size that the detector takes; None leaves them whole.
 
         Raises:
@@ -218,7 +218,7 @@ class FaceOptions(FaceFinding):
         if self.crop is not None and takes == "image" and self.detector != "none":
             raise ConfigError(f"--crop means nothing here: {name} takes single frames")
 
-    def reader(self, detector: Detector) -> FaceReader | None:
+    def reader(self, detector: ScoringDetector) -> FaceReader | None:
         """Return what cuts frames to the face, at the size that the detector takes; None leaves them whole.
 
         Raises:

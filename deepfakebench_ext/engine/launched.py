@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass
 
+from deepfakebench_ext.common.cpus import THREADS, usable_cpus
 from deepfakebench_ext.common.errors import ConfigError
 
 
@@ -42,25 +44,26 @@ class Launched:
         return None if count == 1 else cls(rank, count, local, max(1, beside))
 
     def share_cores(self) -> None:
-        """Let torch compute on this process's share of the CPUs, where nobody said on how many.
+        """Let a network compute on this process's share of the CPUs, where nobody said on how many.
 
         torchrun itself says 1 where nobody did, so that half of four CPUs would do nothing for two processes; and
         without any word each process would take all of them.
         """
-        import torch
-
-        if os.environ.get("OMP_NUM_THREADS", "1") == "1":
-            torch.set_num_threads(max(1, usable_cpus() // self.beside))
+        if os.environ.get(THREADS, "1") != "1":
+            return
+        number = max(1, usable_cpus() // self.beside)
+        os.environ[THREADS] = str(number)  # which torch reads as it is imported
+        if "torch" in sys.modules:
+            sys.modules["torch"].set_num_threads(number)
 
     def device(self, asked: str) -> str:
         """Return the device that this process takes: one GPU a process, where GPUs are asked for and there."""
-        import torch
-
-        if asked not in ("auto", "cuda") or not torch.cuda.is_available():
+        if asked not in ("auto", "cuda"):
+            return asked
+        try:
+            import torch
+        except ImportError:  # an exported network is run without it, on the CPU
+            return asked
+        if not torch.cuda.is_available():
             return asked
         return f"cuda:{self.local % torch.cuda.device_count()}"
-
-
-def usable_cpus() -> int:
-    """Return how many CPUs this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -2,39 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby, islice
 from operator import itemgetter
-from typing import Literal
+from typing import TypeAlias
 
-import torch
-from torch.nn import functional
+import numpy as np
 
 from deepfakebench_ext.common.errors import ModelError
 from deepfakebench_ext.common.types import Prediction, Sample
-from deepfakebench_ext.data.preprocess.transform import PreprocessSpec, normalise
+from deepfakebench_ext.data.preprocess.normalising import Pixels
+from deepfakebench_ext.data.preprocess.spec import PreprocessSpec
 from deepfakebench_ext.data.readers.reader import Reader, Unit
 from deepfakebench_ext.engine.parts import Drawn
 from deepfakebench_ext.engine.read_ahead import read_units
-from deepfakebench_ext.models.base import Detector
 from deepfakebench_ext.models.probability import fake_probability
+from deepfakebench_ext.models.scoring import Output, Rows, ScoringDetector
 
-Output = Literal["logits", "features", "pooled"]
+Forward: TypeAlias = Callable[[Pixels, PreprocessSpec], Rows]
+"""What computes: pixels (N, ...) of a batch, and how they are normalised, to a row each."""
 
 # On a CPU a large batch is slower than a small one: CLIP ViT-L/14 in bfloat16 on 2 cores takes 257, 252, 245 and 292 ms
 # an image in batches of 1, 2, 4 and 8.
 _BATCH = {"cpu": {"image": 4, "video": 1}, "cuda": {"image": 64, "video": 8}, "mps": {"image": 16, "video": 2}}
 
 
-def default_batch_size(detector: Detector) -> int:
+def default_batch_size(detector: ScoringDetector) -> int:
     """Return the batch size for the detector's device and kind of input."""
-    device = next(detector.parameters()).device.type
-    return _BATCH.get(device, _BATCH["cpu"])[detector.takes]
+    return _BATCH.get(detector.computing["device"], _BATCH["cpu"])[detector.takes]
 
 
 def predict(
-    detector: Detector,
+    detector: ScoringDetector,
     reader: Reader,
     samples: Sequence[Sample],
     *,
@@ -49,26 +49,26 @@ def predict(
         ModelError: As `compute`.
     """
     batches = compute(
-        detector, reader, samples, "logits", batch_size=batch_size, workers=workers, skip=skip, parts=parts
+        detector.logits, reader, samples, "logits", batch_size=batch_size, workers=workers, skip=skip, parts=parts
     )
     for units, rows in batches:
         yield _scored(units, rows)
 
 
 def predict_units(
-    detector: Detector, preprocess: PreprocessSpec, units: Iterable[Unit], *, batch_size: int
+    detector: ScoringDetector, preprocess: PreprocessSpec, units: Iterable[Unit], *, batch_size: int
 ) -> Generator[list[Prediction], None, None]:
     """Yield the predictions of units in their order, one list a batch.
 
     Raises:
         ModelError: As `compute`.
     """
-    for batch, rows in _batches(detector, preprocess, units, "logits", batch_size):
+    for batch, rows in _batches(detector.logits, preprocess, units, "logits", batch_size):
         yield _scored(batch, rows)
 
 
 def compute(
-    detector: Detector,
+    forward: Forward,
     reader: Reader,
     samples: Sequence[Sample],
     output: Output,
@@ -77,7 +77,7 @@ def compute(
     workers: int,
     skip: int = 0,
     parts: Iterable[Sequence[Sample]] | None = None,
-) -> Generator[tuple[list[Unit], torch.Tensor], None, None]:
+) -> Generator[tuple[list[Unit], Rows], None, None]:
     """Yield the units of `samples` in their order, batch by batch, and what the network says of those with pixels.
 
     Which of them share a batch depends on their order alone, so that a run cut off and continued computes the same
@@ -85,11 +85,10 @@ def compute(
     they make larger goes through the network in parts.
 
     Args:
-        detector: In inference mode.
+        forward: What computes, such as `logits` of a detector in inference mode.
         reader: What makes the detector's input out of a sample.
         samples: Of which.
-        output: `logits` (N, 2); the `features` (N, D) that the head is given, length 1 where the config says so; or
-            what the backbone alone says, `pooled` (N, D).
+        output: What the rows are called in an error.
         batch_size: Images, frames or clips of a batch.
         workers: Reading threads.
         skip: Units of the first sample that are done already.
@@ -104,23 +103,23 @@ def compute(
     numbered = ((drawn.number(unit.prediction.key), unit) for unit in waiting)
     try:
         for _, part in groupby(islice(numbered, skip, None), key=itemgetter(0)):
-            yield from _batches(detector, reader.preprocess, (unit for _, unit in part), output, batch_size)
+            yield from _batches(forward, reader.preprocess, (unit for _, unit in part), output, batch_size)
     finally:
         waiting.close()  # type: ignore[attr-defined]  # a generator: its threads end with it
 
 
 def _batches(
-    detector: Detector, preprocess: PreprocessSpec, units: Iterable[Unit], output: Output, batch_size: int
-) -> Generator[tuple[list[Unit], torch.Tensor], None, None]:
+    forward: Forward, preprocess: PreprocessSpec, units: Iterable[Unit], output: Output, batch_size: int
+) -> Generator[tuple[list[Unit], Rows], None, None]:
     rest = iter(units)
     while batch := list(islice(rest, batch_size)):
         ready = [face for unit in batch for face in _with_pixels(unit)]
         parts = [ready[at : at + batch_size] for at in range(0, len(ready), batch_size)]
-        rows = [_forward(detector, preprocess, part, output) for part in parts]
-        yield batch, torch.cat(rows) if rows else torch.empty(0, 2)
+        rows = [_computed(forward, preprocess, part, output) for part in parts]
+        yield batch, np.concatenate(rows) if rows else np.empty((0, 2), np.float32)
 
 
-def _scored(units: Sequence[Unit], rows: torch.Tensor) -> list[Prediction]:
+def _scored(units: Sequence[Unit], rows: Rows) -> list[Prediction]:
     scores = iter(fake_probability(rows).tolist())
     return [_highest(unit, scores) for unit in units]
 
@@ -138,32 +137,23 @@ def _with_pixels(unit: Unit) -> list[Unit]:
     return [face for face in (unit, *unit.others) if face.pixels is not None]
 
 
-@torch.inference_mode()
-def _forward(detector: Detector, preprocess: PreprocessSpec, units: Sequence[Unit], output: Output) -> torch.Tensor:
-    device = next(detector.parameters()).device
-    pixels = torch.stack([unit.pixels for unit in units if unit.pixels is not None])
+def _computed(forward: Forward, preprocess: PreprocessSpec, units: Sequence[Unit], output: Output) -> Rows:
+    pixels = np.stack([unit.pixels for unit in units if unit.pixels is not None])
     try:
-        batch = {"image": normalise(pixels.to(device, non_blocking=True), preprocess)}
-        if output == "logits":
-            rows: torch.Tensor = detector(batch, inference=True)["cls"]
-        elif output == "pooled":
-            rows = detector.pooled(batch)
-        else:
-            rows = detector.features(batch)
-            rows = functional.normalize(rows, dim=1) if detector.settings.l2_normalise else rows
+        rows = forward(pixels, preprocess)
     except (RuntimeError, ValueError) as error:
-        raise ModelError(f"the network refused a batch of shape {tuple(pixels.shape)}: {error}") from error
+        raise ModelError(f"the network refused a batch of shape {pixels.shape}: {error}") from error
     check_finite(rows, [unit.prediction.key for unit in units], output)
     return rows
 
 
-def check_finite(rows: torch.Tensor, keys: Sequence[str], output: Output) -> None:
+def check_finite(rows: Rows, keys: Sequence[str], output: Output) -> None:
     """Pass rows (N, K) of finite numbers.
 
     Raises:
         ModelError: Others; names the samples.
     """
-    finite = torch.isfinite(rows).all(dim=1).tolist()
+    finite = [bool(row.all()) for row in np.isfinite(rows)]
     if not all(finite):
         names = [key for key, good in zip(keys, finite, strict=True) if not good]
         raise ModelError(

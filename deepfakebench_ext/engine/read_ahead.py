@@ -9,9 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from queue import Full, Queue
 
+from deepfakebench_ext.common.cpus import usable_cpus
 from deepfakebench_ext.common.types import Sample
 from deepfakebench_ext.data.readers.reader import Unit
-from deepfakebench_ext.engine.launched import Launched, usable_cpus
+from deepfakebench_ext.engine.launched import Launched
 
 Read = Callable[[Sample], Iterable[Unit]]
 _END = object()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from deepfakebench_ext.models.base import Detector
+from deepfakebench_ext.models.scoring import ScoringDetector
 
 
 def run_name(words: str, what: str | None, digest: str) -> str:
@@ -20,7 +20,7 @@ def run_name(words: str, what: str | None, digest: str) -> str:
     return f"{safe[:100]}-{digest[:8]}"
 
 
-def detector_words(detector: Detector) -> str:
+def detector_words(detector: ScoringDetector) -> str:
     """Return `<detector>-<weights>` of a detector from `load_detector`."""
     source = detector.report.source.rstrip("/\\")
     stem = Path(source).stem if detector.report.kind == "file" else "-".join(source.replace("\\", "/").split("/")[-2:])

@@ -8,11 +8,11 @@ from typing import Any
 
 from deepfakebench_ext.common.version import versions
 from deepfakebench_ext.engine.run_directory import fingerprint
-from deepfakebench_ext.models.base import Detector
+from deepfakebench_ext.models.scoring import ScoringDetector
 
 
 def run_settings(
-    detector: Detector, reading: Mapping[str, Any], batch_size: int, scored: Mapping[str, Any]
+    detector: ScoringDetector, reading: Mapping[str, Any], batch_size: int, scored: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return the settings of a run; all of them decide scores and so the fingerprint, which comes first.
 

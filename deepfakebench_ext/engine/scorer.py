@@ -18,7 +18,7 @@ from deepfakebench_ext.engine.run_directory import digest_samples
 from deepfakebench_ext.engine.run_name import detector_words
 from deepfakebench_ext.engine.run_settings import run_settings
 from deepfakebench_ext.media.video import backend_name
-from deepfakebench_ext.models.base import Detector
+from deepfakebench_ext.models.scoring import ScoringDetector
 from deepfakebench_ext.models.stored_thresholds import Stored
 from deepfakebench_ext.report.scores.videos import every_face_notice
 
@@ -76,7 +76,7 @@ class NetworkScorer:
         reader: From `make_reader`.
     """
 
-    detector: Detector
+    detector: ScoringDetector
     reader: Reader
 
     @property

@@ -23,7 +23,7 @@ from deepfakebench_ext.evaluation.evaluate import Scoring
 from deepfakebench_ext.evaluation.outcome import Evaluation
 from deepfakebench_ext.evaluation.plan import Plan
 from deepfakebench_ext.evaluation.request import EvaluationRequest
-from deepfakebench_ext.models.base import Detector
+from deepfakebench_ext.models.scoring import ScoringDetector
 
 logger = logging.getLogger(__name__)
 
@@ -91,7 +91,7 @@ def bench(entries: Sequence[Entry], request: EvaluationRequest, *, launched: Lau
             raise ConfigError(f"{option} takes one or several, each once; {given}")
     data = request.located()
     failures: dict[Entry, Exception] = {}
-    detectors: dict[Entry, Detector | OwnDetector] = {}
+    detectors: dict[Entry, ScoringDetector | OwnDetector] = {}
     for entry in entries:
         try:
             detectors[entry] = _loaded(entry, request)
@@ -116,7 +116,7 @@ def bench(entries: Sequence[Entry], request: EvaluationRequest, *, launched: Lau
     return cells
 
 
-def _loaded(entry: Entry, request: EvaluationRequest) -> Detector | OwnDetector:
+def _loaded(entry: Entry, request: EvaluationRequest) -> ScoringDetector | OwnDetector:
     if is_own(entry.config):
         return request.own(entry.config)
     one = replace(request, detector_config=entry.config, weights=entry.weights)
@@ -124,7 +124,7 @@ def _loaded(entry: Entry, request: EvaluationRequest) -> Detector | OwnDetector:
 
 
 def _plans(
-    detectors: Mapping[Entry, Detector | OwnDetector],
+    detectors: Mapping[Entry, ScoringDetector | OwnDetector],
     dataset: str,
     data: HostData,
     request: EvaluationRequest,
@@ -144,7 +144,7 @@ def _plans(
 
 def _one_dataset(
     entries: Sequence[Entry],
-    detectors: Mapping[Entry, Detector | OwnDetector],
+    detectors: Mapping[Entry, ScoringDetector | OwnDetector],
     plans: Mapping[Entry, Plan],
     reasons: dict[Entry, str],
     dataset: str,
@@ -212,7 +212,7 @@ def _with_weights(entry: Entry) -> str:
     return stem if entry.weights is None else f"{stem}={entry.weights}"
 
 
-def _filled(cell: Cell, detector: Detector | OwnDetector | None, done: Evaluation | None) -> Cell:
+def _filled(cell: Cell, detector: ScoringDetector | OwnDetector | None, done: Evaluation | None) -> Cell:
     """Return what stands in the table; None where nothing was loaded, or scored."""
     if detector is not None:
         cell = replace(cell, trained=isinstance(detector, OwnDetector) or detector.report.head_trained)

@@ -25,13 +25,13 @@ from deepfakebench_ext.evaluation.plan import Plan
 from deepfakebench_ext.evaluation.reporting import Report
 from deepfakebench_ext.evaluation.sharing import part_files, score_parts
 from deepfakebench_ext.metrics.aggregation import aggregation_rule
-from deepfakebench_ext.models.base import Detector
+from deepfakebench_ext.models.scoring import ScoringDetector
 
 logger = logging.getLogger(__name__)
 
 
 def evaluate(
-    detector: Detector | OwnDetector,
+    detector: ScoringDetector | OwnDetector,
     samples: Sequence[Sample],
     *,
     reader: Reader | None = None,
@@ -85,13 +85,13 @@ def evaluate(
         return scoring.report(plan.report(aggregation=aggregation, plots=plots))
 
 
-def scorer_of(detector: Detector | OwnDetector, reader: Reader | None = None) -> Scorer:
+def scorer_of(detector: ScoringDetector | OwnDetector, reader: Reader | None = None) -> Scorer:
     """Return what gives scores: a network with its reader, or a program of the user's, which needs none.
 
     Raises:
         ConfigError: A program, and a reader.
     """
-    if isinstance(detector, Detector):
+    if not isinstance(detector, OwnDetector):
         return NetworkScorer(detector, reader or make_reader(detector))
     if reader is not None:
         raise ConfigError(f"{detector.source} is given the files themselves; leave the reader out")

@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from deepfakebench_ext.engine.scorer import Scorer
     from deepfakebench_ext.evaluation.plan import Plan
     from deepfakebench_ext.evaluation.reporting import Report
-    from deepfakebench_ext.models.base import Detector
+    from deepfakebench_ext.models.scoring import ScoringDetector
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,7 +154,7 @@ class EvaluationRequest(DetectorOptions):
         """
         return DetectorOptions.settings(self) if self.detector is None else OwnDetector.settings
 
-    def load(self, settings: DetectorConfig) -> Detector | OwnDetector:  # type: ignore[override]
+    def load(self, settings: DetectorConfig) -> ScoringDetector | OwnDetector:  # type: ignore[override]
         """Return the detector, ready to score.
 
         Raises:
@@ -182,9 +182,9 @@ class EvaluationRequest(DetectorOptions):
                         f"{found.looked_at}. Give --rgb_dir, the folder of the datasets' images, or --lmdb_dir"
                     )
             return
-        from deepfakebench_ext.models.loading import detector_class
+        from deepfakebench_ext.models.loading import takes_of
 
-        takes = detector_class(settings).takes
+        takes = takes_of(settings)
         if self.detector is None:
             self.sampling.check_takes(takes, settings.model_name)
             self.faces.check_takes(takes, settings.model_name)
@@ -245,7 +245,7 @@ class EvaluationRequest(DetectorOptions):
             store = data.store(name)
             yield coverage(data.samples(name, store, settings), store)
 
-    def plan(self, given: Input, detector: Detector | OwnDetector) -> Plan:
+    def plan(self, given: Input, detector: ScoringDetector | OwnDetector) -> Plan:
         """Return the scoring of an input, not begun.
 
         Raises:
@@ -274,7 +274,7 @@ class EvaluationRequest(DetectorOptions):
             },
         )
 
-    def _scorer(self, given: Input, detector: Detector | OwnDetector) -> Scorer:
+    def _scorer(self, given: Input, detector: ScoringDetector | OwnDetector) -> Scorer:
         from deepfakebench_ext.engine.own.scorer import own_scorer
         from deepfakebench_ext.engine.scorer import NetworkScorer
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -10,12 +10,11 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import numpy as np
-import torch
 
 from deepfakebench_ext.common.atomic_files import new_folder
 from deepfakebench_ext.common.errors import ConfigError, ModelError
 from deepfakebench_ext.common.types import FAKE, REAL, Sample
-from deepfakebench_ext.data.preprocess.transform import normalise
+from deepfakebench_ext.data.preprocess.normalising import normalised
 from deepfakebench_ext.data.readers.reader import Reader
 from deepfakebench_ext.engine.file_inputs import make_reader
 from deepfakebench_ext.engine.predictor import default_batch_size, predict
@@ -24,14 +23,16 @@ from deepfakebench_ext.exporting.apart import check_disjoint, together
 from deepfakebench_ext.exporting.quantising import quantised, save
 from deepfakebench_ext.metrics.pairs import compare_pairs
 from deepfakebench_ext.models.base import Detector
+from deepfakebench_ext.models.config import load_config
 from deepfakebench_ext.models.export.export import RUNTIMES, write_description
 from deepfakebench_ext.models.export.formats import write_network
 from deepfakebench_ext.models.export.parity import check, measure
-from deepfakebench_ext.models.export.record import ARTEFACTS, INPUT, ExportRecord, Format, Gate
+from deepfakebench_ext.models.export.record import ARTEFACTS, ExportRecord, Format, Gate
 from deepfakebench_ext.models.export.tracing import ScoringNetwork
-from deepfakebench_ext.models.loading import load_detector
+from deepfakebench_ext.models.runtimes.exported import ExportedDetector
 from deepfakebench_ext.models.runtimes.session import Array
-from deepfakebench_ext.models.weights.source import DETECTOR_YAML
+from deepfakebench_ext.models.scoring import ScoringDetector
+from deepfakebench_ext.models.weights.source import DETECTOR_YAML, resolve_weights
 
 LARGEST_AUC_DIFFERENCE: Final = 0.002
 LARGEST_SCORE_DIFFERENCE: Final = 0.05
@@ -86,17 +87,18 @@ def export_int8(
         for how, model in quantised(network, format_, Path(plain) / ARTEFACTS[format_][0], inputs):
             save(format_, model, unfinished)
             write_description(detector, unfinished, format_, (), is_int8=True)
-            int8 = load_detector(unfinished / DETECTOR_YAML, str(unfinished), device="cpu")
+            int8 = _opened(unfinished)
             after = scores_of(int8, make_reader(int8), gated_on)
             tried.append(gate(before, after, int8.computing["dtype"], how))
             if passes(tried[-1]):
-                parity = measure(network, _run(int8), runtime=runtime, precision=int8.computing["dtype"])
+                parity = measure(network, int8.session, runtime=runtime, precision=int8.computing["dtype"])
                 return write_description(detector, unfinished, format_, [parity], is_int8=True, gate=tried[-1])
         raise refusal(detector.report.source, tried)
 
 
-def _run(detector: Detector) -> Callable[[Array], Array]:
-    return lambda image: detector({INPUT: torch.from_numpy(image)})["cls"].numpy()
+def _opened(folder: Path) -> ExportedDetector:
+    settings = load_config(folder / DETECTOR_YAML)
+    return ExportedDetector(settings, source=resolve_weights(str(folder)))
 
 
 def calibration_inputs(detector: Detector, reader: Reader, samples: Sequence[Sample]) -> list[Array]:
@@ -108,13 +110,13 @@ def calibration_inputs(detector: Detector, reader: Reader, samples: Sequence[Sam
     apart = -(-len(samples) // _MOST_FOR_CALIBRATION) or 1
     each = _MOST_FOR_CALIBRATION // (len(samples[::apart]) or 1)
     units = (unit for sample in samples[::apart] for unit in islice(reader.units(sample), each))
-    inputs = [normalise(unit.pixels[None], detector.preprocess).numpy() for unit in units if unit.pixels is not None]
+    inputs = [normalised(unit.pixels[None], detector.preprocess) for unit in units if unit.pixels is not None]
     if not inputs:
         raise ConfigError("--calibrate_on: not one of its samples can be read")
     return inputs
 
 
-def scores_of(detector: Detector, reader: Reader, samples: Sequence[Sample]) -> Scored:
+def scores_of(detector: ScoringDetector, reader: Reader, samples: Sequence[Sample]) -> Scored:
     """Return the scores of all units of labelled samples that have one."""
     labels = {sample.key: sample.label for sample in samples}
     groups = dict(zip(labels, together(samples), strict=True))

@@ -63,14 +63,14 @@ class ExportRequest(DetectorOptions):
             ConfigError: One of DeepfakeBench's own detectors, or one that is exported already.
             WeightsError, MissingExtraError: As `load_detector`.
         """
-        from deepfakebench_ext.models.loading import load_detector
+        from deepfakebench_ext.models.loading import load_torch_detector
 
         if settings.host is not None:
             raise ConfigError(
                 f"{settings.model_name} is one of DeepfakeBench's own detectors, whose code is not exported; allowed "
                 "are the detectors of this package, such as huggingface_clip"
             )
-        detector = load_detector(
+        return load_torch_detector(
             settings,
             self.weights,
             device="cpu",
@@ -78,9 +78,6 @@ class ExportRequest(DetectorOptions):
             fake_index=self.fake_index,
             require_trained_head=self.require_trained_head,
         )
-        if detector.source.is_exported:
-            raise ConfigError(f"{detector.source.spec} is exported already; give --weights it was exported from")
-        return detector
 
     def export(self, detector: Detector) -> ExportRecord:
         """Write what is asked for, and return what its `detector.yaml` says of it.

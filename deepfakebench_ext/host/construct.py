@@ -12,11 +12,10 @@ from torch import nn
 from deepfakebench_ext.common.errors import ConfigError, ExtError, HostError, MissingExtraError
 from deepfakebench_ext.host import torchvision_ops
 from deepfakebench_ext.host.blank import blank, working_like_its_scripts
+from deepfakebench_ext.host.foreign import FOREIGN
 from deepfakebench_ext.host.packages import mount
 from deepfakebench_ext.host.pip_names import is_own, pip_name
 
-# What code that is not ours may end in while it computes; torch's own refusals (RuntimeError, ValueError) apart.
-FOREIGN = (OSError, ArithmeticError, AssertionError, AttributeError, LookupError, NameError, TypeError)
 _FOREIGN_BUILD = (*FOREIGN, ImportError, RuntimeError, ValueError)
 # What train.py adds to a YAML and a constructor reads (train.py:233, 256; iid_detector.py:73).
 _OF_THE_SCRIPTS = {"ddp": False, "local_rank": 0}

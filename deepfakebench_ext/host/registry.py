@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 from deepfakebench_ext.common.errors import ConfigError
 
@@ -22,6 +22,14 @@ OUR_DETECTORS: Mapping[str, str] = {
     "huggingface_video": "deepfakebench_ext.models.generic:HuggingFaceVideo",
     "huggingface_videomae": "deepfakebench_ext.models.videomae:HuggingFaceVideoMAE",
 }
+
+OUR_TAKES: Mapping[str, Literal["image", "video"]] = {
+    "huggingface_clip": "image",
+    "huggingface_image": "image",
+    "huggingface_video": "video",
+    "huggingface_videomae": "video",
+}
+"""What each takes, as its class says it, known without importing any."""
 
 
 class DetectorRegistry(Protocol):

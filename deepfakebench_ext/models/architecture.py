@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from deepfakebench_ext.common.errors import MissingExtraError, WeightsError
 from deepfakebench_ext.common.wording import printable
-from deepfakebench_ext.host.construct import FOREIGN
+from deepfakebench_ext.host.foreign import FOREIGN
 
 Built = TypeVar("Built")
 

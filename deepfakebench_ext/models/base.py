@@ -16,8 +16,11 @@ from typing_extensions import Self
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.notices import untrained_head
 from deepfakebench_ext.common.types import LabelOrder, WeightsReport
-from deepfakebench_ext.data.preprocess.transform import PreprocessSpec
+from deepfakebench_ext.data.preprocess.in_torch import normalise
+from deepfakebench_ext.data.preprocess.normalising import Pixels
+from deepfakebench_ext.data.preprocess.spec import PreprocessSpec
 from deepfakebench_ext.host import torchvision_ops, weights_path
+from deepfakebench_ext.models import quiet
 from deepfakebench_ext.models.architecture import Architecture
 from deepfakebench_ext.models.built_from import decide_preprocess, default_source, processor_folder
 from deepfakebench_ext.models.config import DetectorConfig, load_config
@@ -31,8 +34,9 @@ from deepfakebench_ext.models.label_order import (
     kept_order,
     names_fit,
 )
-from deepfakebench_ext.models.probability import two_class_logits
+from deepfakebench_ext.models.scoring import Output, Rows
 from deepfakebench_ext.models.stored_thresholds import THRESHOLDS, Stored, stored_from
+from deepfakebench_ext.models.two_classes import two_class_logits
 from deepfakebench_ext.models.weights import keymaps
 from deepfakebench_ext.models.weights.fit import check_fit
 from deepfakebench_ext.models.weights.source import (
@@ -47,6 +51,7 @@ from deepfakebench_ext.models.weights.state_files import Checkpoint, StateDict, 
 
 # transformers imports torchvision wherever it is installed, also one that does not load beside this torch.
 torchvision_ops.make_importable()
+quiet.hush_where_wished()
 
 logger = logging.getLogger(__name__)
 
@@ -174,6 +179,31 @@ class Detector(nn.Module, ABC):
         cls = two_class_logits(self.classifier(features), self.report.label_order)
         return {"cls": cls, "prob": functional.softmax(cls, dim=1)[:, 1], "feat": features}
 
+    def logits(self, pixels: Pixels, preprocess: PreprocessSpec) -> Rows:
+        """Return two-class logits (N, 2), as `ScoringDetector`."""
+        return self.rows(pixels, preprocess, "logits")
+
+    @torch.inference_mode()
+    def rows(self, pixels: Pixels, preprocess: PreprocessSpec, output: Output) -> Rows:
+        """Return what the network says of pixels; they are normalised on its device.
+
+        Args:
+            pixels, preprocess: As `ScoringDetector.logits`.
+            output: `logits` (N, 2); the `features` (N, D) that the head is given, length 1 where the config says so; or
+                what the backbone alone says, `pooled` (N, D).
+        """
+        device = next(self.parameters()).device
+        batch = {"image": normalise(torch.from_numpy(pixels).to(device, non_blocking=True), preprocess)}
+        if output == "logits":
+            rows: torch.Tensor = self(batch, inference=True)["cls"]
+        elif output == "pooled":
+            rows = self.pooled(batch)
+        else:
+            rows = self.features(batch)
+            rows = functional.normalize(rows, dim=1) if self.settings.l2_normalise else rows
+        numbers: Rows = (rows if rows.dtype == torch.float64 else rows.float()).cpu().numpy()
+        return numbers
+
     def get_losses(self, data_dict: Mapping[str, Any], pred_dict: Mapping[str, torch.Tensor]) -> dict[str, Any]:
         """Return `overall`, the cross entropy of `pred_dict['cls']` with `data_dict['label']` (B,)."""
         return {"overall": self.loss_func(pred_dict["cls"], data_dict["label"])}
@@ -187,7 +217,8 @@ class Detector(nn.Module, ABC):
         from deepfakebench_ext.models.probability import fake_probability
 
         labels = data_dict["label"].detach().cpu().numpy().astype("int64")
-        figures = binary_figures(labels, fake_probability(pred_dict["cls"]).numpy(), level="frame")
+        scores = fake_probability(pred_dict["cls"].detach().cpu().double().numpy())
+        figures = binary_figures(labels, scores, level="frame")
         names = {"acc": "frame_accuracy", "auc": "frame_auc", "eer": "frame_eer", "ap": "frame_ap"}
         return {short: figures[name].value for short, name in names.items()}
 
@@ -208,14 +239,6 @@ class Detector(nn.Module, ABC):
         """On what it computes, for the record of a run: the device, and the type of number."""
         parameter = next(self.backbone.parameters())
         return {"device": parameter.device.type, "dtype": str(parameter.dtype).removeprefix("torch.")}
-
-    @property
-    def computing_text(self) -> str:
-        """The same for people: `cpu, bfloat16`."""
-        known = self.computing
-        runtime = known.get("runtime")
-        by = f", {runtime['name']} {runtime['version']}" if runtime else ""
-        return f"{known['device']}, {known['dtype']}{by}"
 
     def to_backbone(self, images: torch.Tensor) -> torch.Tensor:
         """Return `images` on the device and in the type of the backbone."""

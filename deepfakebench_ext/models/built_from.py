@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from deepfakebench_ext.common.errors import ConfigError
+from deepfakebench_ext.common.missing import torch_needed
 from deepfakebench_ext.data.preprocess.transform import (
     PreprocessSpec,
     output_size,
@@ -55,16 +56,19 @@ def config_for(weights: str | None) -> str:
 
 
 def _config_by_kind(kind: str | None, classes: str) -> str:
-    from transformers.models.auto import modeling_auto as auto
-
     if "ForImageClassification" in classes or kind == "timm_wrapper":
         return "huggingface_image"
     if kind == "videomae":
         return "huggingface_videomae"
-    if "ForVideoClassification" in classes or kind in auto.MODEL_FOR_VIDEO_CLASSIFICATION_MAPPING_NAMES:
+    if "ForVideoClassification" in classes:
         return "huggingface_video"
-    # A CLIP that is not said to be a classifier is a tower.
-    is_image = kind != "clip" and kind in auto.MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES
+    if kind in (None, "clip"):  # a CLIP that is not said to be a classifier is a tower
+        return "huggingface_clip"
+    with torch_needed():
+        from transformers.models.auto import modeling_auto as auto
+    if kind in auto.MODEL_FOR_VIDEO_CLASSIFICATION_MAPPING_NAMES:
+        return "huggingface_video"
+    is_image = kind in auto.MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES
     return "huggingface_image" if is_image else "huggingface_clip"
 
 

@@ -13,7 +13,8 @@ from torch import nn
 from deepfakebench_ext.common.errors import ConfigError, ModelError, WeightsError
 from deepfakebench_ext.common.types import WeightsReport
 from deepfakebench_ext.common.wording import printable
-from deepfakebench_ext.host.construct import FOREIGN, in_words
+from deepfakebench_ext.host.construct import in_words
+from deepfakebench_ext.host.foreign import FOREIGN
 from deepfakebench_ext.models.architecture import FAILURES, Architecture, config_of, made
 from deepfakebench_ext.models.base import Detector
 from deepfakebench_ext.models.built_from import decide_architecture

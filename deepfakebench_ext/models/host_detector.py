@@ -16,7 +16,8 @@ from deepfakebench_ext.common.types import WeightsReport
 from deepfakebench_ext.data.preprocess.transform import PreprocessSpec
 from deepfakebench_ext.host.blank import without_cuda
 from deepfakebench_ext.host.checkout import find_checkout
-from deepfakebench_ext.host.construct import FOREIGN, construct, in_words
+from deepfakebench_ext.host.construct import construct, in_words
+from deepfakebench_ext.host.foreign import FOREIGN
 from deepfakebench_ext.models.base import Detector
 from deepfakebench_ext.models.built_from import decide_preprocess
 from deepfakebench_ext.models.config import NO_CHECKOUT, DetectorConfig, load_config

@@ -1,26 +1,35 @@
-"""`load_detector`: the one way from a config and weights to a detector that is ready to score."""
+"""`load_detector`: the one way from a config and weights to a detector that is ready to score.
+
+torch is imported where it computes, or has to make what a runtime then computes, and not before.
+"""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from deepfakebench_ext.common.errors import ConfigError, HostError, WeightsError
+from deepfakebench_ext.common.missing import torch_needed
 from deepfakebench_ext.common.notices import untrained_head
 from deepfakebench_ext.host.checkout import find_checkout
 from deepfakebench_ext.host.packages import detectors
-from deepfakebench_ext.host.registry import DETECTOR
-from deepfakebench_ext.models.base import Detector
+from deepfakebench_ext.host.registry import DETECTOR, OUR_TAKES
+from deepfakebench_ext.models.accelerators import device_type
 from deepfakebench_ext.models.built_from import default_source
 from deepfakebench_ext.models.config import NO_CHECKOUT, DetectorConfig, find_config, load_config
 from deepfakebench_ext.models.export.record import RUN_HERE
-from deepfakebench_ext.models.placement import choose_device, choose_dtype
-from deepfakebench_ext.models.runtimes.compiled import compiled, runtime_or_torch
-from deepfakebench_ext.models.runtimes.exported import ExportedDetector, ExportedImageDetector, ExportedVideoDetector
+from deepfakebench_ext.models.runtimes.compiled import CompiledDetector, compiled, runtime_or_torch
+from deepfakebench_ext.models.runtimes.exported import ExportedDetector
 from deepfakebench_ext.models.runtimes.session import RuntimeName
+from deepfakebench_ext.models.scoring import ScoringDetector, Takes
 from deepfakebench_ext.models.weights.source import DETECTOR_YAML, EXPORT_AGAIN, Source, resolve_weights
+
+if TYPE_CHECKING:
+    from deepfakebench_ext.models.base import Detector
+
+Scoring = TypeVar("Scoring", bound=ScoringDetector)
 
 
 def load_detector(
@@ -32,8 +41,10 @@ def load_detector(
     fake_index: tuple[int, ...] | None = None,
     require_trained_head: bool = False,
     runtime: str | None = None,
-) -> Detector:
+) -> Detector | ExportedDetector:
     """Return a detector in inference mode, filled, placed and with its `report`.
+
+    What torch computes is a `Detector`, an `nn.Module`; what a runtime computes scores alone.
 
     Example:
         >>> detector = load_detector("huggingface_image", "org/deepfake-vit")
@@ -55,45 +66,88 @@ def load_detector(
         ConfigError: A wrong config, device or dtype, or label names that leave open which is fake.
         WeightsError: Weights that cannot be had, trusted or fitted, or an untrained head where one is required.
         HostError: One of DeepfakeBench's detectors without a checkout, or one that fails here.
-        MissingExtraError: A package that DeepfakeBench's detector imports is not installed.
+        MissingExtraError: A package that DeepfakeBench's detector imports is not installed; or torch, or a runtime.
     """
-    settings = load_config(config)
-    source = resolve_weights(weights) if weights is not None else _beside_its_yaml(settings)
+    settings, source = _asked(config, weights)
     if source is not None and source.is_exported:
         return _checked(
             _exported(settings, source, device=device, dtype=dtype, runtime=runtime, fake_index=fake_index),
             require_trained_head,
         )
-    cls = detector_class(settings.model_copy(update={"export": None}))
+    settings = _in_torch(settings, fake_index)
+
+    def build(device: str, number: str) -> Detector:
+        with torch_needed():
+            return _built(settings, source, device=device, dtype=number)
+
+    def compile_for(name: RuntimeName) -> CompiledDetector:
+        found = source or default_source(settings)
+        return compiled(settings, found, name, lambda: build("cpu", "float32"), dtype=dtype)
+
+    ready = None
+    if runtime is not None and runtime != "torch":
+        ready = runtime_or_torch(runtime, settings, device_type(device, runtime), compile_for)
+    return _checked(build(device, dtype) if ready is None else ready, require_trained_head)
+
+
+def load_torch_detector(
+    config: str | Path | Mapping[str, Any] | DetectorConfig,
+    weights: str | None = None,
+    *,
+    device: str = "auto",
+    dtype: str = "auto",
+    fake_index: tuple[int, ...] | None = None,
+    require_trained_head: bool = False,
+) -> Detector:
+    """Return a detector as `load_detector` does, which torch computes.
+
+    Raises:
+        ConfigError: One that is exported; or as `load_detector`.
+        WeightsError, HostError, MissingExtraError: As `load_detector`.
+    """
+    settings, source = _asked(config, weights)
+    if source is not None and source.is_exported:
+        raise ConfigError(f"{source.spec} is exported already; give --weights it was exported from")
+    detector = _built(_in_torch(settings, fake_index), source, device=device, dtype=dtype)
+    return _checked(detector, require_trained_head)
+
+
+def _asked(
+    config: str | Path | Mapping[str, Any] | DetectorConfig, weights: str | None
+) -> tuple[DetectorConfig, Source | None]:
+    settings = load_config(config)
+    return settings, resolve_weights(weights) if weights is not None else _beside_its_yaml(settings)
+
+
+def _in_torch(settings: DetectorConfig, fake_index: tuple[int, ...] | None) -> DetectorConfig:
+    """Return the config of a detector that is not exported, to score."""
     # Inference needs one matrix a layer: Effort's factors are folded as they are read.
     changes: dict[str, Any] = {"use_svd": False, "export": None}
     if fake_index is not None:
         changes["fake_index"] = fake_index
-    settings = settings.model_copy(update=changes)
-    place = choose_device(device)
+    return settings.model_copy(update=changes)
 
-    def build(number: str) -> Detector:
-        detector = cls(settings, source=source)
-        detector.place(place, choose_dtype(number, place))
-        return detector
 
-    def compile_for(name: RuntimeName) -> Detector:
-        found = source or default_source(settings)
-        return compiled(settings, found, name, lambda: build("float32"), takes=cls.takes, dtype=dtype)
+def _built(settings: DetectorConfig, source: Source | None, *, device: str, dtype: str) -> Detector:
+    from deepfakebench_ext.models.placement import choose_device, choose_dtype
 
-    detector = runtime_or_torch(runtime, settings, place.type, compile_for)
-    if detector is None:
-        detector = build("float32" if settings.host is not None and dtype == "auto" else dtype)
-    return _checked(detector, require_trained_head)
+    cls, place = detector_class(settings), choose_device(device)
+    detector = cls(settings, source=source)
+    detector.place(place, choose_dtype("float32" if settings.host is not None and dtype == "auto" else dtype, place))
+    return detector
 
 
 def _beside_its_yaml(settings: DetectorConfig) -> Source | None:
     """Return the network that an exported folder's own YAML lies beside; None for any other config."""
-    is_of_one = settings.export is not None and settings.export.format in RUN_HERE and settings.file is not None
-    return resolve_weights(str(settings.file.parent)) if is_of_one and settings.file is not None else None
+    return resolve_weights(str(settings.file.parent)) if _is_run_here(settings) and settings.file is not None else None
 
 
-def _checked(detector: Detector, require_trained_head: bool) -> Detector:
+def _is_run_here(settings: DetectorConfig) -> bool:
+    """Whether a config is that of a network that a runtime computes."""
+    return settings.export is not None and settings.export.format in RUN_HERE
+
+
+def _checked(detector: Scoring, require_trained_head: bool) -> Scoring:
     if require_trained_head and not detector.report.head_trained:
         raise WeightsError(untrained_head(detector.report.source, detector.settings.seed).text)
     return detector
@@ -107,19 +161,16 @@ def _exported(
     dtype: str,
     runtime: str | None,
     fake_index: tuple[int, ...] | None,
-) -> Detector:
+) -> ExportedDetector:
     """Return the detector of an exported folder, which is run on the CPU."""
     if device not in ("auto", "cpu"):
         raise ConfigError(f"--device {device} is not for an exported network, which the CPU runs; leave it out")
     if fake_index is not None:
         raise ConfigError("--fake_index is not for an exported network, whose second logit is fake; give it to export")
     own = _own_config(settings, source)
-    detector = detector_class(own)
-    if not issubclass(detector, ExportedDetector):
+    if not _is_run_here(own):
         raise WeightsError(f"{source.files[0]}: the {DETECTOR_YAML} beside it has no `export` block; {EXPORT_AGAIN}")
-    made = detector(own, source=source, runtime=runtime or "auto", dtype=dtype)
-    made.eval()
-    return made
+    return ExportedDetector(own, source=source, runtime=runtime or "auto", dtype=dtype)
 
 
 def _own_config(given: DetectorConfig, source: Source) -> DetectorConfig:
@@ -138,8 +189,22 @@ def _own_config(given: DetectorConfig, source: Source) -> DetectorConfig:
     return own
 
 
+def takes_of(settings: DetectorConfig) -> Takes:
+    """Return what a config's detector takes; of those of this package without torch.
+
+    Raises:
+        ConfigError, HostError, MissingExtraError: As `detector_class`; or torch is not installed, which it needs.
+    """
+    if settings.export is not None and _is_run_here(settings):
+        return settings.export.takes
+    if settings.host is None and settings.model_name in OUR_TAKES:
+        return OUR_TAKES[settings.model_name]
+    with torch_needed():
+        return detector_class(settings).takes
+
+
 def detector_class(settings: DetectorConfig) -> type[Detector]:
-    """Return the class that a config names: one of ours, or DeepfakeBench's under our surface. Builds nothing.
+    """Return the class of torch that a config names: ours, or DeepfakeBench's under our surface. Builds nothing.
 
     Raises:
         ConfigError: Neither we nor the checkout have a detector of that name.
@@ -148,9 +213,7 @@ def detector_class(settings: DetectorConfig) -> type[Detector]:
     name = settings.model_name
     if settings.host is None or name in DETECTOR:
         cls: type[Detector] = DETECTOR[name]
-        if settings.export is None or settings.export.format not in RUN_HERE:
-            return cls
-        return ExportedImageDetector if cls.takes == "image" else ExportedVideoDetector
+        return cls
     from deepfakebench_ext.models.host_detector import HostImageDetector, HostVideoDetector
 
     checkout = settings.checkout or find_checkout()

@@ -9,6 +9,7 @@ from deepfakebench_ext.models.config import DetectorConfig, load_config
 
 if TYPE_CHECKING:
     from deepfakebench_ext.models.base import Detector
+    from deepfakebench_ext.models.runtimes.exported import ExportedDetector
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +41,7 @@ class DetectorOptions:
 
         return load_config(self.detector_config or config_for(self.weights))
 
-    def load(self, settings: DetectorConfig) -> Detector:
+    def load(self, settings: DetectorConfig) -> Detector | ExportedDetector:
         """Return the detector, ready to score.
 
         Raises:

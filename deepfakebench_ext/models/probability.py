@@ -1,40 +1,27 @@
-"""From a head's logits to P(fake): the one place."""
+"""From two-class logits to P(fake): the one place. Knows no torch."""
 
 from __future__ import annotations
 
-import torch
+import math
+from typing import Any
 
-from deepfakebench_ext.common.types import LabelOrder
-
-
-def two_class_logits(logits: torch.Tensor, order: LabelOrder) -> torch.Tensor:
-    """Return logits (B, 2), 0 real and 1 fake, whose softmax says what a head of any width and order says.
-
-    A class of several logits is their log-sum-exp, so P(fake) is the sum of its members' probabilities; a single
-    logit z stands against 0, which makes the softmax its sigmoid, as does the logit of fake where each is a label of
-    its own.
-
-    Args:
-        logits: (B, K) as the head gives them.
-        order: Which of the K mean fake.
-    """
-    if order.num_logits == 1:
-        zero = torch.zeros_like(logits)
-        return torch.cat((zero, logits) if order.fake else (logits, zero), dim=1)
-    fake = list(order.fake)
-    if order.activation == "sigmoid":
-        return torch.cat((torch.zeros_like(logits[:, fake]), logits[:, fake]), dim=1)
-    if order.num_logits == 2 and fake == [1]:
-        return logits
-    real = [index for index in range(order.num_logits) if index not in order.fake]
-    return torch.stack((logits[:, real].logsumexp(1), logits[:, fake].logsumexp(1)), dim=1)
+import numpy as np
+import numpy.typing as npt
 
 
-def fake_probability(cls: torch.Tensor) -> torch.Tensor:
-    """Return P(fake) (B,) as float64 on the CPU for two-class logits (B, 2).
+def fake_probability(cls: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float64]:
+    """Return P(fake) (B,) in [0, 1] for two-class logits (B, 2).
 
     In float64, so that two confident scores that differ in the logits stay different: float32 says 1.0 from a margin
-    of 17 on, and ties move AUC.
+    of 17 on, and ties move AUC. Number by number, as the vectors of NumPy and torch round the same number otherwise by
+    its place in the batch.
     """
-    cls = cls.detach().cpu().double()
-    return torch.sigmoid(cls[:, 1] - cls[:, 0])
+    margins = cls.astype(np.float64)
+    return np.array([_sigmoid(margin) for margin in (margins[:, 1] - margins[:, 0]).tolist()], np.float64)
+
+
+def _sigmoid(margin: float) -> float:
+    try:
+        return 1 / (1 + math.exp(-margin))
+    except OverflowError:
+        return 0.0

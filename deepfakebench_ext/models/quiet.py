@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
+import sys
+from threading import Event
+
+_TORCHS = "deepfakebench_ext.models.base"
+_wished = Event()
+
 
 def hush_transformers() -> None:
-    """Leave the terminal to our own messages."""
+    """Leave the terminal to our own messages; transformers is not imported for it where no detector needs it."""
+    _wished.set()
+    if _TORCHS in sys.modules:
+        hush_where_wished()
+
+
+def hush_where_wished() -> None:
+    """Do so now, if it was wished before detectors of torch were imported."""
+    if not _wished.is_set():
+        return
     from huggingface_hub.utils.tqdm import enable_progress_bars
     from transformers.utils import logging
 

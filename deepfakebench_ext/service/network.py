@@ -30,8 +30,8 @@ from deepfakebench_ext.engine.file_inputs import file_reader
 from deepfakebench_ext.engine.input_options import NOTHING_SAID, FaceOptions
 from deepfakebench_ext.engine.predictor import default_batch_size, predict
 from deepfakebench_ext.engine.run_directory import fingerprint
-from deepfakebench_ext.models.base import Detector
 from deepfakebench_ext.models.quiet import hush_transformers
+from deepfakebench_ext.models.scoring import ScoringDetector
 from deepfakebench_ext.service.network_names import SCORE
 from deepfakebench_ext.service.proxy import write_proxy
 from deepfakebench_ext.service.settings import ServedModel, ServiceSettings
@@ -53,7 +53,7 @@ class _Served:
     def __init__(self, name: str, model: ServedModel) -> None:
         self.name, self.model = name, model
         request = analysis_request(model, Wishes())
-        self.detector: Detector = request.load(request.settings())
+        self.detector: ScoringDetector = request.load(request.settings())
         how = request.how(self.detector)
         self.chosen = how.threshold
         self.digest = fingerprint(score_settings(self.detector, how) | {"threshold": repr(how.threshold)})

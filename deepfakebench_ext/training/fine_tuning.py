@@ -18,7 +18,7 @@ from deepfakebench_ext.engine.run_directory import digest_samples
 from deepfakebench_ext.models.base import Detector
 from deepfakebench_ext.models.export.hub_folder import write_settings, write_weights
 from deepfakebench_ext.models.freezing import trained_statistics
-from deepfakebench_ext.models.loading import detector_class, load_detector
+from deepfakebench_ext.models.loading import detector_class, load_torch_detector
 from deepfakebench_ext.models.weights.source import resolve_weights
 from deepfakebench_ext.training.data.blended_validation import is_real_alone
 from deepfakebench_ext.training.going_on import advised, prolonged
@@ -282,7 +282,7 @@ class FineTuning:
             ModelError: They do not score as what was trained did.
         """
         self.processes.wait()
-        loaded = load_detector(
+        loaded = load_torch_detector(
             folder / "detector.yaml", str(folder), device=str(self.processes.device), dtype="float32"
         )
         validated = self.validator(loaded, as_trained=False)

@@ -7,6 +7,7 @@ import logging
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -222,9 +223,10 @@ def _extracted(tuning: FineTuning, samples: Sequence[Sample]) -> Features:
     rows: list[npt.NDArray[np.float32]] = []
     predictions: list[Prediction] = []
     batch_size, reader = default_batch_size(detector), tuning.validator.reader
-    for units, features in compute(detector, reader, own, "features", batch_size=batch_size, workers=tuning.workers):
+    forward = partial(detector.rows, output="features")
+    for units, features in compute(forward, reader, own, "features", batch_size=batch_size, workers=tuning.workers):
         predictions += [unit.prediction for unit in units]
-        rows += [features.float().cpu().numpy()] if len(features) else []
+        rows += [features.astype(np.float32, copy=False)] if len(features) else []
     parts = tuning.processes.gather([(rows, predictions)])
     matrices = [matrix for own_rows, _ in parts for matrix in own_rows]
     if not matrices:

@@ -23,7 +23,7 @@ from deepfakebench_ext.engine.processes import Processes
 from deepfakebench_ext.engine.read_ahead import default_workers
 from deepfakebench_ext.media.sampling import SPREAD
 from deepfakebench_ext.models.built_from import config_for
-from deepfakebench_ext.models.loading import detector_class
+from deepfakebench_ext.models.loading import takes_of
 from deepfakebench_ext.training.data.splits import split_by_source
 from deepfakebench_ext.training.fine_tuning import FineTuning
 from deepfakebench_ext.training.inputs import TrainingInputs, gather_datasets, gather_side
@@ -157,7 +157,7 @@ class TrainingRequest:
                 + (", not both" if paths else ", or --val_share 0.2" if side == "val" else "")
             )
         if paths:
-            takes = detector_class(recipe.settings).takes
+            takes = takes_of(recipe.settings)
             found = {path: gather_side(path, takes=takes, option=f"--{side}", kind=self.kind) for path in paths}
             _check_apart(found)
             return [sample for path, samples in found.items() for sample in _named(samples, self.names.get(path))]

@@ -69,7 +69,7 @@ def test_crops_are_the_pixels_that_the_evaluator_scores(filmed: Path, faces: Fac
     result = extract(filmed, "out", sampling=THREE, faces=faces)
     reader = Reader(AS_IS, THREE, faces=faces)
     for sample in result.samples:
-        scored = [unit.pixels.permute(1, 2, 0).numpy() for unit in reader.units(sample) if unit.pixels is not None]
+        scored = [unit.pixels.transpose(1, 2, 0) for unit in reader.units(sample) if unit.pixels is not None]
         written = [read_rgb(path) for path in frames_of(result, sample.key)]
         assert len(written) == 3
         assert all(np.array_equal(a, b) for a, b in zip(scored, written, strict=True))

@@ -1,4 +1,4 @@
-"""The one preprocessing transform: an RGB frame in, a float tensor out. Every command goes through here.
+"""The one preprocessing transform: an RGB frame in, pixels of the detector's size out. Every command goes through here.
 
 What it does to a frame is a `PreprocessSpec`; where specs come from is re-exported here.
 """
@@ -8,10 +8,10 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import numpy.typing as npt
-import torch
 from PIL import Image
 
 from deepfakebench_ext.common.errors import MediaError
+from deepfakebench_ext.data.preprocess.normalising import Pixels
 from deepfakebench_ext.data.preprocess.processor_json import spec_from_checkpoint
 from deepfakebench_ext.data.preprocess.spec import (
     RESAMPLES,
@@ -26,7 +26,6 @@ from deepfakebench_ext.data.preprocess.spec import (
 
 __all__ = [
     "PreprocessSpec",
-    "normalise",
     "output_size",
     "override",
     "resize_and_crop",
@@ -39,7 +38,7 @@ __all__ = [
 _MAX_RESIZED_PIXELS = 2**26
 
 
-def resize_and_crop(rgb: npt.NDArray[np.uint8], spec: PreprocessSpec) -> torch.Tensor:
+def resize_and_crop(rgb: npt.NDArray[np.uint8], spec: PreprocessSpec) -> Pixels:
     """Return the frame at the detector's size: (3, h, w) uint8, contiguous, sharing no memory with `rgb`.
 
     Equal to what transformers' PIL processors compute with the same Pillow, value for value, and with `opencv_bicubic`
@@ -66,33 +65,8 @@ def resize_and_crop(rgb: npt.NDArray[np.uint8], spec: PreprocessSpec) -> torch.T
         rgb = _centre_crop(rgb, spec.crop, spec.crop_rounding)
     if spec.channels == "bgr":
         rgb = rgb[..., ::-1]
-    whole = torch.from_numpy(np.require(rgb, requirements=["C", "W"]))
-    return whole.permute(2, 0, 1).clone(memory_format=torch.contiguous_format)
-
-
-def normalise(pixels: torch.Tensor, spec: PreprocessSpec) -> torch.Tensor:
-    """Return (pixels * rescale_factor - offset - mean) / std as float32, on the device that `pixels` is on.
-
-    The constants are folded into one factor and one bias in float64: within 1e-6 of the same steps taken one by one.
-    Only what DeepfakeBench's loader resizes is computed as that loader does, on a CPU bit for bit.
-
-    Args:
-        pixels: (..., 3, h, w) uint8, RGB. Left unchanged.
-        spec: Whose statistics.
-
-    Source:
-        torchvision 0.28 transforms/functional.py: `to_tensor`, `normalize`, as in abstract_dataset.py:392-405.
-    """
-    std = torch.tensor(spec.std, dtype=torch.float64).view(3, 1, 1)
-    mean = torch.tensor(spec.mean, dtype=torch.float64).view(3, 1, 1)
-    floats = pixels.to(torch.float32, copy=True)
-    if spec.resample == "opencv_bicubic" and spec.rescale_factor == 1 / 255 and spec.offset == 0:
-        # Tensors on the device throughout, since CUDA multiplies by the reciprocal of a plain number instead.
-        white, mean, std = (x.to(pixels.device, torch.float32) for x in (torch.full((1, 1, 1), 255.0), mean, std))
-        return floats.div_(white).sub_(mean).div_(std)
-    factor = (spec.rescale_factor / std).to(pixels.device, torch.float32)
-    bias = (-(spec.offset + mean) / std).to(pixels.device, torch.float32)
-    return floats.mul_(factor).add_(bias)
+    pixels: Pixels = rgb.transpose(2, 0, 1).copy(order="C")
+    return pixels
 
 
 def _resized_size(current: tuple[int, int], spec: PreprocessSpec) -> tuple[int, int]:

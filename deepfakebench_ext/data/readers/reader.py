@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from deepfakebench_ext.common.errors import ConfigError, MediaError
 from deepfakebench_ext.common.paths import path_key
 from deepfakebench_ext.common.types import Prediction, Sample, Status
 from deepfakebench_ext.common.wording import of_several
+from deepfakebench_ext.data.preprocess.normalising import Pixels
 from deepfakebench_ext.data.preprocess.transform import PreprocessSpec, resize_and_crop
 from deepfakebench_ext.data.readers.at_hand import sample_at_hand
 from deepfakebench_ext.data.readers.content import sample_content
@@ -41,7 +41,7 @@ class Unit:
     """
 
     prediction: Prediction
-    pixels: torch.Tensor | None
+    pixels: Pixels | None
     others: tuple[Unit, ...] = ()
 
 
@@ -143,11 +143,11 @@ class Reader:
             reason, span = self._sampling.why_too_short(taken.num_frames), self._sampling.span
             yield Unit(Prediction(sample.key, None, "too_short", reason, planned=span, decoded=0), None)
 
-    def _pixels(self, shots: Sequence[Shot]) -> torch.Tensor | None:
-        pixels = [_tensor(shot.result) for shot in shots if isinstance(shot.result, FaceCrop)]
+    def _pixels(self, shots: Sequence[Shot]) -> Pixels | None:
+        pixels = [_pixels_of(shot.result) for shot in shots if isinstance(shot.result, FaceCrop)]
         if len(pixels) < len(shots):
             return None
-        return torch.stack(pixels) if self._takes_clips else pixels[0]
+        return np.stack(pixels) if self._takes_clips else pixels[0]
 
     def _planned(self, sample: Sample, promised: int) -> int:
         """How many frames are asked of a sample: of a file as many as the user said, however short it is."""
@@ -158,7 +158,7 @@ class Reader:
         return len({index for group in self._sampling.groups(promised) for index in group})
 
     def _fitted(self, shot: Shot) -> Shot:
-        return shot.made(lambda rgb: resize_and_crop(rgb, self.preprocess).permute(1, 2, 0).numpy())
+        return shot.made(lambda rgb: resize_and_crop(rgb, self.preprocess).transpose(1, 2, 0))
 
 
 def _with_content(unit: Unit, content: str) -> Unit:
@@ -172,9 +172,10 @@ def renamed(unit: Unit, path: str, name: str) -> Unit:
     return Unit(replace(unit.prediction, reason=unit.prediction.reason.replace(path, name)), unit.pixels, faces)
 
 
-def _tensor(crop: FaceCrop) -> torch.Tensor:
+def _pixels_of(crop: FaceCrop) -> Pixels:
     """The (3, H, W) pixels, in the memory that `resize_and_crop` gave them."""
-    return torch.from_numpy(crop.rgb).permute(2, 0, 1)
+    pixels: Pixels = crop.rgb.transpose(2, 0, 1)
+    return pixels
 
 
 def _frame_names(sample: Sample) -> Callable[[int], str]:

@@ -23,6 +23,7 @@ from deepfakebench_ext.models.export.record import (
     INPUT,
     LABELS,
     OUTPUT,
+    WRITERS,
     ExportRecord,
     Format,
     Gate,
@@ -37,11 +38,6 @@ RUNTIMES: dict[Format, str] = {"onnx": "onnxruntime", "openvino": "openvino"}
 """What runs a format."""
 # What a training says of itself, which is no part of what others run.
 _NOT_OF_AN_EXPORT = ("export", "fake_index", "training", "tuning", "weights")
-WRITERS: dict[Format, tuple[str, ...]] = {
-    "onnx": ("onnx", "onnxscript", "onnxruntime"),
-    "openvino": ("onnx", "onnxscript", "openvino"),
-}
-"""The packages that write a format, and run it."""
 
 
 def export_detector(detector: Detector, folder: Path, format_: Format) -> ExportRecord:
@@ -111,13 +107,13 @@ def _in_bfloat16(network: ScoringNetwork, folder: Path) -> Parity | None:
 
 def _write_state(detector: Detector, network: ScoringNetwork, folder: Path) -> Parity:
     """Write plain weights, and return how equal what is loaded of them is."""
-    from deepfakebench_ext.models.loading import load_detector
+    from deepfakebench_ext.models.loading import load_torch_detector
 
     _, pth = ARTEFACTS["state_dict"]
     write_settings(folder, detector, _values(detector), detector.stored_thresholds)
     write_weights(folder, detector, detector.state_dict())
     write_pth(folder / pth, detector, detector.stored_thresholds)
-    again = ScoringNetwork(load_detector(folder / DETECTOR_YAML, str(folder), device="cpu", dtype="float32"))
+    again = ScoringNetwork(load_torch_detector(folder / DETECTOR_YAML, str(folder), device="cpu", dtype="float32"))
     return measure(network, run_of(again), runtime=_TORCH)
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from deepfakebench_ext.data.preprocess.spec import RESAMPLES
-from deepfakebench_ext.data.preprocess.transform import output_size
+from deepfakebench_ext.data.preprocess.spec import RESAMPLES, output_size
 from deepfakebench_ext.models.base import Detector
 from deepfakebench_ext.models.export.hub_folder import architecture_of, reads_head
 from deepfakebench_ext.models.generic import HuggingFaceImage

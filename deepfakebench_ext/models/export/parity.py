@@ -8,11 +8,13 @@ import numpy as np
 import torch
 
 from deepfakebench_ext.common.errors import ModelError
-from deepfakebench_ext.data.preprocess.transform import PreprocessSpec, normalise, resize_and_crop
+from deepfakebench_ext.data.preprocess.normalising import normalised
+from deepfakebench_ext.data.preprocess.transform import PreprocessSpec, resize_and_crop
 from deepfakebench_ext.models.export.record import Difference, Parity
 from deepfakebench_ext.models.export.tracing import ScoringNetwork, input_shape
 from deepfakebench_ext.models.probability import fake_probability
 from deepfakebench_ext.models.runtimes.session import Array
+from deepfakebench_ext.models.scoring import Rows
 
 BATCHES = (1, 2, 7)
 LARGEST = 1e-4
@@ -39,9 +41,9 @@ def measure(
     inputs: dict[str, Difference] = {}
     for kind, batch in _batches(network):
         with torch.inference_mode():
-            expected = network(batch)
-        given = torch.from_numpy(np.asarray(run(batch.numpy()), dtype=np.float32))
-        if given.shape != expected.shape or not bool(torch.isfinite(given).all()):
+            expected = network(torch.from_numpy(batch)).numpy()
+        given = np.asarray(run(batch), dtype=np.float32)
+        if given.shape != expected.shape or not np.isfinite(given).all():
             raise ModelError(
                 f"{runtime} gives {list(given.shape)} logits, or such as are not finite, for {kind} inputs"
             )
@@ -69,22 +71,22 @@ def check(parity: Parity, source: str) -> None:
     )
 
 
-def _largest(given: torch.Tensor, expected: torch.Tensor) -> float:
-    return float((given.double() - expected.double()).abs().max())
+def _largest(given: Rows, expected: Rows) -> float:
+    return float(np.abs(given.astype(np.float64) - expected).max())
 
 
-def _batches(network: ScoringNetwork) -> Iterator[tuple[str, torch.Tensor]]:
+def _batches(network: ScoringNetwork) -> Iterator[tuple[str, Array]]:
     shape, spec = input_shape(network.detector), network.detector.preprocess
     generator = torch.Generator().manual_seed(0)
     real = _real(shape, spec, max(BATCHES))
     for size in BATCHES:
-        yield "random", torch.randn(size, *shape, generator=generator)
+        yield "random", torch.randn(size, *shape, generator=generator).numpy()
         for value in (_BLACK, _WHITE):
-            yield "extreme", normalise(torch.full((size, *shape), value, dtype=torch.uint8), spec)
+            yield "extreme", normalised(np.full((size, *shape), value, np.uint8), spec)
         yield "real", real[:size]
 
 
-def _real(shape: tuple[int, ...], spec: PreprocessSpec, number: int) -> torch.Tensor:
+def _real(shape: tuple[int, ...], spec: PreprocessSpec, number: int) -> Array:
     """Return normalised squares of two photographs; the frames of a clip move over them."""
     from sklearn.datasets import load_sample_images  # two photographs that scikit-learn brings
 
@@ -96,6 +98,6 @@ def _real(shape: tuple[int, ...], spec: PreprocessSpec, number: int) -> torch.Te
         top = (_APART * item) % (picture.shape[0] - side)
         lefts = [(_STEP * frame) % (picture.shape[1] - side) for frame in range(frames)]
         cuts = [picture[top : top + side, left : left + side] for left in lefts]
-        clips.append(torch.stack([resize_and_crop(each, spec) for each in cuts]))
-    pixels = torch.stack(clips)
-    return normalise(pixels[:, 0] if len(shape) == 3 else pixels, spec)
+        clips.append(np.stack([resize_and_crop(each, spec) for each in cuts]))
+    pixels = np.stack(clips)
+    return normalised(pixels[:, 0] if len(shape) == 3 else pixels, spec)

@@ -22,6 +22,12 @@ RUN_HERE: Final[tuple[Format, ...]] = ("onnx", "openvino")
 """Formats that a runtime scores with; the others are code, or plain weights."""
 INPUT, OUTPUT, BATCH = "image", "logits", "batch"
 """What the network calls its input and output, and the axis of any length."""
+WRITERS: Final[dict[Format, tuple[str, ...]]] = {
+    "onnx": ("onnx", "onnxscript", "onnxruntime"),
+    "openvino": ("onnx", "onnxscript", "openvino"),
+}
+"""The packages that write a format, and run it."""
+_AXES_OF_CLIPS = 5
 LABELS = ("real", "fake")
 """What the two logits mean, whatever the order of the source's head."""
 
@@ -141,3 +147,8 @@ class ExportRecord(BaseModel):
     weights: WeightsReport
     parity: tuple[Parity, ...]
     gate: Gate | None = None
+
+    @property
+    def takes(self) -> Literal["image", "video"]:
+        """What one input is: a single frame, or the frames of a clip."""
+        return "video" if len(self.inputs.get(INPUT, ())) == _AXES_OF_CLIPS else "image"

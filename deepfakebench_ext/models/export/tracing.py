@@ -12,7 +12,7 @@ from torch import nn
 
 from deepfakebench_ext.common.errors import ModelError
 from deepfakebench_ext.common.wording import cut, printable
-from deepfakebench_ext.data.preprocess.transform import output_size
+from deepfakebench_ext.data.preprocess.spec import output_size
 from deepfakebench_ext.models.base import Detector
 from deepfakebench_ext.models.export.record import BATCH, INPUT, Format
 

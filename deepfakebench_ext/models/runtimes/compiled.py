@@ -8,20 +8,21 @@ from collections.abc import Callable
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING
 
 from deepfakebench_ext.common.errors import ConfigError, MissingExtraError, ModelError, OutputError
 from deepfakebench_ext.common.version import versions
-from deepfakebench_ext.models.base import Detector
 from deepfakebench_ext.models.built_from import decide_architecture, decide_preprocess, processor_folder
 from deepfakebench_ext.models.config import DetectorConfig, load_config
-from deepfakebench_ext.models.export.export import WRITERS, export_detector
-from deepfakebench_ext.models.export.record import Format
-from deepfakebench_ext.models.runtimes.exported import ExportedDetector, ExportedImageDetector, ExportedVideoDetector
+from deepfakebench_ext.models.export.record import WRITERS, Format
+from deepfakebench_ext.models.runtimes.exported import ExportedDetector
 from deepfakebench_ext.models.runtimes.network_cache import held, make_room, networks_folder
 from deepfakebench_ext.models.runtimes.session import RuntimeName, is_installed
 from deepfakebench_ext.models.stored_thresholds import stored_as_json
 from deepfakebench_ext.models.weights.source import DETECTOR_YAML, Source, resolve_weights
+
+if TYPE_CHECKING:
+    from deepfakebench_ext.models.base import Detector
 
 logger = logging.getLogger(__name__)
 
@@ -52,23 +53,14 @@ class CompiledDetector(ExportedDetector):
         self.stored_thresholds = load_config(kept / DETECTOR_YAML).thresholds
 
 
-class CompiledImageDetector(CompiledDetector, ExportedImageDetector):
-    """One that takes single frames."""
-
-
-class CompiledVideoDetector(CompiledDetector, ExportedVideoDetector):
-    """One that takes clips."""
-
-
 def compiled(
     settings: DetectorConfig,
     source: Source,
     runtime: RuntimeName,
     build: Callable[[], Detector],
     *,
-    takes: Literal["image", "video"],
     dtype: str,
-) -> Detector:
+) -> CompiledDetector:
     """Return a detector that a runtime runs, compiled now where it was not before.
 
     Args:
@@ -76,7 +68,6 @@ def compiled(
         source: Its weights.
         runtime: Which.
         build: Makes it in float32 on the CPU, for what is not kept yet.
-        takes: What it takes.
         dtype: What the runtime computes in; `auto` as `ExportedDetector`.
 
     Raises:
@@ -87,27 +78,25 @@ def compiled(
     """
     format_ = FORMATS[runtime]
     kept = networks_folder() / f"{runtime}-{_key(settings, source, format_)}"
-    cls = CompiledVideoDetector if takes == "video" else CompiledImageDetector
     try:
         with held(kept):
             if not kept.exists():
-                export_detector(build(), kept, format_)
+                _export(build(), kept, format_)
                 size = sum(path.stat().st_size for path in kept.iterdir()) / _MIB
                 logger.info("compiled for %s, and kept in %s (%.0f MiB; delete it at will)", runtime, kept, size)
                 make_room(kept)
-            detector = cls(settings, made_of=source, kept=kept, dtype=dtype)
+            detector = CompiledDetector(settings, made_of=source, kept=kept, dtype=dtype)
     except (OSError, OutputError) as error:
         raise OutputError(
             f"networks for {runtime} are kept in {kept.parent}, which cannot be written: {error}; set XDG_CACHE_HOME "
             "to a folder that can, or give --runtime torch"
         ) from error
-    detector.eval()
     return detector
 
 
 def runtime_or_torch(
-    asked: str | None, settings: DetectorConfig, device: str, compile_for: Callable[[RuntimeName], Detector]
-) -> Detector | None:
+    asked: str, settings: DetectorConfig, device: str, compile_for: Callable[[RuntimeName], CompiledDetector]
+) -> CompiledDetector | None:
     """Return what `compile_for` makes for the runtime that is asked for; None is torch.
 
     `auto` is OpenVINO on a CPU, where it is installed and takes the network; a line says where it does not.
@@ -116,8 +105,6 @@ def runtime_or_torch(
         ConfigError: A runtime for a detector or a device that it does not run.
         ExtError: As `compiled`, where the runtime was asked for by its name.
     """
-    if asked in (None, "torch"):
-        return None
     if settings.host is not None or device != "cpu":
         what = "one of DeepfakeBench's own detectors" if settings.host is not None else f"--device {device}"
         if asked != "auto":
@@ -134,6 +121,13 @@ def runtime_or_torch(
     except (ModelError, OutputError, MissingExtraError) as error:
         logger.warning("--runtime auto: torch; %s", error)
         return None
+
+
+def _export(detector: Detector, folder: Path, format_: Format) -> None:
+    """Write a network where none is kept; with one that is, torch is not needed."""
+    from deepfakebench_ext.models.export.export import export_detector
+
+    export_detector(detector, folder, format_)
 
 
 def _key(settings: DetectorConfig, source: Source, format_: Format) -> str:

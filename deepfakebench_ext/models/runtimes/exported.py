@@ -1,22 +1,17 @@
-"""An exported network with the surface of a detector: it scores, and cannot be trained."""
+"""An exported network as a detector that scores. Knows no torch."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Literal
-
-import torch
-from torch import nn
-from torch.nn import functional
+from typing import Any
 
 from deepfakebench_ext.common.digests import sha256_of
-from deepfakebench_ext.common.errors import ConfigError, ModelError, WeightsError
+from deepfakebench_ext.common.errors import ConfigError, WeightsError
 from deepfakebench_ext.common.types import LabelOrder, WeightsReport
 from deepfakebench_ext.common.version import installed
-from deepfakebench_ext.data.preprocess.transform import PreprocessSpec
-from deepfakebench_ext.models.base import Detector
+from deepfakebench_ext.data.preprocess.normalising import Pixels, normalised
+from deepfakebench_ext.data.preprocess.spec import PreprocessSpec
 from deepfakebench_ext.models.built_from import decide_preprocess
 from deepfakebench_ext.models.config import DetectorConfig
 from deepfakebench_ext.models.export.record import ARTEFACTS, INPUT, LABELS, OUTPUT, ExportRecord
@@ -24,19 +19,25 @@ from deepfakebench_ext.models.runtimes.onnx_file import check_onnx
 from deepfakebench_ext.models.runtimes.onnx_session import OnnxSession
 from deepfakebench_ext.models.runtimes.openvino_session import OpenVinoSession
 from deepfakebench_ext.models.runtimes.session import RuntimeName, Session, is_installed
+from deepfakebench_ext.models.scoring import Rows, Takes
+from deepfakebench_ext.models.stored_thresholds import Stored
 from deepfakebench_ext.models.weights.source import DETECTOR_YAML, EXPORT_AGAIN, Source
 
 _DIGITS = 12
 
 
-class ExportedDetector(Detector):
+class ExportedDetector:
     """A network of an exported folder, whose files are those that its `detector.yaml` names.
 
-    It gives two logits, 0 real and 1 fake, whatever the head of its source. Of DeepfakeBench's contract it has what
-    scores; there is nothing in it to train.
-    """
+    It gives two logits, 0 real and 1 fake, whatever the head of its source.
 
-    backbone: nn.Module
+    Attributes:
+        settings: Its config.
+        source: Its files.
+        report: What they are, of which weights.
+        stored_thresholds: Those of the weights that it was made of.
+        session: What runs it.
+    """
 
     def __init__(self, config: DetectorConfig, *, source: Source, runtime: str = "auto", dtype: str = "auto") -> None:
         """Check the files and open them.
@@ -52,18 +53,16 @@ class ExportedDetector(Detector):
             WeightsError: Files that are not those that were exported, or are none of this package's.
             MissingExtraError: The runtime is not installed.
         """
-        self._asked = runtime, dtype
-        super().__init__(config, source=source)
-
-    def _build(self) -> WeightsReport:
-        self.backbone = _Nothing()
-        self.head = nn.Identity()
+        self.settings, self.source = config, source
         record = self._record
         if list(record.inputs) != [INPUT] or record.outputs != {OUTPUT: LABELS}:
             raise WeightsError(f"{self._yaml}: `export` names other inputs or outputs than this package writes")
-        _check_files(self.source, record)
-        self.session = self._opened(*self._asked)
-        report = record.weights
+        _check_files(source, record)
+        self.session = self._opened(runtime, dtype)
+        self.report = self._reported(record.weights)
+        self.stored_thresholds: Stored = config.thresholds
+
+    def _reported(self, report: WeightsReport) -> WeightsReport:
         return WeightsReport(
             source=self.source.spec,
             kind=self.source.kind,
@@ -105,6 +104,11 @@ class ExportedDetector(Detector):
         return decide_preprocess(self.settings, self.source.folder, self.input_size)
 
     @property
+    def takes(self) -> Takes:
+        """Single frames, or clips."""
+        return self._record.takes
+
+    @property
     def input_size(self) -> tuple[int, int]:
         """(height, width) that the network takes."""
         height, width = self._record.inputs[INPUT][-2:]
@@ -122,34 +126,9 @@ class ExportedDetector(Detector):
         runtime = {"name": name, "version": installed(name), "format": self._record.format}
         return {"device": "cpu", "dtype": self.session.precision, "runtime": runtime}
 
-    def features(self, data_dict: Mapping[str, Any]) -> torch.Tensor:
-        """Raise: the network has logits alone."""
-        raise ModelError(f"{self.source.spec} is exported and gives scores alone; features need its source's weights")
-
-    def forward(self, data_dict: Mapping[str, Any], inference: bool = False) -> dict[str, torch.Tensor]:
-        """Score a batch, as `Detector.forward`; `feat` are the logits."""
-        cls = torch.from_numpy(self.session(data_dict[INPUT].contiguous().numpy()))
-        return {"cls": cls, "prob": functional.softmax(cls, dim=1)[:, 1], "feat": cls}
-
-
-class ExportedImageDetector(ExportedDetector):
-    """One that takes single frames."""
-
-    takes: ClassVar[Literal["image", "video"]] = "image"
-
-
-class ExportedVideoDetector(ExportedDetector):
-    """One that takes clips."""
-
-    takes: ClassVar[Literal["image", "video"]] = "video"
-
-
-class _Nothing(nn.Module):
-    """In place of a backbone: it says where images are to be."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.place = nn.Parameter(torch.empty(0), requires_grad=False)
+    def logits(self, pixels: Pixels, preprocess: PreprocessSpec) -> Rows:
+        """Return two-class logits (N, 2), as `ScoringDetector`."""
+        return self.session(normalised(pixels, preprocess))
 
 
 def _runtime_for(record: ExportRecord, asked: str) -> RuntimeName:

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-
+from deepfakebench_ext.common.cpus import computing_threads
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.models.export.record import INPUT, OUTPUT
 from deepfakebench_ext.models.runtimes.session import (
@@ -52,7 +51,7 @@ class OnnxSession:
         package = runtime_module(self.runtime)
         options = package.SessionOptions()
         options.log_severity_level = _ONLY_ERRORS
-        options.intra_op_num_threads = torch.get_num_threads()
+        options.intra_op_num_threads = computing_threads()
         try:
             self._session: Any = package.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # its errors have no common base but Exception

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-
+from deepfakebench_ext.common.cpus import computing_threads
 from deepfakebench_ext.common.errors import ConfigError, WeightsError
 from deepfakebench_ext.common.regular_files import regular
 from deepfakebench_ext.models.runtimes.session import (
@@ -58,7 +57,7 @@ class OpenVinoSession:
         try:
             model = core.read_model(path)
             check_signature(path, _ports(model.inputs), _ports(model.outputs), expected)
-            how = {"INFERENCE_PRECISION_HINT": _HINTS[number], "INFERENCE_NUM_THREADS": torch.get_num_threads()}
+            how = {"INFERENCE_PRECISION_HINT": _HINTS[number], "INFERENCE_NUM_THREADS": computing_threads()}
             self._compiled: Any = core.compile_model(model, "CPU", how)
         except RuntimeError as error:
             raise unreadable(path, self.runtime, error) from error

@@ -16,8 +16,8 @@ from deepfakebench_ext.common.notices import untrained_head
 from deepfakebench_ext.common.types import Prediction, Sample
 from deepfakebench_ext.engine.file_inputs import make_reader
 from deepfakebench_ext.engine.predictor import predict
-from deepfakebench_ext.models.base import Detector
 from deepfakebench_ext.models.options import DetectorOptions
+from deepfakebench_ext.models.scoring import ScoringDetector, computing_text
 from deepfakebench_ext.service.diagnosis.finding import Finding
 
 _SIDE_PX = 256
@@ -37,7 +37,7 @@ def look_at_detector(options: DetectorOptions) -> Iterator[Finding]:
     yield _forward(detector)
 
 
-def _weights(detector: Detector) -> Finding:
+def _weights(detector: ScoringDetector) -> Finding:
     report = detector.report
     at = f" at {report.revision}" if report.revision else ""
     files = ", ".join(str(path) for path in detector.source.files) or "no file"
@@ -49,15 +49,15 @@ def _weights(detector: Detector) -> Finding:
     return Finding(name="weights", is_found=True, said=said, is_asked=True, details=details)
 
 
-def _head(detector: Detector) -> Finding:
+def _head(detector: ScoringDetector) -> Finding:
     if detector.report.head_trained:
         return Finding(name="head", is_found=True, said="trained: it came from the weights", is_asked=True)
     said = untrained_head(detector.report.source, detector.settings.seed).text
     return Finding(name="head", is_found=False, said=said, remedy="dfb-ext train --help, or name other weights")
 
 
-def _forward(detector: Detector) -> Finding:
-    where = detector.computing_text
+def _forward(detector: ScoringDetector) -> Finding:
+    where = computing_text(detector)
     what = "a made picture" if detector.takes == "image" else f"a made clip of {detector.clip_len} frames"
     try:
         with TemporaryDirectory(prefix="dfb_doctor_") as folder:
@@ -75,13 +75,13 @@ def _forward(detector: Detector) -> Finding:
     return Finding(name="forward pass", is_found=True, said=said, is_asked=True, details=details)
 
 
-def _scored(detector: Detector, sample: Sample) -> Prediction:
+def _scored(detector: ScoringDetector, sample: Sample) -> Prediction:
     reader = make_reader(detector, num_clips=None if detector.takes == "image" else 1)
     ((scored,),) = predict(detector, reader, [sample], batch_size=1, workers=1)
     return scored
 
 
-def _made(folder: Path, detector: Detector) -> Sample:
+def _made(folder: Path, detector: ScoringDetector) -> Sample:
     """A picture of soft colours, or as many of them as a clip has."""
     ramp = np.linspace(0, 255, _SIDE_PX)
     red, green = np.meshgrid(ramp, ramp)

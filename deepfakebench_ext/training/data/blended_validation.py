@@ -65,5 +65,5 @@ class BlendedReader(Reader):
                 failure = self._data.failure(item, error)
                 yield Unit(Prediction(sample.key, None, failure.status, failure.reason, index=number), None)
             else:
-                yield Unit(Prediction(sample.key, None, index=number), pixels[int(sample.label == FAKE)])
+                yield Unit(Prediction(sample.key, None, index=number), pixels[int(sample.label == FAKE)].numpy())
             number += 1

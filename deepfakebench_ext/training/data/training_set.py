@@ -277,7 +277,8 @@ class TrainingSet:
 
 def _fitted(rgb: RGB, spec: PreprocessSpec) -> RGB:
     """The frame (h, w, 3) as the detector takes it."""
-    return resize_and_crop(rgb, spec).permute(1, 2, 0).numpy()
+    fitted: RGB = resize_and_crop(rgb, spec).transpose(1, 2, 0)
+    return fitted
 
 
 def _untouched(rgb: RGB) -> RGB:

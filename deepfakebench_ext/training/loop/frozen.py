@@ -6,6 +6,7 @@ import logging
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -20,7 +21,9 @@ from deepfakebench_ext.data.samples.kinds import is_video
 from deepfakebench_ext.engine.predictor import check_finite, compute, default_batch_size
 from deepfakebench_ext.engine.run_directory import fingerprint
 from deepfakebench_ext.models.base import Detector
-from deepfakebench_ext.models.probability import fake_probability, two_class_logits
+from deepfakebench_ext.models.probability import fake_probability
+from deepfakebench_ext.models.scoring import Rows
+from deepfakebench_ext.models.two_classes import two_class_logits
 from deepfakebench_ext.training.data.batches import Batch, Failure, Row, batch_of, read_ahead
 from deepfakebench_ext.training.data.plan import WorkItem
 from deepfakebench_ext.training.data.training_set import TrainingSet
@@ -189,7 +192,7 @@ class FrozenPredictions:
     def __init__(self, detector: Detector, reader: Reader, samples: Sequence[Sample], *, workers: int) -> None:
         """Say of which; nothing is computed yet."""
         self.detector, self._reader, self._samples, self._workers = detector, reader, samples, workers
-        self._kept: list[tuple[list[Prediction], torch.Tensor]] | None = None
+        self._kept: list[tuple[list[Prediction], Rows]] | None = None
 
     def __call__(self) -> list[Prediction]:
         """Return the predictions of all samples, under the head as it is now; the detector is in inference mode.
@@ -199,9 +202,10 @@ class FrozenPredictions:
         """
         if self._kept is not None:
             return [each for predictions, rows in self._kept for each in self._scored(predictions, rows)]
-        found, kept, held_bytes = list[Prediction](), list[tuple[list[Prediction], torch.Tensor]](), 0
+        found, kept, held_bytes = list[Prediction](), list[tuple[list[Prediction], Rows]](), 0
         size = default_batch_size(self.detector)
-        asked = compute(self.detector, self._reader, self._samples, "pooled", batch_size=size, workers=self._workers)
+        pooled = partial(self.detector.rows, output="pooled")
+        asked = compute(pooled, self._reader, self._samples, "pooled", batch_size=size, workers=self._workers)
         for units, rows in asked:
             predictions = [unit.prediction for unit in units]
             found += self._scored(predictions, rows)
@@ -212,14 +216,14 @@ class FrozenPredictions:
         return found
 
     @torch.inference_mode()
-    def _scored(self, predictions: Sequence[Prediction], rows: torch.Tensor) -> Iterator[Prediction]:
+    def _scored(self, predictions: Sequence[Prediction], rows: Rows) -> Iterator[Prediction]:
         """The predictions, those that are well with the score of their row (N, D)."""
         keys = [each.key for each in predictions if each.status == "ok"]
         if not keys:
             return iter(predictions)
-        logits = two_class_logits(
-            self.detector.classifier(self.detector.normed(rows)), self.detector.report.label_order
-        )
+        pooled = torch.from_numpy(rows).to(next(self.detector.parameters()).device)
+        cls = self.detector.classifier(self.detector.normed(pooled))
+        logits = two_class_logits(cls, self.detector.report.label_order).cpu().numpy()
         check_finite(logits, keys, "logits")
         scores = iter(fake_probability(logits).tolist())
         return (replace(each, score=next(scores)) if each.status == "ok" else each for each in predictions)

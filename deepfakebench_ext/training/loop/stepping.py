@@ -11,10 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from deepfakebench_ext.common.errors import ModelError
-from deepfakebench_ext.data.preprocess.transform import normalise, output_size
+from deepfakebench_ext.data.preprocess.in_torch import normalise
+from deepfakebench_ext.data.preprocess.transform import output_size
 from deepfakebench_ext.engine.processes import Processes
 from deepfakebench_ext.models.base import Detector
-from deepfakebench_ext.models.probability import two_class_logits
+from deepfakebench_ext.models.two_classes import two_class_logits
 from deepfakebench_ext.training.config import TrainingConfig
 from deepfakebench_ext.training.data.batches import Batch
 from deepfakebench_ext.training.loop.optimizing import carry_over, make_optimizer, sample_losses, set_rates, step_seed

@@ -14,8 +14,9 @@ from PIL import Image
 
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.data.preprocess.families import FAMILIES, FAMILY_OF_MODEL, FLAGS
+from deepfakebench_ext.data.preprocess.normalising import normalised
 from deepfakebench_ext.data.preprocess.processor_json import spec_from_checkpoint
-from deepfakebench_ext.data.preprocess.transform import normalise, resize_and_crop
+from deepfakebench_ext.data.preprocess.transform import resize_and_crop
 
 KEYS = {"crop_pct", "crop_size", "image_mean", "image_std", "resample", "rescale_factor", "size", *FLAGS}
 BACKEND: dict[str, Any] = {"use_fast": False} if transformers.__version__.startswith("4") else {"backend": "pil"}
@@ -50,7 +51,7 @@ def assert_alike(folder: Path, values: dict[str, Any], config: dict[str, Any] | 
     except ConfigError:
         return
     assert spec is not None
-    ours = normalise(resize_and_crop(photo, spec), spec).numpy()
+    ours = normalised(resize_and_crop(photo, spec), spec)
     np.testing.assert_allclose(ours, theirs.reshape(ours.shape), atol=1e-5, rtol=1e-6, err_msg=str(values))
 
 

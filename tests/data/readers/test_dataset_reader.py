@@ -38,7 +38,7 @@ def read(rgb: Path, video: tuple[str, str], sampling: Any) -> list[Unit]:
 def numbers(video: tuple[str, str], unit: Unit) -> Any:
     """Return which frames of a video a unit shows."""
     assert unit.pixels is not None
-    frames = unit.pixels.reshape(-1, *unit.pixels.shape[-3:]).numpy().transpose(0, 2, 3, 1)
+    frames = unit.pixels.reshape(-1, *unit.pixels.shape[-3:]).transpose(0, 2, 3, 1)
     known = [stored.picture(*video, number) for number in range(stored.COUNTS[video[1]])]
     shown = [next(n for n, picture in enumerate(known) if np.array_equal(picture, frame)) for frame in frames]
     return shown if unit.pixels.ndim == 4 else shown[0]

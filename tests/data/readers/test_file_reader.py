@@ -8,10 +8,10 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-import torch
 import videos
 
 from deepfakebench_ext.common.types import Sample
+from deepfakebench_ext.data.preprocess.normalising import Pixels
 from deepfakebench_ext.data.preprocess.transform import PreprocessSpec
 from deepfakebench_ext.data.readers.reader import Reader, Unit
 from deepfakebench_ext.data.samples.kinds import is_video
@@ -25,8 +25,8 @@ def units(path: Path, sampling: Any = None) -> list[Unit]:
     return list(Reader(AS_IS, sampling).units(Sample(path.name, path)))
 
 
-def stamp(pixels: torch.Tensor) -> int:
-    return videos.stamp_of(np.ascontiguousarray(pixels.permute(1, 2, 0).numpy()))
+def stamp(pixels: Pixels) -> int:
+    return videos.stamp_of(np.ascontiguousarray(pixels.transpose(1, 2, 0)))
 
 
 @pytest.fixture(scope="module")

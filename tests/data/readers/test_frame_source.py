@@ -60,7 +60,7 @@ def samples(tmp_path: Path) -> dict[str, tuple[Sample, dict[str, FrameStore]]]:
 
 
 def fitted(rgb: RGB) -> RGB:
-    return resize_and_crop(rgb, AS_IS).permute(1, 2, 0).numpy()
+    return resize_and_crop(rgb, AS_IS).transpose(1, 2, 0)
 
 
 def faces(cache: Path | None, per: str) -> FaceReader:
@@ -80,7 +80,7 @@ def test_training_and_evaluation_take_the_same_pixels(kind: str, cut: str, sampl
         reader = TrainingFrames(clips=clips, faces=cutting, stores=stores, landmarks=False, transform=fitted)
         for number in (0, len(evaluated) - 1):
             drawn = np.stack([crop.rgb for crop in reader.read(sample, lambda count, at=number: at)])
-            shown = evaluated[number].reshape(-1, 3, *SIZE).permute(0, 2, 3, 1).numpy()
+            shown = evaluated[number].reshape(-1, 3, *SIZE).transpose(0, 2, 3, 1)
             np.testing.assert_array_equal(drawn, shown)
 
 
@@ -96,7 +96,7 @@ def test_extraction_writes_what_an_evaluation_takes(
     units = list(Reader(AS_IS, sampling, faces=cutting).units(sample))
     assert len(done.names) == len(units) == sampling.num_frames
     for name, unit in zip(done.names, units, strict=True):
-        np.testing.assert_array_equal(read_rgb(tmp_path / "out/frames" / name), unit.pixels.permute(1, 2, 0).numpy())
+        np.testing.assert_array_equal(read_rgb(tmp_path / "out/frames" / name), unit.pixels.transpose(1, 2, 0))
 
 
 def test_a_frame_is_let_go_as_soon_as_no_clip_needs_it(samples) -> None:

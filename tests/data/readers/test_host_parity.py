@@ -26,7 +26,8 @@ import json, sys, tempfile, shutil
 from pathlib import Path
 import torch
 from deepfakebench_ext.data.samples.datasets import gather_dataset
-from deepfakebench_ext.data.preprocess.transform import normalise, spec_from_host_keys
+from deepfakebench_ext.data.preprocess.in_torch import normalise
+from deepfakebench_ext.data.preprocess.spec import spec_from_host_keys
 from deepfakebench_ext.data.stores.frame_stores import LmdbStore, RgbStore
 from deepfakebench_ext.data.readers.reader import Reader
 from deepfakebench_ext.host import packages, torchvision_ops
@@ -63,7 +64,8 @@ def ours(config, lmdb_dir):
             chosen = deepfakebench_clips(len(sample.frames), number, size)
         units = [unit for unit in reader.units(sample) if unit.prediction.status != "too_short"]
         for group, unit in zip(chosen, units, strict=True):
-            rows[tuple(sample.frames[i] for i in group)] = (normalise(unit.pixels, spec), sample.label)
+            image = normalise(torch.from_numpy(unit.pixels), spec)
+            rows[tuple(sample.frames[i] for i in group)] = (image, sample.label)
     return rows
 
 

@@ -11,7 +11,8 @@ import torch
 import transformers
 from PIL import Image
 
-from deepfakebench_ext.data.preprocess.transform import normalise, resize_and_crop
+from deepfakebench_ext.data.preprocess.normalising import normalised
+from deepfakebench_ext.data.preprocess.transform import resize_and_crop
 from deepfakebench_ext.models.export.hub_folder import write_settings, write_weights
 from deepfakebench_ext.models.export.in_transformers import in_transformers, task_of
 from deepfakebench_ext.models.loading import load_detector
@@ -22,7 +23,7 @@ _EDGES = {"size": {"shortest_edge": 32}, "crop_size": {"height": 32, "width": 32
 
 
 def _prepared(rgb, spec):
-    return normalise(resize_and_crop(rgb, spec), spec)
+    return torch.from_numpy(normalised(resize_and_crop(rgb, spec), spec))
 
 
 @pytest.fixture

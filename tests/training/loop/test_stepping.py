@@ -9,7 +9,7 @@ from descent import RATE, batch, stepper
 from torch.nn import functional
 
 from deepfakebench_ext.common.errors import ModelError
-from deepfakebench_ext.data.preprocess.transform import normalise
+from deepfakebench_ext.data.preprocess.in_torch import normalise
 from deepfakebench_ext.training.data.batches import Batch
 from deepfakebench_ext.training.loop.stepping import Stepper
 
