@@ -22,6 +22,7 @@ from PIL import (
 )
 
 from deepfakebench_ext.common.errors import MediaError
+from deepfakebench_ext.common.retrying import retried
 from deepfakebench_ext.common.suffixes import IMAGE_SUFFIXES, is_image_name
 from deepfakebench_ext.media.frame import RGB
 from deepfakebench_ext.media.mending import MENDED, pixels_without_end, without_metadata
@@ -78,7 +79,7 @@ def read_rgb(path: Path, *, most_pixels: int = MAX_PIXELS) -> RGB:
     hush_pillow()
     try:
         check_file(path)
-        return _decoded(path, path, most_pixels)
+        return retried(lambda: _decoded(path, path, most_pixels))
     except PARSER_ERRORS as error:
         pixels = _mended(path, most_pixels)
         if pixels is not None:

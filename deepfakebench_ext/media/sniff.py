@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 from typing import Final
 
 from deepfakebench_ext.common.errors import MediaError
+from deepfakebench_ext.common.retrying import PASSING, retried
 
 _HEAD = 24
 # Boxes an MP4 or QuickTime file can begin with.
@@ -32,9 +34,14 @@ def check_file(path: Path) -> None:
     Raises:
         MediaError: Missing, not a regular file, not permitted, or empty.
     """
-    if not os.path.isfile(path):  # noqa: PTH113
-        state = "not a regular file" if os.path.exists(path) else "no such file"  # noqa: PTH110
-        raise MediaError(f"{path}: {state}")
+    try:
+        is_file = stat.S_ISREG(retried(lambda: os.stat(path)).st_mode)  # noqa: PTH116
+    except OSError as error:
+        raise MediaError(f"{path}: {error.strerror if error.errno in PASSING else 'no such file'}") from error
+    except ValueError as error:  # characters that no path has
+        raise MediaError(f"{path}: no such file") from error
+    if not is_file:
+        raise MediaError(f"{path}: not a regular file")
     if not _head(path):
         raise MediaError(f"{path}: the file is empty")
 
@@ -61,9 +68,13 @@ def declared_transfer(path: Path) -> int:
     return int.from_bytes(index[found + len(_COLOURS) + 2 :][:2], "big") if found >= 0 else 0
 
 
+def _beginning(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(_HEAD)
+
+
 def _head(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
-            return file.read(_HEAD)
+        return retried(lambda: _beginning(path))
     except OSError as error:
         raise MediaError(f"{path}: {error.strerror or error}") from error

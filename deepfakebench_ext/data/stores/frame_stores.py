@@ -17,6 +17,7 @@ import numpy as np
 from deepfakebench_ext.common.digests import ABSENT, content_of, content_of_bytes
 from deepfakebench_ext.common.errors import ConfigError, MediaError
 from deepfakebench_ext.common.regular_files import regular
+from deepfakebench_ext.common.retrying import retried
 from deepfakebench_ext.data.stores.lmdb_environment import database, holds, open_once, value_of
 from deepfakebench_ext.host.frame_paths import FileRule, KeyRule, file_rules, key_rules, parts, shared_prefix
 from deepfakebench_ext.media.frame import RGB
@@ -93,7 +94,7 @@ class RgbStore:
         """
         path = self.file(frame)
         try:
-            encoded = regular(path).read_bytes()
+            encoded = retried(regular(path).read_bytes)
         except ValueError as error:
             raise MediaError(f"frame {frame!r}: no path can have these characters") from error
         except OSError as error:
