@@ -21,8 +21,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-_RESOLVE = re.compile(r"/(?P<repo>[^/]+/[^/]+)/resolve/(?P<revision>[^/]+)/(?P<file>.+)")
-_API = re.compile(r"/api/models/(?P<repo>[^/]+/[^/]+)(/revision/(?P<revision>[^/]+))?")
+_RESOLVE = re.compile(r"/(?P<repo>(datasets/)?[^/]+/[^/]+)/resolve/(?P<revision>[^/]+)/(?P<file>.+)")
+_API = re.compile(r"/api/(models/)?(?P<repo>(datasets/)?[^/]+/[^/]+)(/revision/(?P<revision>[^/]+))?")
+_TREE = re.compile(r"/api/(?P<repo>datasets/[^/]+/[^/]+)/tree/(?P<revision>[^/]+)(/(?P<folder>.*))?")
 _PAGE = b"<!DOCTYPE html><html><body>Please log in to this network.</body></html>"
 
 
@@ -36,7 +37,7 @@ class Repo:
         refuses: Status and X-Error-Code that every request is answered with.
         faults: File name -> what goes wrong with it: `error` 500; `portal` a web page and no header of the hub's;
             `page` a web page in the place of the content; `cut` half of the content and then the end of the
-            connection; `hang up` the end of the connection at once.
+            connection, `cut once` the first time; `hang up` the end of the connection at once.
         says: Its own words for why it refuses.
     """
 
@@ -99,11 +100,11 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         hub: FakeHub = self.server.hub  # type: ignore[attr-defined]
         path = self.path.partition("?")[0]
-        match = _RESOLVE.fullmatch(path) or _API.fullmatch(path)
+        match = _RESOLVE.fullmatch(path) or _TREE.fullmatch(path) or _API.fullmatch(path)
         if match is None:
             return self._error(404, "RepoNotFound")
         revision = unquote(match["revision"] or "main")
-        file = unquote(match.groupdict().get("file", "api"))
+        file = unquote(match.groupdict().get("file", "tree" if match.re is _TREE else "api"))
         hub.requests.append(f"{self.command} {match['repo']} {revision} {file}")
         repo = hub.repos.get(match["repo"])
         if repo is None:
@@ -115,7 +116,28 @@ class _Handler(BaseHTTPRequestHandler):
             return self._error(404, "RevisionNotFound")
         if match.re is _API:
             return self._send(200, json.dumps({"id": match["repo"], "sha": sha, "siblings": []}).encode(), {})
+        if match.re is _TREE:
+            return self._tree(repo.commits[sha], unquote(match["folder"] or ""))
         return self._file(repo, sha, file)
+
+    def _tree(self, files: Mapping[str, bytes], folder: str) -> None:
+        """What lies in a folder: directly, or in all depths where the request is `recursive`."""
+        start, is_deep = f"{folder}/" if folder else "", "recursive=true" in self.path.lower()
+        found: dict[str, dict[str, Any]] = {}
+        for name, content in sorted(files.items()):
+            inside = name.removeprefix(start)
+            if not name.startswith(start):
+                continue
+            above = inside.split("/")[:-1]
+            for depth in range(1, len(above) + 1 if is_deep else min(len(above), 1) + 1):
+                path = start + "/".join(above[:depth])
+                found.setdefault(path, {"type": "directory", "path": path, "oid": "0" * 40, "size": 0})
+            if is_deep or not above:
+                oid = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
+                found[name] = {"type": "file", "path": name, "size": len(content), "oid": oid}
+        if not found:
+            return self._error(404, "EntryNotFound")
+        return self._send(200, json.dumps(list(found.values())).encode(), {"Content-Type": "application/json"})
 
     def _file(self, repo: Repo, sha: str, file: str) -> None:
         fault = repo.faults.get(file)
@@ -132,7 +154,13 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {"ETag": f'"{hashlib.sha256(content).hexdigest()}"', "X-Repo-Commit": sha}
         if fault == "page" and self.command == "GET":
             return self._send(200, _PAGE, headers)
-        if fault == "cut" and self.command == "GET":
+        begin = re.fullmatch(r"bytes=([0-9]+)-[0-9]*", self.headers.get("Range", ""))
+        if begin is not None and self.command == "GET":
+            said = {"Content-Range": f"bytes {begin[1]}-{len(content) - 1}/{len(content)}"}
+            return self._send(206, content[int(begin[1]) :], {**headers, **said})
+        if fault in ("cut", "cut once") and self.command == "GET":
+            if fault == "cut once":
+                del repo.faults[file]
             self.close_connection = True
             return self._send(200, content, headers, only=len(content) // 2)
         return self._send(200, content, headers)
@@ -240,6 +268,20 @@ def config_brought_by(weights: str) -> dict[str, Any]:
     detector = load_detector(path, weights, device="cpu")
     stored = {level: each.value for level, each in detector.stored_thresholds.items()}
     return {"name": Path(path).name, "l2_normalise": load_config(path).l2_normalise, "stored": stored}
+
+
+def read_samples(url: str) -> list[list[Any]]:
+    """Key, label and content of each image behind a URL, as a run takes them."""
+    from deepfakebench_ext.common.digests import content_of
+    from deepfakebench_ext.data.readers.at_hand import sample_at_hand
+    from deepfakebench_ext.data.samples.folders import collect_samples
+    from deepfakebench_ext.remote.typed import place
+
+    found = []
+    for sample in collect_samples(place(url), kind="image"):
+        with sample_at_hand(sample) as local:
+            found.append([sample.key, sample.label, local.fault or content_of(local.file)])
+    return found
 
 
 def make_clip(folder: str) -> dict[str, Any]:

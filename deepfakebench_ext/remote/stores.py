@@ -16,6 +16,7 @@ from deepfakebench_ext.remote.typed import typed
 
 CHUNK_BYTES: Final = 8 << 20
 """At once in memory, of each file that is read."""
+_READ_BYTES = 1 << 18
 # Never two answers for one question from a library's memory: a changed object is another.
 _OPTIONS: Final[dict[str, dict[str, Any]]] = {
     "s3": {"config_kwargs": {"retries": {"total_max_attempts": 1}}, "use_listings_cache": False},
@@ -165,7 +166,7 @@ def _streamed(store: Any, url: str, state: State, start: int) -> Iterator[bytes]
             ahead = start if file.r.status != 206 else 0
         else:
             file.loc, ahead = start, 0
-        while data := file.read(1 << 20):
+        while data := file.read(_READ_BYTES):
             passed = min(ahead, len(data))
             ahead -= passed
             if passed < len(data):
