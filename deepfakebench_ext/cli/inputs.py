@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.paths import missing_path
+from deepfakebench_ext.common.tar_names import shard_names
 from deepfakebench_ext.common.urls import checked, is_url, shown
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def _meant(text: str) -> Iterator[str]:
                 yield from _listed(lines, path.parent, text)
         except OSError as error:
             raise ConfigError(f"{text} cannot be read: {error.strerror}") from error
-    elif path.exists():
+    elif all(Path(each).exists() for each in shard_names(text)):
         yield text
     elif _GLOB & set(text):
         found = sorted(glob.glob(text, recursive=True))  # noqa: PTH207 - names as they were typed

@@ -13,6 +13,7 @@ import click
 from deepfakebench_ext.cli.command import Command
 from deepfakebench_ext.cli.mistypes import near
 from deepfakebench_ext.common.errors import ConfigError
+from deepfakebench_ext.common.tar_names import shard_names
 from deepfakebench_ext.common.urls import checked, is_url, shown
 
 Callback = Callable[[click.Context, click.Parameter, Any], Any]
@@ -108,7 +109,7 @@ def there(ctx: click.Context, param: click.Parameter, value: str | None) -> str 
         raise ConfigError(f"{_named(param)} is empty ({value!r}), maybe by a variable without a value; here is .")
     if is_url(str(value)):
         raise ConfigError(f"{_named(param)} {shown(str(value))} is a URL, and a path on this machine is wanted")
-    if not Path(str(value)).exists():
+    if not all(Path(each).exists() for each in shard_names(str(value))):
         from deepfakebench_ext.common.paths import missing_path
 
         raise ConfigError(f"{_named(param)} {missing_path(Path(str(value)))}")

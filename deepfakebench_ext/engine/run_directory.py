@@ -29,6 +29,7 @@ from deepfakebench_ext.common.types import Prediction, Sample, Status
 from deepfakebench_ext.common.urls import is_url
 from deepfakebench_ext.engine.parts import Parts
 from deepfakebench_ext.remote import states
+from deepfakebench_ext.remote.tars import is_elsewhere
 
 _END, _END_BYTES = b'{"complete": true', 200
 COMPLETE, LINES = "complete", "lines"
@@ -59,8 +60,7 @@ def digest_samples(samples: Sequence[Sample], files: Callable[[Sample], Iterable
     Raises:
         FetchError, MissingExtraError: A store that cannot be asked for the states of its files.
     """
-    if any(is_url(sample.file) for sample in samples):
-        states.ask(sample.file for sample in samples if is_url(sample.file))
+    states.ask(sample.file for sample in samples if is_url(sample.file))
     digest, lines = hashlib.sha256(), _lines_of(samples, files)
     while some := "".join(islice(lines, 1000)):
         digest.update(some.encode("utf-8", "surrogatepass"))
@@ -79,7 +79,7 @@ def _lines_of(samples: Iterable[Sample], files: Callable[[Sample], Iterable[Path
 
 
 def _state(path: Path | str) -> str:
-    if isinstance(path, str) and is_url(path):
+    if isinstance(path, str) and is_elsewhere(path):
         return states.state_text(path)
     try:
         status = os.stat(path)  # noqa: PTH116 (a million names)

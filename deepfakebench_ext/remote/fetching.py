@@ -7,17 +7,18 @@ import os
 import secrets
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from deepfakebench_ext.common.errors import ConfigError, ExtError, MediaError
-from deepfakebench_ext.common.urls import inner_path, shown
+from deepfakebench_ext.common.urls import inner_path, is_url, shown
 from deepfakebench_ext.remote.cache import FileCache
 from deepfakebench_ext.remote.failing import TRIES, CutOffError, is_passing, pause, said
 from deepfakebench_ext.remote.states import folder_state, forget, is_folder, known_state
 from deepfakebench_ext.remote.stores import State, changed, chunks, frames_in, state_of
+from deepfakebench_ext.remote.tars import holder, member_file
 
 FOLDER, SIZE_GB = "DFB_CACHE_DIR", "DFB_CACHE_GB"
 """What the environment may say of the cache."""
@@ -32,19 +33,33 @@ def at_hand(name: str) -> Iterator[Path]:
     """Give a file of a store, or a folder of frames, on this machine, as long as the block lasts; it stays as it is.
 
     Args:
-        name: Its URL, as it is shown.
+        name: Its URL, as it is shown; or its name in a tar, which may itself be behind a URL.
 
     Raises:
         MediaError: This file cannot be had, or has changed since the run began.
         FetchError: The store, or the cache, cannot be used.
         MissingExtraError: The library that reads it is not installed.
     """
+    if (inside := holder(name)) is not None:
+        with _member(*inside) as path:
+            yield path
+        return
     state = known_state(name)
     if is_folder(name):
         with _frames(name, state) as path:
             yield path
         return
     with _cached(name, state) as path:
+        yield path
+
+
+@contextmanager
+def _member(tar: str, name: str) -> Iterator[Path]:
+    with at_hand(tar) if is_url(tar) else nullcontext(Path(tar)) as held, ExitStack() as stack:
+        try:
+            path = stack.enter_context(member_file(held, name))
+        except MediaError as error:
+            raise MediaError(str(error).replace(str(held), tar)) from error
         yield path
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -10,9 +11,10 @@ from typing import Final
 
 from deepfakebench_ext.common.errors import MediaError
 from deepfakebench_ext.common.suffixes import is_image_name, is_video_name
-from deepfakebench_ext.common.urls import folder_of, name_of
+from deepfakebench_ext.common.urls import folder_of, is_url, name_of
 from deepfakebench_ext.remote.failing import MissingError
 from deepfakebench_ext.remote.stores import State, beside, can_list, frames_in, state_of
+from deepfakebench_ext.remote.tars import holder
 
 ABSENT: Final = "absent"
 # From so many files of a folder on, it is listed: one request for a thousand, in place of one for each.
@@ -37,12 +39,12 @@ def keep_text(name: str, text: str) -> None:
 def forget(names: Iterable[str]) -> None:
     """Let the states of files be asked anew."""
     for name in names:
-        _known.pop(name, None)
+        _known.pop(_asked_of(name), None)
 
 
 def is_known(name: str) -> bool:
     """Return whether the state of a file was asked for."""
-    return name in _known
+    return _asked_of(name) in _known
 
 
 def content_tag(name: str) -> str:
@@ -61,6 +63,10 @@ def known_state(name: str) -> State:
         MissingError: It was not there.
         MediaError, FetchError, MissingExtraError: As `stores.state_of`.
     """
+    name = _asked_of(name)
+    if not is_url(name):
+        status = os.stat(name)  # noqa: PTH116 (of each member of a tar)
+        return State(status.st_size, f"time:{status.st_mtime_ns}")
     if name not in _known:
         remember(name, _asked(name))
     if _known[name] == ABSENT:
@@ -76,7 +82,7 @@ def state_text(name: str) -> str:
     """
     try:
         return str(known_state(name))
-    except MediaError:
+    except (MediaError, OSError):
         return ABSENT
 
 
@@ -87,8 +93,8 @@ def ask(names: Iterable[str]) -> None:
         FetchError, MissingExtraError: As `stores.state_of`.
     """
     folders: dict[str, list[str]] = defaultdict(list)
-    for name in names:
-        if name not in _known:
+    for name in dict.fromkeys(map(_asked_of, names)):
+        if name not in _known and is_url(name):
             folders[folder_of(name)].append(name)
     if not folders:
         return
@@ -118,6 +124,12 @@ def folder_state(images: Sequence[tuple[str, State]]) -> State:
     """Return the state of a folder of frames: of the names in it, and of what each is."""
     text = "\n".join(f"{name} {state}" for name, state in sorted(images))
     return State(sum(state.size for _, state in images), f"frames:{sha256(text.encode()).hexdigest()[:32]}")
+
+
+def _asked_of(name: str) -> str:
+    """What has a state: a file itself, or the tar that it lies in."""
+    inside = holder(name)
+    return name if inside is None else inside[0]
 
 
 def _asked(name: str) -> State:

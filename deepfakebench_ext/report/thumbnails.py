@@ -24,6 +24,7 @@ from deepfakebench_ext.media.video import read_frames
 from deepfakebench_ext.metrics.score_table import ScoreTable
 from deepfakebench_ext.remote.fetching import at_hand
 from deepfakebench_ext.remote.states import is_known
+from deepfakebench_ext.remote.tars import is_elsewhere
 from deepfakebench_ext.report.seen import Seen
 
 SIDE = 160
@@ -106,7 +107,7 @@ def small_picture(seen: Seen, side: int) -> Image.Image | None:
     if not seen.path or (is_url(seen.path) and not is_known(seen.path)):
         return None
     try:
-        with at_hand(seen.path) if is_url(seen.path) else nullcontext(Path(seen.path)) as path:
+        with at_hand(seen.path) if is_elsewhere(seen.path) else nullcontext(Path(seen.path)) as path:
             rgb = _frame(path, seen)
     except (MediaError, FetchError, MissingExtraError, OSError, ValueError):
         return None

@@ -9,8 +9,8 @@ from dataclasses import replace
 
 from deepfakebench_ext.common.errors import MediaError
 from deepfakebench_ext.common.types import Sample
-from deepfakebench_ext.common.urls import is_url
 from deepfakebench_ext.remote.fetching import at_hand
+from deepfakebench_ext.remote.tars import is_elsewhere
 
 
 @contextmanager
@@ -22,7 +22,7 @@ def sample_at_hand(sample: Sample) -> Iterator[Sample]:
     Raises:
         FetchError, MissingExtraError: Its store cannot be used at all.
     """
-    if not is_url(sample.file):
+    if not is_elsewhere(sample.file):
         yield sample
         return
     with ExitStack() as stack:

@@ -29,6 +29,8 @@ from deepfakebench_ext.data.samples.found import (
     without_pictures,
 )
 from deepfakebench_ext.data.samples.kinds import Kind
+from deepfakebench_ext.data.samples.remote_folders import collect_remote
+from deepfakebench_ext.data.samples.tars import collect_tars, is_tar
 from deepfakebench_ext.media.asking import is_picture_or_film
 
 logger = logging.getLogger(__name__)
@@ -51,9 +53,9 @@ def collect_samples(path: Path | str, *, kind: Kind) -> list[Sample]:
         ConfigError: Nothing at `path`, nothing of the kind in it, or directories that contradict each other.
         FetchError: A store that cannot be asked.
     """
+    if is_tar(path):
+        return collect_tars(path, kind=kind)
     if isinstance(path, str):
-        from deepfakebench_ext.data.samples.remote_folders import collect_remote
-
         return collect_remote(path, kind=kind)
     found = _found(path, kind)
     if not path.is_dir():
@@ -76,9 +78,9 @@ def collect_unlabelled(path: Path | str, *, kind: Kind) -> list[Sample]:
         ConfigError: Nothing at `path`, or nothing of the kind in it.
         FetchError: A store that cannot be asked.
     """
+    if is_tar(path):
+        return collect_tars(path, kind=kind, is_labelled=False)
     if isinstance(path, str):
-        from deepfakebench_ext.data.samples.remote_folders import collect_remote
-
         return collect_remote(path, kind=kind, is_labelled=False)
     found = _found(path, kind)
     return _samples(path, found, [None] * len(found), kind)

@@ -8,23 +8,22 @@ import difflib
 import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
 from itertools import count
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from deepfakebench_ext.common.csv_files import OURS, Rows, csv_header, csv_text, from_utf8
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.json_text import parse_json
-from deepfakebench_ext.common.label_words import claims
 from deepfakebench_ext.common.parquet import needs_parquet
 from deepfakebench_ext.common.paths import is_outside, manifest_entry, missing_path, named_file, path_key
 from deepfakebench_ext.common.regular_files import regular
 from deepfakebench_ext.common.suffixes import is_image_name
-from deepfakebench_ext.common.types import Label, Sample
+from deepfakebench_ext.common.types import Sample
 from deepfakebench_ext.common.urls import folder_of, is_url, joined, without_secrets
 from deepfakebench_ext.common.wording import printable
 from deepfakebench_ext.data.samples.kinds import Kind
+from deepfakebench_ext.data.samples.label_text import label_of_text
 from deepfakebench_ext.remote.fetching import at_hand_as_asked
 from deepfakebench_ext.remote.states import forget
 from deepfakebench_ext.remote.typed import known
@@ -42,9 +41,6 @@ class _Row(NamedTuple):
 
 _CALLED_PATH = ("path", "image", "file", "filename")
 """What other tools head the column of paths with; the first of them that is there is meant."""
-
-# "1.0" is what pandas writes for 1 in a column with gaps.
-_LABELS: dict[str, Label | None] = {"": None, "0": 0, "0.0": 0, "1": 1, "1.0": 1}
 
 
 def read_manifest(csv_path: Path | str, *, kind: Kind) -> list[Sample]:
@@ -204,7 +200,9 @@ def _sample(row: _Row, folder: Path | str, where: str, kind: Kind) -> Sample:
     if kind == "video" and is_image_name(os.path.basename(path)) and (is_url(path) or stat.S_ISREG(_mode(path))):  # noqa: PTH119
         name = without_secrets(row.path)
         raise ConfigError(f"{where}: {name} is one image; a video detector takes videos and folders of frames")
-    return Sample(key, path, _label(row.label, where), row.video or None, row.dataset or None, row.method or None)
+    return Sample(
+        key, path, label_of_text(row.label, where), row.video or None, row.dataset or None, row.method or None
+    )
 
 
 def _entry(text: str, folder: Path | str, where: str) -> tuple[str, str]:
@@ -225,18 +223,3 @@ def _mode(path: str) -> int:
         return os.stat(path).st_mode  # noqa: PTH116 (a million names)
     except (OSError, ValueError):
         return 0
-
-
-def _label(text: str, where: str) -> Label | None:
-    meant = _meant(text)
-    if isinstance(meant, str):
-        raise ConfigError(f"{where}: unknown label {text!r}; write 0 or real, 1 or fake, or nothing")
-    return meant
-
-
-@lru_cache(maxsize=1000)
-def _meant(text: str) -> Label | Literal["unknown"] | None:
-    if text in _LABELS:
-        return _LABELS[text]
-    claim = claims(text)
-    return next(iter(claim)) if len(claim) == 1 else "unknown"

@@ -1,0 +1,96 @@
+"""Tars, on this machine or fetched: their members, found by one pass over the headers, and read one at a time."""
+
+from __future__ import annotations
+
+import os
+import tarfile
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from deepfakebench_ext.common.errors import MediaError
+from deepfakebench_ext.common.tar_names import split_member
+from deepfakebench_ext.common.urls import is_url
+
+_index_lock = threading.Lock()
+
+
+class Place(NamedTuple):
+    """Where a member's bytes lie in its tar."""
+
+    offset: int
+    size: int
+
+
+def holder(file: str) -> tuple[str, str] | None:
+    """Return the tar that a file lies in, and its name there; None where it lies in none."""
+    found = split_member(file)
+    return found if found is not None and (is_url(found[0]) or _is_file(found[0])) else None
+
+
+def is_elsewhere(file: str) -> bool:
+    """Return whether a file has to be fetched, or taken out of a tar, before it can be opened."""
+    return is_url(file) or holder(file) is not None
+
+
+@lru_cache(maxsize=1000)
+def _is_file(path: str) -> bool:
+    return os.path.isfile(path)  # noqa: PTH113
+
+
+def members(path: Path) -> Mapping[str, Place]:
+    """Return the files in a tar by their names, in its order; of equal names the last, as tar itself takes it.
+
+    Raises:
+        MediaError: No tar, or one that is compressed or cut short.
+    """
+    status = os.stat(path)  # noqa: PTH116 (asked for each member)
+    with _index_lock:  # or each reading thread would go over the headers
+        return _indexed(str(path), status.st_ino, status.st_size)
+
+
+@lru_cache(maxsize=8)
+def _indexed(path: str, inode: int, size: int) -> Mapping[str, Place]:
+    found: dict[str, Place] = {}
+    try:
+        with tarfile.open(path, "r:") as tar:
+            while (member := tar.next()) is not None:
+                if member.isreg():
+                    name = member.name.removeprefix("./")
+                    found.pop(name, None)
+                    found[name] = Place(member.offset_data, member.size)
+                tar.members.clear()  # type: ignore[attr-defined]  # or it keeps a kilobyte of each
+    except (tarfile.TarError, OSError, EOFError) as error:
+        raise MediaError(f"{path}: no tar, or one that is compressed or cut short: {error}") from error
+    end = max((place.offset + place.size for place in found.values()), default=0)
+    if end > size:
+        raise MediaError(f"{path}: cut short: its last file ends at byte {end:,} of {size:,}")
+    return found
+
+
+def read_member(path: Path, place: Place) -> bytes:
+    """Return the bytes of a member."""
+    with path.open("rb") as file:
+        file.seek(place.offset)
+        return file.read(place.size)
+
+
+@contextmanager
+def member_file(path: Path, name: str) -> Iterator[Path]:
+    """Give a member as a file of its own, as long as the block lasts.
+
+    Raises:
+        MediaError: There is none of that name.
+    """
+    place = members(path).get(name)
+    if place is None:
+        raise MediaError(f"{path}/{name}: no such file")
+    suffix = PurePosixPath(name).suffix
+    with tempfile.NamedTemporaryFile(suffix=suffix) as file:
+        file.write(read_member(path, place))
+        file.flush()
+        yield Path(file.name)
