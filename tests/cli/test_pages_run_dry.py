@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import tarfile
 from pathlib import Path
 
 import films
@@ -23,7 +24,7 @@ from deepfakebench_ext.common.errors import ExtError
 
 # What they need beyond files: a checkout of DeepfakeBench, a database, a server, a browser, a program of another's.
 ELSEWHERE = ("host", "serve", "worker", "doctor")
-NEEDS = ("--test_dataset", "vendors/DeepfakeBench", "xception", "http://", "--detectors")
+NEEDS = ("--test_dataset", "vendors/DeepfakeBench", "xception", "://", "--detectors")
 SIZE = {"image_size": 224, "patch_size": 32}
 DRY = ("evaluate", "analyze", "extract", "train", "splice", "calibrate-timeline", "export", "merge")
 
@@ -70,6 +71,10 @@ def _pictures():
             tiny.photo(Path(folder) / label / f"{number}.jpg", seed=10 * at + number)
     for number, name in enumerate(("photo.jpg", "more/a.png")):
         tiny.photo(Path(name), seed=90 + number)
+    Path("shards").mkdir()
+    for number in range(10):
+        with tarfile.open(f"shards/data-{number:03d}.tar", "w") as tar:
+            tar.add("photos/real/0.jpg", "real/0.jpg")
     Path("list.txt").write_text("photo.jpg\n")
     for name in ("test.csv", "all.csv"):
         Path(name).write_text("path,label\nphoto.jpg,fake\n")
