@@ -12,7 +12,7 @@ import pytest
 
 import deepfakebench_ext
 from deepfakebench_ext.common.errors import ConfigError
-from deepfakebench_ext.host.registry import DETECTOR, OUR_DETECTORS, Registry, register
+from deepfakebench_ext.host.registry import DETECTOR, OUR_DETECTORS, OUR_TAKES, Registry, register
 
 OURS = ["huggingface_clip", "huggingface_image", "huggingface_video", "huggingface_videomae"]
 
@@ -166,3 +166,7 @@ def test_an_embedded_registry_of_ones_own_takes_our_detectors_too() -> None:
     registry = Registry()
     assert register(registry) is register(registry)
     assert registry.names() == OURS
+
+
+def test_what_ours_take_is_what_their_classes_say() -> None:
+    assert {name: DETECTOR[name].takes for name in OUR_DETECTORS} == OUR_TAKES
