@@ -1,14 +1,19 @@
 """Several processes of one command, as a launcher starts them: `python ranks.py COUNT WORDS...` forks them.
 
-What they need is imported once, so that a process costs a fork. Prints, as JSON, how each ended.
+What they need is imported once, so that a process costs a fork. Prints, as JSON, how each ended. With `KILLS=50` in the
+environment so many of them, the first among them, are killed at random and started again, one after the other; so fast
+that a unit may see three of them go by chance: there that says nothing against it.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import random
+import signal
 import subprocess
 import sys
+import time
 import traceback
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -79,8 +84,14 @@ def _fork(rank: int, count: int) -> int:
         os._exit(code)
 
 
-def _run(count: int) -> list[int]:
+def _run(count: int, kills: int) -> list[int]:
     running = [_fork(rank, count) for rank in range(count)]
+    for _ in range(kills):
+        time.sleep(random.uniform(0.1, 1.0))
+        rank = random.randrange(count)
+        os.kill(running[rank], signal.SIGKILL)
+        os.waitpid(running[rank], 0)
+        running[rank] = _fork(rank, count)
     return [os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) for process in running]
 
 
@@ -91,6 +102,8 @@ if __name__ == "__main__":
     import deepfakebench_ext.models.clip
     import deepfakebench_ext.models.videomae  # noqa: F401
     from deepfakebench_ext.cli.main import main
+    from deepfakebench_ext.engine import claims
 
-    number = int(sys.argv.pop(1))
-    sys.stdout.write(json.dumps(_run(number)) + "\n")
+    number, wanted = int(sys.argv.pop(1)), int(os.environ.get("KILLS", "0"))
+    claims.MOST_TRIES = max(claims.MOST_TRIES, wanted)
+    sys.stdout.write(json.dumps(_run(number, wanted)) + "\n")

@@ -35,7 +35,7 @@ def gather_samples(
     takes: str = "image",
     limit: int | None = None,
     seed: int = 1024,
-) -> list[Sample]:
+) -> Sequence[Sample]:
     """Return the samples of a file, a folder, a CSV manifest, or of several paths, in a stable order.
 
     Args:

@@ -11,6 +11,7 @@ import hashlib
 import json
 import math
 import os
+from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
@@ -151,7 +152,7 @@ class RunDirectory(LockedFolder):
         """
         numbers, ends, said = self._read(samples)
         if said is not None:
-            lacks = len(numbers) != said if said >= 0 else numbers[-1:] != [len(samples) - 1]
+            lacks = len(numbers) != said if said >= 0 else not numbers or numbers[-1] != len(samples) - 1
             if lacks:
                 raise damaged(self._journal.path, f"it says that it is complete, and holds {len(numbers)} scores only")
             self._journal.open(self._journal.size_bytes)
@@ -162,14 +163,13 @@ class RunDirectory(LockedFolder):
         last = numbers[whole - 1] if whole else 0
         return Resumed(last, numbers[:whole].count(last))
 
-    def _read(self, samples: Sequence[Sample]) -> tuple[list[int], list[int], int | None]:
+    def _read(self, samples: Sequence[Sample]) -> tuple[array[int], array[int], int | None]:
         """Return of each line the number of its sample and where it ends, and what the mark of completion says.
 
         That is how many lines there are; -1 for the mark of older versions, which does not say; None without a mark.
         """
-        numbers: list[int] = []
-        ends: list[int] = []
-        current, index, said = -1, 0, None
+        numbers, ends = array("q"), array("q")  # a list of a million would take 40 MB
+        current, index, said, key = -1, 0, None, None
         for values, end in read_lines(self._journal.path):
             line = len(numbers) + 1
             if said is not None:
@@ -180,9 +180,10 @@ class RunDirectory(LockedFolder):
                     raise damaged(self._journal.path, f"it says that it holds {said!r} lines")
                 continue
             prediction = _prediction(values, self._journal.path, line)
-            if current < 0 or prediction.key != samples[current].key:
+            if prediction.key != key:
                 current, index = current + 1, 0
-            if current >= len(samples) or prediction.key != samples[current].key or prediction.index != index:
+                key = samples[current].key if current < len(samples) else None
+            if prediction.key != key or prediction.index != index:
                 raise damaged(
                     self._journal.path,
                     f"line {line} does not belong to these samples: {prediction.key!r} is not in its place",

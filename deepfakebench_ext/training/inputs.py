@@ -140,7 +140,7 @@ class TrainingInputs:
         return SamplingOptions(frame_interval=self.frame_interval, short_video=self.short_video)
 
 
-def gather_side(path: str, *, takes: str, option: str, kind: str | None = None) -> list[Sample]:
+def gather_side(path: str, *, takes: str, option: str, kind: str | None = None) -> Sequence[Sample]:
     """Return the samples that `--train` or `--val` names: a folder, a video, an image, or a CSV manifest.
 
     Args:
@@ -170,7 +170,7 @@ def gather_side(path: str, *, takes: str, option: str, kind: str | None = None) 
     return samples
 
 
-def _images_or_videos(path: str) -> list[Sample]:
+def _images_or_videos(path: str) -> Sequence[Sample]:
     try:
         return gather_samples(image=path)
     except ConfigError as error:

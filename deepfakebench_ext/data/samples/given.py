@@ -30,7 +30,7 @@ class Given:
         notices: What is to be said with their figures.
     """
 
-    samples: list[Sample]
+    samples: Sequence[Sample]
     notices: tuple[Notice, ...]
 
 
@@ -54,7 +54,7 @@ def samples_at(paths: Sequence[str | Path], *, takes: str) -> Given:
     return Given(list(_once(groups)), tuple(notices))
 
 
-def _found(path: Path | str, kind: Kind) -> list[Sample]:
+def _found(path: Path | str, kind: Kind) -> Sequence[Sample]:
     return read_manifest(path, kind=kind) if _is_manifest(path) else collect_samples(path, kind=kind)
 
 

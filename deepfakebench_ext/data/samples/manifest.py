@@ -7,10 +7,13 @@ import csv
 import difflib
 import os
 import stat
+from array import array
 from collections.abc import Callable, Iterator, Sequence
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
 from typing import NamedTuple
+
+import numpy as np
 
 from deepfakebench_ext.common.csv_files import OURS, Rows, csv_header, csv_text, from_utf8
 from deepfakebench_ext.common.errors import ConfigError
@@ -24,6 +27,7 @@ from deepfakebench_ext.common.urls import folder_of, is_url, joined, without_sec
 from deepfakebench_ext.common.wording import printable
 from deepfakebench_ext.data.samples.kinds import Kind
 from deepfakebench_ext.data.samples.label_text import label_of_text
+from deepfakebench_ext.data.samples.packed import PackedSamples
 from deepfakebench_ext.remote.fetching import at_hand_as_asked
 from deepfakebench_ext.remote.states import forget
 from deepfakebench_ext.remote.typed import known
@@ -43,7 +47,7 @@ _CALLED_PATH = ("path", "image", "file", "filename")
 """What other tools head the column of paths with; the first of them that is there is meant."""
 
 
-def read_manifest(csv_path: Path | str, *, kind: Kind) -> list[Sample]:
+def read_manifest(csv_path: Path | str, *, kind: Kind) -> Sequence[Sample]:
     """The samples that a CSV or Parquet file lists, in its order; or the metadata.json that DFDC has beside its videos.
 
     Columns: `path`, `image`, `file` or `filename` (required; relative ones start at the manifest's folder, `\\` is read
@@ -67,27 +71,44 @@ def read_manifest(csv_path: Path | str, *, kind: Kind) -> list[Sample]:
     return _read(csv_path, None, kind)
 
 
-def _read(csv_path: Path, url: str | None, kind: Kind) -> list[Sample]:
+def _read(csv_path: Path, url: str | None, kind: Kind) -> Sequence[Sample]:
     """As `read_manifest`, of a file on this machine, which lies at a URL, where there is one."""
     place, rows = _form(csv_path)
-    samples: list[Sample] = []
-    files = set[str]()
-    folder, name = csv_path.parent, str(csv_path)
-    for line, row in rows(csv_path):
-        sample = _sample(row, folder if url is None else folder_of(url), f"{name}, {place} {line}", kind)
-        files.add(_file(sample.key, folder))
-        samples.append(sample)
-        if len(files) < len(samples):
-            file = _file(sample.key, folder)
-            earlier = zip(samples, rows(csv_path), strict=False)
-            first = next(at for before, (at, _) in earlier if _file(before.key, folder) == file)
-            raise ConfigError(
-                f"{csv_path}, {place} {line}: {without_secrets(row.path)} was already listed in {place} {first}"
-            )
+    files, folder, name = array("q"), csv_path.parent, str(csv_path)
+
+    def each() -> Iterator[Sample]:
+        for line, row in rows(csv_path):
+            sample = _sample(row, folder if url is None else folder_of(url), f"{name}, {place} {line}", kind)
+            files.append(hash(_file(sample.key, folder)))
+            yield sample
+
+    samples = PackedSamples(each())
+    if (twice := _first_twice(files, samples, folder)) is not None:
+        (first, _), (line, row) = (next(islice(rows(csv_path), number, None)) for number in twice)
+        raise ConfigError(
+            f"{csv_path}, {place} {line}: {without_secrets(row.path)} was already listed in {place} {first}"
+        )
     if not samples:
         raise ConfigError(f"{csv_path} lists no samples; it needs a row for each under the header path,label")
     forget(sample.file for sample in samples if is_url(sample.file))
     return samples
+
+
+def _first_twice(files: array[int], samples: Sequence[Sample], folder: Path) -> tuple[int, int] | None:
+    """The numbers of the first file that was listed before, and of where it was; `files` are hashes of `_file`.
+
+    A set of the files of a million samples would take 100 MB.
+    """
+    ordered = np.sort(np.frombuffer(files, np.int64))
+    doubtful = set(ordered[1:][ordered[1:] == ordered[:-1]].tolist())
+    seen: dict[str, int] = {}
+    for number, value in enumerate(files) if doubtful else ():
+        if value in doubtful:
+            file = _file(samples[number].key, folder)
+            if file in seen:
+                return seen[file], number
+            seen[file] = number
+    return None
 
 
 def _file(key: str, folder: Path) -> str:
