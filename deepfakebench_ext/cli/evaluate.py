@@ -180,28 +180,14 @@ def _say_input(given: Input, request: EvaluationRequest) -> None:
     note(f"{given.source}: {counted(number, 'video')}{labels}{lack}")
 
 
-def _say_own(detector: OwnDetector) -> None:
-    """Print what program is asked."""
-    known = f", SHA-256 {detector.sha256[:12]}" if detector.sha256 else ""
-    note(f"{detector.source}{known}: given the files themselves, {detector.time_limit_s:g} s a sample")
-
-
 def say_detector(detector: ScoringDetector | OwnDetector) -> None:
     """Print what was loaded, and in red where its head is untrained."""
     from deepfakebench_ext.common.notices import untrained_head
     from deepfakebench_ext.engine.own.detector import OwnDetector
-    from deepfakebench_ext.models.scoring import computing_text
+    from deepfakebench_ext.models.scoring import loaded_text
 
     if isinstance(detector, OwnDetector):
-        return _say_own(detector)
-
-    report = detector.report
-    note(
-        f"{detector.settings.model_name} from {report.source}"
-        f"{f' at {report.revision}' if report.revision else ''}: {report.matched} tensors matched, "
-        f"{len(report.renamed)} renamed, {len(report.missing)} missing; {computing_text(detector)}; "
-        f"{report.label_order.text()}"
-    )
-    if not report.head_trained:
-        notice = untrained_head(report.source, detector.settings.seed)
-        warn(notice)
+        return note(detector.text)
+    note(loaded_text(detector))
+    if not detector.report.head_trained:
+        warn(untrained_head(detector.report.source, detector.settings.seed))

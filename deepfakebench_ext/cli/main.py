@@ -24,6 +24,7 @@ from deepfakebench_ext.common.version import __version__
 _VERBS = {
     "analyze": "deepfakebench_ext.cli.analyze",
     "bench": "deepfakebench_ext.cli.bench",
+    "bulk": "deepfakebench_ext.cli.bulk",
     "calibrate-timeline": "deepfakebench_ext.cli.calibrate_timeline",
     "configs": "deepfakebench_ext.cli.configs",
     "convert-timelines": "deepfakebench_ext.cli.convert_timelines",

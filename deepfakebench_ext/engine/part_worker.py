@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 
@@ -204,19 +204,30 @@ class PartWorker:
 
     def _given_up(self) -> str:
         """What to say where all that is left was given up; empty where it was not."""
-        reasons = [(number, self._files.claims.given_up.get(self._files.path(number).stem)) for number in self._left]
-        if not all(reason for _, reason in reasons):
+        given_up = self._files.claims.given_up
+        reasons = {number: given_up.get(self._files.path(number).stem, "") for number in self._left}
+        if not all(reasons.values()):
             return ""
-        said = [f"part {number} ({self._named(number)}): {reason}" for number, reason in reasons]
-        more = f"; and {len(said) - _FEW} more" if len(said) > _FEW else ""
         return (
-            f"{counted(len(said), 'part')} of {len(self._files.parts)} failed again and again: {'; '.join(said[:_FEW])}"
-            f"{more}. The others are scored and kept. Mend these samples or leave them out; to have them tried once "
-            f"more, run the same command again, and remove {self._files.folder}/*{TRIES} first where processes were "
-            "killed"
+            f"{failed_text(self._files, reasons)}. The others are scored and kept. Mend these samples or leave them "
+            f"out; to have them tried once more, run the same command again, and remove {self._files.folder}/*{TRIES} "
+            "first where processes were killed"
         )
 
-    def _named(self, number: int) -> str:
-        samples = self._files.parts[number]
-        first, last = samples[0].key, samples[-1].key
-        return first if len(samples) == 1 else f"{len(samples)} samples, {first} to {last}"
+
+def failed_text(files: PartFiles, reasons: Mapping[int, str]) -> str:
+    """Return which parts failed again and again, by their samples, and of what.
+
+    Args:
+        files: Of the run.
+        reasons: Number of a part to what it failed of last.
+    """
+    said = [f"part {number} ({_named(files.parts[number])}): {reason}" for number, reason in reasons.items()]
+    more = f"; and {len(said) - _FEW} more" if len(said) > _FEW else ""
+    which = f"{counted(len(said), 'part')} of {len(files.parts)}"
+    return f"{which} failed again and again: {'; '.join(said[:_FEW])}{more}"
+
+
+def _named(samples: Sequence[Sample]) -> str:
+    first, last = samples[0].key, samples[-1].key
+    return first if len(samples) == 1 else f"{len(samples)} samples, {first} to {last}"

@@ -253,7 +253,7 @@ class EvaluationRequest(DetectorOptions):
         """
         from deepfakebench_ext.evaluation.plan import Plan
 
-        scorer = self._scorer(given, detector)
+        scorer = self.scorer(given, detector)
         self.thresholds(scorer, given.samples)
         notices: list[Notice] = []
         if given.store is not None and not isinstance(detector, OwnDetector):
@@ -274,7 +274,12 @@ class EvaluationRequest(DetectorOptions):
             },
         )
 
-    def _scorer(self, given: Input, detector: ScoringDetector | OwnDetector) -> Scorer:
+    def scorer(self, given: Input, detector: ScoringDetector | OwnDetector) -> Scorer:
+        """Return what gives scores to an input, whichever its samples are.
+
+        Raises:
+            ConfigError: Options that do not go together.
+        """
         from deepfakebench_ext.engine.own.scorer import own_scorer
         from deepfakebench_ext.engine.scorer import NetworkScorer
 

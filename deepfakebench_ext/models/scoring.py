@@ -74,3 +74,14 @@ def computing_text(detector: ScoringDetector) -> str:
     runtime = known.get("runtime")
     by = f", {runtime['name']} {runtime['version']}" if runtime else ""
     return f"{known['device']}, {known['dtype']}{by}"
+
+
+def loaded_text(detector: ScoringDetector) -> str:
+    """Return for people what was loaded, from where, how it fitted, and what it computes on."""
+    report = detector.report
+    return (
+        f"{detector.settings.model_name} from {report.source}"
+        f"{f' at {report.revision}' if report.revision else ''}: {report.matched} tensors matched, "
+        f"{len(report.renamed)} renamed, {len(report.missing)} missing; {computing_text(detector)}; "
+        f"{report.label_order.text()}"
+    )

@@ -31,6 +31,12 @@ def place(given: str | Path) -> str | Path:
     return known(given) if isinstance(given, str) and is_url(given) else Path(given)
 
 
+def keep_typed(name: str, url: str) -> None:
+    """Remember of a URL that another process was given how it was typed."""
+    if name != url:
+        _typed[name] = url
+
+
 def typed(name: str) -> str:
     """Return the URL that a shown one stands for."""
     return _typed.get(name, name)

@@ -19,6 +19,7 @@ DETECTOR = ("--detector_config", "clip.yaml", "--weights", "w.pth")
 SCORES = "key,label,score,video\n" + "".join(f"{n}.png,{n % 2},0.{n + 1},v{n}\n" for n in range(8))
 PLANS = {
     "evaluate": (("photos", *DETECTOR), "would score photos: 4 samples (2 real, 2 fake), the first fake/000.png"),
+    "bulk": (("photos", *DETECTOR), "with huggingface_clip with w.pth, on this machine's cores, by Ray"),
     "analyze": (("videos", *DETECTOR), "would analyse 2 videos, the first fake/b.mp4"),
     "calibrate-timeline": (("videos/real", *DETECTOR), "would choose a threshold on 1 real video and 0 fakes"),
     "splice": (("videos/real", "--face_detector", "dlib"), "would splice 1 video"),

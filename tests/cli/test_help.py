@@ -17,7 +17,7 @@ from deepfakebench_ext.common.version import __version__
 
 ROOT = Path(__file__).parents[2]
 VERBS = cli.list_commands(click.Context(cli))
-HEAVY = ("torch", "numpy", "transformers", "yaml", "pydantic", "cv2", "PIL", "sklearn", "importlib.metadata")
+HEAVY = ("torch", "numpy", "transformers", "yaml", "pydantic", "cv2", "PIL", "sklearn", "ray", "importlib.metadata")
 SCRIPTS = {
     "perf_huggingface.py": "evaluate",
     "train.py": "train",

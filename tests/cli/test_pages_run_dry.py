@@ -26,7 +26,7 @@ from deepfakebench_ext.common.errors import ExtError
 ELSEWHERE = ("host", "serve", "worker", "doctor")
 NEEDS = ("--test_dataset", "vendors/DeepfakeBench", "xception", "://", "--detectors")
 SIZE = {"image_size": 224, "patch_size": 32}
-DRY = ("evaluate", "analyze", "extract", "train", "splice", "calibrate-timeline", "export", "merge")
+DRY = ("evaluate", "analyze", "extract", "train", "splice", "calibrate-timeline", "export", "merge", "bulk")
 
 
 @pytest.fixture(scope="session")

@@ -66,6 +66,12 @@ class OwnDetector:
         return Path(file), name
 
     @property
+    def text(self) -> str:
+        """Which program is asked, for people."""
+        known = f", SHA-256 {self.sha256[:12]}" if self.sha256 else ""
+        return f"{self.source}{known}: given the files themselves, {self.time_limit_s:g} s a sample"
+
+    @property
     def name(self) -> str:
         """What its runs are called."""
         if self.kind == "function":
