@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from deepfakebench_ext.engine.own.detector import OwnDetector
     from deepfakebench_ext.evaluation.evaluate import evaluate
     from deepfakebench_ext.evaluation.outcome import Evaluation
+    from deepfakebench_ext.evaluation.spark import predict_udf
     from deepfakebench_ext.exporting.request import export
     from deepfakebench_ext.host.registry import DETECTOR, register
     from deepfakebench_ext.models.loading import load_detector
@@ -31,6 +32,7 @@ __all__ = [
     "load_detector",
     "make_face_reader",
     "make_reader",
+    "predict_udf",
     "register",
 ]
 
@@ -45,6 +47,7 @@ _PUBLIC = {
     "load_detector": "deepfakebench_ext.models.loading",
     "make_face_reader": "deepfakebench_ext.engine.file_inputs",
     "make_reader": "deepfakebench_ext.engine.file_inputs",
+    "predict_udf": "deepfakebench_ext.evaluation.spark",
     "register": "deepfakebench_ext.host.registry",
 }
 
