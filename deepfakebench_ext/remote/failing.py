@@ -109,6 +109,8 @@ def said(error: BaseException, url: str) -> ExtError:
         )
     if any(type(each).__name__ in _NO_CREDENTIALS for each in found):
         return FetchError(f"{name}: no credentials were found; {how}")
+    if scheme == "hf" and any(isinstance(each, FileNotFoundError) for each in found):
+        return MissingError(f"{name}: no such file or data set, or one that is not open to all; {how}")
     if code in _OF_CREDENTIALS or status == 401:
         return FetchError(
             f"{name}: the credentials are not accepted{f' ({code})' if code else ''}; {how or 'renew them'}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -11,9 +12,9 @@ from typing import Final
 
 from deepfakebench_ext.common.errors import MediaError
 from deepfakebench_ext.common.suffixes import is_image_name, is_video_name
-from deepfakebench_ext.common.urls import folder_of, is_url, name_of
+from deepfakebench_ext.common.urls import folder_of, is_url, name_of, scheme_of
 from deepfakebench_ext.remote.failing import MissingError
-from deepfakebench_ext.remote.stores import State, beside, can_list, frames_in, state_of
+from deepfakebench_ext.remote.stores import State, beside, can_list, forget_listings, frames_in, state_of
 from deepfakebench_ext.remote.tars import holder
 
 ABSENT: Final = "absent"
@@ -22,6 +23,9 @@ _LISTED = 8
 _OF_CONTENT = ("md5:", "sha256:", "git:")
 _OTHERS = (".csv", ".json", ".parquet", ".tar")
 _AT_ONCE = 32
+_SAID = 1000
+
+logger = logging.getLogger(__name__)
 
 _known: dict[str, str] = {}
 
@@ -39,7 +43,10 @@ def keep_text(name: str, text: str) -> None:
 def forget(names: Iterable[str]) -> None:
     """Let the states of files be asked anew."""
     for name in names:
-        _known.pop(_asked_of(name), None)
+        holding = _asked_of(name)
+        _known.pop(holding, None)
+        if scheme_of(holding) == "hf":
+            forget_listings(holding)
 
 
 def is_known(name: str) -> bool:
@@ -107,6 +114,8 @@ def ask(names: Iterable[str]) -> None:
             single += sorted(set(inside).difference(files))
         else:
             single += inside
+    if len(single) >= _SAID:
+        logger.info("asking for the state of %s files, each by itself, as no listing says it", f"{len(single):,}")
     with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="ask") as pool:
         for _ in pool.map(_of_a_folder, many):
             pass

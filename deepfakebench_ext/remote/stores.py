@@ -90,7 +90,7 @@ def listed(folder: str) -> Iterator[tuple[str, State]]:
         inside = name[start:]
         if inside and not name.endswith("/") and info.get("type") == "file" and not _is_hidden(inside):
             yield inside, _state(info)
-    _forget(store)
+    forget_listings(folder)
 
 
 def beside(names: list[str]) -> dict[str, State]:
@@ -105,7 +105,7 @@ def beside(names: list[str]) -> dict[str, State]:
     except MediaError:
         return {}
     finally:
-        _forget(store)
+        forget_listings(names[0])
     infos = {info["name"].rpartition("/")[2]: info for info in found if info.get("type") == "file"}
     wanted = ((name, infos.get(name.rpartition("/")[2])) for name in names)
     return {name: _state(info) for name, info in wanted if info is not None}
@@ -122,7 +122,7 @@ def frames_in(folder: str) -> list[tuple[str, State]]:
     if not can_list(url):
         raise MediaError(f"{shown(url)}: neither an image nor a video by its name, and a web server lists no folders")
     infos = patiently(lambda: store.ls(url, detail=True), url)
-    _forget(store)
+    forget_listings(folder)
     files = ((info["name"].rpartition("/")[2], info) for info in infos if info.get("type") == "file")
     found = sorted((name, _state(info)) for name, info in files if is_image_name(name))
     if not found:
@@ -239,6 +239,6 @@ def _opened(kind: str, process: int) -> Any:
     return patiently(ask, f"{kind}://")
 
 
-def _forget(store: Any) -> None:
-    """Drop what a library remembers of listings: of a million files, a gigabyte."""
-    store.dircache.clear()
+def forget_listings(name: str) -> None:
+    """Drop what a library remembers of listings: they change, and of a million files they take a gigabyte."""
+    _store(name).dircache.clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections import Counter
 from collections.abc import Sequence
@@ -10,14 +11,17 @@ from pathlib import Path
 import numpy as np
 
 from deepfakebench_ext.common.digests import sha256_of
+from deepfakebench_ext.common.errors import FetchError, MissingExtraError
 from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.common.types import Label
 from deepfakebench_ext.common.urls import is_url
 from deepfakebench_ext.common.wording import counted
 from deepfakebench_ext.metrics.misleading import duplicates_across_classes
 from deepfakebench_ext.metrics.score_table import UNKNOWN, ScoreTable
-from deepfakebench_ext.remote.states import content_tag, known_state
+from deepfakebench_ext.remote.states import ask, content_tag, known_state
 from deepfakebench_ext.report.seen import Paths
+
+logger = logging.getLogger(__name__)
 
 
 def check_files(table: ScoreTable, paths: Paths) -> list[Notice]:
@@ -50,7 +54,17 @@ def duplicate_files(table: ScoreTable, paths: Paths) -> list[Notice]:
         table: Frames or clips; each key is looked at once.
         paths: Where the files of some of its rows lie.
     """
-    return _duplicates(table, _places(table, paths))
+    places = _places(table, paths)
+    _learn([file for _, file in places if is_url(file)])
+    return _duplicates(table, places)
+
+
+def _learn(urls: Sequence[str]) -> None:
+    """Ask stores for what is not known of files, as of those that other processes scored."""
+    try:
+        ask(urls)
+    except (FetchError, MissingExtraError) as error:
+        logger.warning("which files are the same is not looked at: %s", error)
 
 
 def _places(table: ScoreTable, paths: Paths) -> list[tuple[int, str]]:

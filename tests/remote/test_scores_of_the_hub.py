@@ -42,4 +42,8 @@ def test_a_dataset_of_the_hub_is_read_as_its_folder_is(hub: FakeHub, client: Cli
 
 def test_a_repository_that_is_not_there_is_one_sentence(hub: FakeHub, client: Client) -> None:
     answer = client.ask("read_samples", "hf://datasets/org/none/a.png")
-    assert answer.kind == "ConfigError" and "hf://datasets/org/none/a.png" in str(answer.error)
+    assert answer.kind == "ConfigError" and answer.error.startswith("hf://datasets/org/none/a.png: no such file")
+    hub.add("datasets/org/closed", {"a.png": b"x"})
+    hub.repos["datasets/org/closed"].refuses = (401, "GatedRepo")
+    answer = client.ask("read_samples", "hf://datasets/org/closed/a.png")
+    assert "hf auth login" in str(answer.error) and answer.slept == 0
