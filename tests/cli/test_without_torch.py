@@ -67,16 +67,6 @@ def test_a_film_is_analysed_without_torch(made, tmp_path):
     assert json.loads(timeline.read_text())["scores"]
 
 
-def test_weights_that_were_compiled_before_are_scored_without_importing_torch(made, monkeypatch, tmp_path):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    words = ["--weights", str(made / "vit"), "--runtime", "openvino", "--image", str(made / "photos"), "--no_plots"]
-    first = CliRunner().invoke(evaluate, [*words, "--output_dir", str(tmp_path / "a")])
-    assert first.exit_code == 0
-    done = typed((), "evaluate", *words, "--output_dir", str(tmp_path / "b"), unused=TORCH)
-    assert done.returncode == 0, done.stderr
-    assert scores_in(tmp_path / "a") == scores_in(tmp_path / "b")
-
-
 @pytest.mark.parametrize("verb", ["evaluate", "export", "train"])
 def test_what_needs_torch_says_so(tmp_path, verb):
     torch.save(tiny.clip_detector_state(), tmp_path / "clip.pth")

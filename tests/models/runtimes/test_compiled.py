@@ -12,6 +12,7 @@ import tiny
 import torch
 import yaml
 from click.testing import CliRunner
+from without import TORCH, typed
 
 from deepfakebench_ext.cli.evaluate import evaluate
 from deepfakebench_ext.common.errors import ConfigError, OutputError
@@ -53,6 +54,17 @@ def test_weights_are_compiled_once_and_equal(cache, monkeypatch):
     assert again.report == plain.report
     assert again.preprocess == plain.preprocess
     assert again.computing["runtime"]["name"] == "openvino"
+
+
+def test_what_was_compiled_before_is_scored_without_importing_torch(tmp_path):
+    photos = str(tiny.photos(tmp_path / "photos", 2))
+    how = ("--detector_config", "clip.yaml", "--weights", "clip.pth", "--device", "cpu", "--dtype", "float32")
+    words = (*how, "--runtime", "openvino", "--image", photos, "--no_plots", "--output_dir")
+    assert CliRunner().invoke(evaluate, [*words, "with"], catch_exceptions=False).exit_code == 0
+    done = typed((), "evaluate", *words, "without", unused=TORCH)
+    assert done.returncode == 0, done.stderr
+    first, second = (next(Path(name).glob("*/scores.csv")).read_bytes() for name in ("with", "without"))
+    assert first == second
 
 
 def test_other_settings_are_another_network(cache):
