@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deepfakebench_ext.common.errors import ConfigError, MissingExtraError, ModelError, OutputError
+from deepfakebench_ext.common.errors import ConfigError, MissingExtraError, ModelError, OutputError, WeightsError
 from deepfakebench_ext.common.version import versions
 from deepfakebench_ext.models.built_from import decide_architecture, decide_preprocess, processor_folder
 from deepfakebench_ext.models.config import DetectorConfig, load_config
@@ -80,18 +81,31 @@ def compiled(
     kept = networks_folder() / f"{runtime}-{_key(settings, source, format_)}"
     try:
         with held(kept):
-            if not kept.exists():
+            detector = _kept(settings, source, kept, dtype)
+            if detector is None:
                 _export(build(), kept, format_)
                 size = sum(path.stat().st_size for path in kept.iterdir()) / _MIB
                 logger.info("compiled for %s, and kept in %s (%.0f MiB; delete it at will)", runtime, kept, size)
                 make_room(kept)
-            detector = CompiledDetector(settings, made_of=source, kept=kept, dtype=dtype)
+                detector = CompiledDetector(settings, made_of=source, kept=kept, dtype=dtype)
     except (OSError, OutputError) as error:
         raise OutputError(
             f"networks for {runtime} are kept in {kept.parent}, which cannot be written: {error}; set XDG_CACHE_HOME "
             "to a folder that can, or give --runtime torch"
         ) from error
     return detector
+
+
+def _kept(settings: DetectorConfig, source: Source, kept: Path, dtype: str) -> CompiledDetector | None:
+    """Return what was compiled before; None where nothing was, or it is damaged, and so removed."""
+    if not kept.exists():
+        return None
+    try:
+        return CompiledDetector(settings, made_of=source, kept=kept, dtype=dtype)
+    except WeightsError as error:
+        logger.warning("what is kept of this network is made anew: %s", error)
+        shutil.rmtree(kept)
+        return None
 
 
 def runtime_or_torch(

@@ -67,6 +67,17 @@ def test_what_was_compiled_before_is_scored_without_importing_torch(tmp_path):
     assert first == second
 
 
+def test_a_network_that_is_damaged_is_made_anew(cache, caplog):
+    plain = load_detector("clip.yaml", "clip.pth", **HOW)
+    load_detector("clip.yaml", "clip.pth", runtime="openvino", **HOW)
+    for kept in networks(cache):
+        (kept / "model.bin").write_bytes(b"")
+    again = load_detector("clip.yaml", "clip.pth", runtime="openvino", **HOW)
+    assert "made anew" in caplog.text
+    assert again.report == plain.report
+    assert all((kept / "model.bin").stat().st_size > 0 for kept in networks(cache))
+
+
 def test_other_settings_are_another_network(cache):
     load_detector("clip.yaml", "clip.pth", runtime="openvino", **HOW)
     before = networks(cache)
