@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """What it costs to share an evaluation out, on CLIP ViT-B/16 with random weights and on a scorer that costs nothing.
 
-    python scripts/bench_scale.py                       # all three, about 10 minutes on 2 cores
+    python scripts/bench_scale.py                       # all three, about 40 minutes on 2 cores
     SAMPLES=100000 python scripts/bench_scale.py samples
+    TINY=1 IMAGES=64 python scripts/bench_scale.py processes   # whether it runs, on a network that costs nothing
 
 processes   images a second of 2 processes with a thread each against one process with 2 threads. 1.0 is no loss.
 samples     what a sample costs beside its score, and the memory of the process, of 10^6 images in a manifest (1,000
@@ -20,12 +21,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Generator, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from bench_parts import VIT_L_14, detector, peak_kib, run_named, seconds
+from bench_parts import TINY, VIT_L_14, detector, peak_kib, run_named, seconds
 from PIL import Image
 
 from deepfakebench_ext.common.choices import Level
@@ -45,7 +47,7 @@ VIT_B_16 = {**VIT_L_14, "hidden_size": 768, "intermediate_size": 3072, "num_hidd
 VIT_B_16["num_attention_heads"] = 12
 IMAGES = int(os.environ.get("IMAGES", "2048"))
 SAMPLES = int(os.environ.get("SAMPLES", "1000000"))
-VIDEOS, WORKERS = 20_000, 64
+PARTS, VIDEOS, WORKERS = 8, 20_000, 64
 
 
 def noise(path: Path, seed: int, size: int) -> None:
@@ -78,10 +80,12 @@ def _rate(folder: Path, count: int) -> float:
 
 def worker(folder: Path, count: int) -> None:
     """Score parts beside others, from when all are ready; print when this began and ended."""
-    model = detector(VIT_B_16, "float32")
+    model = detector(TINY if os.environ.get("TINY") else VIT_B_16, "float32")
     model({"image": torch.zeros(4, 3, 224, 224)}, inference=True)
     samples = gather_samples(folder / "photos")
     plan = Plan.of(NetworkScorer(model, make_reader(model)), samples, output_dir=folder / f"of_{count}", workers=1)
+    # Of few images there would be fewer parts than processes, and all processes end with a part.
+    plan = replace(plan, parts=Parts(samples, range(0, IMAGES, max(4, IMAGES // PARTS))))
     ready = folder / f"ready_{count}"
     ready.mkdir(exist_ok=True)
     (ready / str(os.getpid())).touch()
@@ -152,10 +156,13 @@ def one_way(folder: Path, kind: str) -> None:
     steps = {"manifest": lambda: found.update(samples=read_manifest(folder / "all.csv", kind="image"))}
     steps["plan"] = lambda: found.update(plan=Plan.of(FreeScorer(), found["samples"], output_dir=folder / kind))
     steps["score"] = lambda: _score(found["plan"], is_shared=kind == "parts")
+    before_s = time.process_time()
     took = {name: seconds(step) for name, step in steps.items()}
+    cpu_s = time.process_time() - before_s
     each = ", ".join(f"{name} {took_s / SAMPLES * 1e6:.1f}" for name, took_s in took.items())
     print(
-        f"samples      {kind}: {sum(took.values()) / SAMPLES * 1e3:.4f} ms a sample (microseconds: {each}), "
+        f"samples      {kind}: {sum(took.values()) / SAMPLES * 1e3:.4f} ms a sample, {cpu_s / SAMPLES * 1e3:.4f} ms of "
+        f"CPU (microseconds: {each}), "
         f"{peak_kib() / 1024:.0f} MiB at most, of {SAMPLES:,} samples"
     )
 

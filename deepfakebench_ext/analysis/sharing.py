@@ -14,7 +14,7 @@ from typing import Any
 
 from deepfakebench_ext.analysis.analyze import Analysed, How, analyse_film, score_settings
 from deepfakebench_ext.analysis.formats.timeline_reading import TIMELINE
-from deepfakebench_ext.common.atomic_files import making, remove_abandoned, write_bytes_atomic
+from deepfakebench_ext.common.atomic_files import making, remove_unfinished, write_bytes_atomic
 from deepfakebench_ext.common.types import Sample
 from deepfakebench_ext.common.urls import is_url
 from deepfakebench_ext.engine.claims import Claims
@@ -88,7 +88,6 @@ class _Films:
         """Create the folder; let what failed before be tried anew."""
         with making(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
-            remove_abandoned(self.folder)
             for path in self.folder.glob("*.json") if is_first else ():
                 if (_read(path) or {}).get(_TIMELINE) is None:
                     path.unlink(missing_ok=True)
@@ -114,6 +113,8 @@ class _Films:
 
     def do(self, film: _Film) -> None:
         """Analyse it."""
+        with making(self.folder):
+            remove_unfinished(self.folder, self._path(film).name)
         self._keep(film, analyse_film(self._detector, film.sample, self._how))
 
     def give_up(self, film: _Film, reason: str) -> None:

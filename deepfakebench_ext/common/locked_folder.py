@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from filelock import FileLock, Timeout
 
-from deepfakebench_ext.common.atomic_files import making, remove_abandoned, remove_unfinished
+from deepfakebench_ext.common.atomic_files import making, remove_unfinished
 from deepfakebench_ext.common.errors import OutputError, damaged
 from deepfakebench_ext.common.regular_files import regular
 from deepfakebench_ext.common.run_names import SETTINGS
@@ -34,8 +34,8 @@ class LockedFolder:
             lock: Path of the lock in it.
             use: What a process does there that holds it, for the message to another one.
             shared: A folder in it in which other processes may be writing.
-            alone: Whether it is this process's alone. Else it is nobody's alone when it is opened, and of what killed
-                writers left, that is removed which is older than this process.
+            alone: Whether it is this process's alone. Else it is nobody's alone when it is opened, and nothing is
+                removed: others may be writing it.
 
         Raises:
             OutputError: It cannot be written, or another process is using it.
@@ -54,7 +54,6 @@ class LockedFolder:
             if alone:
                 remove_unfinished(file.parent, deep=True, shared=shared)
             else:
-                remove_abandoned(file.parent)
                 self._lock.release()
 
     def __enter__(self: F) -> F:
