@@ -101,11 +101,11 @@ def twice_midranks(scores: Floats) -> Integers:
     rising = scores if order is None else scores[order]
     first = np.flatnonzero(np.concatenate([[True], rising[1:] != rising[:-1]])[: len(rising)])
     sizes = np.diff(first, append=len(scores))
-    in_order = np.repeat(2 * first + sizes + 1, sizes)
-    if order is None:
-        return in_order
-    ranks = np.empty(len(scores), np.int64)
-    ranks[order] = in_order
+    first *= 2
+    first += sizes + 1
+    ranks = np.repeat(first, sizes)
+    if order is not None:
+        ranks[order] = ranks.copy()
     return ranks
 
 

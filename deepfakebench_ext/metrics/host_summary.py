@@ -46,7 +46,7 @@ def host_summary(table: ScoreTable, ours: Mapping[str, Figure], videos: Counts |
     scores = table.scores[rows]
     single = scores.astype(np.float32)
     exact = single if (single == scores).all() else scores  # detectors score in single precision
-    labels = table.labels[rows].astype(np.int64)
+    labels = table.labels[rows]
     is_clips = table.level == "clip"
     folders = None if videos is None else np.zeros(len(rows), np.int64) if is_clips else _folders(table, rows)
     if videos is not None and folders is not None:
@@ -74,8 +74,10 @@ def _folders(table: ScoreTable, rows: Integers) -> Integers | None:
     keys = known if isinstance(known, Names) else Names.of(known)
     found: list[tuple[NDArray[np.bool_], NDArray[np.intp], Names]] = []
     for chosen, names_of in ((is_video, _own_names), (~is_video, _names_above)):
-        used = np.flatnonzero(np.bincount(codes[chosen], minlength=len(keys)))
-        found.append((chosen, used, names_of(keys.take(used))))
+        is_used = np.zeros(len(keys), bool)
+        is_used[codes[chosen]] = True
+        used = np.flatnonzero(is_used)
+        found.append((chosen, used, names_of(keys if is_used.all() else keys.take(used))))
     starts, lengths = (np.concatenate(parts) for parts in zip(*((n.starts, n.lengths) for *_, n in found), strict=True))
     if (lengths == 0).any():
         return None

@@ -183,16 +183,26 @@ def numbered(values: NDArray[np.integer[Any]]) -> tuple[NDArray[np.int32], NDArr
     """
     if not len(values):
         return np.empty(0, np.int32), np.empty(0, np.intp)
-    runs = np.flatnonzero(np.concatenate([[True], values[1:] != values[:-1]]))
-    own = values[runs]
-    order = np.argsort(own)
-    starts = np.flatnonzero(np.concatenate([[True], np.diff(own[order]) != 0]))
+    is_run = np.concatenate([[True], values[1:] != values[:-1]])
+    if is_run.all():
+        return _numbered_apart(values)
+    runs = np.flatnonzero(is_run)
+    codes, first = _numbered_apart(values[runs])
+    return np.repeat(codes, np.diff(runs, append=len(values))), runs[first]
+
+
+def _numbered_apart(values: NDArray[np.integer[Any]]) -> tuple[NDArray[np.int32], NDArray[np.intp]]:
+    order = np.argsort(values)
+    is_new = np.concatenate([[True], np.diff(values[order]) != 0])
+    if is_new.all():  # as keys are
+        return np.arange(len(values), dtype=np.int32), np.arange(len(values))
+    starts = np.flatnonzero(is_new)
     first = np.minimum.reduceat(order, starts)
     rank = np.empty(len(first), np.int32)
     rank[np.argsort(first)] = np.arange(len(first), dtype=np.int32)
-    codes = np.empty(len(own), np.int32)
-    codes[order] = np.repeat(rank, np.diff(starts, append=len(own)))
-    return np.repeat(codes, np.diff(runs, append=len(values))), runs[np.sort(first)]
+    codes = np.empty(len(values), np.int32)
+    codes[order] = np.repeat(rank, np.diff(starts, append=len(values)))
+    return codes, np.sort(first)
 
 
 def _numbered_one_by_one(names: Names) -> tuple[NDArray[np.int32], NDArray[np.intp]]:

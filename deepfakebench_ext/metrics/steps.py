@@ -90,7 +90,7 @@ def steps_of(labels: Integers, scores: Floats) -> Steps:
     np.invert(falling, out=falling)
     bits = falling >> np.uint64(1)
     ends = np.flatnonzero(np.append(bits[1:] != bits[:-1], [True] * bool(len(bits))))
-    fakes = np.cumsum((falling & np.uint64(1)).astype(np.int64))[ends]
+    fakes = np.cumsum((falling & np.uint64(1)).astype(np.int8), dtype=np.int64)[ends]
     thresholds = np.concatenate([[np.inf], bits[ends].view(np.float64)])
     return Steps(thresholds, _from_zero(fakes[None]), _from_zero((ends + 1 - fakes)[None]))
 

@@ -241,7 +241,7 @@ def _seen(table: ScoreTable, other: Other) -> Sequence[str]:
 def _level(table: ScoreTable, units: ScoreTable, how: SummaryOptions) -> LevelSummary:
     rows = table.usable()
     rows = rows[np.argsort(table.scores[rows], kind="stable")]  # every figure sorts, which is fast on what is sorted
-    level, labels, scores = table.level, table.labels[rows].astype(np.int64), table.scores[rows]
+    level, labels, scores = table.level, table.labels[rows], table.scores[rows]
     clusters = table.video_codes()[rows] if table.has_videos else None
     threshold = how.thresholds.get(level)
     if how.threshold_from is not None:
@@ -256,7 +256,7 @@ def _level(table: ScoreTable, units: ScoreTable, how: SummaryOptions) -> LevelSu
         counts=table.counts(),
         statuses=_statuses(table.status),
         figures=figures,
-        auc_if_missing=auc_with_missing(labels, scores, table.labels[missing].astype(np.int64), level=level),
+        auc_if_missing=auc_with_missing(labels, scores, table.labels[missing], level=level),
         breakdowns=breakdowns,
         threshold=threshold,
         calibration=_calibrated(Scored(labels, scores, level, clusters), how),
