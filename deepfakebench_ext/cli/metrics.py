@@ -25,6 +25,7 @@ from deepfakebench_ext.common.choices import AGGREGATIONS, CALIBRATIONS, Level
 
 if TYPE_CHECKING:
     from deepfakebench_ext.metrics.summary import Other, Summary, SummaryOptions
+    from deepfakebench_ext.report.scores.pieces import Source
     from deepfakebench_ext.report.scores.score_files import ScoreFile
 
 _EXAMPLES = """
@@ -104,15 +105,15 @@ def metrics(run_or_csv: tuple[str, ...], **said: Any) -> None:
         what = [f"{each.path} {each.column}".rstrip() for each in inputs]
         return say_plan(*(f"would compute {a}{b}" for a, b in zip(what, where, strict=True)))
     warnings: dict[str, None] = {}
-    for folder, (file, summary) in zip(folders, _summaries(inputs), strict=True):
+    for folder, (path, column, summary, file) in zip(folders, _summaries(inputs), strict=True):
         if folder is not None:
             _write(folder, file, summary, plots=said["plots"])
         if said["as_json"]:
-            texts[f"{file.path} {file.column}".rstrip()] = summary_text(summary)
+            texts[f"{path} {column}".rstrip()] = summary_text(summary)
         else:
-            say(f"{summary.title} ({file.path})" if several else summary.title)
+            say(f"{summary.title} ({path})" if several else summary.title)
             say("\n".join(summary_lines(summary)) + ("\n" if several else ""))
-        of = f"{file.path}: " if several else ""
+        of = f"{path}: " if several else ""
         warnings |= dict.fromkeys(f"{of}{notice.text}" for notice in summary.said)
     if texts:
         say_json(_joined(texts), nl=False)
@@ -141,22 +142,51 @@ def _inputs(texts: Sequence[str], said: dict[str, Any]) -> list[_Input]:
     return found
 
 
-def _summaries(inputs: Sequence[_Input]) -> Iterator[tuple[ScoreFile, Summary]]:
+class _Summed(NamedTuple):
+    """A summary, and the file that it is of; None where its rows are too many to be held."""
+
+    path: Path
+    column: str
+    summary: Summary
+    file: ScoreFile | None
+
+
+def _summaries(inputs: Sequence[_Input]) -> Iterator[_Summed]:
     from deepfakebench_ext.metrics.summary import summarise
     from deepfakebench_ext.report.duplicates import check_files
+    from deepfakebench_ext.report.scores.many_rows import MOST_IN_MEMORY
+    from deepfakebench_ext.report.scores.score_files import table_at
 
     read: dict[tuple[Any, ...], _Others] = {}
     for each in inputs:
         others = read.setdefault(tuple(each.said.values()), _Others(each.said))
+        source = table_at(each.path)
+        if source is not None and source.count_about() > MOST_IN_MEMORY:
+            yield _Summed(source.path, each.column, _of_many(source, each), None)
+            continue
         file = others.read(each.path)
         file = file.of_column(each.column) if each.column else file
         found = check_files(file.table, file.paths) if each.said["check_files"] else []
         notices = [*file.notices, *found]
         how, known = others.how(file), file.protocol
-        yield (
-            file,
-            summarise(file.table, how, title=file.title, trained=file.trained, notices=notices, protocol=known),
-        )
+        summary = summarise(file.table, how, title=file.title, trained=file.trained, notices=notices, protocol=known)
+        yield _Summed(file.path, file.column, summary, file)
+
+
+def _of_many(source: Source, each: _Input) -> Summary:
+    """The summary of more rows than are held in memory."""
+    from deepfakebench_ext.common.errors import ConfigError
+    from deepfakebench_ext.metrics.summary import SummaryOptions
+    from deepfakebench_ext.report.scores.many_rows import MOST_IN_MEMORY, summary_of_many
+
+    for name in ("by", "threshold_from", "calibrate", "calibrate_on", "manifest", "check_files"):
+        if each.said[name]:
+            raise ConfigError(
+                f"--{name} takes up to {MOST_IN_MEMORY:,} rows, which are held in memory; {source.path} has more"
+            )
+    how = SummaryOptions(aggregation=each.said["aggregation"] or "mean")
+    columns = column_names(each.said)
+    return summary_of_many(source, columns, how, level=each.said["level"], title=each.column)
 
 
 class _Others:
@@ -231,7 +261,7 @@ def _names(inputs: Sequence[_Input]) -> list[str]:
     return names
 
 
-def _write(folder: Path, file: ScoreFile, summary: Summary, *, plots: bool) -> None:
+def _write(folder: Path, file: ScoreFile | None, summary: Summary, *, plots: bool) -> None:
     from deepfakebench_ext.common.atomic_files import atomic_writer, check_writable
     from deepfakebench_ext.common.run_names import METRICS_JSON
     from deepfakebench_ext.report.metrics_json import summary_text
@@ -240,6 +270,8 @@ def _write(folder: Path, file: ScoreFile, summary: Summary, *, plots: bool) -> N
     check_writable(folder)
     with atomic_writer(folder / METRICS_JSON) as stream:
         stream.write(summary_text(summary))
+    if file is None:
+        return note(f"{METRICS_JSON} in {folder}")
     write_run_page(folder, summary, run=file.run, looks=file.looks, plots=plots)
     note(f"report in {folder}")
 

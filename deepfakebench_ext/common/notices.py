@@ -32,6 +32,7 @@ Kind = Literal[
     "blended_val",
     "rounded",
     "keyless",
+    "many_rows",
     "run",
     "few_samples",
     "few_in_group",

@@ -160,16 +160,29 @@ def influence_interval(influence: Influence, labels: Integers, clusters: Integer
     if clusters is not None:
         check_clusters(clusters, labels)
     variance, auc = influence_variance(influence.values, labels, clusters), influence.auc
+    pairs = _pairs(labels, clusters) if auc in (0.0, 1.0) else 0
+    return interval_of(auc, variance, pairs, is_clustered=clusters is not None)
+
+
+def interval_of(auc: float, variance: float, pairs: int, *, is_clustered: bool) -> Interval:
+    """As `auc_interval`, of an AUC whose variance is known.
+
+    Args:
+        auc: In [0, 1].
+        variance: NaN where a class has one sample or video only.
+        pairs: How many disjoint pairs of a fake and a real there are; only an AUC of 0 or 1 needs them.
+        is_clustered: Whether it is the variance of samples clustered by video.
+    """
     if math.isnan(variance):
         return Interval(None, None, "none: a class has one sample or video only, which shows no spread")
     if auc in (0.0, 1.0):
-        bound = TAIL ** (1 / _pairs(labels, clusters))
+        bound = TAIL ** (1 / pairs)
         return Interval(bound, 1.0, PAIRS_METHOD) if auc == 1 else Interval(0.0, 1 - bound, PAIRS_METHOD)
     if variance == 0:
         return Interval(None, None, "none: the variance is 0, all scores or all videos are alike")
     logit = math.log(auc / (1 - auc))
     reach = NORMAL_95 * math.sqrt(variance) / (auc * (1 - auc))
-    method = "DeLong, logit scale" if clusters is None else "DeLong clustered by video (Obuchowski), logit scale"
+    method = "DeLong clustered by video (Obuchowski), logit scale" if is_clustered else "DeLong, logit scale"
     return Interval(min(_sigmoid(logit - reach), auc), max(_sigmoid(logit + reach), auc), method)
 
 

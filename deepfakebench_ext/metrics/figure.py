@@ -158,10 +158,14 @@ def renumbered(numbers: Integers) -> Integers:
 def one_class_reason(labels: Integers) -> str:
     """Why figures that compare the classes are undefined; empty where both are there."""
     fakes = int(labels.sum(dtype=np.int64))
-    reals = len(labels) - fakes
+    return missing_class_reason(len(labels) - fakes, fakes)
+
+
+def missing_class_reason(reals: int, fakes: int) -> str:
+    """As `one_class_reason`, of so many samples."""
     if reals and fakes:
         return ""
     if not reals and not fakes:
         return "no samples: nothing was scored that has a label"
     only, missing = ("real", "fake") if reals else ("fake", "real")
-    return f"only {only} samples: the figure needs both classes, and none of the {len(labels)} samples is {missing}"
+    return f"only {only} samples: the figure needs both classes, and none of the {reals + fakes} samples is {missing}"

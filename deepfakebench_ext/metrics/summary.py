@@ -25,7 +25,7 @@ from deepfakebench_ext.metrics.figure import Figure, Floats, Integers, distinct,
 from deepfakebench_ext.metrics.host_summary import HostSummary, host_summary
 from deepfakebench_ext.metrics.misleading import score_warnings
 from deepfakebench_ext.metrics.missing_scores import auc_with_missing
-from deepfakebench_ext.metrics.score_table import UNKNOWN, Column, ScoreTable
+from deepfakebench_ext.metrics.score_table import UNKNOWN, ScoreTable
 from deepfakebench_ext.metrics.table_leaks import table_leaks
 from deepfakebench_ext.metrics.thresholds import Threshold, equal_error_threshold
 from deepfakebench_ext.metrics.video_identity import identity_notices
@@ -203,7 +203,7 @@ def summarise(
     tables: dict[Level, ScoreTable] = {table.level: table}
     if table.has_videos:
         tables["video"] = table.to_videos(how.aggregation)
-    levels = {level: _level(each, table, how) for level, each in tables.items()}
+    levels = {level: level_summary(each, table, how) for level, each in tables.items()}
     seen = [(how.threshold_from, "the threshold was chosen"), (how.calibrate_on, "the calibration was fitted")]
     used = [(other, purpose) for other, purpose in seen if other is not None]
     leaks = table_leaks(table, [(_seen(table, other), purpose) for other, purpose in used])
@@ -238,7 +238,8 @@ def _seen(table: ScoreTable, other: Other) -> Sequence[str]:
     return sorted(set(table.video_names()) & set(other.table.video_names()))
 
 
-def _level(table: ScoreTable, units: ScoreTable, how: SummaryOptions) -> LevelSummary:
+def level_summary(table: ScoreTable, units: ScoreTable, how: SummaryOptions) -> LevelSummary:
+    """Return what can be said of a table at its own level; `units` is that whose columns groups may be of."""
     rows = table.usable()
     rows = rows[np.argsort(table.scores[rows], kind="stable")]  # every figure sorts, which is fast on what is sorted
     level, labels, scores = table.level, table.labels[rows], table.scores[rows]
@@ -254,7 +255,7 @@ def _level(table: ScoreTable, units: ScoreTable, how: SummaryOptions) -> LevelSu
     of_groups = (notice for breakdown in breakdowns for notice in breakdown.notices)
     return LevelSummary(
         counts=table.counts(),
-        statuses=_statuses(table.status),
+        statuses=status_counts(np.bincount(table.status.codes + 1)[1:].tolist(), table.status.names),
         figures=figures,
         auc_if_missing=auc_with_missing(labels, scores, table.labels[missing], level=level),
         breakdowns=breakdowns,
@@ -264,10 +265,9 @@ def _level(table: ScoreTable, units: ScoreTable, how: SummaryOptions) -> LevelSu
     )
 
 
-def _statuses(status: Column) -> dict[str, int]:
-    """Numbers by status, `ok` first, then the most frequent; also `ok` where nothing is."""
-    numbers = np.bincount(status.codes[status.codes != UNKNOWN], minlength=len(status.names))
-    counted = {name: int(number) for name, number in zip(status.names, numbers, strict=True) if number}
+def status_counts(numbers: Sequence[int], names: Sequence[str]) -> dict[str, int]:
+    """Return numbers by status, `ok` first, then the most frequent; also `ok` where nothing is."""
+    counted = {name: number for name, number in zip(names, numbers, strict=False) if number}
     bad = sorted((name for name in counted if name != "ok"), key=lambda name: (-counted[name], name))
     return {"ok": counted.get("ok", 0), **{name: counted[name] for name in bad}}
 

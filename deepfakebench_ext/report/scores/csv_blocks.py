@@ -46,6 +46,13 @@ class CsvSource:
         """Return how many rows there are, which takes as long as to read them."""
         return sum(map(len, self.pieces(())))
 
+    def count_about(self) -> int:
+        """Return about how many rows there are, by the length of the first lines."""
+        with self.path.open("rb") as file:
+            first = file.read(_BLOCK)
+        lines = max(first.count(b"\n"), 1)
+        return lines * self.path.stat().st_size // max(len(first), 1)
+
     def pieces(self, columns: Collection[str]) -> Iterator[Piece]:
         """Yield all rows; which columns are wanted makes no difference."""
         places = _Places(self.header)

@@ -63,6 +63,9 @@ class Source(Protocol):
     def count(self) -> int:
         """Return how many rows there are."""
 
+    def count_about(self) -> int:
+        """Return about how many there are, without reading them."""
+
     def pieces(self, columns: Collection[str]) -> Iterator[Piece]:
         """Yield all rows, of which these columns are wanted.
 

@@ -119,6 +119,20 @@ def read_scores(
     return _from_table(source, files, found, level)
 
 
+def table_at(path: str | Path) -> Source | None:
+    """Return the table that `read_scores` reads, opened and not read; None for a text.
+
+    Raises:
+        ConfigError: Nothing there, or no scores in it.
+        MissingExtraError: It is Parquet, and pyarrow is not installed.
+    """
+    path, files = _files_of(Path(path))
+    if _is_text(files):
+        return None
+    _refuse_json(files)
+    return open_source(path, files)
+
+
 def columns_of(path: str | Path) -> tuple[str, ...]:
     """Return the names of the columns in the file that `read_scores` reads; none of a text.
 

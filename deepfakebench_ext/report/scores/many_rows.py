@@ -1,0 +1,191 @@
+"""The figures of more rows than fit into memory: exact, from files that are sorted and split beside the way.
+
+One pass over the rows: each goes, packed with its label, into a sort that ends on the disk, and whole into the file of
+those whose video has the same first bits. Then the sorted scores go by once, and those files one after the other.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepfakebench_ext.common.choices import Level
+from deepfakebench_ext.common.csv_files import OURS
+from deepfakebench_ext.common.errors import ConfigError
+from deepfakebench_ext.common.notices import Notice, untrained_head
+from deepfakebench_ext.metrics.counts import Counts
+from deepfakebench_ext.metrics.score_table import COMPRESSION, UNKNOWN, ScoreTable
+from deepfakebench_ext.metrics.sorted_figures import SortedFigures, packed, unpacked
+from deepfakebench_ext.metrics.summary import LevelSummary, Summary, SummaryOptions, level_summary, status_counts
+from deepfakebench_ext.report.scores.csv_cells import BadRowError, check_rows
+from deepfakebench_ext.report.scores.external_sort import SortedNumbers, writing
+from deepfakebench_ext.report.scores.held_rows import ROW, HeldRows, Records, joined_videos
+from deepfakebench_ext.report.scores.pieces import Source, counted_from
+from deepfakebench_ext.report.scores.table_reading import ColumnNames, roles_of
+
+MOST_IN_MEMORY = 20_000_000
+"""Rows up to which a table is held in memory, which takes 200 bytes for each, and videos of more rows."""
+_IN_A_FILE = 1 << 19
+_MOST_FILES = 256
+
+
+def summary_of_many(
+    source: Source, names: ColumnNames, how: SummaryOptions, *, level: Level | None = None, title: str = ""
+) -> Summary:
+    """Return the summary of a file whose rows are read once and then held in files; it has no tables.
+
+    Args:
+        source: The file.
+        names: What its columns are called.
+        how: What is computed; nothing that needs other files, and no bootstrap.
+        level: What a row stands for; None for what the file says, else a frame.
+        title: What gave the scores; empty for the name of the file.
+
+    Raises:
+        ConfigError: As `read_table`; or more than `MOST_IN_MEMORY` videos.
+        OutputError: The temporary files cannot be written.
+    """
+    if level is None and set(source.header) >= {*OURS, "units_scored"}:
+        level = "video"
+    with tempfile.TemporaryDirectory(prefix="scores-") as made:
+        reading = None
+        try:
+            reading = _Reading(source, roles_of(source, names), Path(made))
+            levels = reading.levels(how, level)
+        except BadRowError as error:
+            place, *earlier = map(source.place_of, error.rows)
+            before = f" (first in {earlier[0]})" if earlier else ""
+            raise ConfigError(f"{place}: {error}{before}") from error
+    trained = reading.trained
+    untrained = [untrained_head()] if trained is False else []
+    return Summary(
+        title=title or source.path.stem,
+        trained=trained,
+        aggregation=how.aggregation if len(levels) > 1 else None,
+        levels=levels,
+        notices=(Notice("many_rows", _said(reading.rows, has_videos=len(levels) > 1)), *untrained),
+        warnings=tuple(notice for each in levels.values() for notice in each.warnings),
+        host=None,
+        bootstrap=None,
+        tables={},
+    )
+
+
+class _Reading:
+    def __init__(self, source: Source, roles: dict[str, str], folder: Path) -> None:
+        self._source, self._folder = source, folder
+        also = {COMPRESSION: COMPRESSION, "head": "head", "end_s": "end_s"}
+        self._columns = {**{role: name for role, name in also.items() if name in source.header}, **roles}
+        self._held = HeldRows(self._columns)
+        self._statuses, self._scored, self._missing = Counter[int](), np.zeros(3, np.int64), np.zeros(3, np.int64)
+        self.rows = 0
+        (folder / "units").mkdir()
+        self._units = SortedNumbers(folder / "units")
+        files = max(1, min(_MOST_FILES, source.count_about() // _IN_A_FILE))
+        self._files = [folder / f"{number}.rows" for number in range(files)]
+
+    @property
+    def trained(self) -> bool | None:
+        heads = self._held.heads
+        return None if not heads else "untrained" not in heads
+
+    def levels(self, how: SummaryOptions, level: Level | None) -> dict[Level, LevelSummary]:
+        self._read()
+        held = self._held
+        level = level or ("clip" if held.is_timed else "frame")
+        has_videos = level != "video" and (held.has_names or (held.has_index and "key" in self._columns))
+        levels: dict[Level, LevelSummary] = {level: self._sorted_level(level, has_videos)}
+        videos = self._videos(how.aggregation if has_videos else None)
+        if videos is not None:
+            levels["video"] = level_summary(videos, videos, how)
+        return levels
+
+    def _read(self) -> None:
+        with ExitStack() as stack, writing(self._folder):
+            files = [stack.enter_context(path.open("wb")) for path in self._files]
+            for piece in self._source.pieces(set(self._columns.values())):
+                with counted_from(self.rows):
+                    rows = self._held.records(piece, self.rows)
+                self._count(rows)
+                chosen = (rows["label"] != UNKNOWN) & ~np.isnan(rows["score"])
+                self._units.add(packed(rows["label"][chosen], rows["score"][chosen]))
+                part = (rows["video"] >> np.uint64(32)) * np.uint64(len(files)) >> np.uint64(32)
+                order = np.argsort(part, kind="stable")
+                ends = np.cumsum(np.bincount(part.astype(np.intp), minlength=len(files)))
+                for file, own in zip(files, np.split(rows[order], ends[:-1]), strict=True):
+                    own.tofile(file)
+                self.rows += len(piece)
+
+    def _count(self, rows: Records) -> None:
+        is_missing = np.isnan(rows["score"])
+        self._scored += np.bincount(rows["label"][~is_missing] + 1, minlength=3)
+        self._missing += np.bincount(rows["label"][is_missing] + 1, minlength=3)
+        self._statuses.update(dict(enumerate(np.bincount(rows["status"]).tolist())))
+
+    def _sorted_level(self, level: Level, has_videos: bool) -> LevelSummary:
+        unknown, reals, fakes = self._scored.tolist()
+        figures = SortedFigures(reals, fakes)
+        for piece in self._units.falling():
+            figures.add(*unpacked(*piece))
+        scored, missing = int(self._scored.sum()), self._missing.tolist()
+        names = tuple(self._held.coders["status"])
+        return LevelSummary(
+            counts=Counts(scored + sum(missing), scored, sum(missing), reals, fakes, unknown),
+            statuses=status_counts([self._statuses[code] for code in range(len(names))], names),
+            figures=figures.figures(level, is_clustered=has_videos),
+            auc_if_missing=figures.auc_if_missing(level, *missing[1:]),
+            breakdowns=(),
+            threshold=None,
+            calibration=None,
+            warnings=(),
+        )
+
+    def _videos(self, aggregation: str | None) -> ScoreTable | None:
+        """The table of videos in the order in which they first come; every row is looked at for coming twice."""
+        found, first, count = list[ScoreTable](), list[NDArray[np.int64]](), 0
+        for rows in self._parts():
+            table = self._held.table(rows, rows["key"])
+            self._check(table, rows)
+            if aggregation is None:
+                continue
+            by_video = self._held.table(rows, rows["video"])
+            first.append(rows["row"][by_video.videos().first])
+            found.append(by_video.to_videos(aggregation))
+            count += len(found[-1])
+            if count > MOST_IN_MEMORY:
+                raise ConfigError(
+                    f"{self._source.path} has more than {MOST_IN_MEMORY:,} videos, whose figures take more memory than "
+                    "is taken here; give its parts one by one"
+                )
+        return joined_videos(found, np.argsort(np.concatenate(first))) if found else None
+
+    def _parts(self) -> Iterator[Records]:
+        for path in self._files:
+            yield np.fromfile(path, ROW)
+            path.unlink()
+
+    def _check(self, table: ScoreTable, rows: Records) -> None:
+        """Refuse a row that comes twice, or a key of two labels, by what the file says there and not by its bits."""
+        column = self._columns.get("key", "")
+        try:
+            check_rows(table, column)
+        except BadRowError as error:
+            places = [int(rows["row"][row]) for row in error.rows]
+            one, other = (name for (name,) in self._source.pick((column,), places))
+            if one == other:
+                number = table.key.text(error.rows[0])
+                raise BadRowError(str(error).replace(repr(number), repr(one), 1), *places) from error
+
+
+def _said(rows: int, *, has_videos: bool) -> str:
+    left = "intervals of frames or clips, which are alike within a video, " if has_videos else ""
+    return (
+        f"{rows:,} rows are more than are held in memory: their figures are exact, by a sort in files; left out are "
+        f"{left}breakdowns of rows, DeepfakeBench's own figures, reports and bootstrap"
+    )

@@ -1,0 +1,136 @@
+"""The figures of more rows than are held in memory are those of the rows in memory, wherever files and pieces end."""
+
+import json
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deepfakebench_ext.cli.main import cli
+from deepfakebench_ext.common.errors import ConfigError, OutputError
+from deepfakebench_ext.metrics.summary import SummaryOptions, summarise
+from deepfakebench_ext.report.scores import csv_blocks, external_sort, many_rows
+from deepfakebench_ext.report.scores.external_sort import SortedNumbers
+from deepfakebench_ext.report.scores.many_rows import summary_of_many
+from deepfakebench_ext.report.scores.score_files import ColumnNames, read_scores, table_at
+
+HEADER = "key,label,index,score,status,video,dataset,method,compression,head"
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    monkeypatch.setattr(csv_blocks, "_BLOCK", 700)
+    monkeypatch.setattr(many_rows, "_IN_A_FILE", 50)
+    monkeypatch.setattr(external_sort, "HELD", 64)
+
+
+def rows(kind, count=600):
+    rng = np.random.default_rng(1)
+    order = rng.permutation(count) if kind == "shuffled" else range(count)
+    for number in order:
+        video, frame = divmod(int(number), 5)
+        label = ("0", "1", "1", "")[video % 4] if kind != "reals" else "0"
+        score = (
+            ""
+            if video % 7 == 3 or number % 11 == 2
+            else repr(round(float(rng.beta(2 + video % 4, 3)), 2 if video % 2 else 17))
+        )
+        key = f"{video}.mp4" if kind in ("frames", "shuffled", "reals") else f"{video}/{frame}.png"
+        named = f"v{video // 2}" if kind == "named" else ""
+        index = frame if kind in ("frames", "shuffled", "reals") else 0
+        status = "ok" if score else ("no_face", "unreadable")[video % 2]
+        method = f"m{video % 3}" if label == "1" else ""
+        yield f"{key},{label},{index},{score},{status},{named},set{video % 2},{method},c{video % 2},trained"
+
+
+def written(path, lines, header=HEADER):
+    path.write_text("\n".join([header, *lines]) + "\n")
+    return path
+
+
+def both(path, **options):
+    columns = ColumnNames(**options)
+    file = read_scores(path, columns=columns)
+    known = summarise(file.table, SummaryOptions(), title=file.title, trained=file.trained)
+    return known, summary_of_many(table_at(path), columns, SummaryOptions())
+
+
+@pytest.mark.parametrize("kind", ["frames", "shuffled", "images", "named", "reals"])
+def test_figures_counts_and_videos_are_those_in_memory(tmp_path, kind):
+    known, found = both(written(tmp_path / "theirs.csv", rows(kind)))
+    assert (known.title, known.trained, list(known.levels)) == (found.title, found.trained, list(found.levels))
+    assert known.counts == found.counts
+    for level, own in found.levels.items():
+        assert own.statuses == known.levels[level].statuses
+        assert own.auc_if_missing == known.levels[level].auc_if_missing
+        for name, figure in own.figures.items():
+            want = known.levels[level].figures[name]
+            assert (figure.value, figure.reason) == (pytest.approx(want.value, abs=1e-12), want.reason)
+            if name.endswith(("_auc", "_eer", "_accuracy", "_tpr_at_fpr_0.05")):
+                assert figure.value == want.value
+    if "video" in found.levels:
+        assert found.levels["video"] == known.levels["video"]
+        assert kind == "reals" or "are alike" in found.figures["frame_auc"].interval
+    else:
+        assert found.figures["frame_auc"].low == pytest.approx(known.figures["frame_auc"].low, abs=1e-12)
+    assert "600 rows are more than are held in memory" in found.said[0].text
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("7.mp4,1,3,0.5,ok,,set1,m1,c1,trained", r"line 602: '7.mp4' comes a second time.*\(first in .*line 40"),
+        ("7.mp4,0,9,0.5,ok,,set1,m1,c1,trained", "line 602: '7.mp4' has another label here than before"),
+        ("x.mp4,1,0,1.5,ok,,,,,trained", "line 602: the score '1.5' is not allowed"),
+        ("x.mp4,1,0,0.5,no_face,,,,,trained", "line 602: status 'no_face' beside a score"),
+        (",1,0,0.5,ok,,,,,trained", "line 602: the key is empty"),
+        ("x.mp4,perhaps,0,0.5,ok,,,,,trained", "line 602: unknown label 'perhaps'"),
+    ],
+)
+def test_a_row_that_cannot_be_used_is_named_by_its_line(tmp_path, line, message):
+    path = written(tmp_path / "theirs.csv", [*rows("frames"), line])
+    for read in (lambda: read_scores(path), lambda: both_many(path)):
+        with pytest.raises(ConfigError, match=message):
+            read()
+
+
+def both_many(path):
+    return summary_of_many(table_at(path), ColumnNames(), SummaryOptions())
+
+
+def test_the_command_takes_such_a_file_and_says_so(tmp_path, monkeypatch):
+    path = written(tmp_path / "theirs.csv", rows("frames"))
+    known = json.loads(CliRunner().invoke(cli, ["metrics", str(path), "--json", "--no_bootstrap"]).stdout)
+    monkeypatch.setattr(many_rows, "MOST_IN_MEMORY", 200)
+    done = CliRunner().invoke(cli, ["metrics", str(path), "--json", "--output_dir", str(tmp_path / "out")])
+    found = json.loads(done.stdout)
+    assert found["figures"]["video_auc"] == known["figures"]["video_auc"]
+    assert found["figures"]["frame_auc"]["value"] == known["figures"]["frame_auc"]["value"]
+    assert json.loads((tmp_path / "out" / "metrics.json").read_text()) == found
+    assert "600 rows are more than are held in memory" in done.stderr
+    refused = CliRunner().invoke(cli, ["metrics", str(path), "--by", "method"])
+    assert "--by takes up to 200 rows" in str(refused.exception)
+
+
+def test_what_cannot_be_written_is_a_sentence(tmp_path, monkeypatch):
+    path = written(tmp_path / "theirs.csv", rows("frames"))
+
+    def full(values, path):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(external_sort, "_saved", full)
+    with pytest.raises(OutputError, match="No space left on device; set TMPDIR"):
+        both_many(path)
+
+
+@given(st.lists(st.integers(0, 20), max_size=60), st.integers(1, 9), st.integers(1, 9))
+def test_numbers_come_back_in_order_with_their_counts(tmp_path_factory, numbers, held, size):
+    found = SortedNumbers(tmp_path_factory.mktemp("sort"), held=held)
+    for first in range(0, len(numbers), size):
+        found.add(np.array(numbers[first : first + size], np.uint64))
+    pieces = [list(zip(keys.tolist(), counts.tolist(), strict=True))[::-1] for keys, counts in found.falling()]
+    expected = {number: numbers.count(number) for number in sorted(numbers, reverse=True)}
+    assert [pair for piece in pieces for pair in piece] == list(expected.items())
+    assert all(len(piece) <= 4 * held for piece in pieces)
