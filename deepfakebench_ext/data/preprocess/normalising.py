@@ -37,7 +37,7 @@ def normalised(pixels: Pixels, spec: PreprocessSpec) -> Floats:
         pixels: uint8 (..., 3, h, w). Left unchanged.
         spec: Whose statistics.
     """
-    floats = pixels.astype(np.float32)
+    floats = pixels.astype(np.float32, order="C")
     for operation, constant in steps(spec):
         getattr(np, operation)(floats, constant, out=floats)
     return floats
