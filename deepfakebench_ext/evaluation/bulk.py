@@ -168,7 +168,7 @@ def _score(files: PartFiles, score: Score, most: float | None) -> None:
             for came in score(left) if left else ():
                 if came.reason:
                     reasons[came.number] = came.reason
-                    logger.warning("part %d failed, and is tried again: %s", came.number, came.reason)
+                    logger.warning("part %d failed: %s", came.number, came.reason)
                     continue
                 files.write(came.number, came.predictions)
                 done += len(files.parts[came.number])

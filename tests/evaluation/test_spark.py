@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import itertools
+import os
 import shutil
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -63,7 +65,8 @@ def test_options_are_refused_before_anything_is_sent() -> None:
 @pytest.mark.skipif(shutil.which("java") is None, reason="Spark needs Java")
 def test_spark_itself_calls_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sql = pytest.importorskip("pyspark.sql", reason="pyspark is not installed")
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    monkeypatch.setenv("PYSPARK_PYTHON", sys.executable)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
     names = {"spark.ui.enabled": "false", "spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
     builder = sql.SparkSession.builder.master("local[2]").config("spark.sql.execution.arrow.maxRecordsPerBatch", "2")
     for name, value in names.items():
