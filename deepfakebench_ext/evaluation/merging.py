@@ -57,6 +57,8 @@ def merge(folders: Sequence[Path], target: Path) -> Evaluation:
         run.resume(samples, size, Parts.of(samples, size))
         merged = records[0].report.write(target, samples, run.predictions)
         remove_parts(target)
+        for path in target.glob(SHARDS):
+            path.unlink(missing_ok=True)
     return merged
 
 

@@ -69,13 +69,13 @@ def score_shard(plan: Plan, shard: Shard, report: Report, *, max_failures: float
     Raises:
         ModelError, OutputError, UnfinishedError, FailuresError: As `score_parts`.
     """
-    files = part_files(plan)
-    files.prepare()
-    files.claims.forgive()
-    keep_settings(plan.folder, plan.settings)
-    ShardRecord(shard, len(plan.parts), report).write(plan.folder)
-    numbers = shard.of(len(plan.parts))
-    score_parts(plan, numbers, max_failures=max_failures)
+    files, numbers = part_files(plan), shard.of(len(plan.parts))
+    if not files.is_merged():
+        files.prepare()
+        files.claims.forgive()
+        keep_settings(plan.folder, plan.settings)
+        ShardRecord(shard, len(plan.parts), report).write(plan.folder)
+        score_parts(plan, numbers, max_failures=max_failures)
     return sum(len(plan.parts[number]) for number in numbers)
 
 

@@ -92,6 +92,9 @@ class CropFolder(LockedFolder):
         if self._alone:
             shutil.rmtree(self._aside, ignore_errors=True)
             shutil.rmtree(self.claims.folder, ignore_errors=True)
+        else:
+            with contextlib.suppress(OSError):  # others are not through
+                self._aside.rmdir()
         super().close()
 
     def plan(self, places: Mapping[str, Place]) -> None:
