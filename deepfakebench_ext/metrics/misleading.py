@@ -60,7 +60,13 @@ def score_warnings(
         found.append(Notice("all_alike", text))
     else:
         found += _tied(labels, scores, noun)
-    return found + _turned(figures, level) + _threshold(figures, level) + _lopsided(labels, noun)
+    fakes = int(labels.sum(dtype=np.int64))
+    return found + figure_warnings(figures, len(labels) - fakes, fakes, level=level, noun=noun)
+
+
+def figure_warnings(figures: Mapping[str, Figure], reals: int, fakes: int, *, level: Level, noun: str) -> list[Notice]:
+    """What `score_warnings` says from the figures and so many samples of each class, which are called `noun`."""
+    return _turned(figures, level) + _threshold(figures, level) + _lopsided(reals, fakes, noun)
 
 
 def few_in_groups(column: str, groups: Sequence[str], *, units: str, of_worst: bool) -> Notice | None:
@@ -212,15 +218,14 @@ def _threshold(figures: Mapping[str, Figure], level: Level) -> list[Notice]:
     return [Notice("other_threshold", text)]
 
 
-def _lopsided(labels: Integers, noun: str) -> list[Notice]:
-    fakes = int(labels.sum(dtype=np.int64))
-    most = max(fakes, len(labels) - fakes)
-    if not len(labels) - most > 0 or most < LOPSIDED * len(labels):
+def _lopsided(reals: int, fakes: int, noun: str) -> list[Notice]:
+    total, most = reals + fakes, max(reals, fakes)
+    if not min(reals, fakes) or most < LOPSIDED * total:
         return []
     name = LABEL_NAMES[FAKE if fakes == most else REAL]
     text = (
-        f"{most} of {len(labels)} {noun}s are {name}: calling all so has an accuracy of "
-        f"{rounded(most / len(labels))}; read balanced accuracy and AUC, and compare AP and precision only at the same "
+        f"{most} of {total} {noun}s are {name}: calling all so has an accuracy of "
+        f"{rounded(most / total)}; read balanced accuracy and AUC, and compare AP and precision only at the same "
         "share of fakes"
     )
     return [Notice("lopsided", text)]

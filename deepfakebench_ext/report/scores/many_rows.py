@@ -19,7 +19,9 @@ from deepfakebench_ext.common.choices import Level
 from deepfakebench_ext.common.csv_files import OURS
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.notices import Notice, untrained_head
+from deepfakebench_ext.common.wording import noun_of
 from deepfakebench_ext.metrics.counts import Counts
+from deepfakebench_ext.metrics.misleading import figure_warnings
 from deepfakebench_ext.metrics.score_table import COMPRESSION, UNKNOWN, ScoreTable
 from deepfakebench_ext.metrics.sorted_figures import SortedFigures, packed, unpacked
 from deepfakebench_ext.metrics.summary import LevelSummary, Summary, SummaryOptions, level_summary, status_counts
@@ -135,15 +137,17 @@ class _Reading:
             figures.add(*unpacked(*piece))
         scored, missing = int(self._scored.sum()), self._missing.tolist()
         names = tuple(self._held.coders["status"])
+        found = figures.figures(level, is_clustered=has_videos)
+        noun = noun_of(level, ("video",) if has_videos else ())
         return LevelSummary(
             counts=Counts(scored + sum(missing), scored, sum(missing), reals, fakes, unknown),
             statuses=status_counts([self._statuses[code] for code in range(len(names))], names),
-            figures=figures.figures(level, is_clustered=has_videos),
+            figures=found,
             auc_if_missing=figures.auc_if_missing(level, *missing[1:]),
             breakdowns=(),
             threshold=None,
             calibration=None,
-            warnings=(),
+            warnings=tuple(figure_warnings(found, reals, fakes, level=level, noun=noun)),
         )
 
     def _videos(self, aggregation: str | None) -> ScoreTable | None:
@@ -187,5 +191,5 @@ def _said(rows: int, *, has_videos: bool) -> str:
     left = "intervals of frames or clips, which are alike within a video, " if has_videos else ""
     return (
         f"{rows:,} rows are more than are held in memory: their figures are exact, by a sort in files; left out are "
-        f"{left}breakdowns of rows, DeepfakeBench's own figures, reports and bootstrap"
+        f"{left}breakdowns and ties of rows, DeepfakeBench's own figures, reports and bootstrap"
     )
