@@ -15,6 +15,7 @@ from deepfakebench_ext.common.types import Prediction, Sample
 from deepfakebench_ext.data.preprocess.normalising import Pixels
 from deepfakebench_ext.data.preprocess.spec import PreprocessSpec
 from deepfakebench_ext.data.readers.reader import Reader, Unit
+from deepfakebench_ext.engine.abreast import abreast
 from deepfakebench_ext.engine.parts import Drawn
 from deepfakebench_ext.engine.read_ahead import read_units
 from deepfakebench_ext.models.probability import fake_probability
@@ -49,7 +50,15 @@ def predict(
         ModelError: As `compute`.
     """
     batches = compute(
-        detector.logits, reader, samples, "logits", batch_size=batch_size, workers=workers, skip=skip, parts=parts
+        detector.logits,
+        reader,
+        samples,
+        "logits",
+        batch_size=batch_size,
+        workers=workers,
+        skip=skip,
+        parts=parts,
+        at_a_time=detector.at_a_time,
     )
     for units, rows in batches:
         yield _scored(units, rows)
@@ -63,7 +72,7 @@ def predict_units(
     Raises:
         ModelError: As `compute`.
     """
-    for batch, rows in _batches(detector.logits, preprocess, units, "logits", batch_size):
+    for batch, rows in _batches(detector.logits, preprocess, units, "logits", batch_size, detector.at_a_time):
         yield _scored(batch, rows)
 
 
@@ -77,6 +86,7 @@ def compute(
     workers: int,
     skip: int = 0,
     parts: Iterable[Sequence[Sample]] | None = None,
+    at_a_time: int = 1,
 ) -> Generator[tuple[list[Unit], Rows], None, None]:
     """Yield the units of `samples` in their order, batch by batch, and what the network says of those with pixels.
 
@@ -93,6 +103,7 @@ def compute(
         workers: Reading threads.
         skip: Units of the first sample that are done already.
         parts: Of `samples`, instead of all of them; a batch ends with its part. Each is drawn when it is to be read.
+        at_a_time: Batches that `forward` computes at a time, each in a thread of its own.
 
     Raises:
         ModelError: The network refused a batch, or gave values that are not finite; names the samples.
@@ -103,20 +114,24 @@ def compute(
     numbered = ((drawn.number(unit.prediction.key), unit) for unit in waiting)
     try:
         for _, part in groupby(islice(numbered, skip, None), key=itemgetter(0)):
-            yield from _batches(forward, reader.preprocess, (unit for _, unit in part), output, batch_size)
+            units = (unit for _, unit in part)
+            yield from _batches(forward, reader.preprocess, units, output, batch_size, at_a_time)
     finally:
         waiting.close()  # type: ignore[attr-defined]  # a generator: its threads end with it
 
 
 def _batches(
-    forward: Forward, preprocess: PreprocessSpec, units: Iterable[Unit], output: Output, batch_size: int
+    forward: Forward, preprocess: PreprocessSpec, units: Iterable[Unit], output: Output, batch_size: int, at_a_time: int
 ) -> Generator[tuple[list[Unit], Rows], None, None]:
     rest = iter(units)
-    while batch := list(islice(rest, batch_size)):
+
+    def rows_of(batch: Sequence[Unit]) -> Rows:
         ready = [face for unit in batch for face in _with_pixels(unit)]
         parts = [ready[at : at + batch_size] for at in range(0, len(ready), batch_size)]
         rows = [_computed(forward, preprocess, part, output) for part in parts]
-        yield batch, np.concatenate(rows) if rows else np.empty((0, 2), np.float32)
+        return np.concatenate(rows) if rows else np.empty((0, 2), np.float32)
+
+    yield from abreast(rows_of, iter(lambda: list(islice(rest, batch_size)), []), at_a_time)
 
 
 def _scored(units: Sequence[Unit], rows: Rows) -> list[Prediction]:

@@ -73,12 +73,14 @@ class Detector(nn.Module, ABC):
         report: Where the parameters came from and how they fitted.
         loss_func: Cross entropy over two classes.
         keeps_statistics: Whether BatchNorms keep their statistics in training mode.
+        at_a_time: Batches that it computes at a time: one, by all of torch's threads.
     """
 
     takes: ClassVar[Literal["image", "video"]]
     backbone: nn.Module
     head: nn.Module
     keeps_statistics: bool = False
+    at_a_time: int = 1
 
     def __init__(self, config: Mapping[str, Any] | DetectorConfig, *, source: Source | None = None) -> None:
         """Build the detector and fill it from `source`, or from what the config names by default.

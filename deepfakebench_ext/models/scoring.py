@@ -59,6 +59,10 @@ class ScoringDetector(Protocol):
     def computing(self) -> dict[str, Any]:
         """On what it computes, for the record of a run: `device`, `dtype`, and `runtime` where that is not torch."""
 
+    @property
+    def at_a_time(self) -> int:
+        """Batches that `logits` computes at a time, when as many threads ask."""
+
     def logits(self, pixels: Pixels, preprocess: PreprocessSpec) -> Rows:
         """Return two-class logits (N, 2), 0 real and 1 fake.
 

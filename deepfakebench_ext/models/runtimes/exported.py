@@ -126,6 +126,11 @@ class ExportedDetector:
         runtime = {"name": name, "version": installed(name), "format": self._record.format}
         return {"device": "cpu", "dtype": self.session.precision, "runtime": runtime}
 
+    @property
+    def at_a_time(self) -> int:
+        """Batches that it computes at a time."""
+        return self.session.at_a_time
+
     def logits(self, pixels: Pixels, preprocess: PreprocessSpec) -> Rows:
         """Return two-class logits (N, 2), as `ScoringDetector`."""
         return self.session(normalised(pixels, preprocess))

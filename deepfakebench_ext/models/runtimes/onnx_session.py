@@ -27,6 +27,7 @@ class OnnxSession:
     """An ONNX file that onnxruntime has opened."""
 
     runtime: RuntimeName = "onnxruntime"
+    at_a_time = 1
 
     def __init__(self, path: Path, expected: Sequence[int], *, dtype: str, is_int8: bool = False) -> None:
         """Open a file that was looked at before.

@@ -43,10 +43,12 @@ class Session(Protocol):
     Attributes:
         runtime: What runs it.
         precision: The type of number it computes in.
+        at_a_time: Batches it computes at a time, when as many threads ask.
     """
 
     runtime: RuntimeName
     precision: str
+    at_a_time: int
 
     def __call__(self, image: Array) -> Array:
         """Return logits (B, 2) for normalised images (B, 3, H, W) or clips (B, T, 3, H, W).

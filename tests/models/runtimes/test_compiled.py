@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,12 @@ import yaml
 from click.testing import CliRunner
 from without import TORCH, typed
 
+from deepfakebench_ext import gather_samples
 from deepfakebench_ext.cli.evaluate import evaluate
+from deepfakebench_ext.common.cpus import usable_cpus
 from deepfakebench_ext.common.errors import ConfigError, OutputError
+from deepfakebench_ext.engine.file_inputs import make_reader
+from deepfakebench_ext.engine.predictor import predict
 from deepfakebench_ext.models.loading import load_detector
 from deepfakebench_ext.models.probability import fake_probability
 from deepfakebench_ext.models.runtimes import compiled
@@ -76,6 +81,30 @@ def test_a_network_that_is_damaged_is_made_anew(cache, caplog):
     assert "made anew" in caplog.text
     assert again.report == plain.report
     assert all((kept / "model.bin").stat().st_size > 0 for kept in networks(cache))
+
+
+@pytest.mark.skipif(usable_cpus() < 2, reason="one CPU computes one batch at a time")
+def test_batches_side_by_side_score_as_one_after_the_other(monkeypatch, tmp_path):
+    samples = gather_samples(tiny.photos(tmp_path / "photos", 8))
+    scores = []
+    for threads in (1, 2):
+        monkeypatch.setenv("OMP_NUM_THREADS", str(threads))
+        detector = load_detector("clip.yaml", "clip.pth", runtime="openvino", **HOW)
+        assert detector.at_a_time == threads
+        batches = predict(detector, make_reader(detector), samples, batch_size=3, workers=2)
+        scores.append([(each.key, each.score) for batch in batches for each in batch])
+    assert scores[0] == scores[1]
+    assert [key for key, _ in scores[1]] == [sample.key for sample in samples]
+
+
+def test_more_threads_than_it_computes_for_wait_for_each_other(tmp_path):
+    session = load_detector("clip.yaml", "clip.pth", runtime="openvino", **HOW).session
+    batches = [tiny.pixels(number % 3 + 1).numpy() + number for number in range(24)]
+    alone = [session(batch) for batch in batches]
+    with ThreadPoolExecutor(6) as pool:
+        together = list(pool.map(session, batches))
+    for one, other in zip(alone, together, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_other_settings_are_another_network(cache):
