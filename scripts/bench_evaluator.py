@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from bench_parts import MEAN, STD, VIT_L_14, detector, peak_kib, run_named, seconds
+from bench_parts import MEAN, STD, VIT_L_14, detector, opened, peak_kib, run_named, seconds
 from PIL import Image
 
 from deepfakebench_ext import evaluate, gather_samples
@@ -67,12 +67,13 @@ def bare_loop(model: Detector | ExportedDetector, samples: list[Sample]) -> Call
     pixels = [resize_and_crop(read_rgb(sample.path), model.preprocess) for sample in samples]
     stacks = [torch.from_numpy(np.stack(pixels[i : i + size])) for i in range(0, len(pixels), size)]
     batches = [normalise(stack, model.preprocess) for stack in stacks]
+    session = opened(model) if isinstance(model, ExportedDetector) else None
 
     def run() -> None:
         with torch.inference_mode():
             for batch in batches:
-                if isinstance(model, ExportedDetector):
-                    model.session(batch.numpy())
+                if session is not None:
+                    session(batch.numpy())
                 else:
                     model({"image": batch})
 

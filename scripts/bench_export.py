@@ -27,7 +27,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import torch
 from bench_evaluator import bare_loop, compare, crops, evaluator, older_tool
-from bench_parts import TINY, VIT_L_14, detector
+from bench_parts import TINY, VIT_L_14, detector, opened
 from PIL import Image
 
 from deepfakebench_ext import evaluate, gather_samples
@@ -180,12 +180,13 @@ def films(folder: Path, count: int, model: Scoring) -> list[Sample]:
 def clips_loop(model: Scoring, samples: list[Sample]) -> Callable[[], object]:
     """Forward passes over the same clips, read and prepared beforehand, one by one as the evaluator's batches are."""
     batches = list(prepared(model, samples))
+    session = opened(model) if isinstance(model, ExportedDetector) else None
 
     def run() -> None:
         with torch.inference_mode():
             for batch in batches:
-                if isinstance(model, ExportedDetector):
-                    model.session(batch)
+                if session is not None:
+                    session(batch)
                 else:
                     model({"image": torch.from_numpy(batch)})
 

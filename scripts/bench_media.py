@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """How fast videos and faces are, as ratios measured side by side in one run.
 
-    python scripts/bench_media.py            # all five, about 20 minutes on 2 cores
-    python scripts/bench_media.py decode     # one of: faces, decode, long, cache, memory
+    python scripts/bench_media.py            # all, about 40 minutes on 2 cores, 7 GB of memory
+    python scripts/bench_media.py decode     # one of: faces, openvino, int8, decode, long, cache, memory
 
 faces   photographs of 1024x768 with a face through CLIP ViT-L/14, against the older tool's way: two detections an
         image, one core for them, float32, one image at a time. Full and coarse search.
+openvino, int8
+        the same with the network exported to OpenVINO, in bfloat16 where the CPU has it, and in int8 behind the gate.
 decode  32 frames of 600 of a 720p H.264 video with a keyframe every 250, against one sequential PyAV loop that decodes
         to the last of these frames and converts the same 32.
 long    32 frames of a 720p H.264 film of 60 minutes, a keyframe every 250, against one sequential PyAV loop over it.
@@ -18,7 +20,6 @@ Needs the extras video, faces and demo.
 
 from __future__ import annotations
 
-import copy
 import statistics
 import subprocess
 import sys
@@ -33,6 +34,7 @@ import dlib
 import numpy as np
 import skimage.data
 import torch
+from bench_export import CASES, exported
 from bench_parts import MEAN, STD, TINY, VIT_L_14, detector, peak_kib, run_named, seconds
 from PIL import Image
 
@@ -42,6 +44,7 @@ from deepfakebench_ext.engine.file_inputs import make_face_reader, make_reader
 from deepfakebench_ext.media.sampled import sampled
 from deepfakebench_ext.media.sampling import uniform_indices
 from deepfakebench_ext.models.base import Detector
+from deepfakebench_ext.models.runtimes.exported import ExportedDetector
 
 ROUNDS = 3
 PHOTOS, OLDER_PHOTOS = 32, 4
@@ -59,7 +62,7 @@ def photographs(folder: Path) -> list[Sample]:
     return gather_samples(folder)
 
 
-def score(model: Detector, samples: list[Sample], reading: dict[str, Any], **faces: Any) -> None:
+def score(model: Detector | ExportedDetector, samples: list[Sample], reading: dict[str, Any], **faces: Any) -> None:
     """Score as the command does, results and all."""
     with tempfile.TemporaryDirectory() as folder:
         reader = make_reader(model, **reading, faces=make_face_reader(model, **faces))
@@ -100,13 +103,27 @@ def compare(name: str, ours: Callable[[], object], theirs: Callable[[], object],
 
 def faces(folder: Path) -> None:
     """Print how many times faster photographs with faces are than the older way, with either search."""
-    samples, model = photographs(folder), detector(VIT_L_14, "auto")
+    _faces(folder, "faces   ", detector(VIT_L_14, "auto"))
+
+
+def openvino(folder: Path) -> None:
+    """Print the same of the network in OpenVINO."""
+    _faces(folder, "openvino", exported(CASES["openvino"], folder / "network", is_tiny=False))
+
+
+def int8(folder: Path) -> None:
+    """Print the same of the network in int8."""
+    _faces(folder, "int8    ", exported(CASES["int8"], folder / "network", is_tiny=False))
+
+
+def _faces(folder: Path, what: str, model: Detector | ExportedDetector) -> None:
+    samples = photographs(folder / "photographs")
     few = samples[:: PHOTOS // OLDER_PHOTOS]
-    older = older_tool(copy.deepcopy(model).float(), few)
+    older = older_tool(detector(VIT_L_14, "float32"), few)
     older()
     for search in ("full", "coarse"):
         ours: dict[str, Any] = {"face_detector": "dlib", "face_search": search}
-        name = f"faces   {search} search, speed of the evaluator / speed of the older way"
+        name = f"{what} {search} search, speed of the evaluator / speed of the older way"
         compare(name, lambda ours=ours: score(model, samples, {}, **ours), older, len(few) / len(samples))
 
 
@@ -221,7 +238,8 @@ def print_peak(path: Path) -> None:
 
 def main() -> None:
     """Run the benchmarks named on the command line, or all."""
-    benchmarks = {"faces": faces, "decode": decode, "long": long, "cache": cache, "memory": memory}
+    each = (faces, openvino, int8, decode, long, cache, memory)
+    benchmarks = {benchmark.__name__: benchmark for benchmark in each}
     if sys.argv[1:2] == ["--peak"]:
         print_peak(Path(sys.argv[2]))
         return

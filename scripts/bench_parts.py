@@ -12,6 +12,8 @@ import torch
 
 from deepfakebench_ext.models.base import Detector
 from deepfakebench_ext.models.loading import load_torch_detector
+from deepfakebench_ext.models.runtimes.exported import ExportedDetector
+from deepfakebench_ext.models.runtimes.session import Array
 
 VIT_L_14 = {
     "hidden_size": 1024,
@@ -30,6 +32,18 @@ def detector(architecture: dict[str, int], dtype: str = "auto") -> Detector:
     """A random CLIP of that architecture, as any weights would be loaded."""
     values = {"model_name": "huggingface_clip", "architecture": architecture, "mean": MEAN, "std": STD}
     return load_torch_detector({**values, "resolution": architecture["image_size"]}, dtype=dtype)
+
+
+def opened(model: ExportedDetector) -> Callable[[Array], object]:
+    """An exported network as its runtime opens it by itself: one batch at a time, on all cores."""
+    if model.session.runtime == "onnxruntime":
+        return model.session
+    import openvino
+
+    precision = "bf16" if "bfloat16" in model.session.precision else "f32"
+    how = {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": torch.get_num_threads()}
+    compiled: Callable[[Array], object] = openvino.Core().compile_model(str(model.source.files[0]), "CPU", how)
+    return compiled
 
 
 def seconds(work: Callable[[], object]) -> float:
