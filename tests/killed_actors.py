@@ -6,6 +6,7 @@ actor that is killed costs a second.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -119,8 +120,9 @@ def actors(nodes: Iterable[Any]) -> Iterator[Any]:
 
     for node in nodes:
         for process in psutil.Process(node.all_processes["raylet"][0].process.pid).children(recursive=True):
-            if process.cmdline()[:1] and process.cmdline()[0].startswith("ray::MapWorker"):
-                yield process
+            with contextlib.suppress(psutil.NoSuchProcess):  # it has ended since
+                if (process.cmdline() or [""])[0].startswith("ray::MapWorker"):
+                    yield process
 
 
 def killed(folder: Path, kills: int) -> dict[str, Any]:
@@ -145,11 +147,9 @@ def killed(folder: Path, kills: int) -> dict[str, Any]:
             driver = start(folder, cluster.address)
             done["driver"] += 1
         elif found := list(actors(nodes)):
-            try:
+            with contextlib.suppress(psutil.NoSuchProcess):
                 random.choice(found).kill()
-            except psutil.NoSuchProcess:
-                continue
-            done["actor"] += 1
+                done["actor"] += 1
     code = driver.wait(300)
     cluster.shutdown()
     (run,) = folder.iterdir()
