@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -160,7 +161,7 @@ def in_folder(folder: str, function: Callable[..., T], *given: object) -> T:
         os.chdir(folder)
     except OSError as error:
         raise ConfigError(
-            f"{os.uname().nodename} has no folder {folder}, in which the command was typed ({error.strerror}): type it "
-            "in one that all machines of the cluster share"
+            f"{socket.gethostname()} has no folder {folder}, in which the command was typed ({error.strerror}): type "
+            "it in one that all machines of the cluster share"
         ) from error
     return function(*given)

@@ -22,7 +22,7 @@ from click.testing import CliRunner
 from killed_actors import BATCH, SAMPLES, MadeScorer
 
 from deepfakebench_ext.cli.main import cli
-from deepfakebench_ext.common.errors import ConfigError, MissingExtraError, ModelError, UnfinishedError
+from deepfakebench_ext.common.errors import ConfigError, FailuresError, MissingExtraError, ModelError, UnfinishedError
 from deepfakebench_ext.common.types import Sample
 from deepfakebench_ext.engine import parts, ray_cluster, ray_parts
 from deepfakebench_ext.engine.ray_cluster import RayCluster, Shares, in_folder
@@ -151,6 +151,17 @@ def test_what_fails_is_tried_after_all_others_three_times_and_then_named(made: t
     assert ray.asked[3:] == [[3]]
     alone = killed_actors.alone(plan.folder.parent.parent / "alone")
     assert {name: (plan.folder / name).read_bytes() for name in SAME} == contents(alone.parent)
+
+
+def test_a_run_that_cannot_end_well_is_stopped_also_when_it_goes_on(made: tuple[Plan, Known]) -> None:
+    plan, known = made
+    ray = _Ray(plan, {})
+    for _ in range(2):
+        with pytest.raises(FailuresError, match=r"no score, more than --max_failures 0\.05 allows: \d+ unreadable"):
+            score_elsewhere(known, SAMPLES, plan.parts, ray, max_failures=0.05)
+    assert len(ray.asked) == 1  # what is there tells as much
+    assert len(list(plan.folder.glob("parts/*.jsonl"))) < 20
+    assert score_elsewhere(known, SAMPLES, plan.parts, ray, max_failures=0.5).counts["frame"].total == len(SAMPLES)
 
 
 def actor(plan: Plan, samples: Sequence[Sample], **changes: Any) -> Any:
