@@ -88,7 +88,8 @@ def export(**said: Any) -> None:
     settings = request.settings()
     if said["dry_run"]:
         what = detector_text(said, settings.model_name)
-        return say_plan(f"would write {what} as {request.format_meant} into {request.output_dir}")
+        number = " in int8, where labelled samples score as before," if request.int8 else ""
+        return say_plan(f"would write {what} as {request.format_meant}{number} into {request.output_dir}")
     detector = request.load(settings)
     say_detector(detector)
     record = request.export(detector)

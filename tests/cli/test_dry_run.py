@@ -24,7 +24,10 @@ PLANS = {
     "calibrate-timeline": (("videos/real", *DETECTOR), "would choose a threshold on 1 real video and 0 fakes"),
     "splice": (("videos/real", "--face_detector", "dlib"), "would splice 1 video"),
     "extract": (("--input_dir", "videos", "--output_dir", "out"), "into out/videos and out/videos.json"),
-    "export": ((*DETECTOR, "--format", "openvino", "--output_dir", "out"), "with w.pth as openvino into out"),
+    "export": (
+        (*DETECTOR, "--int8", "--calibrate_on", "photos", "--output_dir", "out"),
+        "with w.pth as openvino in int8, where labelled samples score as before, into out",
+    ),
     "metrics": (("a.csv", "--output_dir", "out"), "would compute a.csv into out"),
     "compare": (("a.csv", "b.csv"), "would compare a, b"),
     "view": (("a.csv", "b.csv"), "would show a, b"),
