@@ -13,7 +13,7 @@ from deepfakebench_ext.cli.options import CONTEXT, DRY_RUN, FINDING_FACES, FRAME
 from deepfakebench_ext.cli.plans import samples_text, say_plan
 from deepfakebench_ext.cli.sharing import Sharing
 from deepfakebench_ext.cli.terminal import note, say
-from deepfakebench_ext.cli.values import OneOf, Whole, listed, there_or_url
+from deepfakebench_ext.cli.values import OneOf, Whole, listed, on_this_machine, there_or_url
 from deepfakebench_ext.common.choices import NoFace
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.numbers import MOST_WORKERS
@@ -53,7 +53,13 @@ _PLACES = (
         everyday=True,
         help="path,label of videos, or DFDC's metadata.json, in place of --input_dir.",
     ),
-    _output("--output_dir", required=True, metavar="DIR", help="Where <dataset>/ and <dataset>.json go."),
+    _output(
+        "--output_dir",
+        callback=on_this_machine,
+        required=True,
+        metavar="DIR",
+        help="Where <dataset>/ and <dataset>.json go.",
+    ),
     _output(
         "--dataset", metavar="NAME", everyday=True, help="In DeepfakeBench. Default: that of the folder or manifest."
     ),

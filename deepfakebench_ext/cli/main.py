@@ -80,8 +80,9 @@ def run(command: Callable[..., Any]) -> None:
     handler.setFormatter(SafeFormatter("%(levelname)s %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     # Requests are reported by our own hub module; the client's line for each would drown them.
-    for noisy in ("httpx", "httpx2", "httpcore", "urllib3", "filelock", "alembic"):
+    for noisy in ("httpx", "httpx2", "httpcore", "urllib3", "filelock", "alembic", "botocore", "aiobotocore", "s3fs"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    logging.getLogger("gcsfs").setLevel(logging.CRITICAL)  # it says each error with its traceback, before it raises it
     logging.getLogger("huggingface_hub").propagate = False  # it has a handler of its own, and would say all twice
     try:
         with torch_needed():

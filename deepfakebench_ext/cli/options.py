@@ -9,7 +9,16 @@ from typing import Any, TypeVar
 import click
 
 from deepfakebench_ext.cli.command import CONTEXT, Option, SpacedCommand, command_line, option, options
-from deepfakebench_ext.cli.values import OneOf, Real, Whole, detector_config, there, there_or_url, weights
+from deepfakebench_ext.cli.values import (
+    OneOf,
+    Real,
+    Whole,
+    detector_config,
+    on_this_machine,
+    there,
+    there_or_url,
+    weights,
+)
 from deepfakebench_ext.common.choices import (
     AGGREGATIONS,
     DetectorName,
@@ -219,7 +228,12 @@ FACES = (
     _faces(
         "--crop", type=OneOf(Per), help="clip: one place for all frames of a clip (default); frame: each at its own."
     ),
-    _faces("--crop_cache", metavar="DIR", help="Keeps crops for the next detector on the same data."),
+    _faces(
+        "--crop_cache",
+        callback=on_this_machine,
+        metavar="DIR",
+        help="Keeps crops for the next detector on the same data.",
+    ),
 )
 WHOSE_FACE = (
     _faces("--face", type=OneOf(Whose), help="largest (default); all: each is scored, and the highest score counts."),
@@ -281,6 +295,7 @@ DRY_RUN = (_running("--dry_run", is_flag=True, everyday=True, help="Only say wha
 OUTPUT_DIR = (
     _output(
         "--output_dir",
+        callback=on_this_machine,
         metavar="DIR",
         default="inference_results",
         show_default=True,

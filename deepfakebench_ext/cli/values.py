@@ -116,6 +116,15 @@ def there(ctx: click.Context, param: click.Parameter, value: str | None) -> str 
     return value
 
 
+def on_this_machine(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Pass, as a callback, a path to which something will be written."""
+    if value is not None and is_url(value):
+        raise ConfigError(
+            f"{_named(param)} {shown(value)} is a URL, and results are written to this machine; give a folder"
+        )
+    return value
+
+
 def there_or_url(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
     """Pass, as a callback, a path at which something lies, or a URL of a kind that is read."""
     if value is None or not is_url(value) or not _is_checked(ctx, value):

@@ -23,6 +23,7 @@ from deepfakebench_ext.engine.input_options import FaceOptions, SamplingOptions
 from deepfakebench_ext.faces.reader import FaceReader
 from deepfakebench_ext.models.base import Detector
 from deepfakebench_ext.models.config import DetectorConfig
+from deepfakebench_ext.remote.tars import is_elsewhere
 from deepfakebench_ext.training.config import TrainingConfig
 from deepfakebench_ext.training.data.blended_validation import BlendedReader, with_fakes
 from deepfakebench_ext.training.data.leaks import check_leaks, describe, find_leaks
@@ -158,16 +159,27 @@ def gather_side(path: str, *, takes: str, option: str, kind: str | None = None) 
     kind = "video" if takes == "video" else kind
     try:
         if path.lower().endswith((".csv", ".json")):
-            return gather_samples(manifest=path, takes=kind or "image")
+            samples = gather_samples(manifest=path, takes=kind or "image")
+            _check_here(option, path, samples)
+            return samples
         if kind is None:
             samples = _images_or_videos(path)
         else:
             samples = gather_samples(video=path) if kind == "video" else gather_samples(image=path)
     except ConfigError as error:
         raise ConfigError(f"{option} {path}: {error}") from error
+    _check_here(option, path, samples)
     for notice in labels_above_notices([(Path(path), samples)]):
         logger.warning("%s %s: %s", option, path, notice.text)
     return samples
+
+
+def _check_here(option: str, path: str, samples: Sequence[Sample]) -> None:
+    far = next((sample.file for sample in samples if is_elsewhere(sample.file)), None)
+    if far is not None:
+        raise ConfigError(
+            f"{option} {path}: {far} is no file of this machine, and training reads each many times; copy it here"
+        )
 
 
 def _images_or_videos(path: str) -> Sequence[Sample]:

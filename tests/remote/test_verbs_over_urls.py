@@ -16,6 +16,7 @@ from buckets import S3
 from click.testing import CliRunner
 
 from deepfakebench_ext.cli.main import cli
+from deepfakebench_ext.common.errors import ConfigError
 
 
 @pytest.fixture
@@ -96,3 +97,23 @@ def test_a_timeline_names_the_url_and_holds_the_scores_of_the_file(
     assert there["video"]["sha256"] == here["video"]["sha256"]
     left = [path for path in (tmp_path / "far").rglob("*") if path.is_file()]
     assert [path for path in left if str(tmp_path / "cache").encode() in path.read_bytes()] == []
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["evaluate", "s3://data", "--output_dir", "s3://data/out"], "results are written to this machine"),
+        (
+            ["extract", "--input_dir", "s3://data", "--output_dir", "s3://data/out"],
+            "results are written to this machine",
+        ),
+        (["train", "--train", "s3://data", "--val", "films"], "a path on this machine is wanted"),
+        (["train", "--train", "list.csv", "--val", "list.csv"], "training reads each many times"),
+        (["calibrate-timeline", "s3://data"], "paths on this machine are wanted here"),
+    ],
+)
+def test_what_takes_no_url_says_so(bucket: Path, detector: list[str], words: list[str], says: str) -> None:
+    Path("list.csv").write_text("path,label\ns3://data/real/frames/b/000.png,0\ns3://data/real/frames/b/001.png,1\n")
+    more = detector if words[0] in ("train", "calibrate-timeline") else []
+    done = CliRunner().invoke(cli, [*words, *more])
+    assert isinstance(done.exception, ConfigError) and says in str(done.exception)
