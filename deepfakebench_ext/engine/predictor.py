@@ -27,6 +27,7 @@ Forward: TypeAlias = Callable[[Pixels, PreprocessSpec], Rows]
 # On a CPU a large batch is slower than a small one: CLIP ViT-L/14 in bfloat16 on 2 cores takes 257, 252, 245 and 292 ms
 # an image in batches of 1, 2, 4 and 8.
 _BATCH = {"cpu": {"image": 4, "video": 1}, "cuda": {"image": 64, "video": 8}, "mps": {"image": 16, "video": 2}}
+_OUT_OF_MEMORY = "out of memory"  # as torch says it of a card
 
 
 def default_batch_size(detector: ScoringDetector) -> int:
@@ -157,7 +158,8 @@ def _computed(forward: Forward, preprocess: PreprocessSpec, units: Sequence[Unit
     try:
         rows = forward(pixels, preprocess)
     except (RuntimeError, ValueError) as error:
-        raise ModelError(f"the network refused a batch of shape {pixels.shape}: {error}") from error
+        smaller = "; give a smaller --batch_size" if _OUT_OF_MEMORY in str(error) and len(pixels) > 1 else ""
+        raise ModelError(f"the network refused a batch of shape {pixels.shape}: {error}{smaller}") from error
     check_finite(rows, [unit.prediction.key for unit in units], output)
     return rows
 

@@ -16,8 +16,6 @@ from typing_extensions import Self
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.notices import untrained_head
 from deepfakebench_ext.common.types import LabelOrder, WeightsReport
-from deepfakebench_ext.data.preprocess.in_torch import normalise
-from deepfakebench_ext.data.preprocess.normalising import Pixels
 from deepfakebench_ext.data.preprocess.spec import PreprocessSpec
 from deepfakebench_ext.host import torchvision_ops, weights_path
 from deepfakebench_ext.models import quiet
@@ -34,8 +32,8 @@ from deepfakebench_ext.models.label_order import (
     kept_order,
     names_fit,
 )
-from deepfakebench_ext.models.scoring import Output, Rows
 from deepfakebench_ext.models.stored_thresholds import THRESHOLDS, Stored, stored_from
+from deepfakebench_ext.models.torch_scoring import TorchScoring
 from deepfakebench_ext.models.two_classes import two_class_logits
 from deepfakebench_ext.models.weights import keymaps
 from deepfakebench_ext.models.weights.fit import check_fit
@@ -60,7 +58,7 @@ HEAD = ("fc_norm.", "head.")
 LABEL_ORDER = "label_order"
 
 
-class Detector(nn.Module, ABC):
+class Detector(TorchScoring, ABC):
     """A detector under DeepfakeBench's contract, built as `DETECTOR[name](config)`.
 
     A subclass sets `backbone`, `head` and, where it has one, `fc_norm`, in `_build`, and says in `features` how an
@@ -73,14 +71,12 @@ class Detector(nn.Module, ABC):
         report: Where the parameters came from and how they fitted.
         loss_func: Cross entropy over two classes.
         keeps_statistics: Whether BatchNorms keep their statistics in training mode.
-        at_a_time: Batches that it computes at a time: one, by all of torch's threads.
     """
 
     takes: ClassVar[Literal["image", "video"]]
     backbone: nn.Module
     head: nn.Module
     keeps_statistics: bool = False
-    at_a_time: int = 1
 
     def __init__(self, config: Mapping[str, Any] | DetectorConfig, *, source: Source | None = None) -> None:
         """Build the detector and fill it from `source`, or from what the config names by default.
@@ -141,10 +137,6 @@ class Detector(nn.Module, ABC):
     def features(self, data_dict: Mapping[str, Any]) -> torch.Tensor:
         """Return (B, D) float32 features of `data_dict['image']`."""
 
-    def pooled(self, data_dict: Mapping[str, Any]) -> torch.Tensor:
-        """Return what the backbone alone says, (B, D) float32; `normed` makes the features of it."""
-        return self.features(data_dict)
-
     def normed(self, pooled: torch.Tensor) -> torch.Tensor:
         """Return the features (B, D) for what `pooled` returned: through `fc_norm`, where there is one."""
         return pooled
@@ -181,31 +173,6 @@ class Detector(nn.Module, ABC):
         cls = two_class_logits(self.classifier(features), self.report.label_order)
         return {"cls": cls, "prob": functional.softmax(cls, dim=1)[:, 1], "feat": features}
 
-    def logits(self, pixels: Pixels, preprocess: PreprocessSpec) -> Rows:
-        """Return two-class logits (N, 2), as `ScoringDetector`."""
-        return self.rows(pixels, preprocess, "logits")
-
-    @torch.inference_mode()
-    def rows(self, pixels: Pixels, preprocess: PreprocessSpec, output: Output) -> Rows:
-        """Return what the network says of pixels; they are normalised on its device.
-
-        Args:
-            pixels, preprocess: As `ScoringDetector.logits`.
-            output: `logits` (N, 2); the `features` (N, D) that the head is given, length 1 where the config says so; or
-                what the backbone alone says, `pooled` (N, D).
-        """
-        device = next(self.parameters()).device
-        batch = {"image": normalise(torch.from_numpy(pixels).to(device, non_blocking=True), preprocess)}
-        if output == "logits":
-            rows: torch.Tensor = self(batch, inference=True)["cls"]
-        elif output == "pooled":
-            rows = self.pooled(batch)
-        else:
-            rows = self.features(batch)
-            rows = functional.normalize(rows, dim=1) if self.settings.l2_normalise else rows
-        numbers: Rows = (rows if rows.dtype == torch.float64 else rows.float()).cpu().numpy()
-        return numbers
-
     def get_losses(self, data_dict: Mapping[str, Any], pred_dict: Mapping[str, torch.Tensor]) -> dict[str, Any]:
         """Return `overall`, the cross entropy of `pred_dict['cls']` with `data_dict['label']` (B,)."""
         return {"overall": self.loss_func(pred_dict["cls"], data_dict["label"])}
@@ -229,18 +196,6 @@ class Detector(nn.Module, ABC):
         super().train(mode)
         keep_frozen_in_inference(self, statistics=self.keeps_statistics)
         return self
-
-    def place(self, device: torch.device, dtype: torch.dtype) -> None:
-        """Move to `device`, the backbone in `dtype` and the head in float32, ready for inference."""
-        self.to(device)
-        self.backbone.to(dtype)
-        self.eval().requires_grad_(False)
-
-    @property
-    def computing(self) -> dict[str, Any]:
-        """On what it computes, for the record of a run: the device, and the type of number."""
-        parameter = next(self.backbone.parameters())
-        return {"device": parameter.device.type, "dtype": str(parameter.dtype).removeprefix("torch.")}
 
     def to_backbone(self, images: torch.Tensor) -> torch.Tensor:
         """Return `images` on the device and in the type of the backbone."""

@@ -55,6 +55,29 @@ def test_a_score_is_the_probability_that_transformers_gives(detector: Detector, 
     assert [p.score for p in scored(detector, samples)] == pytest.approx(expected, abs=2e-3)
 
 
+def test_two_batches_at_a_time_as_on_cuda_change_no_score(
+    detector: Detector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    samples = gather_samples(tiny.photos(tmp_path / "photos", 12))
+    expected = scored(detector, samples)
+    monkeypatch.setattr(type(detector), "at_a_time", 2)
+    assert scored(detector, samples) == expected
+
+
+def test_a_card_without_room_is_told_a_smaller_batch(
+    detector: Detector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def rows(pixels: Any, *_: Any) -> Any:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    samples = gather_samples(tiny.photos(tmp_path / "photos", 3))
+    monkeypatch.setattr(detector, "logits", rows)
+    with pytest.raises(ModelError, match=r"\(3, 3, 32, 32\): CUDA out of memory.*give a smaller --batch_size"):
+        scored(detector, samples)
+    with pytest.raises(ModelError, match=r"2.00 GiB$"):
+        scored(detector, samples, batch_size=1)
+
+
 @pytest.mark.parametrize("workers", [1, 4])
 @pytest.mark.parametrize("batch_size", [1, 3, 32])
 def test_batch_size_and_workers_change_no_score(
