@@ -34,7 +34,7 @@ Scoring = TypeVar("Scoring", bound=ScoringDetector)
 
 def load_detector(
     config: str | Path | Mapping[str, Any] | DetectorConfig = "huggingface_clip",
-    weights: str | None = None,
+    weights: str | Path | None = None,
     *,
     device: str = "auto",
     dtype: str = "auto",
@@ -92,7 +92,7 @@ def load_detector(
 
 def load_torch_detector(
     config: str | Path | Mapping[str, Any] | DetectorConfig,
-    weights: str | None = None,
+    weights: str | Path | None = None,
     *,
     device: str = "auto",
     dtype: str = "auto",
@@ -113,10 +113,10 @@ def load_torch_detector(
 
 
 def _asked(
-    config: str | Path | Mapping[str, Any] | DetectorConfig, weights: str | None
+    config: str | Path | Mapping[str, Any] | DetectorConfig, weights: str | Path | None
 ) -> tuple[DetectorConfig, Source | None]:
     settings = load_config(config)
-    return settings, resolve_weights(weights) if weights is not None else _beside_its_yaml(settings)
+    return settings, resolve_weights(str(weights)) if weights is not None else _beside_its_yaml(settings)
 
 
 def _in_torch(settings: DetectorConfig, fake_index: tuple[int, ...] | None) -> DetectorConfig:

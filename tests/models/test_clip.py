@@ -84,6 +84,13 @@ def test_an_untrained_head_is_the_same_every_time_and_leaves_the_callers_random_
     assert torch.equal(first.head.weight, load_detector("huggingface_clip", folder).head.weight)
 
 
+def test_weights_may_be_named_by_a_path_as_by_its_text(tmp_path: Path) -> None:
+    torch.save(tiny.clip_detector_state(), tmp_path / "w.pth")
+    reports = [load_detector(tiny.CLIP_YAML, name).report for name in (tmp_path / "w.pth", str(tmp_path / "w.pth"))]
+    assert reports[0] == reports[1]
+    assert reports[0].source == str(tmp_path / "w.pth")
+
+
 def test_an_untrained_head_is_an_error_where_a_trained_one_is_required(tmp_path: Path) -> None:
     folder = str(tiny.save_folder(tiny.clip_model(), tmp_path / "clip"))
     with pytest.raises(WeightsError, match="UNTRAINED HEAD"):
