@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import auc, average_precision_score, roc_curve
 
@@ -259,6 +259,7 @@ def test_every_figure_equals_that_of_the_real_script():
 
 
 @given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 12)), min_size=2, max_size=40))
+@settings(max_examples=60, deadline=None)
 def test_figures_are_those_of_scikit_learn_to_the_last_bit(samples):
     labels, scores = arrays([label for label, _ in samples], [score / 13 for _, score in samples])
     assume(0 < labels.sum() < len(labels))

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deepfakebench_ext.metrics.names import Names
@@ -16,6 +16,7 @@ def one_by_one(texts):
 
 
 @given(TEXTS)
+@settings(max_examples=60, deadline=None)
 def test_texts_come_back_one_by_one_and_in_parts(texts):
     names = Names.of(texts)
     assert list(names) == [names[place] for place in range(len(names))] == list(names.compact()) == texts
@@ -24,6 +25,7 @@ def test_texts_come_back_one_by_one_and_in_parts(texts):
 
 
 @given(TEXTS)
+@settings(max_examples=60, deadline=None)
 def test_numbers_are_those_in_which_texts_first_come(texts):
     codes, first = Names.of(texts).first_seen()
     numbers, distinct = one_by_one(texts)
@@ -40,6 +42,7 @@ def test_texts_of_the_same_bits_stay_apart(bits, monkeypatch):
 
 
 @given(TEXTS)
+@settings(max_examples=60, deadline=None)
 def test_the_last_byte_of_a_kind_is_found(texts):
     names = Names.of(texts)
     assert names.last_of(b"/").tolist() == [text.encode().rfind(b"/") for text in texts]

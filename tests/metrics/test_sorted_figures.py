@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deepfakebench_ext.metrics.detailed import detailed_figures
@@ -38,6 +38,7 @@ def check(labels, scores, size):
 
 
 @given(SAMPLES, st.integers(1, 4))
+@settings(max_examples=60, deadline=None)
 def test_ties_one_class_and_no_sample_are_as_of_all_at_once(samples, size):
     check(np.array([s[0] for s in samples], np.int64), np.array([s[1] for s in samples], np.float64), size)
 

@@ -21,6 +21,7 @@ from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.notices import Notice, untrained_head
 from deepfakebench_ext.common.wording import noun_of
 from deepfakebench_ext.metrics.counts import Counts
+from deepfakebench_ext.metrics.figure import Floats
 from deepfakebench_ext.metrics.misleading import figure_warnings
 from deepfakebench_ext.metrics.score_table import COMPRESSION, UNKNOWN, ScoreTable
 from deepfakebench_ext.metrics.sorted_figures import SortedFigures, packed, unpacked
@@ -31,8 +32,8 @@ from deepfakebench_ext.report.scores.held_rows import ROW, HeldRows, Records, jo
 from deepfakebench_ext.report.scores.pieces import Source, counted_from
 from deepfakebench_ext.report.scores.table_reading import ColumnNames, roles_of
 
-MOST_IN_MEMORY = 20_000_000
-"""Rows up to which a table is held in memory, which takes 200 bytes for each, and videos of more rows."""
+MOST_IN_MEMORY = 8_000_000
+"""Rows up to which a table is held in memory, which takes up to 240 bytes for each; and of more rows, videos."""
 _IN_A_FILE = 1 << 19
 _MOST_FILES = 256
 
@@ -50,7 +51,7 @@ def summary_of_many(
         title: What gave the scores; empty for the name of the file.
 
     Raises:
-        ConfigError: As `read_table`; or more than `MOST_IN_MEMORY` videos.
+        ConfigError: As `read_table`.
         OutputError: The temporary files cannot be written.
     """
     if level is None and set(source.header) >= {*OURS, "units_scored"}:
@@ -79,16 +80,51 @@ def summary_of_many(
     )
 
 
+class _Level:
+    """Scores and statuses of one level, as they are counted and sorted."""
+
+    def __init__(self, folder: Path, held: HeldRows) -> None:
+        folder.mkdir()
+        self._numbers, self._held = SortedNumbers(folder), held
+        self._statuses, self._scored, self._missing = Counter[int](), np.zeros(3, np.int64), np.zeros(3, np.int64)
+
+    def add(self, labels: NDArray[np.int8], scores: Floats, statuses: NDArray[np.int32]) -> None:
+        is_missing = np.isnan(scores)
+        self._scored += np.bincount(labels[~is_missing] + 1, minlength=3)
+        self._missing += np.bincount(labels[is_missing] + 1, minlength=3)
+        self._statuses.update(dict(enumerate(np.bincount(statuses).tolist())))
+        chosen = (labels != UNKNOWN) & ~is_missing
+        self._numbers.add(packed(labels[chosen], scores[chosen]))
+
+    def summary(self, level: Level, *, of_videos: bool) -> LevelSummary:
+        unknown, reals, fakes = self._scored.tolist()
+        figures = SortedFigures(reals, fakes)
+        for piece in self._numbers.falling():
+            figures.add(*unpacked(*piece))
+        scored, missing = int(self._scored.sum()), self._missing.tolist()
+        names = tuple(self._held.coders["status"])
+        found = figures.figures(level, is_clustered=of_videos)
+        noun = noun_of(level, ("video",) if of_videos else ())
+        return LevelSummary(
+            counts=Counts(scored + sum(missing), scored, sum(missing), reals, fakes, unknown),
+            statuses=status_counts([self._statuses[code] for code in range(len(names))], names),
+            figures=found,
+            auc_if_missing=figures.auc_if_missing(level, *missing[1:]),
+            breakdowns=(),
+            threshold=None,
+            calibration=None,
+            warnings=tuple(figure_warnings(found, reals, fakes, level=level, noun=noun)),
+        )
+
+
 class _Reading:
     def __init__(self, source: Source, roles: dict[str, str], folder: Path) -> None:
         self._source, self._folder = source, folder
         also = {COMPRESSION: COMPRESSION, "head": "head", "end_s": "end_s"}
         self._columns = {**{role: name for role, name in also.items() if name in source.header}, **roles}
         self._held = HeldRows(self._columns)
-        self._statuses, self._scored, self._missing = Counter[int](), np.zeros(3, np.int64), np.zeros(3, np.int64)
         self.rows = 0
-        (folder / "units").mkdir()
-        self._units = SortedNumbers(folder / "units")
+        self._units, self._videos = (_Level(folder / name, self._held) for name in ("units", "videos"))
         files = max(1, min(_MOST_FILES, source.count_about() // _IN_A_FILE))
         self._files = [folder / f"{number}.rows" for number in range(files)]
 
@@ -102,10 +138,12 @@ class _Reading:
         held = self._held
         level = level or ("clip" if held.is_timed else "frame")
         has_videos = level != "video" and (held.has_names or (held.has_index and "key" in self._columns))
-        levels: dict[Level, LevelSummary] = {level: self._sorted_level(level, has_videos)}
-        videos = self._videos(how.aggregation if has_videos else None)
+        levels: dict[Level, LevelSummary] = {level: self._units.summary(level, of_videos=has_videos)}
+        videos = self._table_of_videos(how.aggregation if has_videos else None)
         if videos is not None:
             levels["video"] = level_summary(videos, videos, how)
+        elif has_videos:
+            levels["video"] = self._videos.summary("video", of_videos=False)
         return levels
 
     def _read(self) -> None:
@@ -114,9 +152,7 @@ class _Reading:
             for piece in self._source.pieces(set(self._columns.values())):
                 with counted_from(self.rows):
                     rows = self._held.records(piece, self.rows)
-                self._count(rows)
-                chosen = (rows["label"] != UNKNOWN) & ~np.isnan(rows["score"])
-                self._units.add(packed(rows["label"][chosen], rows["score"][chosen]))
+                self._units.add(rows["label"], rows["score"], rows["status"])
                 part = (rows["video"] >> np.uint64(32)) * np.uint64(len(files)) >> np.uint64(32)
                 order = np.argsort(part, kind="stable")
                 ends = np.cumsum(np.bincount(part.astype(np.intp), minlength=len(files)))
@@ -124,49 +160,25 @@ class _Reading:
                     own.tofile(file)
                 self.rows += len(piece)
 
-    def _count(self, rows: Records) -> None:
-        is_missing = np.isnan(rows["score"])
-        self._scored += np.bincount(rows["label"][~is_missing] + 1, minlength=3)
-        self._missing += np.bincount(rows["label"][is_missing] + 1, minlength=3)
-        self._statuses.update(dict(enumerate(np.bincount(rows["status"]).tolist())))
+    def _table_of_videos(self, aggregation: str | None) -> ScoreTable | None:
+        """The table of videos in the order in which they first come, None for none or where they are too many.
 
-    def _sorted_level(self, level: Level, has_videos: bool) -> LevelSummary:
-        unknown, reals, fakes = self._scored.tolist()
-        figures = SortedFigures(reals, fakes)
-        for piece in self._units.falling():
-            figures.add(*unpacked(*piece))
-        scored, missing = int(self._scored.sum()), self._missing.tolist()
-        names = tuple(self._held.coders["status"])
-        found = figures.figures(level, is_clustered=has_videos)
-        noun = noun_of(level, ("video",) if has_videos else ())
-        return LevelSummary(
-            counts=Counts(scored + sum(missing), scored, sum(missing), reals, fakes, unknown),
-            statuses=status_counts([self._statuses[code] for code in range(len(names))], names),
-            figures=found,
-            auc_if_missing=figures.auc_if_missing(level, *missing[1:]),
-            breakdowns=(),
-            threshold=None,
-            calibration=None,
-            warnings=tuple(figure_warnings(found, reals, fakes, level=level, noun=noun)),
-        )
-
-    def _videos(self, aggregation: str | None) -> ScoreTable | None:
-        """The table of videos in the order in which they first come; every row is looked at for coming twice."""
+        Every row is looked at for coming twice.
+        """
         found, first, count = list[ScoreTable](), list[NDArray[np.int64]](), 0
         for rows in self._parts():
-            table = self._held.table(rows, rows["key"])
-            self._check(table, rows)
+            self._check(self._held.table(rows, rows["key"]), rows)
             if aggregation is None:
                 continue
             by_video = self._held.table(rows, rows["video"])
-            first.append(rows["row"][by_video.videos().first])
-            found.append(by_video.to_videos(aggregation))
-            count += len(found[-1])
-            if count > MOST_IN_MEMORY:
-                raise ConfigError(
-                    f"{self._source.path} has more than {MOST_IN_MEMORY:,} videos, whose figures take more memory than "
-                    "is taken here; give its parts one by one"
-                )
+            videos = by_video.to_videos(aggregation)
+            self._videos.add(videos.labels, videos.scores, videos.status.codes)
+            count += len(videos)
+            if count <= MOST_IN_MEMORY:
+                first.append(rows["row"][by_video.videos().first])
+                found.append(videos)
+            else:
+                first, found = [], []
         return joined_videos(found, np.argsort(np.concatenate(first))) if found else None
 
     def _parts(self) -> Iterator[Records]:

@@ -4,7 +4,7 @@ import csv
 import io
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deepfakebench_ext.common.errors import ConfigError
@@ -35,6 +35,7 @@ def listed(source):
     block=st.integers(1, 60),
     cut=st.booleans(),
 )
+@settings(max_examples=60, deadline=None)
 def test_cells_are_those_of_pythons_reader(tmp_path_factory, rows, header, end, block, cut):
     text = io.StringIO()
     for row in [header.split(","), *rows]:

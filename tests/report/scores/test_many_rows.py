@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deepfakebench_ext.cli.main import cli
@@ -82,6 +82,19 @@ def test_figures_counts_and_videos_are_those_in_memory(tmp_path, kind):
     assert "600 rows are more than are held in memory" in found.said[0].text
 
 
+def test_videos_too_many_to_be_held_have_their_figures_without_breakdowns(tmp_path, monkeypatch):
+    path = written(tmp_path / "theirs.csv", rows("frames"))
+    known = both_many(path).levels["video"]
+    monkeypatch.setattr(many_rows, "MOST_IN_MEMORY", 100)
+    found = both_many(path).levels["video"]
+    assert (found.counts, found.statuses, found.breakdowns) == (known.counts, known.statuses, ())
+    assert known.breakdowns
+    for name, figure in found.figures.items():
+        want = known.figures[name]
+        assert figure.value == pytest.approx(want.value, abs=1e-12)
+        assert (figure.low, figure.high) == pytest.approx((want.low, want.high), abs=1e-12)
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [
@@ -130,6 +143,7 @@ def test_what_cannot_be_written_is_a_sentence(tmp_path, monkeypatch):
 
 
 @given(st.lists(st.integers(0, 20), max_size=60), st.integers(1, 9), st.integers(1, 9))
+@settings(max_examples=40, deadline=None)
 def test_numbers_come_back_in_order_with_their_counts(tmp_path_factory, numbers, held, size):
     found = SortedNumbers(tmp_path_factory.mktemp("sort"), held=held)
     for first in range(0, len(numbers), size):
