@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from deepfakebench_ext.common.errors import ExtError, FetchError, MediaError, MissingExtraError
@@ -37,6 +37,7 @@ _PASSING = frozenset(
         *("IncompleteReadError", "IncompleteRead", "FSTimeoutError", "TransportError", "RemoteProtocolError"),
     }
 )
+_CERTIFICATES = frozenset({"ClientConnectorCertificateError", "SSLCertVerificationError", "SSLError"})
 _LOCAL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 _HOW = {
     "s3": "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; for a public bucket "
@@ -86,9 +87,11 @@ def is_passing(error: BaseException) -> bool:
     if status is not None:
         return status in _BUSY
     found = list(_chain(error))
-    if any(type(each).__name__ in _NO_CREDENTIALS or isinstance(each, ImportError | ExtError) for each in found):
+    if _names(found) & _NO_CREDENTIALS or any(isinstance(each, ImportError | ExtError) for each in found):
         return False
-    if any(type(each).__name__ in _PASSING or isinstance(each, ConnectionError | TimeoutError) for each in found):
+    if _names(found) & _CERTIFICATES:
+        return False
+    if _names(found) & _PASSING or any(isinstance(each, ConnectionError | TimeoutError) for each in found):
         return True
     if any(isinstance(each, FileNotFoundError | PermissionError | IsADirectoryError) for each in found):
         return False
@@ -107,7 +110,7 @@ def said(error: BaseException, url: str) -> ExtError:
         return MissingExtraError(
             f"{scheme}:// needs {SCHEMES.get(scheme, 'fsspec')}; type: pip install 'deepfakebench-ext[remote]'"
         )
-    if any(type(each).__name__ in _NO_CREDENTIALS for each in found):
+    if _names(found) & _NO_CREDENTIALS:
         return FetchError(f"{name}: no credentials were found; {how}")
     if scheme == "hf" and any(isinstance(each, FileNotFoundError) for each in found):
         return MissingError(f"{name}: no such file or data set, or one that is not open to all; {how}")
@@ -119,7 +122,9 @@ def said(error: BaseException, url: str) -> ExtError:
         return FetchError(f"{name}: there is no such bucket; see how it is spelled, and in which account it lies")
     if status in _REFUSED or any(isinstance(each, PermissionError) for each in found):
         return MediaError(f"{name}: not permitted with the credentials that were found{f'; {how}' if how else ''}")
-    if status in _MISSING or (status is None and any(isinstance(each, FileNotFoundError) for each in found)):
+    is_away = is_passing(error) or bool(_names(found) & _CERTIFICATES)
+    is_missing = any(isinstance(each, FileNotFoundError) for each in found) and not is_away
+    if status in _MISSING or (status is None and is_missing):
         return MissingError(f"{name}: no such file")
     if is_passing(error):
         return FetchError(
@@ -134,6 +139,11 @@ def _words(error: BaseException) -> str:
     root = list(_chain(error))[-1]
     text = " ".join(without_secrets(str(root) or str(error)).split())
     return f"{text[:200]} ({type(root).__name__})" if text else type(root).__name__
+
+
+def _names(errors: Sequence[BaseException]) -> set[str]:
+    """The names of errors' classes, and of those that they are kinds of."""
+    return {kind.__name__ for each in errors for kind in type(each).__mro__}
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+import ssl
 import sys
 import threading
 from collections import Counter
@@ -25,6 +26,7 @@ from deepfakebench_ext.cli.main import run
 from deepfakebench_ext.common.errors import ConfigError, FetchError, MediaError
 from deepfakebench_ext.common.urls import is_url, shown, without_secrets
 from deepfakebench_ext.data.samples.folders import collect_samples
+from deepfakebench_ext.remote import failing
 from deepfakebench_ext.remote.fetching import at_hand
 from deepfakebench_ext.remote.typed import known, place
 
@@ -175,6 +177,23 @@ def test_what_a_server_refuses_is_one_sentence(
     with pytest.raises(error, match=says) as raised:
         read(web.url("a.jpg?token=wrong-secret"))
     assert "wrong-secret" not in str(raised.value) and web.url("a.jpg") in str(raised.value)
+
+
+def test_a_server_that_is_not_reached_has_not_lost_its_files(web: Web) -> None:
+    import aiohttp
+    from aiohttp.client_reqrep import ConnectionKey
+
+    with pytest.raises(FetchError, match="could not be had in 8 tries"):
+        read("http://127.0.0.1:9/a.jpg")
+    key = ConnectionKey("h.org", 443, True, True, None, None, None)
+    for cause, again in (
+        (aiohttp.ClientConnectorDNSError(key, OSError(-2, "Name or service not known")), True),
+        (aiohttp.ClientConnectorCertificateError(key, ssl.SSLCertVerificationError("self-signed")), False),
+    ):
+        error = FileNotFoundError("https://h.org/a.jpg")  # as fsspec calls whatever went wrong
+        error.__cause__ = cause
+        assert failing.is_passing(error) is again
+        assert isinstance(failing.said(error, "https://h.org/a.jpg"), FetchError)
 
 
 def test_a_web_server_lists_nothing(web: Web) -> None:
