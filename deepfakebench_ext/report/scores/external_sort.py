@@ -47,7 +47,7 @@ class SortedNumbers:
         self._folder, self._held = folder, held or HELD
         self._waiting: list[Numbers] = []
         self._number = 0
-        self._runs: list[tuple[Numbers, Tally]] = []
+        self._runs: list[tuple[Path, Path]] = []
 
     def add(self, numbers: Numbers) -> None:
         """Take further numbers.
@@ -72,24 +72,26 @@ class SortedNumbers:
     def _write(self) -> None:
         keys, counts = _merged(self._waiting, [np.ones(len(each), np.int64) for each in self._waiting])
         self._waiting, self._number = [], 0
-        paths = [self._folder / f"{len(self._runs)}.{what}" for what in ("keys", "counts")]
+        names = self._folder / f"{len(self._runs)}.keys", self._folder / f"{len(self._runs)}.counts"
         with writing(self._folder):
-            for path, values in zip(paths, (keys, counts), strict=True):
+            for path, values in zip(names, (keys, counts), strict=True):
                 _saved(values, path)
-        self._runs.append((np.memmap(paths[0], np.uint64, "r"), np.memmap(paths[1], np.int64, "r")))
+        self._runs.append(names)
 
     def _edges(self) -> Numbers:
         """The lowest number of each range, rising from 0: so that none holds many more than `held`."""
         step = max(self._held // (4 * max(len(self._runs), 1)), 1)
-        samples = np.sort(np.concatenate([np.zeros(1, np.uint64), *(keys[::step] for keys, _ in self._runs)]))
+        some = [np.array(np.memmap(keys, np.uint64, "r")[::step]) for keys, _ in self._runs]
+        samples = np.sort(np.concatenate([np.zeros(1, np.uint64), *some]))
         return np.unique(samples[:: max(self._held // (2 * step), 1)])
 
     @staticmethod
-    def _between(run: tuple[Numbers, Tally], low: np.uint64, high: np.uint64 | None) -> tuple[Numbers, Tally]:
-        keys, counts = run
+    def _between(run: tuple[Path, Path], low: np.uint64, high: np.uint64 | None) -> tuple[Numbers, Tally]:
+        keys = np.memmap(run[0], np.uint64, "r")  # to look for the ends; what is read from a map would stay in memory
         first = int(np.searchsorted(keys, low))
         end = len(keys) if high is None else int(np.searchsorted(keys, high))
-        return np.asarray(keys[first:end]), np.asarray(counts[first:end])
+        at, count = first * keys.itemsize, end - first  # counts are as wide
+        return np.fromfile(run[0], np.uint64, count, offset=at), np.fromfile(run[1], np.int64, count, offset=at)
 
 
 def _saved(values: NDArray[np.generic], path: Path) -> None:
