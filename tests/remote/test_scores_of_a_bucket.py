@@ -13,10 +13,11 @@ import tiny
 import torch
 import yaml
 from buckets import S3
+from fsspec.registry import _registry
 
 from deepfakebench_ext.cli.evaluate import evaluate
 from deepfakebench_ext.cli.main import run
-from deepfakebench_ext.common.errors import ExtError, FetchError
+from deepfakebench_ext.common.errors import ExtError, FetchError, MissingExtraError
 from deepfakebench_ext.engine.file_inputs import gather_samples
 
 Result = tuple[int, str, str]
@@ -191,6 +192,13 @@ def test_no_credentials_are_one_sentence(s3: S3, photos: Path, monkeypatch: pyte
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
     with pytest.raises(FetchError, match=r"^s3://data/set: no credentials were found; set AWS_PROFILE"):
+        gather_samples("s3://data/set")
+
+
+def test_a_library_that_is_missing_is_said_with_what_to_type(s3: S3, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "s3fs", None)
+    monkeypatch.delitem(_registry, "s3", raising=False)
+    with pytest.raises(MissingExtraError, match=r"s3:// needs s3fs; type: pip install 'deepfakebench-ext\[remote\]'"):
         gather_samples("s3://data/set")
 
 

@@ -19,6 +19,7 @@ _WITHOUT = {
     "video": "films are decoded by OpenCV, which shows less of what is damaged",
     "faces": "dlib finds no faces",
     "plots": "no curves are drawn",
+    "remote": "s3://, gs:// and https:// are not read",
     "train": "nothing can be trained",
     "runtime": "exported networks are not scored, and --runtime is torch",
     "export": "no detector is exported for another runtime",
