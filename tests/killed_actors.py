@@ -33,6 +33,7 @@ class MadeScorer:
     name = title = "made"
     is_trained = True
     default_batch_size = BATCH
+    default_workers = 2
     stored_thresholds: dict[str, Any] = {}  # noqa: RUF012
 
     def __init__(self, batch_s: float = 0.05) -> None:

@@ -39,6 +39,7 @@ class MadeScorer:
     name = title = "made"
     is_trained = True
     default_batch_size = 3
+    default_workers = 2
 
     def __init__(self, batch_s: float = 0.004) -> None:
         """Take so long for a batch."""

@@ -93,7 +93,7 @@ _WORKERS = (
         "--workers",
         group="running",
         type=Whole(1, MOST_WORKERS),
-        help="Videos at a time. Default: the CPUs, at most 8.",
+        help="Videos at a time. Default: the CPUs, at most 8 where no face is looked for.",
     ),
 )
 _SHARD = (

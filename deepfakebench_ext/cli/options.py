@@ -275,7 +275,11 @@ COMPUTING = (
     RUNTIME,
     _running("--batch_size", type=Whole(), everyday=True, help="Default: what suits the device."),
 )
-WORKERS = _running("--workers", type=Whole(1, MOST_WORKERS), help="Reading threads. Default: the CPUs, at most 8.")
+WORKERS = _running(
+    "--workers",
+    type=Whole(1, MOST_WORKERS),
+    help="Reading threads. Default: the CPUs, at most 8 where no face is looked for.",
+)
 RUNNING = (*COMPUTING, WORKERS)
 MAX_FAILURES = _running(
     "--max_failures",

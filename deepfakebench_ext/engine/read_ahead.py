@@ -16,12 +16,18 @@ from deepfakebench_ext.engine.launched import Launched
 
 Read = Callable[[Sample], Iterable[Unit]]
 _END = object()
+_READING = 8
 
 
-def default_workers() -> int:
-    """Return how many threads read by default: the CPUs that are this process's share, at most 8."""
+def default_workers(*, finds_faces: bool = False) -> int:
+    """Return how many threads read by default: the CPUs that are this process's share, at most 8.
+
+    Args:
+        finds_faces: Whether they look for faces too, which computes and needs every CPU.
+    """
     launched = Launched.here()
-    return max(1, min(usable_cpus() // (1 if launched is None else launched.beside), 8))
+    share = max(1, usable_cpus() // (1 if launched is None else launched.beside))
+    return share if finds_faces else min(share, _READING)
 
 
 def read_units(samples: Iterable[Sample], read: Read, *, workers: int, ahead: int, depth: int) -> Iterator[Unit]:

@@ -14,6 +14,7 @@ from deepfakebench_ext.data.readers.reader import Reader
 from deepfakebench_ext.data.samples.kinds import is_video
 from deepfakebench_ext.engine.parts import Parts
 from deepfakebench_ext.engine.predictor import default_batch_size, predict
+from deepfakebench_ext.engine.read_ahead import default_workers
 from deepfakebench_ext.engine.run_directory import digest_samples
 from deepfakebench_ext.engine.run_name import detector_words
 from deepfakebench_ext.engine.run_settings import run_settings
@@ -45,6 +46,10 @@ class Scorer(Protocol):
     @property
     def default_batch_size(self) -> int:
         """Samples of a batch where none is asked for."""
+
+    @property
+    def default_workers(self) -> int:
+        """Reading threads where no number is asked for."""
 
     def unit(self, samples: Sequence[Sample]) -> Level:
         """Return what one score stands for."""
@@ -103,6 +108,11 @@ class NetworkScorer:
     def default_batch_size(self) -> int:
         """What suits the device."""
         return default_batch_size(self.detector)
+
+    @property
+    def default_workers(self) -> int:
+        """Enough to read, and to look for faces where it does."""
+        return default_workers(finds_faces=self.reader.finds_faces)
 
     def unit(self, samples: Sequence[Sample]) -> Level:
         """Return what one score stands for, whatever the samples."""

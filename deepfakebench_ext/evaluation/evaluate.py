@@ -60,7 +60,7 @@ def evaluate(
             `logit_mean`.
         output_dir: The run directory is created in it.
         batch_size: Images, frames or clips of a batch; None takes what suits the device.
-        workers: Reading threads; None takes the CPUs, at most 8.
+        workers: Reading threads; None takes the CPUs, at most 8 where no face is looked for.
         plots: Draw ROC and PR curves, where matplotlib is installed.
         notices: Warnings to go with the figures, beside those found here.
         record: Further settings to write into `run.json`, such as the command line. They decide no score.

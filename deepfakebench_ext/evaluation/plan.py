@@ -15,7 +15,6 @@ from deepfakebench_ext.common.types import Sample
 from deepfakebench_ext.data.samples.folders import unlabelled_notices
 from deepfakebench_ext.data.samples.kinds import is_video
 from deepfakebench_ext.engine.parts import Parts
-from deepfakebench_ext.engine.read_ahead import default_workers
 from deepfakebench_ext.engine.run_name import run_name
 from deepfakebench_ext.engine.scorer import Scorer
 from deepfakebench_ext.evaluation.reporting import Report
@@ -73,7 +72,7 @@ class Plan:
         folder = Path(output_dir) / run_name(scorer.name, _only_dataset(samples), settings["fingerprint"])
         settings = {**settings, **(record or {})}
         parts = Parts.of(samples, size)
-        return cls(scorer, samples, parts, size, workers or default_workers(), folder, settings, notices)
+        return cls(scorer, samples, parts, size, workers or scorer.default_workers, folder, settings, notices)
 
     def report(
         self, *, aggregation: str = "mean", plots: bool = True, thresholds: Mapping[Level, Threshold] | None = None

@@ -12,7 +12,6 @@ import numpy as np
 from deepfakebench_ext.common.types import Prediction, Sample
 from deepfakebench_ext.engine.file_inputs import file_reader
 from deepfakebench_ext.engine.input_options import SamplingOptions
-from deepfakebench_ext.engine.read_ahead import default_workers
 from deepfakebench_ext.engine.scorer import NetworkScorer
 from deepfakebench_ext.metrics.aggregation import Rule, aggregation_rule
 from deepfakebench_ext.models.options import DetectorOptions
@@ -57,7 +56,7 @@ def predict_udf(
             found = scorer.predict(
                 samples,
                 batch_size=scorer.default_batch_size,
-                workers=default_workers(),
+                workers=scorer.default_workers,
                 skip=0,
                 parts=[samples] if samples else [],
             )

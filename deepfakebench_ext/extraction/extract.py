@@ -136,7 +136,7 @@ def extract(
         faces: From `make_crop_reader`; None leaves frames whole.
         splits: Under which the JSON lists the videos, all under each: `train`, `val`, `test`.
         run_from: Folder from which DeepfakeBench is run, to which the JSON's paths are relative; None is this one.
-        workers: Videos at a time; None takes the CPUs, at most 8.
+        workers: Videos at a time; None takes the CPUs, at most 8 where no face is looked for.
         shard: Extract its share of the videos alone, and write neither report nor JSON. Whoever extracts the same
             without a shard then finds all videos done, and writes them.
         launched: Which of several processes this is, that share the videos; the first one reports.
@@ -162,7 +162,7 @@ def extract(
         if is_main:
             store.begin()
         own = [planned[number] for number in (range(len(planned)) if shard is None else shard.of(len(planned)))]
-        videos = extractor.run(own, workers or default_workers())
+        videos = extractor.run(own, workers or default_workers(finds_faces=faces is not None))
         if shard is not None or not is_main:
             return Extraction(folder, None, None, tuple(video.sample for video in own), videos)
         _write_report(folder / REPORT, samples, videos)

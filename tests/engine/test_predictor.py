@@ -19,9 +19,11 @@ from deepfakebench_ext import gather_samples, load_detector
 from deepfakebench_ext.common.errors import ModelError
 from deepfakebench_ext.common.types import LabelOrder, Prediction, Sample
 from deepfakebench_ext.data.readers.reader import Unit
-from deepfakebench_ext.engine.file_inputs import make_reader
+from deepfakebench_ext.engine import read_ahead
+from deepfakebench_ext.engine.file_inputs import make_face_reader, make_reader
 from deepfakebench_ext.engine.predictor import default_batch_size, predict
 from deepfakebench_ext.engine.read_ahead import read_units
+from deepfakebench_ext.engine.scorer import NetworkScorer
 from deepfakebench_ext.models.base import Detector
 from deepfakebench_ext.models.probability import fake_probability
 from deepfakebench_ext.models.two_classes import two_class_logits
@@ -130,6 +132,16 @@ def test_a_clip_is_the_centre_of_its_folder_of_frames(tmp_path: Path) -> None:
     assert predictions["real/long"].score == pytest.approx(predictions["fake/centre"].score, abs=1e-6)
     assert predictions["fake/short"].status == "too_short"
     assert "1 frames, and a clip spans 4" in predictions["fake/short"].reason
+
+
+def test_faces_are_looked_for_on_every_cpu_and_mere_reading_takes_eight(
+    detector: Detector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("dlib", reason="dlib is not installed (extra `faces`)")
+    monkeypatch.setattr(read_ahead, "usable_cpus", lambda: 12)
+    faces = make_face_reader(detector, face_detector="dlib")
+    assert NetworkScorer(detector, make_reader(detector)).default_workers == 8
+    assert NetworkScorer(detector, make_reader(detector, faces=faces)).default_workers == 12
 
 
 def test_reading_stays_a_bounded_distance_ahead(detector: Detector, tmp_path: Path) -> None:

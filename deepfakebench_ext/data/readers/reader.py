@@ -82,6 +82,11 @@ class Reader:
         self._source = FrameSource(self._fitted, faces=faces, stores=stores)
 
     @property
+    def finds_faces(self) -> bool:
+        """Whether it looks for faces."""
+        return self._faces is not None
+
+    @property
     def scores_every_face(self) -> bool:
         """Whether each face of a frame or clip is scored, and not one alone."""
         return self._faces is not None and self._faces.for_videos.face == "all"

@@ -26,6 +26,7 @@ from deepfakebench_ext.engine.input_options import SamplingOptions
 from deepfakebench_ext.engine.own.detector import OwnDetector
 from deepfakebench_ext.engine.own.process import OwnProcess
 from deepfakebench_ext.engine.parts import Parts
+from deepfakebench_ext.engine.read_ahead import default_workers
 from deepfakebench_ext.engine.run_directory import fingerprint
 from deepfakebench_ext.engine.scorer import samples_record
 from deepfakebench_ext.media.host_sampling import DeepfakeBenchSampling
@@ -79,6 +80,11 @@ class OwnScorer:
     def default_batch_size(self) -> int:
         """Files that a function is given at once; an API is given one, so that a fall costs the others nothing."""
         return _BATCH[self.detector.kind]
+
+    @property
+    def default_workers(self) -> int:
+        """As many as read for a network; its program is one, and reads the files itself."""
+        return default_workers()
 
     def unit(self, samples: Sequence[Sample]) -> Level:
         """Return what one score stands for: a film is one clip."""
