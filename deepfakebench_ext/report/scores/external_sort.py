@@ -61,7 +61,10 @@ class SortedNumbers:
             self._write()
 
     def falling(self) -> Iterator[tuple[Numbers, Tally]]:
-        """Yield all numbers, each once, and how often each came: pieces from the highest down, rising within."""
+        """Yield all numbers, each once, and how often each came: pieces from the highest down, rising within.
+
+        An even number and the next, which are the two labels of one score, are in one piece.
+        """
         if self._number:
             self._write()
         edges = self._edges()
@@ -79,11 +82,11 @@ class SortedNumbers:
         self._runs.append(names)
 
     def _edges(self) -> Numbers:
-        """The lowest number of each range, rising from 0: so that none holds many more than `held`."""
+        """The lowest number of each range, even, rising from 0: so that none holds many more than `held`."""
         step = max(self._held // (4 * max(len(self._runs), 1)), 1)
         some = [np.array(np.memmap(keys, np.uint64, "r")[::step]) for keys, _ in self._runs]
         samples = np.sort(np.concatenate([np.zeros(1, np.uint64), *some]))
-        return np.unique(samples[:: max(self._held // (2 * step), 1)])
+        return np.unique(samples[:: max(self._held // (2 * step), 1)] & ~np.uint64(1))
 
     @staticmethod
     def _between(run: tuple[Path, Path], low: np.uint64, high: np.uint64 | None) -> tuple[Numbers, Tally]:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -153,11 +154,7 @@ class _Reading:
                 with counted_from(self.rows):
                     rows = self._held.records(piece, self.rows)
                 self._units.add(rows["label"], rows["score"], rows["status"])
-                part = (rows["video"] >> np.uint64(32)) * np.uint64(len(files)) >> np.uint64(32)
-                order = np.argsort(part, kind="stable")
-                ends = np.cumsum(np.bincount(part.astype(np.intp), minlength=len(files)))
-                for file, own in zip(files, np.split(rows[order], ends[:-1]), strict=True):
-                    own.tofile(file)
+                _share_out(rows, "video", files)
                 self.rows += len(piece)
 
     def _table_of_videos(self, aggregation: str | None) -> ScoreTable | None:
@@ -166,8 +163,7 @@ class _Reading:
         Every row is looked at for coming twice.
         """
         found, first, count = list[ScoreTable](), list[NDArray[np.int64]](), 0
-        for rows in self._parts():
-            self._check(self._held.table(rows, rows["key"]), rows)
+        for rows in self._checked():
             if aggregation is None:
                 continue
             by_video = self._held.table(rows, rows["video"])
@@ -181,14 +177,25 @@ class _Reading:
                 first, found = [], []
         return joined_videos(found, np.argsort(np.concatenate(first))) if found else None
 
-    def _parts(self) -> Iterator[Records]:
-        for path in self._files:
-            yield np.fromfile(path, ROW)
-            path.unlink()
+    def _checked(self) -> Iterator[Records]:
+        """Yield the rows of each file. Where videos have names, one key may stand in two: there keys are sorted too."""
+        if not self._held.has_names:
+            for rows in _emptied(self._files):
+                self._check(rows)
+                yield rows
+            return
+        of_keys = [path.with_suffix(".keys") for path in self._files]
+        with ExitStack() as stack, writing(self._folder):
+            files = [stack.enter_context(path.open("wb")) for path in of_keys]
+            for rows in _emptied(self._files):
+                yield rows
+                _share_out(rows, "key", files)
+        for rows in _emptied(of_keys):
+            self._check(rows[np.argsort(rows["row"])])
 
-    def _check(self, table: ScoreTable, rows: Records) -> None:
+    def _check(self, rows: Records) -> None:
         """Refuse a row that comes twice, or a key of two labels, by what the file says there and not by its bits."""
-        column = self._columns.get("key", "")
+        table, column = self._held.table(rows, rows["key"]), self._columns.get("key", "")
         try:
             check_rows(table, column)
         except BadRowError as error:
@@ -197,6 +204,22 @@ class _Reading:
             if one == other:
                 number = table.key.text(error.rows[0])
                 raise BadRowError(str(error).replace(repr(number), repr(one), 1), *places) from error
+
+
+def _share_out(rows: Records, by: str, files: Sequence[BinaryIO]) -> None:
+    """Append rows to files by the first of the 64 bits of a field, so that what is equal there is in one."""
+    part = (rows[by] >> np.uint64(32)) * np.uint64(len(files)) >> np.uint64(32)
+    order = np.argsort(part, kind="stable")
+    ends = np.cumsum(np.bincount(part.astype(np.intp), minlength=len(files)))
+    for file, own in zip(files, np.split(rows[order], ends[:-1]), strict=True):
+        own.tofile(file)
+
+
+def _emptied(paths: Sequence[Path]) -> Iterator[Records]:
+    """Yield the rows of each file, which is removed then."""
+    for path in paths:
+        yield np.fromfile(path, ROW)
+        path.unlink()
 
 
 def _said(rows: int, *, has_videos: bool) -> str:
