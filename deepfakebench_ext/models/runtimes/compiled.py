@@ -46,12 +46,14 @@ class CompiledDetector(ExportedDetector):
         Raises:
             ConfigError, WeightsError, MissingExtraError: As `ExportedDetector`.
         """
-        record = load_config(kept / DETECTOR_YAML).export
-        super().__init__(config.model_copy(update={"export": record}), source=resolve_weights(str(kept)), dtype=dtype)
+        own = _own_config(kept)
+        super().__init__(
+            config.model_copy(update={"export": own.export}), source=resolve_weights(str(kept)), dtype=dtype
+        )
         self.report = replace(self._record.weights, source=made_of.spec)
         self.kept, self.source = self.source, made_of
         self.preprocess = decide_preprocess(config, processor_folder(made_of), self.input_size)
-        self.stored_thresholds = load_config(kept / DETECTOR_YAML).thresholds
+        self.stored_thresholds = own.thresholds
 
 
 def compiled(
@@ -94,6 +96,18 @@ def compiled(
             "to a folder that can, or give --runtime torch"
         ) from error
     return detector
+
+
+def _own_config(kept: Path) -> DetectorConfig:
+    """Return what is said of a network that is kept.
+
+    Raises:
+        WeightsError: It is not to be read.
+    """
+    try:
+        return load_config(kept / DETECTOR_YAML)
+    except ConfigError as error:
+        raise WeightsError(f"{kept / DETECTOR_YAML} is not there or damaged") from error
 
 
 def _kept(settings: DetectorConfig, source: Source, kept: Path, dtype: str) -> CompiledDetector | None:

@@ -72,11 +72,16 @@ def test_what_was_compiled_before_is_scored_without_importing_torch(tmp_path):
     assert first == second
 
 
-def test_a_network_that_is_damaged_is_made_anew(cache, caplog):
+@pytest.mark.parametrize("damage", ["model.bin", "detector.yaml", "everything"])
+def test_a_network_that_is_damaged_is_made_anew(cache, caplog, damage):
     plain = load_detector("clip.yaml", "clip.pth", **HOW)
     load_detector("clip.yaml", "clip.pth", runtime="openvino", **HOW)
     for kept in networks(cache):
-        (kept / "model.bin").write_bytes(b"")
+        if damage == "everything":
+            for file in kept.iterdir():
+                file.unlink()
+        else:
+            (kept / damage).write_bytes(b"")
     again = load_detector("clip.yaml", "clip.pth", runtime="openvino", **HOW)
     assert "made anew" in caplog.text
     assert again.report == plain.report
