@@ -8,8 +8,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
+from deepfakebench_ext.common.choices import RuntimeChoice
 from deepfakebench_ext.common.errors import ConfigError, HostError, WeightsError
 from deepfakebench_ext.common.missing import torch_needed
 from deepfakebench_ext.common.notices import untrained_head
@@ -63,11 +64,13 @@ def load_detector(
             installed. None is torch, and of an exported folder the runtime of its format.
 
     Raises:
-        ConfigError: A wrong config, device or dtype, or label names that leave open which is fake.
+        ConfigError: A wrong config, device, dtype or runtime, or label names that leave open which is fake.
         WeightsError: Weights that cannot be had, trusted or fitted, or an untrained head where one is required.
         HostError: One of DeepfakeBench's detectors without a checkout, or one that fails here.
         MissingExtraError: A package that DeepfakeBench's detector imports is not installed; or torch, or a runtime.
     """
+    if runtime is not None and runtime not in get_args(RuntimeChoice):
+        raise ConfigError(f"runtime {runtime!r} is not known; allowed are {', '.join(get_args(RuntimeChoice))}")
     settings, source = _asked(config, weights)
     if source is not None and source.is_exported:
         return _checked(

@@ -11,6 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from deepfakebench_ext.common.digests import sha256_of
 from deepfakebench_ext.common.errors import ConfigError, MissingExtraError, ModelError, OutputError, WeightsError
 from deepfakebench_ext.common.version import versions
 from deepfakebench_ext.models.built_from import decide_architecture, decide_preprocess, processor_folder
@@ -18,6 +19,8 @@ from deepfakebench_ext.models.config import DetectorConfig, load_config
 from deepfakebench_ext.models.export.record import WRITERS, Format
 from deepfakebench_ext.models.runtimes.exported import ExportedDetector
 from deepfakebench_ext.models.runtimes.network_cache import held, make_room, networks_folder
+from deepfakebench_ext.models.runtimes.onnx_session import check_onnx_number
+from deepfakebench_ext.models.runtimes.openvino_session import openvino_number
 from deepfakebench_ext.models.runtimes.session import RuntimeName, is_installed
 from deepfakebench_ext.models.stored_thresholds import stored_as_json
 from deepfakebench_ext.models.weights.source import DETECTOR_YAML, Source, resolve_weights
@@ -79,6 +82,7 @@ def compiled(
         OutputError: It cannot be kept.
         ConfigError: A `dtype` that the runtime does not compute in.
     """
+    (openvino_number if runtime == "openvino" else check_onnx_number)(dtype)  # not after minutes of compiling
     format_ = FORMATS[runtime]
     kept = networks_folder() / f"{runtime}-{_key(settings, source, format_)}"
     try:
@@ -146,7 +150,7 @@ def runtime_or_torch(
         return None
     try:
         return compile_for("openvino")
-    except (ModelError, OutputError, MissingExtraError) as error:
+    except (ConfigError, ModelError, OutputError, MissingExtraError) as error:  # a wrong config torch will not take too
         logger.warning("--runtime auto: torch; %s", error)
         return None
 
@@ -161,8 +165,12 @@ def _export(detector: Detector, folder: Path, format_: Format) -> None:
 def _key(settings: DetectorConfig, source: Source, format_: Format) -> str:
     """Return what tells a network apart: all that decides it."""
     spec = decide_preprocess(settings, processor_folder(source), None)
+    beside = source.folder / DETECTOR_YAML if source.folder is not None else None
     said = {
         "weights": source.sha256(),
+        # A head is left aside, and thresholds are read, otherwise of a folder than of a lone file.
+        "kind": source.kind,
+        "beside": sha256_of(beside) if beside is not None and beside.is_file() else None,
         "config": settings.model_dump(mode="json"),
         "thresholds": stored_as_json(settings.thresholds),
         "architecture": decide_architecture(settings, source).values,

@@ -44,11 +44,7 @@ class OnnxSession:
             WeightsError: It cannot be opened, or is none of ours.
         """
         self.precision = f"int8 and {_FLOAT}" if is_int8 else _FLOAT
-        if dtype not in ("auto", _FLOAT):
-            raise ConfigError(
-                f"--dtype {dtype} is not for onnxruntime, which computes as the file says, in float32; leave it out, "
-                "or give --runtime openvino"
-            )
+        check_onnx_number(dtype)
         package = runtime_module(self.runtime)
         options = package.SessionOptions()
         options.log_severity_level = _ONLY_ERRORS
@@ -72,6 +68,19 @@ class OnnxSession:
             raise refused(self._path, self.runtime, error) from error
         check_rows(self._path, self.runtime, logits, len(image))
         return logits
+
+
+def check_onnx_number(dtype: str) -> None:
+    """Pass a `dtype` that onnxruntime computes in.
+
+    Raises:
+        ConfigError: Another.
+    """
+    if dtype not in ("auto", _FLOAT):
+        raise ConfigError(
+            f"--dtype {dtype} is not for onnxruntime, which computes as the file says, in float32; leave it out, "
+            "or give --runtime openvino"
+        )
 
 
 def _ports(found: Sequence[Any]) -> list[Port]:

@@ -49,11 +49,7 @@ class OpenVinoSession:
             MissingExtraError: openvino is not installed.
             WeightsError: It cannot be opened, or is none of ours.
         """
-        core, has_it = runtime_module(self.runtime).Core(), has_bfloat16()
-        number = ("bfloat16" if has_it else "float32") if dtype == "auto" else dtype
-        if number not in _HINTS or (number == "bfloat16" and not has_it):
-            allowed = "auto, float32, bfloat16" if has_it else "auto and float32 on this CPU"
-            raise ConfigError(f"--dtype {dtype} is not for OpenVINO here; allowed are {allowed}")
+        core, number = runtime_module(self.runtime).Core(), openvino_number(dtype)
         self.precision = f"int8 and {number}" if is_int8 else number
         self._path = path
         if path.suffix == _IR:
@@ -85,6 +81,21 @@ class OpenVinoSession:
             self._free.put(request)
         check_rows(self._path, self.runtime, logits, len(image))
         return logits
+
+
+def openvino_number(dtype: str) -> str:
+    """Return the type of number that is meant by `dtype`, as `OpenVinoSession` takes it.
+
+    Raises:
+        ConfigError: One that OpenVINO does not compute in on this CPU.
+        MissingExtraError: openvino is not installed.
+    """
+    has_it = has_bfloat16()
+    number = ("bfloat16" if has_it else "float32") if dtype == "auto" else dtype
+    if number not in _HINTS or (number == "bfloat16" and not has_it):
+        allowed = "auto, float32, bfloat16" if has_it else "auto and float32 on this CPU"
+        raise ConfigError(f"--dtype {dtype} is not for OpenVINO here; allowed are {allowed}")
+    return number
 
 
 def has_bfloat16() -> bool:

@@ -165,9 +165,38 @@ def test_a_cache_that_cannot_be_written_is_said(monkeypatch, tmp_path, caplog):
     assert "cannot be written" in caplog.text
 
 
-def test_a_runtime_that_is_not_for_it_is_refused():
-    with pytest.raises(ConfigError, match="--dtype float16 is not for OpenVINO"):
-        load_detector("clip.yaml", "clip.pth", runtime="openvino", device="cpu", dtype="float16")
+@pytest.mark.parametrize(
+    ("runtime", "dtype", "said"),
+    [
+        ("openvino", "float16", "--dtype float16 is not for OpenVINO"),
+        ("onnxruntime", "bfloat16", "--dtype bfloat16 is not for onnxruntime"),
+        ("tensorrt", "float32", "runtime 'tensorrt' is not known; allowed are auto, torch, onnxruntime, openvino"),
+    ],
+)
+def test_a_runtime_that_is_not_for_it_is_refused_before_anything_is_compiled(monkeypatch, runtime, dtype, said):
+    monkeypatch.setattr(compiled, "_export", lambda *_: pytest.fail("was compiled"))
+    with pytest.raises(ConfigError, match=said):
+        load_detector("clip.yaml", "clip.pth", runtime=runtime, device="cpu", dtype=dtype)
+
+
+def test_auto_is_torch_for_numbers_that_openvino_does_not_compute_in(caplog):
+    detector = load_detector("clip.yaml", "clip.pth", runtime="auto", device="cpu", dtype="float16")
+    assert detector.computing == {"device": "cpu", "dtype": "float16"}
+    assert "--dtype float16 is not for OpenVINO" in caplog.text
+
+
+def test_thresholds_beside_the_weights_are_those_that_stand_there_now(tmp_path):
+    tiny.save_folder(tiny.vit_classifier(), tmp_path / "vit")
+    config = json.loads((tmp_path / "vit/config.json").read_text())
+    (tmp_path / "vit/config.json").write_text(json.dumps(config | {"detector_yaml": "detector.yaml"}))
+    found = []
+    for value in (0.2, 0.7):
+        stored = {"frame": {"value": value, "rule": "best", "real": 4, "fake": 4}}
+        said = {"model_name": "huggingface_image", "thresholds": stored}
+        (tmp_path / "vit/detector.yaml").write_text(yaml.safe_dump(said))
+        detector = load_detector("huggingface_image", tmp_path / "vit", runtime="openvino", **HOW)
+        found.append(detector.stored_thresholds["frame"].value)
+    assert found == [0.2, 0.7]
 
 
 def test_deepfakebenchs_protocol_stays_torchs():
