@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import av
@@ -32,7 +33,9 @@ def test_container_codec_and_pixels_decide(tmp_path: Path, name: str, codec: str
 
 
 def test_av1_is_called_so_and_not_as_its_decoder(tmp_path: Path) -> None:
+    scheduled = os.sched_getscheduler(0)
     videos.stamped_video(tmp_path / "a.mp4", 5, codec="libsvtav1")
+    assert os.sched_getscheduler(0) == scheduled  # the encoder asks for real time, where root is whom it asks
     assert streams(tmp_path / "a.mp4")[0]["codec"] == "av1"
     assert plays_in_browsers(tmp_path / "a.mp4")
 
