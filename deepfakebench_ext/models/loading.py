@@ -168,9 +168,12 @@ def _exported(
     """Return the detector of an exported folder, which is run on the CPU."""
     if device not in ("auto", "cpu"):
         raise ConfigError(f"--device {device} is not for an exported network, which the CPU runs; leave it out")
-    if fake_index is not None:
-        raise ConfigError("--fake_index is not for an exported network, whose second logit is fake; give it to export")
     own = _own_config(settings, source)
+    if fake_index is not None or own.fake_index is not None:
+        raise ConfigError(
+            "fake_index, in a detector.yaml or by --fake_index, is not for an exported network, whose second logit is "
+            "fake; give it to export"
+        )
     if not _is_run_here(own):
         raise WeightsError(f"{source.files[0]}: the {DETECTOR_YAML} beside it has no `export` block; {EXPORT_AGAIN}")
     return ExportedDetector(own, source=source, runtime=runtime or "auto", dtype=dtype)

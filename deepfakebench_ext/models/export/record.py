@@ -149,6 +149,16 @@ class ExportRecord(BaseModel):
     gate: Gate | None = None
 
     @property
+    def is_ours(self) -> bool:
+        """Whether its inputs and outputs are such as this package writes."""
+        if list(self.inputs) != [INPUT] or self.outputs != {OUTPUT: LABELS}:
+            return False
+        sizes = self.inputs[INPUT][1:]
+        frames = sizes[0] if self.takes == "video" else 1
+        are_sizes = all(isinstance(size, int) and size > 0 for size in sizes)
+        return are_sizes and len(sizes) in (_AXES_OF_CLIPS - 2, _AXES_OF_CLIPS - 1) and self.clip_len == frames
+
+    @property
     def takes(self) -> Literal["image", "video"]:
         """What one input is: a single frame, or the frames of a clip."""
         return "video" if len(self.inputs.get(INPUT, ())) == _AXES_OF_CLIPS else "image"

@@ -14,7 +14,7 @@ from deepfakebench_ext.data.preprocess.normalising import Pixels, normalised
 from deepfakebench_ext.data.preprocess.spec import PreprocessSpec
 from deepfakebench_ext.models.built_from import decide_preprocess
 from deepfakebench_ext.models.config import DetectorConfig
-from deepfakebench_ext.models.export.record import ARTEFACTS, INPUT, LABELS, OUTPUT, ExportRecord
+from deepfakebench_ext.models.export.record import ARTEFACTS, INPUT, LABELS, ExportRecord
 from deepfakebench_ext.models.runtimes.onnx_file import check_onnx
 from deepfakebench_ext.models.runtimes.onnx_session import OnnxSession
 from deepfakebench_ext.models.runtimes.openvino_session import OpenVinoSession
@@ -55,7 +55,7 @@ class ExportedDetector:
         """
         self.settings, self.source = config, source
         record = self._record
-        if list(record.inputs) != [INPUT] or record.outputs != {OUTPUT: LABELS}:
+        if not record.is_ours:
             raise WeightsError(f"{self._yaml}: `export` names other inputs or outputs than this package writes")
         _check_files(source, record)
         self.session = self._opened(runtime, dtype)

@@ -192,6 +192,26 @@ def test_a_config_of_another_detector_is_refused(made, tmp_path):
         load_detector(tmp_path / "mine.yaml", str(folder))
 
 
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"inputs": {"image": ["batch", 3, "height", "width"]}}, "names other inputs or outputs"),
+        ({"inputs": {"image": []}}, "names other inputs or outputs"),
+        ({"clip_len": 4}, "names other inputs or outputs"),
+        ({"outputs": {"logits": ["fake", "real"]}}, "names other inputs or outputs"),
+        ({"fake_index": 0}, "fake_index, in a detector.yaml or by --fake_index, is not for an exported network"),
+    ],
+)
+def test_a_description_that_was_changed_is_refused(made, tmp_path, changed, said):
+    folder = copied(made, "clip", tmp_path)
+    file = folder / "detector.yaml"
+    values = yaml.safe_load(file.read_text())
+    (values if "fake_index" in changed else values["export"]).update(changed)
+    file.write_text(yaml.safe_dump(values))
+    with pytest.raises((ConfigError, WeightsError), match=said):
+        loaded(folder)
+
+
 @pytest.mark.parametrize("name", ["model.onnx", "model.xml", "model.bin"])
 def test_a_file_that_is_cut_off_or_changed_is_refused_by_its_digest(made, tmp_path, name):
     folder = copied(made, "clip" if name.endswith("onnx") else "videomae", tmp_path)
