@@ -59,17 +59,32 @@ def _indexed(path: str, inode: int, size: int) -> Mapping[str, Place]:
     try:
         with tarfile.open(path, "r:") as tar:
             while (member := tar.next()) is not None:
-                if member.isreg():
-                    name = member.name.removeprefix("./")
+                name = member.name.removeprefix("./")
+                target = found.get(member.linkname.removeprefix("./")) if member.islnk() else None
+                if member.isreg() or target is not None:  # of a file that is there twice, tar keeps a link
                     found.pop(name, None)
-                    found[name] = Place(member.offset_data, member.size)
+                    found[name] = target or Place(member.offset_data, member.size)
                 tar.members.clear()  # type: ignore[attr-defined]  # or it keeps a kilobyte of each
+            last = int(tar.offset)
     except (tarfile.TarError, OSError, EOFError) as error:
         raise MediaError(f"{path}: no tar, or one that is compressed or cut short: {error}") from error
     end = max((place.offset + place.size for place in found.values()), default=0)
     if end > size:
         raise MediaError(f"{path}: cut short: its last file ends at byte {end:,} of {size:,}")
+    if not _is_end(path, last):  # tarfile takes what it cannot read, and nothing at all, for the end
+        raise MediaError(f"{path}: damaged or cut short at byte {last:,}: no file and no end of a tar is there")
     return found
+
+
+def _is_end(path: str, offset: int) -> bool:
+    """Whether nothing but zeros follows, and something does."""
+    with Path(path).open("rb") as file:
+        file.seek(offset)
+        following = file.read(tarfile.BLOCKSIZE)
+        while following and not following.strip(b"\0"):
+            if not (following := file.read(1 << 20)):
+                return True
+    return False
 
 
 def read_member(path: Path, place: Place) -> bytes:

@@ -15,7 +15,7 @@ def known(url: str) -> str:
     Raises:
         ConfigError: One that cannot be read.
     """
-    checked(url)
+    url = f"{checked(url)}://{url.partition('://')[2]}"  # S3:// is s3://, and no library knows it
     name = shown(url)
     if name != url:
         _typed[name] = url

@@ -81,6 +81,16 @@ def test_shards_are_read_in_their_order_and_labelled_by_their_names(tmp_path: Pa
     assert len({s.key for s in both}) == 3
 
 
+def test_shards_of_one_name_go_by_their_folders(tmp_path: Path, s3: S3, images: dict[str, bytes]) -> None:
+    for folder in ("part0", "part1"):
+        (tmp_path / "sets" / folder).mkdir(parents=True)
+        write_tar(tmp_path / "sets" / folder / "set.tar", images)
+    s3.put("data", tmp_path / "sets")
+    found = gather_samples(tmp_path / "sets/part{0..1}/set.tar")
+    assert [s.key for s in found] == [f"part{number}/set.tar/{name}" for number in (0, 1) for name in images]
+    assert [s.key for s in gather_samples("s3://data/*/set.tar")] == [s.key for s in found]
+
+
 def test_a_changed_tar_is_another_run(tmp_path: Path, images: dict[str, bytes]) -> None:
     def digest() -> str:
         return digest_samples(gather_samples(tmp_path / "set.tar"), lambda sample: [sample.file])
@@ -128,6 +138,31 @@ def test_what_is_no_tar_of_images_says_why(tmp_path: Path, images: dict[str, byt
     write_tar(tmp_path / "label.tar", {"0.png": images["real/000.png"], "0.cls": b"7"})
     with pytest.raises(ConfigError, match=says.replace("(", r"\(")):
         gather_samples(tmp_path / name)
+
+
+@pytest.mark.parametrize("what", ["a damaged head", "the end of a member", "within a head", "another tar behind it"])
+def test_a_tar_of_which_images_would_be_missed_is_refused(tmp_path: Path, images: dict[str, bytes], what: str) -> None:
+    path = write_tar(tmp_path / "set.tar", images)
+    with tarfile.open(path) as tar:
+        head = tar.getmembers()[2].offset
+    content = bytearray(path.read_bytes())
+    content[head + 100] ^= 0x55
+    left = {"the end of a member": content[:head], "within a head": content[: head + 100]}
+    path.write_bytes(left.get(what, content if what == "a damaged head" else path.read_bytes() * 2))
+    with pytest.raises(ConfigError, match=r"set\.tar: damaged or cut short at byte"):
+        gather_samples(path)
+
+
+def test_a_file_that_tar_keeps_as_a_link_to_the_same_is_scored(tmp_path: Path, images: dict[str, bytes]) -> None:
+    first, *_ = images
+    path = write_tar(tmp_path / "set.tar", images)
+    with tarfile.open(path, "a") as tar:
+        info = tarfile.TarInfo("real/same.png")
+        info.type, info.linkname = tarfile.LNKTYPE, first
+        tar.addfile(info)
+    found = gather_samples(path)
+    assert [sample.key for sample in found] == [*images, "real/same.png"]
+    assert contents(found)[-1] == contents(found)[0]
 
 
 def test_a_range_of_numbers_keeps_their_zeros() -> None:

@@ -134,6 +134,21 @@ def test_labels_come_from_the_words_of_folders_and_not_of_buckets(s3: S3, photos
     assert {sample.label for sample in gather_samples("s3://data/set/real/000.png")} == {0}
 
 
+def test_a_folder_without_a_name_is_not_the_one_above(perf: Command, s3: S3, photos: Path, tmp_path: Path) -> None:
+    s3.write("data/set/real//000.png", (photos / "fake/000.png").read_bytes())
+    assert perf("s3://data/set/real", "--output_dir", "far")[0] == 0
+    scores = dict(zip(column(tmp_path / "far", "key"), column(tmp_path / "far", "score"), strict=True))
+    assert len(scores) == 10 and scores["/000.png"] != scores["000.png"]
+    assert "s3://data/set/real//000.png" in column(tmp_path / "far", "path")
+    assert perf("s3://data/set/fake/000.png", "--output_dir", "fake")[0] == 0
+    assert float(column(tmp_path / "fake", "score")[0]) == pytest.approx(float(scores["/000.png"]), abs=1e-6)
+
+
+def test_the_case_of_a_scheme_says_nothing(s3: S3, photos: Path) -> None:
+    (found,) = gather_samples("S3://data/set/real/000.png")
+    assert found.file == "s3://data/set/real/000.png"
+
+
 def test_a_pattern_is_what_it_matches(s3: S3, photos: Path) -> None:
     found = gather_samples("s3://data/set/*/00[01].png")
     assert [sample.key for sample in found] == ["fake/000.png", "fake/001.png", "real/000.png", "real/001.png"]

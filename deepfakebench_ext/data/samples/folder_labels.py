@@ -99,7 +99,7 @@ def labels_above_notices(groups: Iterable[tuple[Path | str, Sequence[Sample]]]) 
 def _label_from_above(path: Path | str, samples: Sequence[Sample]) -> tuple[str, Label] | None:
     if isinstance(path, str):
         return _label_from_url(path, samples)
-    folder = path if path.is_dir() else path.parent
+    folder = next(each for each in (path, *path.parents) if each.is_dir())  # of part{0..9}/x.tar what is above
     places = {s.path.parent if is_image_name(s.path.name) or is_video_name(s.path.name) else s.path for s in samples}
     found = label_above(folder)
     return found if all(says_nothing(place.relative_to(folder).parts) for place in places) else None

@@ -13,6 +13,7 @@ from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.paths import path_key
 from deepfakebench_ext.common.suffixes import IMAGE_SUFFIXES, VIDEO_SUFFIXES, is_image_name, is_video_name
 from deepfakebench_ext.common.types import Label, Sample
+from deepfakebench_ext.common.urls import is_url
 from deepfakebench_ext.common.wording import counted
 from deepfakebench_ext.data.samples.frame_folders import holds_no_video
 from deepfakebench_ext.data.samples.kinds import Kind
@@ -127,9 +128,11 @@ def _other_kind(suffixes: Iterable[str], kind: Kind) -> str:
 def _samples_of(
     folder: str, parts: Sequence[str], names: Sequence[str], label: Label | None, kind: Kind
 ) -> Iterator[Sample]:
+    # A store's folder may have no name: a//b.png is another object than a/b.png.
+    above = f"{folder}/" if is_url(folder) else os.path.join(folder, "")  # noqa: PTH118
     for name in names:
         if kind != "video" or is_video_name(name):
-            yield Sample(key=path_key("/".join([*parts, name])), file=os.path.join(folder, name), label=label)  # noqa: PTH118
+            yield Sample(key=path_key("/".join([*parts, name])), file=above + name, label=label)
     if kind == "video" and any(map(is_image_name, names)):
         yield Sample(key=path_key("/".join(parts)), file=folder, label=label)
 

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from itertools import takewhile
 from pathlib import Path, PurePosixPath
 
 from deepfakebench_ext.common.errors import ConfigError, MediaError
@@ -28,9 +29,9 @@ _LABELS = ("label", "cls")
 def collect_tars(given: Path | str, *, kind: Kind, is_labelled: bool = True) -> list[Sample]:
     """Return the images in a tar, or in several as `data-{000..009}.tar` names them, in the order in which they lie.
 
-    Keys are the names in the tar; of several tars, these begin with the tar's. Labels are those of a `.cls` or `.json`
-    beside an image, else come from the words of its folders in the tar, else from the tar's own name and the folders
-    above it.
+    Keys are the names in the tar; of several tars, these begin with the tar's, and with its folders where tars have one
+    name. Labels are those of a `.cls` or `.json` beside an image, else come from the words of its folders in the tar,
+    else from the tar's own name and the folders above it.
 
     Raises:
         ConfigError: No tar there, one that cannot be read or holds no image, or labels that are none.
@@ -42,12 +43,21 @@ def collect_tars(given: Path | str, *, kind: Kind, is_labelled: bool = True) -> 
         raise ConfigError(f"{given} is compressed, so that nothing can be found in it; decompress it first (gunzip)")
     shards = _shards(given)
     samples: list[Sample] = []
-    for shard in shards:
-        own = f"{shard.name if isinstance(shard, Path) else name_of(shard)}/"
+    for shard, own in zip(shards, _names([str(shard) for shard in shards]), strict=True):
         for name, label in _images(shard, is_labelled):
-            key = path_key(f"{own}{name}" if len(shards) > 1 else name)
+            key = path_key(f"{own}/{name}" if len(shards) > 1 else name)
             samples.append(Sample(key, f"{shard}/{name}", label))
     return samples
+
+
+def _names(shards: list[str]) -> list[str]:
+    """What tells shards apart: their names or, where some are equal, these below the folder that they share."""
+    names = [name_of(shard) for shard in shards]
+    if len({*names}) < len(names):
+        parts = [shard.split("/") for shard in shards]
+        shared = sum(1 for _ in takewhile(lambda at: len({*at}) == 1, zip(*parts, strict=False)))
+        names = ["/".join(own[shared:]) for own in parts]
+    return names
 
 
 def is_tar(given: Path | str) -> bool:
