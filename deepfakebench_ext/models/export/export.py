@@ -29,7 +29,7 @@ from deepfakebench_ext.models.export.record import (
     Gate,
     Parity,
 )
-from deepfakebench_ext.models.export.tracing import ScoringNetwork, input_shape
+from deepfakebench_ext.models.export.tracing import ScoringNetwork, failures_of, input_shape
 from deepfakebench_ext.models.runtimes.openvino_session import OpenVinoSession, has_bfloat16
 from deepfakebench_ext.models.weights.source import DETECTOR_YAML
 
@@ -114,7 +114,8 @@ def _write_state(detector: Detector, network: ScoringNetwork, folder: Path) -> P
     write_weights(folder, detector, detector.state_dict())
     write_pth(folder / pth, detector, detector.stored_thresholds)
     again = ScoringNetwork(load_torch_detector(folder / DETECTOR_YAML, str(folder), device="cpu", dtype="float32"))
-    return measure(network, run_of(again), runtime=_TORCH)
+    with failures_of("state_dict", network):
+        return measure(network, run_of(again), runtime=_TORCH)
 
 
 def _values(detector: Detector) -> dict[str, Any]:

@@ -44,25 +44,15 @@ def input_shape(detector: Detector) -> tuple[int, ...]:
 
 
 def traced(network: ScoringNetwork) -> torch.export.ExportedProgram:
-    """Return the program of a network, for a batch of any size.
-
-    Raises:
-        ModelError: torch cannot make a graph of it.
-    """
+    """Return the program of a network, for a batch of any size. Within `failures_of`."""
     batch = torch.export.Dim(BATCH, min=1, max=4096)
-    with failures_of("torch_export", network):
-        return torch.export.export(network, (_example(network),), dynamic_shapes={INPUT: {0: batch}})
+    return torch.export.export(network, (_example(network),), dynamic_shapes={INPUT: {0: batch}})
 
 
 def scripted(network: ScoringNetwork) -> Any:
-    """Return TorchScript, traced of an example.
-
-    Raises:
-        ModelError: torch cannot make a graph of it.
-    """
-    with failures_of("torchscript", network):
-        jit: Any = torch.jit  # untyped
-        return jit.trace(network, (_example(network),))
+    """Return TorchScript, traced of an example. Within `failures_of`."""
+    jit: Any = torch.jit  # untyped
+    return jit.trace(network, (_example(network),))
 
 
 @contextmanager
@@ -76,13 +66,13 @@ def failures_of(what: Format, network: ScoringNetwork) -> Iterator[None]:
         with torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of its own parts that it is about to retire
             yield
+    except ModelError:
+        raise
     except Exception as error:  # an exporter ends in errors of many kinds, whatever the model is
         source = network.detector.report.source
         reason = cut(printable(" ".join(str(error).split())), _LONGEST)
-        raise ModelError(
-            f"{source} cannot be exported as {what}: {type(error).__name__}: {reason}. --format state_dict takes any "
-            "detector"
-        ) from error
+        remedy = "" if what == "state_dict" else ". --format state_dict takes any detector that computes"
+        raise ModelError(f"{source} cannot be exported as {what}: {type(error).__name__}: {reason}{remedy}") from error
 
 
 def _example(network: ScoringNetwork) -> torch.Tensor:

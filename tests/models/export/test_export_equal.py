@@ -94,6 +94,16 @@ def test_what_is_not_equal_is_refused_with_the_figures_and_leaves_nothing(made, 
     assert set(tmp_path.iterdir()) == before
 
 
+@pytest.mark.parametrize("format_", ["onnx", "torchscript", "state_dict"])
+def test_a_network_that_does_not_compute_is_refused_in_a_sentence(tmp_path, monkeypatch, format_):
+    detector = exports.clip(tmp_path)
+    monkeypatch.setattr(detector, "classifier", lambda features: torch.nn.Linear(7, 2)(features))
+    before = set(tmp_path.iterdir())
+    with pytest.raises(ModelError, match=rf"clip\.pth cannot be exported as {format_}: (?!ModelError)\w+: "):
+        export_detector(detector, tmp_path / "exported", format_)
+    assert set(tmp_path.iterdir()) == before
+
+
 def _drawn_anew(forward):
     """A network that is another each time it is asked, as one with dropout left on."""
 
