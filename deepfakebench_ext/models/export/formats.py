@@ -52,13 +52,16 @@ def write_network(network: ScoringNetwork, format_: Format, folder: Path) -> Run
     if format_ == "openvino":
         _write_openvino(network, path)
         return OpenVinoSession(path, shape, dtype="float32")
+    buffer = io.BytesIO()  # torch's own writer of files ends the process where a disk is full
     if format_ == "torch_export":
-        with failures_of(format_, network):
-            torch.export.save(traced(network), path)
+        with failures_of(format_, network, folder):
+            torch.export.save(traced(network), buffer)
+            path.write_bytes(buffer.getbuffer())
             return run_of(torch.export.load(path).module())  # a file that was written a moment ago
-    with failures_of(format_, network):
-        scripted(network).save(str(path))
+    with failures_of(format_, network, folder):
         jit: Any = torch.jit  # untyped
+        jit.save(scripted(network), buffer)
+        path.write_bytes(buffer.getbuffer())
         return run_of(jit.load(str(path)))
 
 
@@ -76,7 +79,7 @@ def run_of(module: Any) -> Run:
 def _write_onnx(network: ScoringNetwork, path: Path) -> None:
     _need("onnxscript")
     size = sum(weight.nbytes for weight in network.state_dict().values())
-    with failures_of("onnx", network), quiet():
+    with failures_of("onnx", network, path.parent), quiet():
         program: Any = torch.onnx.export(
             traced(network), opset_version=OPSET, dynamo=True, input_names=[INPUT], output_names=[OUTPUT], verbose=False
         )
@@ -94,7 +97,7 @@ def _write_openvino(network: ScoringNetwork, path: Path) -> None:
     with TemporaryDirectory(dir=path.parent, prefix=".onnx.") as folder:
         between = Path(folder) / ARTEFACTS["onnx"][0]
         _write_onnx(network, between)
-        with failures_of("openvino", network):
+        with failures_of("openvino", network, path.parent):
             package.save_model(package.Core().read_model(between), str(path), compress_to_fp16=False)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import torch
@@ -19,6 +21,7 @@ from deepfakebench_ext.models.export.record import BATCH, INPUT, Format
 # A graph made of a batch of 1 could take 1 for the only size.
 _EXAMPLES = 2
 _LONGEST = 300
+_BLOCK = 2**20
 
 
 class ScoringNetwork(nn.Module):
@@ -56,11 +59,17 @@ def scripted(network: ScoringNetwork) -> Any:
 
 
 @contextmanager
-def failures_of(what: Format, network: ScoringNetwork) -> Iterator[None]:
+def failures_of(what: Format, network: ScoringNetwork, folder: Path | None = None) -> Iterator[None]:
     """Run an exporter without gradients and its warnings, and turn what it ends in into one sentence.
+
+    Args:
+        what: The format.
+        network: What is exported.
+        folder: Into which it is written; several writers say of a full disk only that something failed.
 
     Raises:
         ModelError: It fails.
+        OSError: The folder has no room for it.
     """
     try:
         with torch.no_grad(), warnings.catch_warnings():
@@ -69,10 +78,23 @@ def failures_of(what: Format, network: ScoringNetwork) -> Iterator[None]:
     except ModelError:
         raise
     except Exception as error:  # an exporter ends in errors of many kinds, whatever the model is
+        if folder is not None:
+            _check_room(folder, sum(weight.nbytes for weight in network.state_dict().values()))
         source = network.detector.report.source
         reason = cut(printable(" ".join(str(error).split())), _LONGEST)
         remedy = "" if what == "state_dict" else ". --format state_dict takes any detector that computes"
         raise ModelError(f"{source} cannot be exported as {what}: {type(error).__name__}: {reason}{remedy}") from error
+
+
+def _check_room(folder: Path, size: int) -> None:
+    """Pass a folder that takes so many bytes more.
+
+    Raises:
+        OSError: It does not.
+    """
+    with TemporaryFile(dir=folder) as stream:
+        for left in range(size, 0, -_BLOCK):
+            stream.write(bytes(min(left, _BLOCK)))
 
 
 def _example(network: ScoringNetwork) -> torch.Tensor:

@@ -17,7 +17,7 @@ from click.testing import CliRunner
 
 from deepfakebench_ext import evaluate, gather_samples
 from deepfakebench_ext.cli.evaluate import evaluate as evaluate_command
-from deepfakebench_ext.common.errors import ConfigError, ModelError, WeightsError
+from deepfakebench_ext.common.errors import ConfigError, ModelError, OutputError, WeightsError
 from deepfakebench_ext.engine.file_inputs import make_reader
 from deepfakebench_ext.evaluation import finished
 from deepfakebench_ext.models.built_from import config_for
@@ -101,6 +101,21 @@ def test_a_network_that_does_not_compute_is_refused_in_a_sentence(tmp_path, monk
     before = set(tmp_path.iterdir())
     with pytest.raises(ModelError, match=rf"clip\.pth cannot be exported as {format_}: (?!ModelError)\w+: "):
         export_detector(detector, tmp_path / "exported", format_)
+    assert set(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("format_", ["onnx", "openvino", "torch_export", "torchscript", "state_dict"])
+def test_a_disk_that_is_full_is_said_and_nothing_is_left(tmp_path, format_):
+    resource = pytest.importorskip("resource")
+    detector = exports.clip(tmp_path)
+    before = set(tmp_path.iterdir())
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, hard))  # the network takes more
+    try:
+        with pytest.raises(OutputError, match="exported"):
+            export_detector(detector, tmp_path / "exported", format_)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert set(tmp_path.iterdir()) == before
 
 
