@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import re
+from typing import Any
 
 import click
 
+from deepfakebench_ext.common.urls import without_secrets
 from deepfakebench_ext.common.wording import cut, printable
 
 LONGEST_LINE = 4000
@@ -59,3 +61,7 @@ class SafeFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return the record's lines."""
         return safe_lines(super().format(record))
+
+    def formatException(self, ei: Any) -> str:
+        """Return where an error came from; libraries' errors, which it shows too, may hold URLs with secrets."""
+        return without_secrets(super().formatException(ei))

@@ -36,7 +36,8 @@ def merge(folders: Sequence[Path], target: Path) -> Evaluation:
         OutputError: Files that are damaged or contradict each other, or results that cannot be written.
     """
     settings = _settings(folders)
-    if _is_merged(target, settings):
+    has_run = _has_run(target, settings)
+    if has_run and not (target / PARTS).exists():
         logger.info("merged before: %s", target)
         return evaluation_of(target)
     records = [ShardRecord.read(path) for folder in folders for path in sorted(folder.glob(SHARDS))]
@@ -48,6 +49,9 @@ def merge(folders: Sequence[Path], target: Path) -> Evaluation:
             "with the same options, and --shard alone different"
         )
     paths = _parts(folders, settings["fingerprint"])
+    if has_run and len(paths) < records[0].parts:  # killed while it removed them, after all was written
+        _clear(target)
+        return evaluation_of(target)
     _check_whole(records, paths)
     ordered = [paths[number] for number in range(records[0].parts)]
     with RunDirectory(target, settings) as run:
@@ -56,17 +60,21 @@ def merge(folders: Sequence[Path], target: Path) -> Evaluation:
         size = int(settings["batch_size"])
         run.resume(samples, size, Parts.of(samples, size))
         merged = records[0].report.write(target, samples, run.predictions)
-        remove_parts(target)
-        for path in target.glob(SHARDS):
-            path.unlink(missing_ok=True)
+        _clear(target)
     return merged
 
 
-def _is_merged(target: Path, settings: Mapping[str, Any]) -> bool:
-    """Whether the run is there, whole, with its figures; parts are removed once they are, so that none is left."""
+def _has_run(target: Path, settings: Mapping[str, Any]) -> bool:
+    """Whether the run is there, whole, with its figures; its parts are removed once it is."""
     said = read_settings(target) or {}
     is_same = said.get("fingerprint") == settings["fingerprint"]
-    return is_same and is_complete(target) and (target / METRICS_JSON).is_file() and not (target / PARTS).exists()
+    return is_same and is_complete(target) and (target / METRICS_JSON).is_file()
+
+
+def _clear(target: Path) -> None:
+    remove_parts(target)
+    for path in target.glob(SHARDS):
+        path.unlink(missing_ok=True)
 
 
 def _settings(folders: Sequence[Path]) -> Mapping[str, Any]:

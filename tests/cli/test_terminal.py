@@ -43,3 +43,10 @@ def test_a_megabyte_of_a_line_is_cut_and_its_length_said(count):
 def test_log_lines_are_safe_too():
     record = logging.LogRecord("x", logging.WARNING, "x.py", 1, "file %s", (EVIL,), None)
     assert SafeFormatter("%(levelname)s %(message)s").format(record) == f"WARNING file {safe_lines(EVIL)}"
+
+
+def test_where_an_error_came_from_is_said_without_the_secrets_of_urls():
+    error = FileNotFoundError("https://user:correct-horse@host/a.png?token=correct-horse")
+    record = logging.LogRecord("x", logging.DEBUG, "", 0, "from", None, (type(error), error, None))
+    text = SafeFormatter("%(message)s").format(record)
+    assert "FileNotFoundError: https://host/a.png" in text and "correct-horse" not in text

@@ -113,6 +113,22 @@ def test_shards_on_one_disk_share_a_run_directory(
     assert (code, "finished before" in text) == (0, True)
 
 
+def test_a_merge_that_was_killed_while_it_removed_parts_is_done(
+    films: Path, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in (1, 2):
+        assert command(evaluate, *arguments(films, tmp_path / "shared"), "--shard", f"{number}/2")[0] == 0
+    folder = only_run(tmp_path / "shared")
+    with monkeypatch.context() as killed:
+        killed.setattr(shutil, "rmtree", lambda path, **_: min(path.glob("0*")).unlink() or sys.exit(9))
+        assert command(merge, folder)[0] == 9
+    before = contents(tmp_path / "shared")
+    assert (folder / "parts").exists()
+    assert command(merge, folder)[0] == 0
+    assert contents(tmp_path / "shared") == before
+    assert not (folder / "parts").exists() and not list(folder.glob("shard-*"))
+
+
 def test_what_does_not_go_together_is_not_merged(films: Path, command: Command, tmp_path: Path) -> None:
     for name, more in (("a", ()), ("b", ("--num_frames", "2")), ("c", ("--aggregation", "max"))):
         code, text = command(evaluate, *arguments(films, tmp_path / name), *more, "--shard", "1/2")
