@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import logging
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.report.scores.csv_blocks import CsvSource
 from deepfakebench_ext.report.scores.parquet_reading import ParquetSource
 from deepfakebench_ext.report.scores.pieces import Piece, Source, counted_from
+
+logger = logging.getLogger(__name__)
 
 PARQUET = (".parquet", ".pq")
 _GLOB = frozenset("*?[")
@@ -112,7 +115,12 @@ def parts_in(folder: Path) -> list[Path]:
     there are neither. Hidden files and those that begin with `_`, which other tools leave, are none.
     """  # fmt: skip
     files = sorted(path for path in folder.iterdir() if path.name[0] not in "._" and path.is_file())
-    return [path for path in files if is_parquet(path)] or [path for path in files if path.suffix.lower() == ".csv"]
+    found = [path for path in files if is_parquet(path)]
+    tables = [path for path in files if path.suffix.lower() == ".csv"]
+    if found and tables:
+        which = f"{tables[0].name}{f' and {len(tables) - 1} more' if len(tables) > 1 else ''}"
+        logger.warning("%s: left aside, beside Parquet files: %s; a pattern reads both", folder, which)
+    return found or tables
 
 
 def is_parquet(path: Path) -> bool:

@@ -40,6 +40,14 @@ def test_a_folder_of_parts_and_a_pattern_are_one_table_in_the_order_of_names(par
     assert read_scores(parts).title == "parts"
 
 
+def test_a_table_that_lies_beside_parquet_files_is_named_as_left_aside(tmp_path, caplog):
+    parquet_file(tmp_path / "a.parquet", ROWS[:4])
+    csv_file(tmp_path / "b.csv", ROWS[4:])
+    assert len(read_scores(tmp_path).table) == 4
+    assert "left aside, beside Parquet files: b.csv; a pattern reads both" in caplog.text
+    assert len(read_scores(tmp_path / "*.*").table) == 10
+
+
 def test_cells_of_a_row_are_found_in_the_part_that_has_it(parts):
     assert read_scores(parts).cells(("key", "none"), [9, 0, 5]) == [("9.png", ""), ("0.png", ""), ("5.png", "")]
 
