@@ -51,7 +51,8 @@ def predict_udf(
 
     def score(batches: Iterator[DataFrame]) -> Iterator[DataFrame]:
         for rows in batches:
-            samples = [Sample(str(number), str(place(path))) for number, path in enumerate(rows[column])]
+            paths = [path if isinstance(path, str) else "" for path in rows[column]]  # else it is null
+            samples = [Sample(str(number), str(place(path))) for number, path in enumerate(paths) if path]
             scorer = _scorer(detector, frames)
             found = scorer.predict(
                 samples,
@@ -61,7 +62,8 @@ def predict_udf(
                 parts=[samples] if samples else [],
             )
             each = groupby((unit for units in found for unit in units), key=lambda unit: unit.key)
-            cells = [_cells(list(units), rule) for _, units in each]
+            scored = (_cells(list(units), rule) for _, units in each)
+            cells = [next(scored) if path else (None, "unreadable", "the row names no path") for path in paths]
             yield rows.assign(**{name: [cell[at] for cell in cells] for at, name in enumerate(_ADDED)})
 
     return score

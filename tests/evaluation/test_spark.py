@@ -43,7 +43,8 @@ def test_rows_come_back_with_the_scores_of_evaluate(folder: Path) -> None:
     missing = pd.DataFrame(
         {"film": [films[4], films[4], str(folder / "none.png"), str(folder / "photo.png"), films[5]]}
     )
-    one, two, none = udf(iter([first, missing, pd.DataFrame({"film": []})]))
+    unnamed = pd.DataFrame({"film": [None, films[0], float("nan"), ""]})
+    one, two, none, fourth = udf(iter([first, missing, pd.DataFrame({"film": []}), unnamed]))
     assert list(one.columns) == ["film", "label", "score", "status", "reason"]
     assert (list(one.label), list(one.index)) == ([0, 1, 0, 1], [7, 8, 9, 9])
     assert list(one.score) == pytest.approx([expected[str(video)] for video in range(4)], abs=1e-6)
@@ -51,6 +52,9 @@ def test_rows_come_back_with_the_scores_of_evaluate(folder: Path) -> None:
     assert two.score[0] == two.score[1] == pytest.approx(expected["4"], abs=1e-6)
     assert pd.isna(two.score[2]) and "none.png: no such file" in two.reason[2]
     assert two.score[4] == pytest.approx(expected["5"], abs=1e-6)
+    assert list(fourth.status) == ["unreadable", "ok", "unreadable", "unreadable"]
+    assert fourth.score[1] == pytest.approx(expected["0"], abs=1e-6)
+    assert fourth.reason[0] == "the row names no path"
     assert (len(none), list(none.columns)) == (0, ["film", "score", "status", "reason"])
 
 
