@@ -94,6 +94,9 @@ def test_it_passes_is_scored_and_says_what_it_passed(tmp_path, labelled, format_
     expected = detector({"image": tiny.pixels(3)})["prob"].detach()
     np.testing.assert_allclose(fake_probability(again.session(tiny.pixels(3).numpy())), expected, atol=0.05)
     assert quantised.encode() in network.read_bytes()
+    if format_ == "onnx":
+        with pytest.raises(ConfigError, match="passed its gate in onnxruntime"):
+            load_detector(tmp_path / "x/detector.yaml", device="cpu", runtime="openvino")
 
 
 def test_what_does_not_pass_leaves_nothing(tmp_path, labelled, monkeypatch):

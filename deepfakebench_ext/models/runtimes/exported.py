@@ -46,7 +46,7 @@ class ExportedDetector:
             config: Its `detector.yaml`, which has an `export` block.
             source: Its files.
             runtime: `auto` is that of its format, else the one that is installed.
-            dtype: What OpenVINO computes in; `auto` is bfloat16 where the CPU has it.
+            dtype: What OpenVINO computes in; `auto` is bfloat16 where the CPU has it, and float32 for an ONNX.
 
         Raises:
             ConfigError: A runtime or `dtype` that it cannot be run by.
@@ -86,6 +86,8 @@ class ExportedDetector:
             check_onnx(path, frozenset(each.name for each in self.source.files[1:]))
         if name == "onnxruntime":
             return OnnxSession(path, shape, dtype=dtype, is_int8=is_int8)
+        if record.format == "onnx" and dtype == "auto":
+            dtype = "float32"  # what it was proven equal in
         return OpenVinoSession(path, shape, dtype=dtype, is_int8=is_int8)
 
     @property
@@ -149,6 +151,11 @@ def _runtime_for(record: ExportRecord, asked: str) -> RuntimeName:
     if asked == "torch":
         raise ConfigError("--runtime torch does not open an ONNX network; leave it out, or give the source's weights")
     if asked == "openvino" or (asked == "auto" and not is_installed("onnxruntime") and is_installed("openvino")):
+        if record.precision == "int8":
+            raise ConfigError(
+                "an ONNX in int8 passed its gate in onnxruntime, and OpenVINO would round it otherwise: pip install "
+                "onnxruntime and leave --runtime out, or export with --format openvino --int8"
+            )
         return "openvino"
     return "onnxruntime"
 
