@@ -73,8 +73,8 @@ class FileCache:
             FetchError: It cannot be made.
         """
         try:
-            folder = self.folder / _SCRATCH
-            folder.mkdir(parents=True, exist_ok=True)
+            folder = self._made() / _SCRATCH
+            folder.mkdir(exist_ok=True)
             for lock in folder.glob(f"*{_IN_USE}"):
                 _clear(lock)
             lock = folder / f"{secrets.token_hex(8)}{_IN_USE}"
@@ -90,6 +90,12 @@ class FileCache:
             shutil.rmtree(place, ignore_errors=True)
             lock.unlink(missing_ok=True)
             held.close()
+
+    def _made(self) -> Path:
+        # What is fetched may be meant for its user alone: a manifest may hold signed URLs. A folder that is there
+        # already, as several users may share, stays as it is.
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return self.folder
 
     def _unusable(self, error: OSError) -> FetchError:
         return FetchError(
@@ -116,7 +122,8 @@ class FileCache:
 
     def _fill(self, path: Path, size: int, fill: Fill) -> None:
         """Make the whole file, or wait for whoever does."""
-        path.parent.mkdir(parents=True, exist_ok=True)
+        self._made()
+        path.parent.mkdir(exist_ok=True)
         part = path.with_name(path.name + _PART)
         with part.open("a+b") as file:
             while not _locked(file):

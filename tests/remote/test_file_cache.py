@@ -163,3 +163,11 @@ def test_a_cache_that_cannot_be_written_says_how_to_name_another(tmp_path: Path)
         FileCache(tmp_path / "file", 10).reading(name(1), 1, filled(1)),
     ):
         pass
+
+
+def test_its_folder_is_its_users_own_unless_it_was_there(tmp_path: Path) -> None:
+    for folder, mode in ((tmp_path / "new/files", 0o700), (tmp_path / "shared", 0o755)):
+        if folder.name == "shared":
+            folder.mkdir(mode)
+        with FileCache(folder, 1000).reading(name(1), 10, filled(10)):
+            assert folder.stat().st_mode & 0o777 == mode
