@@ -52,7 +52,7 @@ docs: $(VENV)/.docs
 # The tests of everything that touches transformers, under its older versions, with checkpoints written by each of them.
 test-versions: $(VENV)/.test $(OTHER_TRANSFORMERS:%=$(VENV)/transformers-%)
 	for version in $(OTHER_TRANSFORMERS); do \
-	  PYTHONPATH=$(VENV)/transformers-$$version $(RUN) -m pytest -n auto --dist loadfile -m 'not host' \
+	  PYTHONPATH=$(CURDIR)/$(VENV)/transformers-$$version $(RUN) -m pytest -n auto --dist loadfile -m 'not host' \
 	    tests/models tests/data/preprocess || exit 1; \
 	done
 

@@ -15,6 +15,7 @@ logger = logging.getLogger(__name__)
 
 _LONGEST_REASON = 400
 _LOOK_S = 3.0
+_OF_OTHER_SIZE = "Consistency check failed"  # as huggingface_hub says that a download has another size
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,22 @@ def fetch(repo: str, filename: str, revision: str | None) -> Path | None:
     except EntryNotFoundError:
         return None
     except _failures() as error:
+        if _OF_OTHER_SIZE in str(error):
+            _forget_begun(repo)
         raise WeightsError(_refused(repo, revision, filename, error)) from error
+
+
+def _forget_begun(repo: str) -> None:
+    """Remove what was kept of downloads that did not end: they are not beginnings of their files.
+
+    Older versions of huggingface_hub go on behind them, and take what comes of it for the file where the size is right.
+    """
+    from huggingface_hub import constants
+    from huggingface_hub.file_download import repo_folder_name
+
+    blobs = Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=repo, repo_type="model") / "blobs"
+    for begun in blobs.glob("*.incomplete"):
+        begun.unlink(missing_ok=True)
 
 
 def create_repository(repo: str) -> None:
