@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import groupby, islice
 from operator import itemgetter
 from typing import TypeAlias
@@ -20,6 +21,8 @@ from deepfakebench_ext.engine.parts import Drawn
 from deepfakebench_ext.engine.read_ahead import read_units
 from deepfakebench_ext.models.probability import fake_probability
 from deepfakebench_ext.models.scoring import Output, Rows, ScoringDetector
+
+logger = logging.getLogger(__name__)
 
 Forward: TypeAlias = Callable[[Pixels, PreprocessSpec], Rows]
 """What computes: pixels (N, ...) of a batch, and how they are normalised, to a row each."""
@@ -73,7 +76,8 @@ def predict_units(
     Raises:
         ModelError: As `compute`.
     """
-    for batch, rows in _batches(detector.logits, preprocess, units, "logits", batch_size, detector.at_a_time):
+    rows_of = _Network(detector.logits, preprocess, "logits", batch_size)
+    for batch, rows in _batches(rows_of, units, batch_size, detector.at_a_time):
         yield _scored(batch, rows)
 
 
@@ -92,8 +96,8 @@ def compute(
     """Yield the units of `samples` in their order, batch by batch, and what the network says of those with pixels.
 
     Which of them share a batch depends on their order alone, so that a run cut off and continued computes the same
-    batches. One that cannot be read leaves its batch smaller; one of several faces has a row for each, and a batch that
-    they make larger goes through the network in parts.
+    batches. One that cannot be read leaves its batch smaller; one of several faces has a row for each. A batch that
+    they make larger goes through the network in parts, and so does one that the device has no room for.
 
     Args:
         forward: What computes, such as `logits` of a detector in inference mode.
@@ -113,25 +117,59 @@ def compute(
     drawn = Drawn([samples] if parts is None else parts)
     waiting = read_units(drawn.samples(), reader.units, workers=workers, ahead=ahead, depth=depth)
     numbered = ((drawn.number(unit.prediction.key), unit) for unit in waiting)
+    rows_of = _Network(forward, reader.preprocess, output, batch_size)
     try:
         for _, part in groupby(islice(numbered, skip, None), key=itemgetter(0)):
             units = (unit for _, unit in part)
-            yield from _batches(forward, reader.preprocess, units, output, batch_size, at_a_time)
+            yield from _batches(rows_of, units, batch_size, at_a_time)
     finally:
         waiting.close()  # type: ignore[attr-defined]  # a generator: its threads end with it
 
 
-def _batches(
-    forward: Forward, preprocess: PreprocessSpec, units: Iterable[Unit], output: Output, batch_size: int, at_a_time: int
-) -> Generator[tuple[list[Unit], Rows], None, None]:
-    rest = iter(units)
+@dataclass(slots=True)
+class _Network:
+    """What the network says of a batch, a row each of its units with pixels.
 
-    def rows_of(batch: Sequence[Unit]) -> Rows:
-        ready = [face for unit in batch for face in _with_pixels(unit)]
-        parts = [ready[at : at + batch_size] for at in range(0, len(ready), batch_size)]
-        rows = [_computed(forward, preprocess, part, output) for part in parts]
+    Attributes:
+        forward, preprocess, output: As `compute`.
+        room: How many it is given at a time; fewer than a batch once the device had no room for that many.
+    """
+
+    forward: Forward
+    preprocess: PreprocessSpec
+    output: Output
+    room: int
+
+    def __call__(self, batch: Sequence[Unit]) -> Rows:
+        ready, rows = [face for unit in batch for face in _with_pixels(unit)], []
+        while ready:
+            part = ready[: self.room]
+            computed = self._computed(part)
+            if computed is None:
+                self.room = min(self.room, len(part) // 2)
+                logger.warning("the device has no room for %d inputs at a time: computing %d", len(part), self.room)
+            else:
+                rows.append(computed)
+                del ready[: len(part)]
         return np.concatenate(rows) if rows else np.empty((0, 2), np.float32)
 
+    def _computed(self, units: Sequence[Unit]) -> Rows | None:
+        """A row each; None where the device has no room for that many."""
+        pixels = np.stack([unit.pixels for unit in units if unit.pixels is not None])
+        try:
+            rows = self.forward(pixels, self.preprocess)
+        except (RuntimeError, ValueError) as error:
+            if _OUT_OF_MEMORY in str(error) and len(pixels) > 1:
+                return None  # not from in here: the error holds on to all that was computed so far
+            raise ModelError(f"the network refused a batch of shape {pixels.shape}: {error}") from error
+        check_finite(rows, [unit.prediction.key for unit in units], self.output)
+        return rows
+
+
+def _batches(
+    rows_of: _Network, units: Iterable[Unit], batch_size: int, at_a_time: int
+) -> Generator[tuple[list[Unit], Rows], None, None]:
+    rest = iter(units)
     yield from abreast(rows_of, iter(lambda: list(islice(rest, batch_size)), []), at_a_time)
 
 
@@ -151,17 +189,6 @@ def _highest(unit: Unit, scores: Iterator[float]) -> Prediction:
 
 def _with_pixels(unit: Unit) -> list[Unit]:
     return [face for face in (unit, *unit.others) if face.pixels is not None]
-
-
-def _computed(forward: Forward, preprocess: PreprocessSpec, units: Sequence[Unit], output: Output) -> Rows:
-    pixels = np.stack([unit.pixels for unit in units if unit.pixels is not None])
-    try:
-        rows = forward(pixels, preprocess)
-    except (RuntimeError, ValueError) as error:
-        smaller = "; give a smaller --batch_size" if _OUT_OF_MEMORY in str(error) and len(pixels) > 1 else ""
-        raise ModelError(f"the network refused a batch of shape {pixels.shape}: {error}{smaller}") from error
-    check_finite(rows, [unit.prediction.key for unit in units], output)
-    return rows
 
 
 def check_finite(rows: Rows, keys: Sequence[str], output: Output) -> None:

@@ -66,18 +66,39 @@ def test_two_batches_at_a_time_as_on_cuda_change_no_score(
     assert scored(detector, samples) == expected
 
 
-def test_a_card_without_room_is_told_a_smaller_batch(
+@pytest.mark.parametrize("at_a_time", [1, 2])
+def test_a_batch_that_the_card_has_no_room_for_is_computed_in_parts(
+    detector: Detector,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    at_a_time: int,
+) -> None:
+    samples = gather_samples(tiny.photos(tmp_path / "photos", 12))
+    expected, sizes = scored(detector, samples), []
+
+    def crowded(module: Any, args: tuple[dict[str, Any]], kwargs: Any) -> None:
+        sizes.append(len(args[0]["image"]))
+        if sizes[-1] > 3:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    detector.register_forward_pre_hook(crowded, with_kwargs=True)
+    monkeypatch.setattr(type(detector), "at_a_time", at_a_time)
+    found = scored(detector, samples, batch_size=8)
+    assert [p.score for p in found] == pytest.approx([p.score for p in expected], abs=1e-5)
+    assert max(sizes) == 8 and sum(size for size in sizes if size <= 3) == len(samples)
+    assert "no room for 8 inputs at a time: computing 4" in caplog.text and "computing 2" in caplog.text
+
+
+def test_a_card_without_room_for_one_input_is_said(
     detector: Detector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def rows(pixels: Any, *_: Any) -> Any:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
 
-    samples = gather_samples(tiny.photos(tmp_path / "photos", 3))
     monkeypatch.setattr(detector, "logits", rows)
-    with pytest.raises(ModelError, match=r"\(3, 3, 32, 32\): CUDA out of memory.*give a smaller --batch_size"):
-        scored(detector, samples)
-    with pytest.raises(ModelError, match=r"2.00 GiB$"):
-        scored(detector, samples, batch_size=1)
+    with pytest.raises(ModelError, match=r"\(1, 3, 32, 32\): CUDA out of memory.*2.00 GiB$"):
+        scored(detector, gather_samples(tiny.photos(tmp_path / "photos", 3)))
 
 
 @pytest.mark.parametrize("workers", [1, 4])
