@@ -47,7 +47,7 @@ from deepfakebench_ext.media.sampling import uniform_indices
 from deepfakebench_ext.models.base import Detector
 from deepfakebench_ext.models.runtimes.exported import ExportedDetector
 
-ROUNDS = 3
+ROUNDS = 5
 PHOTOS, OLDER_PHOTOS = 32, 4
 
 

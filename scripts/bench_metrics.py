@@ -24,7 +24,7 @@ import numpy as np
 
 from deepfakebench_ext.report.scores.csv_writing import SCORES_COLUMNS
 
-ROWS, FRAMES, ROUNDS = 1_000_000, 32, 3
+ROWS, FRAMES, ROUNDS = 1_000_000, 32, 5
 OTHERS = ("path", "label", "score", "video", "method")
 PIECE = 1 << 20
 
