@@ -93,7 +93,7 @@ class _Level:
         is_missing = np.isnan(scores)
         self._scored += np.bincount(labels[~is_missing] + 1, minlength=3)
         self._missing += np.bincount(labels[is_missing] + 1, minlength=3)
-        self._statuses.update(dict(enumerate(np.bincount(statuses).tolist())))
+        self._statuses.update(dict(enumerate(np.bincount(statuses + 1)[1:].tolist())))
         chosen = (labels != UNKNOWN) & ~is_missing
         self._numbers.add(packed(labels[chosen], scores[chosen]))
 

@@ -82,7 +82,7 @@ def read_table(source: Source, names: ColumnNames, *, keep: Iterable[str] = ()) 
         extra = sorted({name for name in keep if name in header} - set(columns))
         wanted = columns | {EXTRA + name: name for name in extra} | ({HEAD: "head"} if "head" in header else {})
         found = gather(source, wanted)
-        heads = tuple(found.texts.pop(HEAD).column()[1]) if HEAD in found.texts else ()
+        heads = tuple(filter(None, found.texts.pop(HEAD).column()[1])) if HEAD in found.texts else ()
         table = table_of(found, extra)
         check_rows(table, columns.get("key", ""))
     except BadRowError as error:

@@ -82,6 +82,15 @@ def test_figures_counts_and_videos_are_those_in_memory(tmp_path, kind):
     assert "600 rows are more than are held in memory" in found.said[0].text
 
 
+def test_rows_without_a_status_or_a_head_are_read_as_in_memory(tmp_path):
+    lines = [",".join([*row.split(",")[:-1], ""]).replace(",no_face,", ",,") for row in rows("frames")]
+    known, found = both(written(tmp_path / "theirs.csv", lines))
+    assert found.trained is known.trained is None
+    assert sum(known.levels["frame"].statuses.values()) < 600
+    for level, own in found.levels.items():
+        assert own.statuses == known.levels[level].statuses
+
+
 def test_videos_too_many_to_be_held_have_their_figures_without_breakdowns(tmp_path, monkeypatch):
     path = written(tmp_path / "theirs.csv", rows("frames"))
     known = both_many(path).levels["video"]
