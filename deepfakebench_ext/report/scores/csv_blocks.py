@@ -158,15 +158,15 @@ class _Cut:
         texts = self.texts(column)
         blank = texts.lengths == 0
         if int(texts.lengths.max(initial=0)) > _WIDEST:
-            return floats(list(texts), 0)
+            return floats(list(texts))
         cells = texts.fixed(_WIDEST)
         cells[blank, 0] = ord("0")
         try:
             values = np.where(blank, np.nan, cells.view(f"S{_WIDEST}")[:, 0].astype(np.float64))
         except ValueError:
-            return floats(list(texts), 0)
+            return floats(list(texts))
         is_allowed = blank | ((values >= 0) & (values <= 1))
-        return values if is_allowed.all() else floats(list(texts), 0)
+        return values if is_allowed.all() else floats(list(texts))
 
     def index(self, column: str) -> Numbers:
         texts = self.texts(column)
@@ -177,7 +177,7 @@ class _Cut:
             digits = self.data[texts.starts[rows] + place].astype(np.int64) - ord("0")
             is_allowed[rows] &= (digits >= 0) & (digits <= 9)
             found[rows] = found[rows] * 10 + digits
-        return found.astype(np.int32) if is_allowed.all() else integers(list(texts), 0)
+        return found.astype(np.int32) if is_allowed.all() else integers(list(texts))
 
     def says_something(self, column: str) -> bool:
         return bool(self.texts(column).lengths.any())
@@ -210,10 +210,10 @@ class _Listed:
         return Names.of(self._cells(column))
 
     def scores(self, column: str) -> Floats:
-        return floats(self._cells(column), 0)
+        return floats(self._cells(column))
 
     def index(self, column: str) -> Numbers:
-        return integers(self._cells(column), 0)
+        return integers(self._cells(column))
 
     def says_something(self, column: str) -> bool:
         return any(self._cells(column))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from deepfakebench_ext.common.csv_files import is_number
 from deepfakebench_ext.common.label_words import claims
 from deepfakebench_ext.metrics.figure import Floats
-from deepfakebench_ext.metrics.score_table import UNKNOWN, Coder, Column, Numbers, ScoreTable
+from deepfakebench_ext.metrics.score_table import UNKNOWN, Column, Numbers, ScoreTable
 
 _LABELS = {"": UNKNOWN, "-1": UNKNOWN, "n/a": UNKNOWN, "0": 0, "0.0": 0, "false": 0, "1": 1, "1.0": 1, "true": 1}
 OK, NOT_SCORED = "ok", "not_scored"
@@ -29,8 +29,8 @@ class BadRowError(Exception):
         self.rows = rows
 
 
-def floats(cells: Sequence[str], first: int) -> Floats:
-    """Scores (N,) float64 of the rows from number `first`; NaN where the cell is empty.
+def floats(cells: Sequence[str]) -> Floats:
+    """Scores (N,) float64; NaN where the cell is empty.
 
     Raises:
         BadRowError: No number, NaN, or outside [0, 1].
@@ -39,19 +39,19 @@ def floats(cells: Sequence[str], first: int) -> Floats:
         values = np.array([float(cell) if cell else np.nan for cell in cells], np.float64)
     except ValueError as error:
         row = _first(cells, lambda cell: bool(cell) and not is_number(cell))
-        raise BadRowError(f"the score {cells[row]!r} is no number", first + row) from error
+        raise BadRowError(f"the score {cells[row]!r} is no number", row) from error
     allowed = (values >= 0) & (values <= 1)
     if int(allowed.sum()) + cells.count("") != len(cells):
         row = next(at for at, cell in enumerate(cells) if cell and not allowed[at])
         raise BadRowError(
             f"the score {cells[row]!r} is not allowed: a score is P(fake) from 0 to 1, and the cell is empty where "
             "there is none; turn logits into probabilities first",
-            first + row,
+            row,
         )
     return values
 
 
-def integers(cells: Sequence[str], first: int) -> Numbers:
+def integers(cells: Sequence[str]) -> Numbers:
     """Numbers (N,) int32 of frames or clips; 0 where the cell is empty.
 
     Raises:
@@ -63,18 +63,8 @@ def integers(cells: Sequence[str], first: int) -> Numbers:
         values = np.array([-1])
     if values.min() < 0 or values.max() >= 2**31:
         row = _first(cells, lambda cell: bool(cell) and not (cell.isdecimal() and int(cell) < 2**31))
-        raise BadRowError(f"the index {cells[row]!r} is not allowed; allowed is 0, 1, 2, ...", first + row)
+        raise BadRowError(f"the index {cells[row]!r} is not allowed; allowed is 0, 1, 2, ...", row)
     return values.astype(np.int32)
-
-
-def column(codes: Numbers, coder: Coder) -> Column:
-    """The column that a coder has numbered; the empty name is none."""
-    if "" not in coder:
-        return Column(codes, tuple(coder))
-    empty = coder[""]
-    shifted = codes - (codes > empty)
-    shifted[codes == empty] = UNKNOWN
-    return Column(shifted, tuple(name for name in coder if name))
 
 
 def labels(codes: Numbers, names: Sequence[str]) -> NDArray[np.int8]:
@@ -103,6 +93,16 @@ def _label(name: str) -> int:
         return known
     claim = claims(name)
     return next(iter(claim)) if len(claim) == 1 else _NEITHER
+
+
+def check_keys(is_empty: NDArray[np.bool_]) -> None:
+    """Pass keys (N,) of which none is empty.
+
+    Raises:
+        BadRowError: One is; its row.
+    """
+    if is_empty.any():
+        raise BadRowError("the key is empty; each row needs one", int(np.argmax(is_empty)))
 
 
 def statuses(given: Column | None, scores: Floats) -> Column:

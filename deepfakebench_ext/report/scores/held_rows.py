@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from deepfakebench_ext.metrics.figure import Floats
 from deepfakebench_ext.metrics.names import PAD, Names, numbered
 from deepfakebench_ext.metrics.score_table import COMPRESSION, UNKNOWN, Coder, Column, ScoreTable
-from deepfakebench_ext.report.scores.csv_cells import BadRowError, labels, statuses
+from deepfakebench_ext.report.scores.csv_cells import check_keys, labels, statuses
 from deepfakebench_ext.report.scores.pieces import Piece, column_of
 
 NAMED = ("status", "dataset", "method", COMPRESSION)
@@ -61,9 +61,9 @@ class HeldRows:
         found |= {name: column_of(*_numbered(texts[name])) for name in NAMED[1:] if name in texts}
         for name in NAMED:
             rows[name] = self._codes(name, found[name]) if name in found else UNKNOWN
+        if "key" in texts:
+            check_keys(texts["key"].lengths == 0)
         rows["key"] = texts["key"].bits() if "key" in texts else rows["row"].astype(np.uint64) * _FACTOR
-        if "key" in texts and (texts["key"].lengths == 0).any():
-            raise BadRowError("the key is empty; each row needs one", int(np.argmin(texts["key"].lengths)))
         rows["video"] = self._video_bits(rows, texts)
         if "head" in texts:
             self.heads |= set(texts["head"].take(texts["head"].first_seen()[1])) - {""}

@@ -146,7 +146,7 @@ class _Batch:
         import pyarrow as pa
 
         if not _is_number(array.type):
-            return floats(list(self.texts(column)), 0)
+            return floats(list(self.texts(column)))
         values = array.cast(pa.float64()).to_numpy(zero_copy_only=False)
         is_null = array.is_null().to_numpy(zero_copy_only=False)
         values = np.where(is_null, np.nan, values)
@@ -165,7 +165,7 @@ class _Batch:
         import pyarrow as pa
 
         if not _is_number(array.type):
-            return integers(list(self.texts(column)), 0)
+            return integers(list(self.texts(column)))
         values = array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
         values = np.where(array.is_null().to_numpy(zero_copy_only=False), 0.0, values)
         wrong = np.flatnonzero(~((values >= 0) & (values < 2**31) & (np.floor(values) == values)))

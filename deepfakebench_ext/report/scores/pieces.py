@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from deepfakebench_ext.metrics.figure import Floats
 from deepfakebench_ext.metrics.names import PAD, Names, kept
 from deepfakebench_ext.metrics.score_table import UNKNOWN, Column, Numbers, ScoreTable
-from deepfakebench_ext.report.scores.csv_cells import BadRowError, labels, statuses
+from deepfakebench_ext.report.scores.csv_cells import BadRowError, check_keys, labels, statuses
 
 HEAD, EXTRA = "\0head", "\0extra "
 """What columns are held under that have no role; no role is called so."""
@@ -180,8 +180,8 @@ def table_of(found: Gathered, extra: Sequence[str]) -> ScoreTable:
     none = Column(np.full(len(scores), UNKNOWN, np.int32), ())
     meant = labels(*found.texts.pop("label").column())
     text = {role: column_of(*found.texts.pop(role).column()) for role in [*found.texts]}
-    if "key" in text and len(blank := np.flatnonzero(text["key"].codes == UNKNOWN)):
-        raise BadRowError("the key is empty; each row needs one", int(blank[0]))
+    if "key" in text:
+        check_keys(text["key"].codes == UNKNOWN)
     index = found.index.array()
     return ScoreTable(
         level="frame",
