@@ -119,7 +119,7 @@ def detailed_figures(
     intervals = _intervals(labels, scores, clusters, steps, values, threshold, bootstrap or Bootstrap(0))
     warnings = _few_samples(steps) | _narrow_interval(labels, clusters, values["auc"], intervals.get("auc", UNASKED))
     return {
-        f"{level}_{name}": _figure(name, text, values[name], intervals.get(name, UNASKED), warnings.get(name, ""))
+        f"{level}_{name}": figure_of(name, text, values[name], intervals.get(name, UNASKED), warnings.get(name, ""))
         for name, text in definitions(threshold).items()
     }
 
@@ -278,7 +278,8 @@ def _narrow_interval(
     }
 
 
-def _figure(name: str, text: str, value: float | str, interval: Interval, warning: str) -> Figure:
+def figure_of(name: str, text: str, value: float | str, interval: Interval, warning: str = "") -> Figure:
+    """Return a figure of `definitions` by its name without level, its definition, and its value or why it has none."""
     better = higher_is_better(name.removesuffix(GIVEN))
     if isinstance(value, str):
         return Figure(None, text, value, higher_is_better=better)

@@ -23,7 +23,7 @@ from deepfakebench_ext.metrics.detailed import (
     TPR_AT_FPR,
     TRUE_POSITIVE_RATE,
     definitions,
-    higher_is_better,
+    figure_of,
 )
 from deepfakebench_ext.metrics.figure import Figure, Floats, missing_class_reason
 from deepfakebench_ext.metrics.logits import SMALLEST
@@ -135,15 +135,10 @@ class SortedFigures:
             }
             if not isinstance(auc := values["auc"], str):
                 intervals["auc"] = self._auc_interval(auc)
-        found = {}
-        for name, text in definitions().items():
-            value, better = values[name], higher_is_better(name)
-            found[f"{level}_{name}"] = (
-                Figure(None, text, value, higher_is_better=better)
-                if isinstance(value, str)
-                else intervals.get(name, UNASKED).figure(value, text, higher_is_better=better)
-            )
-        return found
+        return {
+            f"{level}_{name}": figure_of(name, text, values[name], intervals.get(name, UNASKED))
+            for name, text in definitions().items()
+        }
 
     def auc_if_missing(self, level: Level, reals: int, fakes: int) -> dict[str, Figure]:
         """Return what `auc_with_missing` says of so many samples without a score."""
@@ -194,15 +189,8 @@ class SortedFigures:
         return interval_of(auc, max(variance, 0.0), min(self._reals, self._fakes), is_clustered=False)
 
 
-def packed(labels: NDArray[np.int8], scores: Floats) -> NDArray[np.uint64]:
-    """(N,) One whole number for each score in [0, 1] and label, in the order of the scores; `unpacked` undoes it."""
-    bits = np.ascontiguousarray(scores, np.float64).view(np.uint64)
-    found: NDArray[np.uint64] = (bits << np.uint64(1)) | labels.astype(np.uint64)
-    return found
-
-
 def unpacked(numbers: NDArray[np.uint64], counts: Tally) -> tuple[Floats, Tally, Tally]:
-    """Return distinct scores in falling order with their numbers of reals and of fakes, of distinct rising numbers."""
+    """Return distinct scores, falling, and their numbers of reals and of fakes, of distinct rising `packed` numbers."""
     bits = numbers >> np.uint64(1)
     starts = np.flatnonzero(np.concatenate([[True], bits[1:] != bits[:-1]])) if len(bits) else np.empty(0, np.intp)
     fakes = counts * (numbers & np.uint64(1)).astype(np.int64)

@@ -69,11 +69,8 @@ def ladder(labels: Integers, scores: Floats) -> Ladder:
     return Ladder(order, labels[order].astype(np.int64), np.concatenate([[np.inf], falling[ends]]), ends)
 
 
-def count_steps(sorted_: Ladder, weights: Tally | None = None) -> Steps:
-    """Count under every weighting: weights (B, N) int64 in the order of the ladder; without them, every sample once."""
-    if weights is None:
-        fakes = np.cumsum(sorted_.labels)[None, sorted_.ends]
-        return Steps(sorted_.thresholds, _from_zero(fakes), _from_zero(sorted_.ends[None] + 1 - fakes))
+def count_steps(sorted_: Ladder, weights: Tally) -> Steps:
+    """Count under every weighting: weights (B, N) int64 in the order of the ladder."""
     everything = np.cumsum(weights, axis=1)[:, sorted_.ends]
     fakes = np.cumsum(weights * sorted_.labels, axis=1)[:, sorted_.ends]
     return Steps(sorted_.thresholds, _from_zero(fakes), _from_zero(everything - fakes))
@@ -85,7 +82,7 @@ def steps_of(labels: Integers, scores: Floats) -> Steps:
     A score in [0, 1] has the order of its bits, but for a negative zero, whose sign is shifted out; a label takes the
     place of the lowest one. So whole numbers are sorted, which is several times as fast, in one array.
     """
-    falling = ~_packed(labels, scores)  # from the highest score to the lowest, fakes first
+    falling = ~packed(labels, scores)  # from the highest score to the lowest, fakes first
     falling.sort()
     np.invert(falling, out=falling)
     bits = falling >> np.uint64(1)
@@ -95,10 +92,10 @@ def steps_of(labels: Integers, scores: Floats) -> Steps:
     return Steps(thresholds, _from_zero(fakes[None]), _from_zero((ends + 1 - fakes)[None]))
 
 
-def _packed(labels: Integers, scores: Floats) -> NDArray[np.uint64]:
-    """(N,) One number for each score and label, in the order of the scores; of one score, fakes are higher."""
-    packed: NDArray[np.uint64] = (scores.view(np.uint64) << np.uint64(1)) | labels.astype(np.uint64)
-    return packed
+def packed(labels: Integers, scores: Floats) -> NDArray[np.uint64]:
+    """(N,) A whole number for each score in [0, 1] and label, in the order of the scores; of equal ones, fakes last."""
+    found: NDArray[np.uint64] = (scores.view(np.uint64) << np.uint64(1)) | labels.astype(np.uint64)
+    return found
 
 
 def _from_zero(counts: Tally) -> Tally:

@@ -15,7 +15,7 @@ from deepfakebench_ext.common.wording import rounded, shortened
 from deepfakebench_ext.metrics.figure import Floats, Integers, check_arrays, one_class_reason
 from deepfakebench_ext.metrics.probability_errors import BINS, bins, reliability
 from deepfakebench_ext.metrics.ranking import binary_figures, pr_points, roc_points
-from deepfakebench_ext.metrics.steps import count_steps, ladder
+from deepfakebench_ext.metrics.steps import steps_of
 from deepfakebench_ext.metrics.summary import Summary
 from deepfakebench_ext.report.canvas import CHANCE, POINT, finish, finish_rates, to_png
 
@@ -158,7 +158,7 @@ def _histograms(picture: Any, series: Sequence[Series], level: Level) -> None:
 def _reliability(axes: Any, series: Sequence[Series], level: Level) -> None:
     drawn = _Curves(axes)
     for each, line in _lines(series):
-        steps = count_steps(ladder(each.labels, each.scores))
+        steps = steps_of(each.labels, each.scores)
         mean, share, _ = reliability(steps, bins(steps).equal_width)
         drawn.plot(mean, share, each.name, _label(series, each, level, ""), marker="o", ms=4, **line)
     axes.plot([0, 1], [0, 1], "--", color=CHANCE, lw=1, label="scores mean what they say")

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import brier_score_loss, log_loss
 
 from deepfakebench_ext.metrics.probability_errors import BINS, bins, probability_errors, reliability
-from deepfakebench_ext.metrics.steps import count_steps, ladder
+from deepfakebench_ext.metrics.steps import steps_of
 
 SAMPLES = st.lists(
     st.tuples(st.sampled_from([0, 1]), st.one_of(st.floats(0, 1), st.sampled_from([0, 0.5, 1]))),
@@ -15,7 +15,7 @@ SAMPLES = st.lists(
 
 
 def errors(labels, scores):
-    steps = count_steps(ladder(np.array(labels, dtype=np.int64), np.array(scores, dtype=np.float64)))
+    steps = steps_of(np.array(labels, dtype=np.int64), np.array(scores, dtype=np.float64))
     return {name: float(value[0]) for name, value in probability_errors(steps, bins(steps)).items()}
 
 
@@ -72,7 +72,7 @@ def test_a_constant_score_is_off_by_its_distance_from_the_share_of_fakes(share):
 def test_bins_of_equal_mass_hold_equal_numbers_and_the_curve_rises():
     rng = np.random.default_rng(1)
     scores = rng.random(150) ** 3
-    steps = count_steps(ladder((rng.random(150) < scores).astype(np.int64), scores))
+    steps = steps_of((rng.random(150) < scores).astype(np.int64), scores)
     mean, share, count = reliability(steps, bins(steps).equal_mass)
     assert count.tolist() == [10] * BINS
     assert (np.diff(mean) > 0).all()

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from deepfakebench_ext.metrics.detailed import detailed_figures
 from deepfakebench_ext.metrics.missing_scores import auc_with_missing
-from deepfakebench_ext.metrics.sorted_figures import SortedFigures, packed, unpacked
+from deepfakebench_ext.metrics.sorted_figures import SortedFigures, unpacked
+from deepfakebench_ext.metrics.steps import packed
 
 SUMMED = ("ap", "partial_auc_mcclish_fpr_0.1", "brier", "log_loss", "ece_equal_width", "ece_equal_mass")
 SAMPLES = st.lists(st.tuples(st.integers(0, 1), st.sampled_from([0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0])), max_size=40)

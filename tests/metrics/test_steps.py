@@ -25,7 +25,7 @@ BOTH_CLASSES = st.lists(st.tuples(st.sampled_from([0, 1]), GRID), max_size=30).f
 
 
 def steps_from(labels, scores):
-    return count_steps(ladder(np.array(labels, dtype=np.int64), np.array(scores, dtype=np.float64)))
+    return steps_of(np.array(labels, dtype=np.int64), np.array(scores, dtype=np.float64))
 
 
 @given(BOTH_CLASSES, st.sampled_from([0.1, 0.25, 0.5, 1.0]))
@@ -122,6 +122,7 @@ def test_called_fake_is_what_lies_above_the_threshold():
 def test_counting_without_a_ladder_gives_the_same(samples):
     labels = np.array([label for label, _ in samples], np.int64)
     scores = np.array([score for _, score in samples], np.float64)
-    one, other = steps_of(labels, scores), count_steps(ladder(labels, scores))
+    every_one_once = np.ones((1, len(labels)), np.int64)
+    one, other = steps_of(labels, scores), count_steps(ladder(labels, scores), every_one_once)
     assert one.thresholds.tolist() == other.thresholds.tolist()
     assert (one.hits.tolist(), one.alarms.tolist()) == (other.hits.tolist(), other.alarms.tolist())

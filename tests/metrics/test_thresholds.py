@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, precision_score, recall_score
 
-from deepfakebench_ext.metrics.steps import count_steps, ladder
+from deepfakebench_ext.metrics.steps import steps_of
 from deepfakebench_ext.metrics.thresholds import (
     Threshold,
     decision_counts,
@@ -14,8 +14,8 @@ from deepfakebench_ext.metrics.thresholds import (
 )
 
 
-def steps_of(labels, scores):
-    return count_steps(ladder(np.array(labels, dtype=np.int64), np.array(scores, dtype=np.float64)))
+def steps_from(labels, scores):
+    return steps_of(np.array(labels, dtype=np.int64), np.array(scores, dtype=np.float64))
 
 
 @pytest.mark.parametrize("threshold", [0.05, 0.3, 0.5, 0.93])
@@ -23,7 +23,7 @@ def test_decisions_at_any_threshold_are_scikit_learns(threshold):
     rng = np.random.default_rng(0)
     labels, scores = rng.integers(0, 2, 500), np.round(rng.random(500), 2)
     called = (scores > threshold).astype(int)
-    steps = steps_of(labels, scores)
+    steps = steps_from(labels, scores)
     got = decision_values(steps, threshold, "")
     assert got == pytest.approx(
         {
@@ -40,14 +40,14 @@ def test_decisions_at_any_threshold_are_scikit_learns(threshold):
 
 
 def test_a_row_without_calls_leaves_its_precision_alone_undefined():
-    rates = decision_rates(steps_of([0, 1], [0.1, 0.2]), 0.5)
+    rates = decision_rates(steps_from([0, 1], [0.1, 0.2]), 0.5)
     assert [name for name, values in rates.items() if np.isnan(values[0])] == ["precision"]
 
 
 def test_a_threshold_chosen_on_one_set_divides_another():
     threshold = equal_error_threshold(np.array([0, 0, 1, 1]), np.array([0.1, 0.2, 0.3, 0.9]))
     assert threshold == 0.25
-    others = steps_of([0, 1], [0.24, 0.26])
+    others = steps_from([0, 1], [0.24, 0.26])
     assert decision_values(others, threshold, "")["accuracy"] == 1.0
     assert decision_values(others, 0.5, "")["accuracy"] == 0.5
 

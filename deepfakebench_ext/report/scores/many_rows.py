@@ -25,7 +25,8 @@ from deepfakebench_ext.metrics.counts import Counts
 from deepfakebench_ext.metrics.figure import Floats
 from deepfakebench_ext.metrics.misleading import figure_warnings
 from deepfakebench_ext.metrics.score_table import COMPRESSION, UNKNOWN, ScoreTable
-from deepfakebench_ext.metrics.sorted_figures import SortedFigures, packed, unpacked
+from deepfakebench_ext.metrics.sorted_figures import SortedFigures, unpacked
+from deepfakebench_ext.metrics.steps import packed
 from deepfakebench_ext.metrics.summary import LevelSummary, Summary, SummaryOptions, level_summary, status_counts
 from deepfakebench_ext.report.scores.csv_cells import BadRowError, check_rows
 from deepfakebench_ext.report.scores.external_sort import SortedNumbers, writing
