@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import glob
 import logging
+from bisect import bisect_right
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
+
+import numpy as np
 
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.report.scores.csv_blocks import CsvSource
@@ -33,6 +36,7 @@ class Parts:
             ConfigError: One has other columns than the first.
         """
         self.path, self._sources = path, sources
+        self._ends: list[int] = []  # as `_counted`, of the files that were read
         self.header = sources[0].header
         for each in sources[1:]:
             if apart := sorted(set(each.header) ^ set(self.header)):
@@ -43,7 +47,13 @@ class Parts:
 
     def count(self) -> int:
         """Return how many rows there are."""
-        return sum(each.count() for each in self._sources)
+        return self._counted()[-1]
+
+    def _counted(self) -> list[int]:
+        """For each file the number of the row behind its last; those that were not read yet are counted."""
+        for each in self._sources[len(self._ends) :]:
+            self._ends.append(each.count() + (self._ends[-1] if self._ends else 0))
+        return self._ends
 
     def count_about(self) -> int:
         """Return about how many rows there are, without reading them."""
@@ -52,30 +62,29 @@ class Parts:
     def pieces(self, columns: Collection[str]) -> Iterator[Piece]:
         """Yield the rows of all files."""
         row = 0
-        for each in self._sources:
+        for number, each in enumerate(self._sources):
             with counted_from(row):
                 for piece in each.pieces(columns):
                     yield piece
                     row += len(piece)
+            if number == len(self._ends):
+                self._ends.append(row)
 
     def pick(self, columns: Sequence[str], rows: Sequence[int]) -> list[tuple[str, ...]]:
         """Return the cells of some columns in some rows, numbered from 0, in the order given; empty where none is."""
-        found, first = dict[int, tuple[str, ...]](), 0
-        for each in self._sources:
-            end = first + each.count()
-            own = [row for row in rows if first <= row < end]
-            picked = each.pick(columns, [row - first for row in own]) if own else []
-            found.update(zip(own, picked, strict=True))
+        wanted, found, first = np.unique(np.asarray(rows, np.int64)), dict[int, tuple[str, ...]](), 0
+        ends = self._counted()
+        parts = np.split(wanted, np.searchsorted(wanted, ends[:-1]))
+        for each, own, end in zip(self._sources, parts, ends, strict=True):
+            picked = each.pick(columns, (own - first).tolist()) if len(own) else []
+            found.update(zip(own.tolist(), picked, strict=True))
             first = end
         return [found[row] for row in rows]
 
     def place_of(self, row: int) -> str:
-        """Return where a row stands, for people."""
-        for each in self._sources[:-1]:
-            if row < (count := each.count()):
-                return each.place_of(row)
-            row -= count
-        return self._sources[-1].place_of(row)
+        """Return where a row that was read stands, for people; the file that it is in may not be read to its end."""
+        part = bisect_right(self._ends, row)
+        return self._sources[part].place_of(row - (self._ends[part - 1] if part else 0))
 
 
 def open_source(path: Path, files: Sequence[Path]) -> Source:

@@ -92,3 +92,13 @@ def test_columns_are_named_for_all_parts(tmp_path):
         csv_file(tmp_path / f"{name}.csv", [(f"{name}{row[0]}", *row[1:]) for row in ROWS], "key,is_fake,prob")
     found = read_scores(tmp_path / "?.csv", columns=ColumnNames(label="is_fake", score="prob"))
     assert len(found.table) == 20
+
+
+@pytest.mark.parametrize(("part", "line"), [("a", 3), ("b", 2)])
+def test_a_line_that_cannot_be_read_is_named_whichever_part_it_is_in(tmp_path, part, line):
+    for name in ("a", "b", "c"):
+        csv_file(tmp_path / f"{name}.csv", [(f"{name}{row[0]}", *row[1:]) for row in ROWS[: 1 if name == "b" else 2]])
+    lines = (tmp_path / f"{part}.csv").read_text().splitlines()
+    (tmp_path / f"{part}.csv").write_text("\n".join([*lines[:-1], f"{lines[-1]},7"]) + "\n")
+    with pytest.raises(ConfigError, match=rf"{part}\.csv, line {line}: 4 cells under a header of 3"):
+        read_scores(tmp_path)
