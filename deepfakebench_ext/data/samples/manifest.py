@@ -18,7 +18,7 @@ import numpy as np
 from deepfakebench_ext.common.csv_files import OURS, Rows, csv_header, csv_text, from_utf8
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.json_text import parse_json
-from deepfakebench_ext.common.parquet import needs_parquet
+from deepfakebench_ext.common.parquet import open_parquet
 from deepfakebench_ext.common.paths import is_outside, manifest_entry, missing_path, named_file, path_key
 from deepfakebench_ext.common.regular_files import regular
 from deepfakebench_ext.common.suffixes import is_image_name
@@ -170,7 +170,7 @@ def _rows(csv_path: Path) -> Iterator[tuple[int, _Row]]:
 def _parquet_rows(path: Path) -> Iterator[tuple[int, _Row]]:
     """Numbers of rows, from 1, and stripped cells of a Parquet file with a CSV's columns; null is an empty cell."""
     try:
-        with needs_parquet().ParquetFile(path) as file:
+        with open_parquet(path) as file:
             names: list[str] = file.schema_arrow.names
             header = _with_path(names)
             _check_header(header, path)

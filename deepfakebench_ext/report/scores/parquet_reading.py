@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from base64 import b64encode
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,8 +12,7 @@ import numpy as np
 
 from deepfakebench_ext.common.csv_files import OURS, from_utf8
 from deepfakebench_ext.common.errors import ConfigError
-from deepfakebench_ext.common.parquet import needs_parquet
-from deepfakebench_ext.common.regular_files import regular
+from deepfakebench_ext.common.parquet import needs_parquet, open_parquet
 from deepfakebench_ext.metrics.figure import Floats
 from deepfakebench_ext.metrics.names import Names, padded
 from deepfakebench_ext.metrics.score_table import Numbers
@@ -23,11 +20,6 @@ from deepfakebench_ext.report.scores.csv_cells import BadRowError, floats, integ
 from deepfakebench_ext.report.scores.pieces import Piece
 
 _ROWS = 1 << 16
-_NAME = b"ARROW:extension:name"
-# How the name may stand in base64: of its first and last bytes, what lies beside them has a part in a letter.
-_EXTENSION = tuple(
-    b64encode(bytes(shift) + _NAME)[-(-8 * shift // 6) : 8 * (shift + len(_NAME)) // 6] for shift in range(3)
-)
 
 
 class ParquetSource:
@@ -90,33 +82,15 @@ def _opened(path: Path) -> Iterator[Any]:
         ConfigError: The block met no file, or no Parquet.
         MissingExtraError: pyarrow is not installed.
     """
-    parquet = needs_parquet()
+    needs_parquet()
     import pyarrow as pa
 
     try:
-        _refuse_extensions(regular(path))
-        with parquet.ParquetFile(path, pre_buffer=False, arrow_extensions_enabled=False) as file:
+        with open_parquet(path) as file:
             yield file
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         said = str(error).strip().partition("\n")[0]
         raise ConfigError(f"{path} cannot be read as Parquet: {said}") from error
-
-
-def _refuse_extensions(path: Path) -> None:
-    """Refuse a file that asks for types of other programs: some of those unpickle what it says once it is opened.
-
-    They are named in a schema of Arrow's, in base64, in the footer, whose length stands before the last four bytes.
-    """
-    with path.open("rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        file.seek(max(size - 8, 0))
-        length = int.from_bytes(file.read(4), "little")
-        file.seek(max(size - 8 - length, 0))
-        footer = file.read(length)
-    if any(needle in footer for needle in _EXTENSION):
-        raise ConfigError(
-            f"{path} has a column of an extension type of Arrow, which is not read; write it with text and numbers"
-        )
 
 
 @dataclass(slots=True)

@@ -1,6 +1,7 @@
 import json
 from pathlib import Path
 
+import hostile_parquet
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
@@ -204,3 +205,12 @@ def test_what_is_wrong_in_a_parquet_file_is_said_by_its_row(folder):
     (folder / "cut.parquet").write_bytes((folder / "list.parquet").read_bytes()[:40])
     with pytest.raises(ConfigError, match=r"cut\.parquet begins as Parquet and cannot be read"):
         read_manifest(folder / "cut.parquet", kind="image")
+
+
+def test_a_parquet_file_of_a_type_that_unpickles_what_it_says_is_refused(folder):
+    path = parquet(folder, path=["a.png", "b.png"], more=hostile_parquet.column("x", "y"))
+    with (
+        hostile_parquet.known(),
+        pytest.raises(ConfigError, match="a column of an extension type of Arrow, which is not read"),
+    ):
+        read_manifest(path, kind="image")
