@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,45 +37,24 @@ def scores_schema() -> pa.Schema:
     return pa.schema([(name, _NUMBERS.get(name, "string")) for name in SCORES_COLUMNS])
 
 
-def scores_table(rows: Sequence[Mapping[str, Value]]) -> pa.Table:
-    """Return rows of `score_values` as a table of that schema: what is empty in a CSV is null.
-
-    Raises:
-        MissingExtraError: pyarrow is not installed.
-    """
-    needs_parquet()
-    import pyarrow as pa
-
-    return pa.Table.from_pylist([{name: _held(value) for name, value in row.items()} for row in rows], scores_schema())
-
-
-def write_parquet(path: Path, rows: Iterable[Mapping[str, Value]]) -> None:
-    """Write rows of `score_values` in the order given, under `scores_schema`, streamed.
+def write_scores_parquet(path: Path, rows: Iterable[Row], *, head: Head) -> None:
+    """Write one row an image, frame or clip, in the order given: as `write_scores_csv`; what is empty there is null.
 
     The same rows give the same bytes under one version of pyarrow.
 
     Raises:
         OutputError: The file cannot be written; what stood there is unchanged.
         MissingExtraError: pyarrow is not installed.
-    """
-    parquet, each = needs_parquet(), iter(rows)
-    with (
-        atomic_binary_writer(path) as file,
-        parquet.ParquetWriter(file, scores_schema(), compression="zstd") as writer,
-    ):
-        while chunk := list(islice(each, _ROWS)):
-            writer.write_table(scores_table(chunk))
-
-
-def write_scores_parquet(path: Path, rows: Iterable[Row], *, head: Head) -> None:
-    """Write one row an image, frame or clip, in the order given: as `write_scores_csv`.
-
-    Raises:
-        OutputError: The file cannot be written; what stood there is unchanged.
-        MissingExtraError: pyarrow is not installed.
         ValueError: A prediction belongs to another sample.
     """
-    write_parquet(path, (score_values(sample, prediction, head) for _, sample, prediction in rows))
+    parquet, schema = needs_parquet(), scores_schema()
+    import pyarrow as pa
+
+    values = (score_values(sample, prediction, head) for _, sample, prediction in rows)
+    held = ({name: _held(value) for name, value in row.items()} for row in values)
+    with atomic_binary_writer(path) as file, parquet.ParquetWriter(file, schema, compression="zstd") as writer:
+        while chunk := list(islice(held, _ROWS)):
+            writer.write_table(pa.Table.from_pylist(chunk, schema))
 
 
 def _held(value: Value) -> Value:
