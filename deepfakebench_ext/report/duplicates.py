@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 
 def check_files(table: ScoreTable, paths: Paths) -> list[Notice]:
-    """Return what `duplicate_files` finds, after a notice where files were not there to be looked at.
+    """Return what `duplicate_files` finds, after notices of what was not looked at: not there, or of a silent store.
 
     A folder of frames is there, though it has no content of its own.
 
@@ -38,10 +38,17 @@ def check_files(table: ScoreTable, paths: Paths) -> list[Notice]:
     if not files:
         text = "no row says where its file lies (column path), so no content was compared"
         return [Notice("not_looked_at", text)] if places else []
-    lost = sum(not os.path.exists(file) for file in files)  # noqa: PTH110 - a million of them
+    urls = [file for file in files if is_url(file)]
+    _learn(urls)
+    lost = sum(not os.path.exists(file) for file in files if not is_url(file))  # noqa: PTH110 - a million of them
     verb, whose = ("was", "its") if lost == 1 else ("were", "their")
     missing = f"{lost} of {counted(len(files), 'file')} {verb} not found, and {whose} content was not compared"
-    return [*([Notice("not_looked_at", missing)] if lost else []), *_duplicates(table, places)]
+    untold = sum(not content_tag(url) for url in urls)
+    one = "lies behind a URL whose store says nothing of its content, and was"
+    several = "lie behind URLs whose stores say nothing of their content, and were"
+    unknown = f"{untold} of {counted(len(files), 'file')} {one if untold == 1 else several} not compared"
+    texts = [text for text, number in ((missing, lost), (unknown, untold)) if number]
+    return [*(Notice("not_looked_at", text) for text in texts), *_duplicates(table, places)]
 
 
 def duplicate_files(table: ScoreTable, paths: Paths) -> list[Notice]:

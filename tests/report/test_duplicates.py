@@ -9,6 +9,7 @@ import numpy as np
 from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.common.types import Prediction, Sample
 from deepfakebench_ext.metrics.score_table import ScoreTable
+from deepfakebench_ext.remote import states
 from deepfakebench_ext.report import duplicates
 from deepfakebench_ext.report.duplicates import check_files, duplicate_files
 
@@ -88,3 +89,23 @@ def test_files_of_sizes_that_one_class_alone_has_are_not_read(tmp_path, monkeypa
     monkeypatch.setattr(duplicates, "_digest", lambda path: read.append(path.name) or path.name)
     found(tmp_path, {"a": (0, b"1"), "b": (1, b"22"), "c": (0, b"333"), "d": (1, b"444")})
     assert read == ["c", "d"]
+
+
+def test_of_files_behind_urls_what_their_store_says_is_compared(tmp_path):
+    (tmp_path / "there.png").write_bytes(b"")
+    said = {"s3://b/a.png": "4 md5:same", "s3://b/b.png": "4 md5:same", "https://h/c.png": "4 etag:same"}
+    for url, state in said.items():
+        states.keep_text(url, state)
+    places = [*said, str(tmp_path / "there.png")]
+    samples = [Sample(place, place, number % 2) for number, place in enumerate(places)]
+    table = ScoreTable.from_predictions(
+        samples, [Prediction(s.key, 0.5) for s in samples], level="frame", has_videos=False
+    )
+    try:
+        texts = [notice.text for notice in check_files(table, lambda rows: [places[row] for row in rows])]
+    finally:
+        states.forget(said)
+    assert texts == [
+        "1 of 4 files lies behind a URL whose store says nothing of its content, and was not compared",
+        "2 files, such as s3://b/a.png (REAL) and s3://b/b.png (FAKE), have the same content under both labels",
+    ]
