@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from importlib.util import find_spec
@@ -104,18 +104,15 @@ def read_scores(
         ConfigError: Nothing there, no scores in it, or a line that cannot be used; says which, and what to type.
         MissingExtraError: It is Parquet, and pyarrow is not installed.
     """
-    path = Path(path)
     if level is not None and level not in LEVELS:
         raise ConfigError(f"--level {level!r} is not known; allowed are {', '.join(LEVELS)}")
-    path, files = _files_of(path)
-    if _is_text(files):
-        return _from_text(files[0], tuple(keep), level)
-    _refuse_json(files)
-    keep, source = tuple(keep), open_source(path, files)
+    keep, (source, files) = tuple(keep), _opened(Path(path))
+    if source is None:
+        return _from_text(files[0], keep, level)
     found = read_table(source, columns or ColumnNames(), keep=(*keep, *ALWAYS_KEPT))
     for name in keep:
         if name not in found.columns and name not in ("method", "dataset", "video", "status"):
-            raise ConfigError(f"{path} has no column {name!r}; it has {', '.join(found.columns)}")
+            raise ConfigError(f"{source.path} has no column {name!r}; it has {', '.join(found.columns)}")
     return _from_table(source, files, found, level)
 
 
@@ -126,11 +123,7 @@ def table_at(path: str | Path) -> Source | None:
         ConfigError: Nothing there, or no scores in it.
         MissingExtraError: It is Parquet, and pyarrow is not installed.
     """
-    path, files = _files_of(Path(path))
-    if _is_text(files):
-        return None
-    _refuse_json(files)
-    return open_source(path, files)
+    return _opened(Path(path))[0]
 
 
 def columns_of(path: str | Path) -> tuple[str, ...]:
@@ -145,14 +138,15 @@ def columns_of(path: str | Path) -> tuple[str, ...]:
     return tuple(open_source(path, files).header)
 
 
-def check_columns(path: str | Path, names: Iterable[str]) -> None:
+def check_columns(path: str | Path, names: Collection[str]) -> None:
     """Pass names of columns that a file of scores has.
 
     Raises:
         ConfigError: Another; says which there are.
     """
+    known = columns_of(path) if names else ()
     for name in names:
-        if name not in (known := columns_of(path)):
+        if name not in known:
             near = get_close_matches(name, known, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise ConfigError(f"{path} has no column {name!r}{hint}; it has {', '.join(known) or 'none'}")
@@ -217,8 +211,17 @@ def _scores_of_run(folder: Path) -> Path | None:
     return table if is_newer and find_spec("pyarrow") else text
 
 
+def _opened(path: Path) -> tuple[Source | None, list[Path]]:
+    """What `_files_of` gives as one table, None for a text; and the files."""
+    path, files = _files_of(path)
+    if _is_text(files):
+        return None, files
+    _refuse_json(files)
+    return open_source(path, files), files
+
+
 def _is_text(files: Sequence[Path]) -> bool:
-    return len(files) == 1 and files[0].suffix.lower() != ".parquet" and is_results_text(files[0])
+    return len(files) == 1 and is_results_text(files[0])
 
 
 def _is_json(file: Path) -> bool:
