@@ -159,11 +159,14 @@ def _summaries(inputs: Sequence[_Input]) -> Iterator[_Summed]:
 
     read: dict[tuple[Any, ...], _Others] = {}
     for each in inputs:
-        others = read.setdefault(tuple(each.said.values()), _Others(each.said))
         source = table_at(each.path)
         if source is not None and source.count_about() > MOST_IN_MEMORY:
             yield _Summed(source.path, each.column, _of_many(source, each), None)
             continue
+        options = tuple(each.said.values())
+        if options not in read:
+            read[options] = _Others(each.said)
+        others = read[options]
         file = others.read(each.path)
         file = file.of_column(each.column) if each.column else file
         found = check_files(file.table, file.paths) if each.said["check_files"] else []
@@ -249,9 +252,11 @@ def _folders(inputs: Sequence[_Input], output_dir: str | None) -> list[Path | No
 
 def _names(inputs: Sequence[_Input]) -> list[str]:
     """A folder's name for each input, with a number where two would share one."""
+    from deepfakebench_ext.common.run_names import SCORES_CSV, SCORES_PARQUET
+
     names: list[str] = []
     for path, column in ((Path(each.path), each.column) for each in inputs):
-        whole = path.resolve().parent if path.name == "scores.csv" else path.resolve()
+        whole = path.resolve().parent if path.name in (SCORES_CSV, SCORES_PARQUET) else path.resolve()
         base = whole.name if whole.is_dir() else whole.stem
         base += "".join(["-", *(c if c.isalnum() or c in "._-" else "_" for c in column)]) if column else ""
         name, number = base, 2

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
@@ -16,6 +18,7 @@ from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.notices import Notice, untrained_head
 from deepfakebench_ext.common.types import Prediction, Sample
 from deepfakebench_ext.report.run_files import write_report
+from deepfakebench_ext.report.scores import score_files
 
 ROOT = Path(deepfakebench_ext.__file__).parents[1]
 
@@ -211,6 +214,25 @@ def test_the_report_of_a_run_whose_name_has_dots_goes_by_the_whole_name(tmp_path
     out = tmp_path / "out"
     run(*runs, csv(tmp_path / "a.b.csv"), "--no_bootstrap", "--output_dir", out, "--no_plots")
     assert sorted(path.name for path in out.iterdir()) == ["a.b", "clip-v1.1", "clip-v1.2"]
+
+
+def test_reports_go_by_the_names_of_runs_whichever_of_their_files_is_given(tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        pq.write_table(pa.table({"label": [0, 1], "score": [0.25, 0.75]}), tmp_path / name / "scores.parquet")
+    files = [tmp_path / name / "scores.parquet" for name in ("one", "two")]
+    run(*files, "--no_bootstrap", "--no_plots", "--output_dir", tmp_path / "out")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["one", "two"]
+
+
+def test_a_file_that_a_threshold_comes_from_is_read_once_for_all_inputs(tmp_path, monkeypatch):
+    read, reader = [], score_files.read_scores
+    monkeypatch.setattr(
+        score_files, "read_scores", lambda path, **how: read.append(Path(path).name) or reader(path, **how)
+    )
+    one, two, other = (csv(tmp_path / f"{name}.csv", start=at) for at, name in ((0, "a"), (100, "b"), (200, "val")))
+    run(one, two, "--threshold_from", other, "--no_bootstrap")
+    assert sorted(read) == ["a.csv", "b.csv", "val.csv"]
 
 
 def test_what_a_run_has_warned_of_already_is_said_once(tmp_path):
