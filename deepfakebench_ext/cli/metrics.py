@@ -179,17 +179,17 @@ def _summaries(inputs: Sequence[_Input]) -> Iterator[_Summed]:
 def _of_many(source: Source, each: _Input) -> Summary:
     """The summary of more rows than are held in memory."""
     from deepfakebench_ext.common.errors import ConfigError
-    from deepfakebench_ext.metrics.summary import SummaryOptions
     from deepfakebench_ext.report.scores.many_rows import MOST_IN_MEMORY, summary_of_many
 
+    said = each.said
     for name in ("by", "threshold_from", "calibrate", "calibrate_on", "manifest", "check_files"):
-        if each.said[name]:
+        if said[name]:
             raise ConfigError(
                 f"--{name} takes up to {MOST_IN_MEMORY:,} rows, which are held in memory; {source.path} has more"
             )
-    how = SummaryOptions(aggregation=each.said["aggregation"] or "mean")
-    columns = column_names(each.said)
-    return summary_of_many(source, columns, how, level=each.said["level"], title=each.column)
+    return summary_of_many(
+        source, column_names(said), aggregation=said["aggregation"], level=said["level"], title=each.column
+    )
 
 
 class _Others:

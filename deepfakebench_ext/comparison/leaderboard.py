@@ -15,7 +15,7 @@ from deepfakebench_ext.common.run_names import METRICS_JSON
 from deepfakebench_ext.common.wording import counted
 from deepfakebench_ext.metrics.figure import Figure, with_interval
 from deepfakebench_ext.report.document import Block, Document, Heading, Paragraph, Points, Table
-from deepfakebench_ext.report.scores.score_files import json_of_run
+from deepfakebench_ext.report.scores.run_facts import json_of_run
 
 FIGURES = {"auc": "AUC (95 %)", "ap": "AP (95 %)", "eer": "EER (95 %)"}
 

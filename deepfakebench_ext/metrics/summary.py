@@ -5,7 +5,7 @@ Nothing here reads a file or knows a detector; no torch. The same table and opti
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -221,15 +221,21 @@ def summarise(
         host=None if table.level == "video" else host_summary(table, figures, videos, how.aggregation),
         bootstrap=how.bootstrap,
         tables=tables,
-        protocol=_protocol(protocol, table, how.aggregation),
+        protocol=protocol_by(protocol, tables, how.aggregation),
     )
 
 
-def _protocol(known: EvaluationProtocol | None, table: ScoreTable, rule: str) -> EvaluationProtocol | None:
-    """The protocol with the rule by which videos have their scores here; rows that are videos have them already."""
-    if known is None or table.level == "video":
+def protocol_by(known: EvaluationProtocol | None, levels: Collection[Level], rule: str) -> EvaluationProtocol | None:
+    """Return a protocol with the rule by which videos have their scores here; rows that are videos have them already.
+
+    Args:
+        known: As the scores were made; None where that is not known.
+        levels: Of the figures, that of the rows first.
+        rule: The rule.
+    """
+    if known is None or [*levels] == ["video"]:
         return known
-    return replace(known, aggregation=rule if table.has_videos else "")
+    return replace(known, aggregation=rule if "video" in levels else "")
 
 
 def _seen(table: ScoreTable, other: Other) -> Sequence[str]:

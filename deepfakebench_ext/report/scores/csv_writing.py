@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -15,6 +15,11 @@ Head = Literal["trained", "untrained"]
 def head_of(trained: bool | None) -> Head | None:
     """Return the word for a head that came from weights, or did not; None where unknown."""
     return None if trained is None else "trained" if trained else "untrained"
+
+
+def trained_of(heads: Collection[str]) -> bool | None:
+    """Return whether all heads of these words came from weights; None without a word."""
+    return "untrained" not in heads if heads else None
 
 
 Row = tuple[int, Sample, Prediction]

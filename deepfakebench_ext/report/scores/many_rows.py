@@ -17,9 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepfakebench_ext.common.choices import Level
-from deepfakebench_ext.common.csv_files import OURS
-from deepfakebench_ext.common.errors import ConfigError
-from deepfakebench_ext.common.notices import Notice, untrained_head
+from deepfakebench_ext.common.notices import Notice, untrained_unsaid
 from deepfakebench_ext.common.wording import noun_of
 from deepfakebench_ext.metrics.counts import Counts
 from deepfakebench_ext.metrics.figure import Floats
@@ -27,12 +25,21 @@ from deepfakebench_ext.metrics.misleading import figure_warnings
 from deepfakebench_ext.metrics.score_table import COMPRESSION, UNKNOWN, ScoreTable
 from deepfakebench_ext.metrics.sorted_figures import SortedFigures, unpacked
 from deepfakebench_ext.metrics.steps import packed
-from deepfakebench_ext.metrics.summary import LevelSummary, Summary, SummaryOptions, level_summary, status_counts
+from deepfakebench_ext.metrics.summary import (
+    LevelSummary,
+    Summary,
+    SummaryOptions,
+    level_summary,
+    protocol_by,
+    status_counts,
+)
 from deepfakebench_ext.report.scores.csv_cells import BadRowError, check_rows
+from deepfakebench_ext.report.scores.csv_writing import trained_of
 from deepfakebench_ext.report.scores.external_sort import SortedNumbers, writing
 from deepfakebench_ext.report.scores.held_rows import ROW, HeldRows, Records, joined_videos
 from deepfakebench_ext.report.scores.pieces import Source, counted_from
-from deepfakebench_ext.report.scores.table_reading import ColumnNames, roles_of
+from deepfakebench_ext.report.scores.run_facts import RunFacts, facts_beside
+from deepfakebench_ext.report.scores.table_reading import KEYLESS, ColumnNames, level_said, roles_of, rows_named
 
 MOST_IN_MEMORY = 8_000_000
 """Rows up to which a table is held in memory, which takes up to 240 bytes for each; and of more rows, videos."""
@@ -41,44 +48,46 @@ _MOST_FILES = 256
 
 
 def summary_of_many(
-    source: Source, names: ColumnNames, how: SummaryOptions, *, level: Level | None = None, title: str = ""
+    source: Source,
+    names: ColumnNames,
+    *,
+    aggregation: str | None = None,
+    level: Level | None = None,
+    title: str = "",
 ) -> Summary:
     """Return the summary of a file whose rows are read once and then held in files; it has no tables.
 
     Args:
         source: The file.
         names: What its columns are called.
-        how: What is computed; nothing that needs other files, and no bootstrap.
-        level: What a row stands for; None for what the file says, else a frame.
-        title: What gave the scores; empty for the name of the file.
+        aggregation: The rule by which videos have scores; None for that of the run beside the file, else the mean.
+        level: What a row stands for; None for what the file says, or the run, else a frame.
+        title: What gave the scores; empty for what the run says, else the name of the file.
 
     Raises:
-        ConfigError: As `read_table`.
+        ConfigError: As `read_table`, or a file of the run is damaged.
         OutputError: The temporary files cannot be written.
     """
-    if level is None and set(source.header) >= {*OURS, "units_scored"}:
-        level = "video"
-    with tempfile.TemporaryDirectory(prefix="scores-") as made:
-        reading = None
-        try:
-            reading = _Reading(source, roles_of(source, names), Path(made))
-            levels = reading.levels(how, level)
-        except BadRowError as error:
-            place, *earlier = map(source.place_of, error.rows)
-            before = f" (first in {earlier[0]})" if earlier else ""
-            raise ConfigError(f"{place}: {error}{before}") from error
+    facts = facts_beside(source)
+    how = SummaryOptions(aggregation=aggregation or facts.aggregation or "mean")
+    with tempfile.TemporaryDirectory(prefix="scores-") as made, rows_named(source):
+        roles = roles_of(source, names)
+        reading = _Reading(source, roles, Path(made))
+        levels = reading.levels(how, level or level_said(source.header), facts)
+    said = Notice("many_rows", _said(reading.rows, has_videos=len(levels) > 1))
     trained = reading.trained
-    untrained = [untrained_head()] if trained is False else []
+    found = (notice for each in levels.values() for notice in each.warnings)
     return Summary(
-        title=title or source.path.stem,
+        title=title or facts.title,
         trained=trained,
         aggregation=how.aggregation if len(levels) > 1 else None,
         levels=levels,
-        notices=(Notice("many_rows", _said(reading.rows, has_videos=len(levels) > 1)), *untrained),
-        warnings=tuple(notice for each in levels.values() for notice in each.warnings),
+        notices=(said, *facts.notices, *(() if "key" in roles else (KEYLESS,))),
+        warnings=(*untrained_unsaid(facts.notices, trained), *found),
         host=None,
         bootstrap=None,
         tables={},
+        protocol=protocol_by(facts.protocol, levels, how.aggregation),
     )
 
 
@@ -132,14 +141,14 @@ class _Reading:
 
     @property
     def trained(self) -> bool | None:
-        heads = self._held.heads
-        return None if not heads else "untrained" not in heads
+        return trained_of(self._held.heads)
 
-    def levels(self, how: SummaryOptions, level: Level | None) -> dict[Level, LevelSummary]:
+    def levels(self, how: SummaryOptions, level: Level | None, facts: RunFacts) -> dict[Level, LevelSummary]:
         self._read()
         held = self._held
-        level = level or ("clip" if held.is_timed else "frame")
-        has_videos = level != "video" and (held.has_names or (held.has_index and "key" in self._columns))
+        level = level or ("clip" if held.is_timed else facts.level or "frame")
+        numbered = held.has_index and "key" in self._columns
+        has_videos = level != "video" and (facts.has_videos or held.has_names or numbered)
         levels: dict[Level, LevelSummary] = {level: self._units.summary(level, of_videos=has_videos)}
         videos = self._table_of_videos(how.aggregation if has_videos else None)
         if videos is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,17 +13,18 @@ from typing import Any
 from deepfakebench_ext.common.choices import Level
 from deepfakebench_ext.common.csv_files import is_number
 from deepfakebench_ext.common.errors import ConfigError
-from deepfakebench_ext.common.notices import FOUND_IN_SCORES, Notice, notice_from_json
-from deepfakebench_ext.common.protocol import EvaluationProtocol, protocol_from_json
-from deepfakebench_ext.common.run_names import JOURNAL, METRICS_JSON, SCORES_CSV, SCORES_PARQUET, SETTINGS, VIDEOS_CSV
+from deepfakebench_ext.common.notices import Notice
+from deepfakebench_ext.common.protocol import EvaluationProtocol
+from deepfakebench_ext.common.run_names import JOURNAL, SCORES_CSV, SCORES_PARQUET, SETTINGS
 from deepfakebench_ext.common.suffixes import is_image_name
 from deepfakebench_ext.metrics.figure import LEVELS
 from deepfakebench_ext.metrics.names import Names
 from deepfakebench_ext.metrics.score_table import COMPRESSION, ScoreTable
-from deepfakebench_ext.report.scores.csv_writing import EDGES
+from deepfakebench_ext.report.scores.csv_writing import EDGES, trained_of
 from deepfakebench_ext.report.scores.parts import is_pattern, matches, open_source, parts_in
 from deepfakebench_ext.report.scores.pieces import Source
-from deepfakebench_ext.report.scores.table_reading import ColumnNames, TableScores, read_table
+from deepfakebench_ext.report.scores.run_facts import facts_beside
+from deepfakebench_ext.report.scores.table_reading import KEYLESS, ColumnNames, TableScores, read_table
 from deepfakebench_ext.report.scores.text_reading import is_results_text, read_results_text
 from deepfakebench_ext.report.seen import Seen
 
@@ -252,63 +252,26 @@ def _from_text(file: Path, keep: Sequence[str], level: Level | None) -> ScoreFil
 
 
 def _from_table(source: Source, files: Sequence[Path], found: TableScores, level: Level | None) -> ScoreFile:
-    file = source.path
-    is_run = found.is_ours and len(files) == 1 and file.name in (SCORES_CSV, SCORES_PARQUET, VIDEOS_CSV)
-    run, metrics = (json_of_run(file.parent / name) if is_run else {} for name in (SETTINGS, METRICS_JSON))
-    level = level or _level_of(found, metrics)
-    table = replace(found.table, level=level, has_videos=level != "video" and _has_videos(found, metrics))
-    trained = None if not found.heads else "untrained" not in found.heads
-    notices = _notices(file.parent / METRICS_JSON, metrics)
-    if not found.has_keys:
-        text = "rows have no key and go by their place, which matters where files are compared"
-        notices.append(Notice("keyless", text))
+    facts = facts_beside(source)
+    level = level or found.level or facts.level or "frame"
+    has_videos = level != "video" and (facts.has_videos or _has_videos(found))
     return ScoreFile(
-        table=table,
-        path=file,
-        title=str(run.get("weights", {}).get("source") or (file.parent.name if is_run else _title(file))),
-        trained=trained,
-        aggregation=metrics.get("aggregation"),
-        notices=tuple(notices),
-        run=run,
-        protocol=protocol_from_json(metrics.get("protocol")),
+        table=replace(found.table, level=level, has_videos=has_videos),
+        path=source.path,
+        title=facts.title,
+        trained=trained_of(found.heads),
+        aggregation=facts.aggregation,
+        notices=facts.notices if found.has_keys else (*facts.notices, KEYLESS),
+        run=facts.run,
+        protocol=facts.protocol,
         _source=source,
         _folder=files[0].parent,
     )
 
 
-def _notices(path: Path, metrics: Mapping[str, Any]) -> list[Notice]:
-    """What a run says of itself beyond what its scores show; of a run that wrote no records, its sentences."""
-    records = metrics.get("notice_records", [{"text": text} for text in metrics.get("notices") or ()])
-    if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
-        raise ConfigError(f"{path} is not what a run writes; remove it to go without")
-    return [notice for notice in map(notice_from_json, records) if notice.kind not in FOUND_IN_SCORES]
-
-
-def json_of_run(path: Path) -> dict[str, Any]:
-    """What a JSON file of a run holds; nothing where it is not there.
-
-    Raises:
-        ConfigError: It is damaged.
-    """
-    try:
-        found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}; remove it to go without") from error
-    if not isinstance(found, dict):
-        raise ConfigError(f"{path} is not what a run writes; remove it to go without")
-    return found
-
-
-def _level_of(found: TableScores, metrics: Mapping[str, Any]) -> Level:
-    """What the file itself says, then what the run's figures are of, else frames."""
-    said = [level for level in LEVELS if level != "video" and level in metrics.get("counts", {})]
-    level: Level = found.level or (said[0] if said else "frame")  # type: ignore[assignment]
-    return level
-
-
-def _has_videos(found: TableScores, metrics: Mapping[str, Any]) -> bool:
-    """Whether rows belong to videos: the run says so, or a column does, or keys that are not of images."""
-    if "video" in metrics.get("counts", {}) or found.table.column("video") is not None:
+def _has_videos(found: TableScores) -> bool:
+    """Whether rows belong to videos: a column says so, or keys that are not of images."""
+    if found.table.column("video") is not None:
         return True
     if found.table.index.any():
         return found.has_keys
@@ -321,8 +284,3 @@ def _suffixes(names: Sequence[str]) -> set[str]:
         return {name.rpartition(".")[2] for name in names}
     ends = names.cut(names.last_of(b".") + 1, names.lengths)
     return set(ends.take(ends.first_seen()[1]))
-
-
-def _title(path: Path) -> str:
-    """What to call scores after: the file without its suffix, a folder, or a pattern as it was typed."""
-    return str(path) if is_pattern(str(path)) else path.name if path.is_dir() else path.stem

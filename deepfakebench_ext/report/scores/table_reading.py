@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from itertools import islice
 
 from deepfakebench_ext.common.choices import Level
 from deepfakebench_ext.common.csv_files import OURS, is_number
 from deepfakebench_ext.common.errors import ConfigError
+from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.metrics.score_table import ScoreTable
 from deepfakebench_ext.report.scores.csv_cells import BadRowError, check_rows
 from deepfakebench_ext.report.scores.pieces import EXTRA, HEAD, Source, gather, table_of
 
+KEYLESS = Notice("keyless", "rows have no key and go by their place, which matters where files are compared")
 _LOOKED_AT = 1000
 
 
@@ -77,7 +80,7 @@ def read_table(source: Source, names: ColumnNames, *, keep: Iterable[str] = ()) 
             labels; the message names the line.
     """
     header = source.header
-    try:
+    with rows_named(source):
         columns = roles_of(source, names)
         extra = sorted({name for name in keep if name in header} - set(columns))
         wanted = columns | {EXTRA + name: name for name in extra} | ({HEAD: "head"} if "head" in header else {})
@@ -85,13 +88,28 @@ def read_table(source: Source, names: ColumnNames, *, keep: Iterable[str] = ()) 
         heads = tuple(filter(None, found.texts.pop(HEAD).column()[1])) if HEAD in found.texts else ()
         table = table_of(found, extra)
         check_rows(table, columns.get("key", ""))
+    level: Level | None = level_said(header) or ("clip" if found.is_timed else None)
+    return TableScores(table, tuple(header), set(header) >= OURS, level, heads, "key" in columns)
+
+
+def level_said(header: Sequence[str]) -> Level | None:
+    """Return `video` of the columns of our `videos.csv`; None of others, which do not say what a row stands for."""
+    return "video" if set(header) >= {*OURS, "units_scored"} else None
+
+
+@contextmanager
+def rows_named(source: Source) -> Iterator[None]:
+    """Say of a row that cannot be used where in its file it stands.
+
+    Raises:
+        ConfigError: The block met one.
+    """
+    try:
+        yield
     except BadRowError as error:
         place, *earlier = map(source.place_of, error.rows)
         before = f" (first in {_after(earlier[0], place)})" if earlier else ""
         raise ConfigError(f"{place}: {error}{before}") from error
-    is_ours = set(header) >= OURS
-    level: Level | None = "video" if is_ours and "units_scored" in header else "clip" if found.is_timed else None
-    return TableScores(table, tuple(header), is_ours, level, heads, "key" in columns)
 
 
 def _after(place: str, other: str) -> str:

@@ -10,7 +10,11 @@ from hypothesis import strategies as st
 
 from deepfakebench_ext.cli.main import cli
 from deepfakebench_ext.common.errors import ConfigError, OutputError
+from deepfakebench_ext.common.notices import Notice, untrained_head
+from deepfakebench_ext.common.protocol import EvaluationProtocol
+from deepfakebench_ext.common.types import Prediction, Sample
 from deepfakebench_ext.metrics.summary import SummaryOptions, summarise
+from deepfakebench_ext.report.run_files import write_report
 from deepfakebench_ext.report.scores import csv_blocks, external_sort, many_rows
 from deepfakebench_ext.report.scores.external_sort import SortedNumbers
 from deepfakebench_ext.report.scores.many_rows import summary_of_many
@@ -55,7 +59,7 @@ def both(path, **options):
     columns = ColumnNames(**options)
     file = read_scores(path, columns=columns)
     known = summarise(file.table, SummaryOptions(), title=file.title, trained=file.trained)
-    return known, summary_of_many(table_at(path), columns, SummaryOptions())
+    return known, summary_of_many(table_at(path), columns)
 
 
 @pytest.mark.parametrize("kind", ["frames", "shuffled", "images", "named", "reals"])
@@ -89,6 +93,38 @@ def test_rows_without_a_status_or_a_head_are_read_as_in_memory(tmp_path):
     assert sum(known.levels["frame"].statuses.values()) < 600
     for level, own in found.levels.items():
         assert own.statuses == known.levels[level].statuses
+
+
+def test_of_a_run_it_knows_what_stands_beside_its_scores(tmp_path):
+    samples = [Sample(f"{n}.mp4", "x", n % 2) for n in range(40)]
+    cells = [(each.key, at, (7 * n + 13 * at) % 41 / 41) for n, each in enumerate(samples) for at in (0, 1)]
+    scored = [Prediction(key, score, index=at) for key, at, score in cells]
+    write_report(
+        tmp_path, samples, lambda: scored, unit="clip", by_video=True, aggregation="max", title="t", head="untrained",
+        notices=[untrained_head("w.pth", 0), Notice("run", "of tonight")], plots=False,
+    )  # fmt: skip
+    (tmp_path / "run.json").write_text(json.dumps({"weights": {"source": "org/detector"}}))
+    figures = json.loads((tmp_path / "metrics.json").read_text())
+    made = EvaluationProtocol(20, 20, 0, "ab" * 32, "2 clips", "none", "max")
+    (tmp_path / "metrics.json").write_text(json.dumps({**figures, "protocol": made.to_json()}))
+    file, found = read_scores(tmp_path), both_many(tmp_path)
+    how = SummaryOptions(aggregation=file.aggregation)
+    known = summarise(
+        file.table, how, title=file.title, trained=file.trained, notices=file.notices, protocol=file.protocol
+    )
+    assert (found.title, found.trained, found.aggregation) == ("org/detector", False, "max")
+    assert found.protocol == known.protocol == made
+    assert list(found.levels) == ["clip", "video"]
+    assert found.levels["video"] == known.levels["video"]
+    assert found.notices[1:] == known.notices
+    assert [notice.kind for notice in found.said].count("untrained") == 1
+    others = summary_of_many(table_at(tmp_path), ColumnNames(), aggregation="mean")
+    assert (others.aggregation, others.protocol.aggregation) == ("mean", "mean")
+
+
+def test_rows_without_a_key_are_said_to_go_by_their_place(tmp_path):
+    path = written(tmp_path / "theirs.csv", [f"{n % 2},{n / 200}" for n in range(200)], "label,score")
+    assert both_many(path).notices[1:] == read_scores(path).notices != ()
 
 
 def test_videos_too_many_to_be_held_have_their_figures_without_breakdowns(tmp_path, monkeypatch):
@@ -150,7 +186,7 @@ def test_reals_and_fakes_of_one_score_are_ties_wherever_the_sort_is_cut(tmp_path
 
 
 def both_many(path):
-    return summary_of_many(table_at(path), ColumnNames(), SummaryOptions())
+    return summary_of_many(table_at(path), ColumnNames())
 
 
 def test_the_command_takes_such_a_file_and_says_so(tmp_path, monkeypatch):
