@@ -102,6 +102,7 @@ class FreeScorer:
     name = title = "free"
     is_trained = True
     default_batch_size = 64
+    default_workers = 1
 
     def __init__(self) -> None:
         """Have no thresholds."""
