@@ -201,8 +201,9 @@ def own_scorer(
 
 
 def _is_film(sample: Sample) -> bool:
-    is_of_frames = states.is_folder(sample.file) if is_url(sample.file) else is_folder(sample.path)
-    return is_video(sample) and not sample.frames and not is_of_frames
+    if sample.frames or not is_video(sample):
+        return False
+    return not (states.is_folder(sample.file) if is_url(sample.file) else is_folder(sample.path))
 
 
 def _scored(process: OwnProcess, batch: Sequence[tuple[Prediction, Path | None]]) -> list[Prediction]:
