@@ -98,7 +98,7 @@ class Extractor:
         with Progress(len(videos), "video", done=done) as progress:
             units = Units(self._store.claims, by_name, self, workers=workers)
             units.to_the_end(lambda left: progress.at(len(videos) - left))
-        return tuple(filter(None, map(self._find, videos)))
+        return tuple(self._known[video.sample.key] for video in videos)
 
     def _find(self, video: Planned) -> VideoFrames | None:
         """What became of a video; asked of the disk until it is known."""
