@@ -99,15 +99,15 @@ def bench(entries: Sequence[Entry], request: EvaluationRequest, *, launched: Lau
             failures[entry] = error
     if launched is not None:
         for dataset in request.test_dataset:
-            score_free(_plans(detectors, dataset, data, request, {}), dataset, is_first=launched.rank == 0)
+            score_free(_plans(detectors, dataset, data, request)[0], dataset, is_first=launched.rank == 0)
         if launched.rank:
             for dataset in request.test_dataset:
-                wait_for_all(_plans(detectors, dataset, data, request, {}), dataset)
+                wait_for_all(_plans(detectors, dataset, data, request)[0], dataset)
             return []
     unloaded = {entry: _reason(f"loading {entry}", error) for entry, error in failures.items()}
     cells: list[Cell] = []
     for dataset in request.test_dataset:
-        plans = _plans(detectors, dataset, data, request, errors := dict[Entry, Exception]())
+        plans, errors = _plans(detectors, dataset, data, request)
         reasons = unloaded | {entry: _reason(f"{entry} on {dataset}", error) for entry, error in errors.items()}
         cells += _one_dataset(entries, detectors, plans, reasons, dataset, request, is_shared=launched is not None)
     write_bench_csv(Path(request.output_dir) / CSV, cells)
@@ -128,10 +128,10 @@ def _plans(
     dataset: str,
     data: HostData,
     request: EvaluationRequest,
-    errors: dict[Entry, Exception],
-) -> dict[Entry, Plan]:
-    """The scoring of a dataset by each detector, with one store of frames; why there is none goes to `errors`."""
+) -> tuple[dict[Entry, Plan], dict[Entry, Exception]]:
+    """The scoring of a dataset by each detector, with one store of frames; and why others have none."""
     plans: dict[Entry, Plan] = {}
+    errors: dict[Entry, Exception] = {}
     store: FrameStore | None = None
     for entry, detector in detectors.items():
         try:
@@ -139,7 +139,7 @@ def _plans(
             plans[entry] = request.plan(request.dataset(dataset, data, store, detector.settings), detector)
         except Exception as error:
             errors[entry] = error
-    return plans
+    return plans, errors
 
 
 def _one_dataset(
