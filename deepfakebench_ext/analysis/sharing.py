@@ -19,7 +19,7 @@ from deepfakebench_ext.common.types import Sample
 from deepfakebench_ext.common.urls import is_url
 from deepfakebench_ext.engine.claims import Claims
 from deepfakebench_ext.engine.progress import Progress
-from deepfakebench_ext.engine.run_directory import fingerprint
+from deepfakebench_ext.engine.run_directory import file_state, fingerprint
 from deepfakebench_ext.engine.units import Units
 from deepfakebench_ext.models.scoring import ScoringDetector
 from deepfakebench_ext.remote import states
@@ -42,7 +42,8 @@ def analyse_beside_others(
         films: All of them, the same in all processes.
         detector: From `load_detector`.
         how: How they are analysed.
-        is_first: Whether the command begins with this process: what failed before is tried anew.
+        is_first: Whether the command begins with this process: what failed before is tried anew. It alone is told what
+            is said; the others, which report nothing, get nothing.
         say: Makes JSON of what became of a film; called where it was analysed.
 
     Raises:
@@ -54,7 +55,7 @@ def analyse_beside_others(
     work.prepare(is_first=is_first)
     with Progress(len(units), "video") as progress:
         Units(Claims(work.folder), units, work).to_the_end(lambda left: progress.at(len(units) - left))
-    return [work.said(unit) for unit in units.values()]
+    return [work.said(unit) for unit in units.values()] if is_first else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +97,7 @@ class _Films:
 
     def unit(self, film: Sample) -> _Film:
         """A film under its name."""
-        state = states.state_text(film.file) if is_url(film.file) else _state(film.path)
-        return _Film(film, fingerprint([self._settings, str(film.where), state])[:32])
+        return _Film(film, fingerprint([self._settings, film.where, file_state(film.file)])[:32])
 
     def is_done(self, film: _Film) -> bool:
         """Whether its results are there, as they were written, or cannot be had."""
@@ -105,7 +105,7 @@ class _Films:
         if known is None:
             return False
         timeline = known[_TIMELINE]
-        return timeline is None or _state(Path(timeline[0]) / TIMELINE) == timeline[1]
+        return timeline is None or file_state(Path(timeline[0]) / TIMELINE) == timeline[1]
 
     def said(self, film: _Film) -> Mapping[str, Any]:
         """What was said of a film that is done."""
@@ -127,20 +127,12 @@ class _Films:
     def _keep(self, film: _Film, found: Analysed) -> None:
         timeline = None
         if found.timeline is not None and found.folder is not None:
-            timeline = [found.folder.as_posix(), _state(found.folder / TIMELINE)]
+            timeline = [found.folder.as_posix(), file_state(found.folder / TIMELINE)]
         text = json.dumps({_TIMELINE: timeline, _SAID: self._say(found)})
         write_bytes_atomic(self._path(film), text.encode("utf-8", "surrogatepass"))
 
     def _path(self, film: _Film) -> Path:
         return self.folder / f"{film.name}.json"
-
-
-def _state(path: Path) -> list[int] | None:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return [status.st_size, status.st_mtime_ns]
 
 
 def _read(path: Path) -> Mapping[str, Any] | None:

@@ -161,7 +161,7 @@ def analyze(**given: Any) -> None:
             say(each["text"])
     if given["as_json"] and sharing.is_main:
         say_json(json.dumps(done, indent=2, ensure_ascii=False))
-    _finish([each["status"] for each in done])
+    _finish(sum(each["status"] != "ok" for each in done))
 
 
 def _said(
@@ -177,8 +177,7 @@ def _said(
         return
     from deepfakebench_ext.analysis.sharing import analyse_beside_others
 
-    found = analyse_beside_others(films, detector, request.how(detector), is_first=sharing.is_main, say=say_of)
-    yield from found if sharing.is_main else ()
+    yield from analyse_beside_others(films, detector, request.how(detector), is_first=sharing.is_main, say=say_of)
 
 
 def request_of(given: dict[str, Any]) -> AnalysisRequest:
@@ -193,13 +192,12 @@ def request_of(given: dict[str, Any]) -> AnalysisRequest:
 
 def finish(done: Sequence[Analysed]) -> None:
     """Exit with 3 where a video could not be read."""
-    _finish([_json(each)["status"] for each in done])
+    _finish(sum(each.timeline is None for each in done))
 
 
-def _finish(statuses: Sequence[str]) -> None:
-    unread = [status for status in statuses if status != "ok"]
+def _finish(unread: int) -> None:
     if unread:
-        say(f"{counted(len(unread), 'video')} could not be read", err=True)
+        say(f"{counted(unread, 'video')} could not be read", err=True)
         sys.exit(3)
 
 

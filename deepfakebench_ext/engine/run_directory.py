@@ -74,12 +74,17 @@ def _lines_of(samples: Iterable[Sample], files: Callable[[Sample], Iterable[Path
         parts = [sample.key, str(sample.label), *sample.frames]
         for path in files(sample):
             if path != known[0]:
-                known = path, _state(path)
+                known = path, file_state(path)
             parts += [os.path.basename(path), known[1]]  # noqa: PTH119 (a million names)
         yield "\0".join(parts) + "\n"
 
 
-def _state(path: Path | str) -> str:
+def file_state(path: Path | str) -> str:
+    """Return a file's size and time, or what its store says of it, for a fingerprint; `absent` where it cannot be had.
+
+    Raises:
+        FetchError, MissingExtraError: A store that cannot be asked.
+    """
     if isinstance(path, str) and is_elsewhere(path):
         return states.state_text(path)
     try:
