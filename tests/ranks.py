@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
@@ -52,6 +52,18 @@ def by_forks(count: int, words: Sequence[object], folder: Path, *, code: int = 0
     *printed, codes = done.stdout.splitlines()
     assert json.loads(codes) == [code] + [0] * (count - 1), done.stderr
     return "\n".join(printed)
+
+
+def in_fork(work: Callable[[], object]) -> int:
+    """Return how a process that does this ends, as `waitpid` says it."""
+    if process := os.fork():
+        return os.waitpid(process, 0)[1]
+    code = 1
+    try:
+        work()
+        code = 0
+    finally:
+        os._exit(code)
 
 
 def _environment() -> dict[str, str]:

@@ -96,12 +96,8 @@ def shared(folder: str, then: Callable[[], None], monkeypatch: pytest.MonkeyPatc
 
 def test_a_film_that_kills_whoever_takes_it_is_given_up_and_the_rest_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(3):
-        if not (process := os.fork()):
-            try:
-                shared("out", lambda: os.kill(os.getpid(), signal.SIGKILL), monkeypatch)
-            finally:
-                os._exit(1)
-        assert os.waitpid(process, 0)[1] == signal.SIGKILL
+        code = ranks.in_fork(lambda: shared("out", lambda: os.kill(os.getpid(), signal.SIGKILL), monkeypatch))
+        assert code == signal.SIGKILL
     said = {name: reason for each in shared("out", lambda: None, monkeypatch) for name, reason in each.items()}
     assert said.pop("in/2.mp4").startswith("its process was killed")
     assert [name for name, reason in said.items() if reason] == ["in/broken.mp4"]

@@ -140,13 +140,7 @@ def test_a_video_that_kills_whoever_takes_it_is_given_up_and_the_rest_is_there(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     at("real/a.mp4", lambda: os.kill(os.getpid(), signal.SIGKILL), monkeypatch)
-    for _ in range(3):
-        if not (process := os.fork()):
-            try:
-                shared("out")
-            finally:
-                os._exit(1)
-        assert os.waitpid(process, 0)[1] == signal.SIGKILL
+    assert [ranks.in_fork(lambda: shared("out")) for _ in range(3)] == [signal.SIGKILL] * 3
     found = shared("out", rank=0)
     (lost,) = (each for each in found.failed if each.status == "failed")
     assert (lost.key, "its process was killed" in lost.reason) == ("real/a.mp4", True)
