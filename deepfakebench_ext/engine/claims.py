@@ -28,7 +28,8 @@ MOST_IN_A_ROW = 3
 """Units that may fail one after the other in a process; then it is the process that fails, or what it was asked."""
 OF_THE_RUN = (ConfigError, FailuresError, MissingExtraError, OutputError)
 """Errors that no other try mends: of what was asked, of the disk that is written, of a run that cannot end well."""
-_KILLED = "its process was killed, as by a lack of memory or a crash of a decoder"
+KILLED = "its process was killed, as by a lack of memory or a crash of a decoder"
+"""What a unit failed of whose last try says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,7 @@ class Claims:
                 return None
             lines = _lines(path)
             if len(lines) >= MOST_TRIES:
-                self.given_up[name] = lines[-1].get("reason", _KILLED)
+                self.given_up[name] = lines[-1].get("reason", KILLED)
             if lines and (fresh or name in self.given_up):
                 lock.release()
                 return None

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from deepfakebench_ext.common.cpus import usable_cpus
 from deepfakebench_ext.common.errors import ConfigError, ExtError, MissingExtraError, ModelError
+from deepfakebench_ext.common.wording import counted
 
 T = TypeVar("T")
 Nodes = Sequence[Mapping[str, float]]
@@ -55,8 +56,8 @@ class Shares:
 
     def text(self) -> str:
         """Return it for people."""
-        each = f"{self.cpus} CPU{'s' * (self.cpus > 1)}" + (" and a GPU" if self.gpus else "")
-        return f"{self.actors} Ray actor{'s' * (self.actors > 1)} of {each}"
+        gpu = " and a GPU" if self.gpus else ""
+        return f"{counted(self.actors, 'Ray actor')} of {counted(self.cpus, 'CPU')}{gpu}"
 
 
 def needs_ray() -> Any:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from deepfakebench_ext.common.errors import ConfigError, ExtError, ModelError
 from deepfakebench_ext.common.types import Prediction, Sample
 from deepfakebench_ext.common.urls import is_url
-from deepfakebench_ext.engine.claims import OF_THE_RUN
+from deepfakebench_ext.engine.claims import KILLED, MOST_IN_A_ROW, OF_THE_RUN
 from deepfakebench_ext.engine.parts import Parts
 from deepfakebench_ext.engine.ray_cluster import RayCluster, in_folder
 from deepfakebench_ext.engine.run_directory import digest_samples, journal_lines
@@ -33,9 +33,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _PART, _SENT, _SEEN, _SCORES, _ERROR, _KIND = "part", "sent", "seen", "scores", "error", "kind"
-_LOST = "its process was killed, as by a lack of memory or a crash of a decoder, or its machine is gone"
-_MOST_IN_A_ROW = 3
-"""Parts that may fail one after the other; then it is the detector that fails."""
+_LOST = f"{KILLED}, or its machine is gone"
 _KINDS: Mapping[str, type[ExtError]] = {kind.__name__: kind for kind in OF_THE_RUN}
 
 
@@ -129,7 +127,7 @@ def _came(rows: Iterable[Mapping[str, Any]]) -> Iterator[Came]:
         if row[_KIND]:
             raise _KINDS[row[_KIND]](row[_ERROR])
         failed = failed + 1 if row[_ERROR] else 0
-        if failed >= _MOST_IN_A_ROW:
+        if failed >= MOST_IN_A_ROW:
             raise ModelError(f"{failed} parts in a row failed, the last of {row[_ERROR]}")
         lines = zlib.decompress(row[_SCORES]).splitlines()
         yield Came(row[_PART], [Prediction.from_json(json.loads(line)) for line in lines], row[_ERROR])

@@ -183,7 +183,7 @@ def test_an_actor_gives_scores_or_says_what_failed(made: tuple[Plan, Known], mon
     monkeypatch.setattr(plan.scorer, "predict", fail)
     failed = actor(plan, SAMPLES[:12])
     assert failed() == Came(0, [], "RuntimeError: out of memory")
-    monkeypatch.setattr(ray_parts, "_MOST_IN_A_ROW", 1)
+    monkeypatch.setattr(ray_parts, "MOST_IN_A_ROW", 1)
     with pytest.raises(ModelError, match="1 parts in a row failed, the last of RuntimeError: out of memory"):
         failed()
 
