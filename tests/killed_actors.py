@@ -1,84 +1,29 @@
 """A made run on a Ray cluster of two nodes here, whose actors, driver and node are killed.
 
-`python killed_actors.py FOLDER KILLS SEED` prints what became of it. The scorer is made up, and imports no torch: an
-actor that is killed costs a second.
+`python killed_actors.py FOLDER KILLS SEED` prints what became of it. The scorer is made up: an actor costs a second.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
+import functools
 import json
-import os
 import random
-import signal
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from deepfakebench_ext.common.types import Prediction, Sample
+from made_scorer import BATCH, SAMPLES, MadeScorer
 
-SAMPLES = [Sample(f"{number}.png", f"{number}.png", number % 2) for number in range(480)]  # type: ignore[arg-type]
-ENDS = "deadly.png"
-BATCH = 3
+_BATCH_S = 0.05
 
 
-class MadeScorer:
-    """Scores by a hash of the key; every seventh sample cannot be read, and one may end the process."""
-
-    name = title = "made"
-    is_trained = True
-    default_batch_size = BATCH
-    default_workers = 2
-    stored_thresholds: dict[str, Any] = {}  # noqa: RUF012
-
-    def __init__(self, batch_s: float = 0.05) -> None:
-        """Take so long for a batch."""
-        self.batch_s = batch_s
-
-    def unit(self, samples: Sequence[Sample]) -> str:
-        """Return what a score is of."""
-        return "frame"
-
-    def settings(self, samples: Sequence[Sample], batch_size: int) -> dict[str, Any]:
-        """Return as good as nothing."""
-        return {"fingerprint": f"{len(samples):064d}", "batch_size": batch_size}
-
-    def notices(self, samples: Sequence[Sample]) -> list[Any]:
-        """Return nothing."""
-        return []
-
-    def predict(
-        self,
-        samples: Sequence[Sample],
-        *,
-        batch_size: int,
-        workers: int,
-        skip: int,
-        parts: Iterable[Sequence[Sample]],
-    ) -> Generator[list[Prediction], None, None]:
-        """Yield scores."""
-        for part in parts:
-            for at in range(0, len(part), batch_size):
-                time.sleep(self.batch_s)
-                yield [_prediction(sample.key) for sample in part[at : at + batch_size]]
-
-
-def _prediction(key: str) -> Prediction:
-    if key == ENDS:
-        os.kill(os.getpid(), signal.SIGKILL)
-    number = int(hashlib.sha256(key.encode()).hexdigest()[:8], 16)
-    if number % 7 == 0:
-        return Prediction(key, None, "unreadable", "made so")
-    return Prediction(key, number / 2**32)
-
-
-def drive(folder: Path, samples: Sequence[Sample], address: str | None) -> Path:
-    """Be the driver, to the end; return the run directory."""
+def drive(folder: Path, address: str) -> None:
+    """Be the driver, to the end."""
     from deepfakebench_ext.engine import parts
     from deepfakebench_ext.engine.ray_cluster import RayCluster
     from deepfakebench_ext.engine.ray_parts import Elsewhere, scored_by_ray
@@ -86,14 +31,14 @@ def drive(folder: Path, samples: Sequence[Sample], address: str | None) -> Path:
     from deepfakebench_ext.evaluation.plan import Plan
 
     parts._IMAGES = 12
-    plan = Plan.of(MadeScorer(), samples, output_dir=folder, workers=1)  # type: ignore[arg-type]
+    made = functools.partial(MadeScorer, _BATCH_S)
+    plan = Plan.of(made(), SAMPLES, output_dir=folder, workers=1)
     known = Known.of(plan, plan.report(plots=False))
-    how = Elsewhere(MadeScorer, known.alone, BATCH, 1, str(Path.cwd()))  # type: ignore[arg-type]
+    how = Elsewhere(made, known.alone, BATCH, 1, str(Path.cwd()))
     with RayCluster(address, actors=2) as cluster:
         score_elsewhere(
-            known, samples, plan.parts, lambda left: scored_by_ray(cluster, how, plan.parts, left), max_failures=0.9
+            known, SAMPLES, plan.parts, lambda left: scored_by_ray(cluster, how, plan.parts, left), max_failures=0.9
         )
-    return plan.folder
 
 
 def alone(folder: Path) -> Path:
@@ -103,7 +48,7 @@ def alone(folder: Path) -> Path:
     from deepfakebench_ext.evaluation.plan import Plan
 
     parts._IMAGES = 12
-    plan = Plan.of(MadeScorer(0), SAMPLES, output_dir=folder, workers=1)  # type: ignore[arg-type]
+    plan = Plan.of(MadeScorer(), SAMPLES, output_dir=folder, workers=1)
     with Scoring(plan) as scoring:
         scoring.to_the_end()
         scoring.report(plan.report(plots=False))
@@ -160,7 +105,7 @@ def killed(folder: Path, kills: int) -> dict[str, Any]:
 
 if __name__ == "__main__":
     if ":" in sys.argv[2]:
-        drive(Path(sys.argv[1]), SAMPLES, sys.argv[2])
+        drive(Path(sys.argv[1]), sys.argv[2])
     else:
         random.seed(int(sys.argv[3]))
         sys.stdout.write(json.dumps(killed(Path(sys.argv[1]), int(sys.argv[2]))) + "\n")

@@ -15,79 +15,25 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Generator, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from deepfakebench_ext.common.choices import Level
-from deepfakebench_ext.common.notices import Notice
-from deepfakebench_ext.common.types import Prediction, Sample
+from made_scorer import SAMPLES, MadeScorer
+
 from deepfakebench_ext.engine import claims, part_worker, parts
 from deepfakebench_ext.evaluation.evaluate import Scoring
 from deepfakebench_ext.evaluation.plan import Plan
 from deepfakebench_ext.evaluation.sharing import score_parts
-from deepfakebench_ext.models.stored_thresholds import Stored
 
-SAMPLES = [Sample(f"{number}.png", f"{number}.png", 1) for number in range(480)]
 WORKERS = 4
 WRITTEN = ("run.json", "scores.jsonl", ".lock")
 
 
-class MadeScorer:
-    """Scores by a hash of the key, a few milliseconds a batch; every seventh sample cannot be read."""
-
-    name = title = "made"
-    is_trained = True
-    default_batch_size = 3
-    default_workers = 2
-
-    def __init__(self, batch_s: float = 0.004) -> None:
-        """Take so long for a batch."""
-        self.batch_s = batch_s
-        self.stored_thresholds: Stored = {}
-
-    def unit(self, samples: Sequence[Sample]) -> Level:
-        """Return what a score is of."""
-        return "frame"
-
-    def settings(self, samples: Sequence[Sample], batch_size: int) -> dict[str, Any]:
-        """Return as good as nothing."""
-        return {"fingerprint": f"{batch_size:064d}"}
-
-    def notices(self, samples: Sequence[Sample]) -> list[Notice]:
-        """Return nothing."""
-        return []
-
-    def predict(
-        self,
-        samples: Sequence[Sample],
-        *,
-        batch_size: int,
-        workers: int,
-        skip: int,
-        parts: Iterable[Sequence[Sample]],
-    ) -> Generator[list[Prediction], None, None]:
-        """Yield scores."""
-        for part in parts:
-            rest = part[skip:]
-            skip = 0
-            for at in range(0, len(rest), batch_size):
-                time.sleep(self.batch_s)
-                yield [_prediction(sample.key) for sample in rest[at : at + batch_size]]
-
-
-def _prediction(key: str) -> Prediction:
-    number = int(hashlib.sha256(key.encode()).hexdigest()[:8], 16)
-    if number % 7 == 0:
-        return Prediction(key, None, "unreadable", "made so")
-    return Prediction(key, number / 2**32)
-
-
-def made_plan(folder: Path) -> Plan:
-    """Return the plan of a run of 40 parts."""
+def made_plan(folder: Path, batch_s: float = 0.004) -> Plan:
+    """Return the plan of a run of 40 parts, of which a batch takes so long."""
     parts._IMAGES = 12
     part_worker._PAUSE_S = 0.02
-    return Plan.of(MadeScorer(), SAMPLES, output_dir=folder, workers=1)
+    return Plan.of(MadeScorer(batch_s), SAMPLES, output_dir=folder, workers=1)
 
 
 def work(number: int, plan: Plan) -> None:

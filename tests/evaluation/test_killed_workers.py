@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 import ranks
 from filelock import FileLock
-from killed_workers import SAMPLES, MadeScorer, made_plan
+from killed_workers import made_plan
+from made_scorer import SAMPLES, MadeScorer
 
 from deepfakebench_ext.common.errors import UnfinishedError
 from deepfakebench_ext.engine import claims, part_worker, parts
@@ -38,7 +39,7 @@ def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
 
 def alone(folder: Path) -> bytes:
     """The journal of one process."""
-    with Scoring(Plan.of(MadeScorer(0), SAMPLES, output_dir=folder, workers=1)) as scoring:
+    with Scoring(Plan.of(MadeScorer(), SAMPLES, output_dir=folder, workers=1)) as scoring:
         scoring.to_the_end()
         return (scoring.plan.folder / "scores.jsonl").read_bytes()
 
@@ -110,7 +111,7 @@ class _Failing(MadeScorer):
     """Fails, with what it is given, at the sample of that number; with None it works."""
 
     def __init__(self, fail: Callable[[], None] | None, at: int = 40) -> None:
-        super().__init__(0)
+        super().__init__()
         self.fail, self.at = fail, at
 
     def predict(self, *args: Any, **options: Any) -> Any:
@@ -161,21 +162,9 @@ def test_a_worker_of_which_all_parts_fail_ends_and_leaves_them_to_others(plan: P
     assert sum(part_files(plan).is_done(number) for number in range(40)) == 40
 
 
-def run_in_fork(work: Callable[[], object]) -> int:
-    """Return how a process that does this ends."""
-    if process := os.fork():
-        return os.waitpid(process, 0)[1]
-    code = 1
-    try:
-        work()
-        code = 0
-    finally:
-        os._exit(code)
-
-
 def test_a_part_that_kills_whoever_takes_it_is_given_up_and_named(plan: Plan, tmp_path: Path) -> None:
     bad = failing(tmp_path / "shared", lambda: os.kill(os.getpid(), signal.SIGKILL))
-    codes = [run_in_fork(lambda: score_parts(bad)) for _ in range(3)]
+    codes = [ranks.in_fork(lambda: score_parts(bad)) for _ in range(3)]
     assert codes == [signal.SIGKILL] * 3
     with pytest.raises(UnfinishedError, match=r"part 3 .*: its process was killed.* remove .*/parts/\*\.tries first"):
         score_parts(bad)

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from killed_workers import SAMPLES, MadeScorer, made_plan
+from killed_workers import made_plan
+from made_scorer import SAMPLES
 
 from deepfakebench_ext.common.errors import FailuresError
 from deepfakebench_ext.common.types import Prediction
@@ -49,8 +50,7 @@ def test_a_share_means_nothing_of_a_few_and_is_no_limit_itself() -> None:
 def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
     monkeypatch.setattr(parts, "_IMAGES", parts._IMAGES)  # put back what made_plan changes
     monkeypatch.setattr(part_worker, "_PAUSE_S", part_worker._PAUSE_S)
-    monkeypatch.setattr(MadeScorer, "__init__", lambda self: self.__dict__.update(batch_s=0, stored_thresholds={}))
-    return made_plan(tmp_path)
+    return made_plan(tmp_path, batch_s=0)
 
 
 def test_one_process_stops_keeps_what_is_scored_and_goes_on_when_it_may(plan: Plan) -> None:

@@ -19,7 +19,7 @@ import tiny
 import torch
 import yaml
 from click.testing import CliRunner
-from killed_actors import BATCH, SAMPLES, MadeScorer
+from made_scorer import BATCH, SAMPLES, MadeScorer
 
 from deepfakebench_ext.cli.main import cli
 from deepfakebench_ext.common.errors import ConfigError, FailuresError, MissingExtraError, ModelError, UnfinishedError
@@ -115,7 +115,7 @@ def test_an_actor_takes_a_gpu_or_its_share_of_the_cpus(
 @pytest.fixture
 def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Plan, Known]:
     monkeypatch.setattr(parts, "_IMAGES", 12)
-    plan = Plan.of(MadeScorer(0), SAMPLES, output_dir=tmp_path / "made", workers=1)  # type: ignore[arg-type]
+    plan = Plan.of(MadeScorer(), SAMPLES, output_dir=tmp_path / "made", workers=1)
     return plan, Known.of(plan, plan.report(plots=False))
 
 
