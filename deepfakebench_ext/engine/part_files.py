@@ -52,12 +52,17 @@ class PartFiles:
         return self._paths[number]
 
     def is_done(self, number: int) -> bool:
-        """Return whether a part has been scored."""
+        """Return whether the file of a part is there."""
         return self.path(number).is_file()
 
     def is_merged(self) -> bool:
         """Return whether the run's journal holds all parts, whose files are then no more."""
         return is_complete(self._run)
+
+    def missing(self, numbers: Iterable[int]) -> list[int]:
+        """Return which of these parts are still to be scored: none of a run that holds them all."""
+        missing = [number for number in numbers if not self.is_done(number)]
+        return [] if missing and self.is_merged() else missing  # asked last: files go once the journal has them
 
     def prepare(self) -> None:
         """Create their folder.
@@ -80,7 +85,7 @@ class PartFiles:
             with atomic_writer(self.path(number)) as file:
                 file.writelines(json.dumps(line) + "\n" for line in lines)
         except OutputError:
-            if not (self.is_done(number) or self.is_merged()):  # else another one was faster, and has cleared up
+            if self.missing([number]):  # else another one was faster, and may have cleared up
                 raise
 
 

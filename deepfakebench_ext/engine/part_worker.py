@@ -39,7 +39,6 @@ class PartWorker:
 
     Attributes:
         own: Numbers of the parts that it scored itself.
-        done: Samples of these.
     """
 
     def __init__(
@@ -65,12 +64,11 @@ class PartWorker:
         """
         self._scorer, self._files = scorer, files
         self._batch_size, self._workers = batch_size, workers
-        self._left: deque[int] = deque(numbers)
+        self._left = list(numbers)
         self._held: deque[_Held] = deque()
         self._first = [] if first is None else first
         self._failed: set[int] = set()  # since one was scored
         self.own: set[int] = set()
-        self.done = 0
 
     def to_the_end(self, watch: Callable[[Sequence[Prediction]], None]) -> None:
         """Score what nobody else does, wait for the others, and take over from those that end.
@@ -114,8 +112,7 @@ class PartWorker:
 
     def _drop_done(self) -> int:
         """Forget the parts that are there; return how many are not."""
-        is_merged = self._files.is_merged()
-        self._left = deque(number for number in self._left if not (is_merged or self._files.is_done(number)))
+        self._left = self._files.missing(self._left)
         return len(self._left)
 
     def _scored(self, parts: Iterator[Sequence[Sample]]) -> Generator[Sequence[Prediction], None, bool]:
@@ -173,7 +170,7 @@ class PartWorker:
     def _suspects(self) -> Iterator[Sequence[Sample]]:
         """Yield the samples of each part that failed before, and that nobody is at."""
         claims = self._files.claims
-        names = {number: self._files.path(number).stem for number in self._left if not self._files.is_done(number)}
+        names = {number: self._files.path(number).stem for number in self._files.missing(self._left)}
         suspects = [each for each, name in names.items() if claims.was_tried(name) and name not in claims.given_up]
         if any(claims.has_failed(names[number]) for number in suspects):
             time.sleep(_PAUSE_S)  # what passes by itself has that long to do so
@@ -182,10 +179,9 @@ class PartWorker:
                 yield held
 
     def _take(self, number: int, *, fresh: bool) -> Sequence[Sample] | None:
-        def is_done() -> bool:
-            return self._files.is_done(number) or self._files.is_merged()
-
-        claim = self._files.claims.take(self._files.path(number).stem, is_done, fresh=fresh)
+        claim = self._files.claims.take(
+            self._files.path(number).stem, lambda: not self._files.missing([number]), fresh=fresh
+        )
         if claim is None:
             return None
         samples = self._files.parts[number]
@@ -200,7 +196,6 @@ class PartWorker:
         self._files.write(held.number, held.predictions)
         self._held.popleft().claim.done()
         self._failed.clear()
-        self.done += len(held.keys)
 
     def _given_up(self) -> str:
         """What to say where all that is left was given up; empty where it was not."""

@@ -81,8 +81,8 @@ class _Watch:
     """Says how much is there of a dataset, of all processes and detectors."""
 
     def __init__(self, files: Sequence[PartFiles], dataset: str) -> None:
-        self._left = [(each, number) for each in files for number in range(len(each.parts))]
-        self.progress = Progress(sum(len(each.parts[number]) for each, number in self._left), "sample", name=dataset)
+        self._left: dict[PartFiles, Sequence[int]] = {each: range(len(each.parts)) for each in files}
+        self.progress = Progress(sum(len(each.parts.samples) for each in files), "sample", name=dataset)
         self._done, self._looked = 0, 0.0
         self.look()
         self.progress.restart(self._done)
@@ -92,7 +92,8 @@ class _Watch:
         if time.monotonic() - self._looked < _EVERY_S:
             return
         self._looked = time.monotonic()
-        there = {(each, number) for each, number in self._left if each.is_done(number)}
-        self._done += sum(len(each.parts[number]) for each, number in there)
-        self._left = [each for each in self._left if each not in there]
+        for files, numbers in self._left.items():
+            left = files.missing(numbers)
+            self._done += sum(len(files.parts[number]) for number in set(numbers).difference(left))
+            self._left[files] = left
         self.progress.at(self._done)

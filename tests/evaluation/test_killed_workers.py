@@ -23,6 +23,7 @@ from made_scorer import SAMPLES, MadeScorer
 from deepfakebench_ext.common.errors import UnfinishedError
 from deepfakebench_ext.engine import claims, part_worker, parts
 from deepfakebench_ext.engine.part_worker import PartWorker
+from deepfakebench_ext.evaluation import bench_sharing
 from deepfakebench_ext.evaluation.evaluate import Scoring
 from deepfakebench_ext.evaluation.plan import Plan
 from deepfakebench_ext.evaluation.sharing import part_files, score_parts
@@ -193,3 +194,4 @@ def test_who_comes_late_finds_a_run_whose_parts_are_merged_and_gone(plan: Plan, 
     assert not (plan.folder / "parts").exists()
     score_parts(failing(tmp_path / "shared", broken, at=0))
     assert not (plan.folder / "parts").exists()
+    assert bench_sharing._Watch([part_files(plan)], "UADFV").progress.done == len(SAMPLES)
