@@ -14,7 +14,7 @@ from deepfakebench_ext.common.types import Sample
 from deepfakebench_ext.engine.claims import MOST_TRIES
 from deepfakebench_ext.engine.failures import Failures
 from deepfakebench_ext.engine.own.detector import OwnDetector
-from deepfakebench_ext.engine.part_files import PartFile, PartFiles, journal_of, remove_parts
+from deepfakebench_ext.engine.part_files import PartFile, PartFiles, journal_of
 from deepfakebench_ext.engine.part_worker import failed_text
 from deepfakebench_ext.engine.parts import Parts
 from deepfakebench_ext.engine.progress import Progress
@@ -27,6 +27,7 @@ from deepfakebench_ext.evaluation.outcome import Evaluation
 from deepfakebench_ext.evaluation.plan import Plan
 from deepfakebench_ext.evaluation.reporting import Report
 from deepfakebench_ext.evaluation.request import EvaluationRequest
+from deepfakebench_ext.evaluation.sharing import clear_shared
 from deepfakebench_ext.models.quiet import hush_transformers
 from deepfakebench_ext.models.scoring import loaded_text
 from deepfakebench_ext.remote import sent
@@ -146,7 +147,7 @@ def score_elsewhere(
                 raise
             run.fill(journal_of(files.path(number) for number in range(len(parts))))
         run.resume(samples, known.batch_size, parts)
-        remove_parts(known.folder)
+        clear_shared(known.folder)
         return known.report.write(known.folder, samples, run.predictions)
 
 

@@ -16,14 +16,14 @@ from deepfakebench_ext.engine.failures import Failures
 from deepfakebench_ext.engine.file_inputs import make_reader
 from deepfakebench_ext.engine.own.detector import OwnDetector
 from deepfakebench_ext.engine.own.scorer import OwnScorer
-from deepfakebench_ext.engine.part_files import journal_of, remove_parts
+from deepfakebench_ext.engine.part_files import journal_of
 from deepfakebench_ext.engine.progress import Progress
 from deepfakebench_ext.engine.run_directory import RunDirectory
 from deepfakebench_ext.engine.scorer import NetworkScorer, Scorer
 from deepfakebench_ext.evaluation.outcome import Evaluation
 from deepfakebench_ext.evaluation.plan import Plan
 from deepfakebench_ext.evaluation.reporting import Report
-from deepfakebench_ext.evaluation.sharing import part_files, score_parts
+from deepfakebench_ext.evaluation.sharing import clear_shared, part_files, score_parts
 from deepfakebench_ext.metrics.aggregation import aggregation_rule
 from deepfakebench_ext.models.scoring import ScoringDetector
 
@@ -136,7 +136,7 @@ class Scoring:
                 self._score_parts()
             self.done, self._units = run.resume(self.samples, self.plan.batch_size, self.plan.parts)
             if self._is_shared:
-                remove_parts(self.plan.folder)
+                clear_shared(self.plan.folder)
             self._stack = stack.pop_all()
         if self.done or self._units:
             logger.info(

@@ -11,12 +11,12 @@ from deepfakebench_ext.common.errors import ConfigError, OutputError
 from deepfakebench_ext.common.locked_folder import read_settings
 from deepfakebench_ext.common.run_names import METRICS_JSON, PARTS, SETTINGS
 from deepfakebench_ext.common.wording import counted
-from deepfakebench_ext.engine.part_files import PartFile, is_part_name, journal_of, remove_parts
+from deepfakebench_ext.engine.part_files import PartFile, is_part_name, journal_of
 from deepfakebench_ext.engine.parts import Parts
 from deepfakebench_ext.engine.run_directory import RunDirectory, is_complete
 from deepfakebench_ext.evaluation.finished import evaluation_of
 from deepfakebench_ext.evaluation.outcome import Evaluation
-from deepfakebench_ext.evaluation.sharing import SHARDS, ShardRecord
+from deepfakebench_ext.evaluation.sharing import SHARDS, ShardRecord, check_reported, clear_shared
 
 logger = logging.getLogger(__name__)
 
@@ -29,16 +29,18 @@ def merge(folders: Sequence[Path], target: Path) -> Evaluation:
     Args:
         folders: Run directories of the shards; one, where all wrote to the same disk.
         target: The run directory to write; may be one of them. The parts in it are removed once all is written, those
-            of other folders stay. Where the run is there, it is not written again.
+            of other folders stay. Where the run is there and its parts are not, it is not written again.
 
     Raises:
-        ConfigError: No shards, one of other settings, or some that are missing or not finished.
+        ConfigError: No shards, one of other settings, some that are missing or not finished, or a run whose parts are
+            gone and that was reported otherwise.
         OutputError: Files that are damaged or contradict each other, or results that cannot be written.
     """
     settings = _settings(folders)
     has_run = _has_run(target, settings)
-    if has_run and not (target / PARTS).exists():
+    if has_run and not any((folder / PARTS).exists() for folder in folders):
         logger.info("merged before: %s", target)
+        clear_shared(target)
         return evaluation_of(target)
     records = [ShardRecord.read(path) for folder in folders for path in sorted(folder.glob(SHARDS))]
     if not records:
@@ -49,8 +51,10 @@ def merge(folders: Sequence[Path], target: Path) -> Evaluation:
             "with the same options, and --shard alone different"
         )
     paths = _parts(folders, settings["fingerprint"])
-    if has_run and len(paths) < records[0].parts:  # killed while it removed them, after all was written
-        _clear(target)
+    is_own = any(folder.resolve() == target.resolve() for folder in folders)
+    if has_run and is_own and len(paths) < records[0].parts:  # its own are gone, or some where it was killed
+        check_reported(target, records[0].report)
+        clear_shared(target)
         return evaluation_of(target)
     _check_whole(records, paths)
     ordered = [paths[number] for number in range(records[0].parts)]
@@ -60,7 +64,7 @@ def merge(folders: Sequence[Path], target: Path) -> Evaluation:
         size = int(settings["batch_size"])
         run.resume(samples, size, Parts.of(samples, size))
         merged = records[0].report.write(target, samples, run.predictions)
-        _clear(target)
+        clear_shared(target)
     return merged
 
 
@@ -69,12 +73,6 @@ def _has_run(target: Path, settings: Mapping[str, Any]) -> bool:
     said = read_settings(target) or {}
     is_same = said.get("fingerprint") == settings["fingerprint"]
     return is_same and is_complete(target) and (target / METRICS_JSON).is_file()
-
-
-def _clear(target: Path) -> None:
-    remove_parts(target)
-    for path in target.glob(SHARDS):
-        path.unlink(missing_ok=True)
 
 
 def _settings(folders: Sequence[Path]) -> Mapping[str, Any]:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from deepfakebench_ext.common.atomic_files import atomic_writer
 from deepfakebench_ext.common.errors import ConfigError, OutputError, damaged
+from deepfakebench_ext.common.run_names import METRICS_JSON
 from deepfakebench_ext.common.types import Prediction
 from deepfakebench_ext.engine.failures import Failures
-from deepfakebench_ext.engine.part_files import PartFile, PartFiles
+from deepfakebench_ext.engine.part_files import PartFile, PartFiles, remove_parts
 from deepfakebench_ext.engine.part_worker import PartWorker
 from deepfakebench_ext.engine.parts import Shard
 from deepfakebench_ext.engine.progress import Progress
@@ -67,10 +68,13 @@ def score_shard(plan: Plan, shard: Shard, report: Report, *, max_failures: float
     """Score a shard's parts into the run's folder; return how many samples they have.
 
     Raises:
+        ConfigError: As `check_reported`, where the run is merged.
         ModelError, OutputError, UnfinishedError, FailuresError: As `score_parts`.
     """
     files, numbers = part_files(plan), shard.of(len(plan.parts))
-    if not files.is_merged():
+    if files.is_merged():
+        check_reported(plan.folder, report)
+    else:
         files.prepare()
         files.claims.forgive()
         keep_settings(plan.folder, plan.settings)
@@ -103,6 +107,39 @@ def score_parts(plan: Plan, numbers: Sequence[int] | None = None, *, max_failure
 def part_files(plan: Plan) -> PartFiles:
     """Return where the parts of a plan go."""
     return PartFiles(plan.folder, plan.settings["fingerprint"], plan.parts)
+
+
+def check_reported(folder: Path, report: Report) -> None:
+    """Pass a run whose parts are merged and gone where it says what is asked for.
+
+    Raises:
+        ConfigError: It was reported otherwise; says what to type.
+        OutputError: Its figures are damaged.
+    """
+    path = folder / METRICS_JSON
+    try:
+        said = json.loads(path.read_bytes())
+        is_same = said["aggregation"] in (None, report.aggregation) and said["thresholds"] == _decided(report)
+    except FileNotFoundError:  # whoever merged it is at it, or was killed
+        return
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise damaged(path, error) from error
+    if not is_same:
+        raise ConfigError(
+            f"{folder} is merged, with another --aggregation or --threshold; run the same command without --shard for "
+            "these figures: nothing is scored again"
+        )
+
+
+def _decided(report: Report) -> dict[str, Any]:
+    return {level: asdict(threshold) for level, threshold in report.thresholds.items()}
+
+
+def clear_shared(folder: Path) -> None:
+    """Remove what processes and shards wrote for each other into a run's folder, once its journal holds all of it."""
+    remove_parts(folder)
+    for path in folder.glob(SHARDS):
+        path.unlink(missing_ok=True)
 
 
 class _Watch:

@@ -129,6 +129,40 @@ def test_a_merge_that_was_killed_while_it_removed_parts_is_done(
     assert not (folder / "parts").exists() and not list(folder.glob("shard-*"))
 
 
+def test_a_run_is_merged_anew_for_another_report_while_its_parts_are_there(
+    films: Path, command: Command, tmp_path: Path
+) -> None:
+    for rule in ("mean", "max"):
+        asked = ("--aggregation", rule)
+        assert command(evaluate, *arguments(films, tmp_path / rule), *asked)[0] == 0
+        for number in (1, 2):
+            shard = ("--shard", f"{number}/2")
+            assert command(evaluate, *arguments(films, tmp_path / f"{number}"), *asked, *shard)[0] == 0
+        shards = [only_run(tmp_path / f"{number}") for number in (1, 2)]
+        assert command(merge, *shards, "--output_dir", tmp_path / "merged")[0] == 0
+        assert contents(tmp_path / "merged") == contents(tmp_path / rule)
+    # Into the folder of one of them, whose parts are then gone.
+    for _ in range(2):
+        assert command(merge, *shards, "--output_dir", tmp_path / "1")[0] == 0
+        assert contents(tmp_path / "1") == contents(tmp_path / "max")
+    for number, right in ((1, 2), (2, 0)):
+        words = (*arguments(films, tmp_path / f"{number}"), "--shard", f"{number}/2")
+        code, text = command(evaluate, *words)
+        assert (code, "is merged, with another --aggregation or --threshold" in text) == (right, number == 1)
+    code, text = command(merge, *shards, "--output_dir", tmp_path / "1")
+    assert (code, "run the same command without --shard" in text) == (2, True)
+
+
+def test_whoever_goes_on_without_a_shard_leaves_nothing_of_shards(
+    films: Path, command: Command, tmp_path: Path
+) -> None:
+    for name, more in (("one", ()), ("two", ("--shard", "1/2")), ("two", ())):
+        assert command(evaluate, *arguments(films, tmp_path / name), *more)[0] == 0
+    assert contents(tmp_path / "two") == contents(tmp_path / "one")
+    left = [sorted(path.name for path in only_run(tmp_path / name).iterdir()) for name in ("one", "two")]
+    assert left[0] == left[1]
+
+
 def test_what_does_not_go_together_is_not_merged(films: Path, command: Command, tmp_path: Path) -> None:
     for name, more in (("a", ()), ("b", ("--num_frames", "2")), ("c", ("--aggregation", "max"))):
         code, text = command(evaluate, *arguments(films, tmp_path / name), *more, "--shard", "1/2")
