@@ -46,6 +46,7 @@ class Known:
         settings: For `run.json`.
         alone: Settings of the scorer without samples.
         batch_size: Images, frames or clips of a batch.
+        workers: Reading threads of a process that has the machine to itself.
         report: What is to be reported.
         said: What there is to say of the detector, and of how it is given the files.
     """
@@ -54,6 +55,7 @@ class Known:
     settings: Mapping[str, Any]
     alone: Mapping[str, Any]
     batch_size: int
+    workers: int
     report: Report
     said: tuple[str, ...] = ()
 
@@ -61,7 +63,7 @@ class Known:
     def of(cls, plan: Plan, report: Report, said: tuple[str, ...] = ()) -> Known:
         """Return what is to be known of a plan."""
         alone = plan.scorer.settings((), plan.batch_size)
-        return cls(plan.folder, plan.settings, alone, plan.batch_size, report, said)
+        return cls(plan.folder, plan.settings, alone, plan.batch_size, plan.workers, report, said)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,7 @@ def bulk(
     """
     asked = _Asked(request)
     known = cluster.run(asked.known, given, known_urls(given.samples))
-    threads = request.workers or min(8, cluster.shares.cpus)
+    threads = request.workers or min(known.workers, cluster.shares.cpus)
     how = Elsewhere(asked.scorer, known.alone, known.batch_size, threads, os.getcwd())  # noqa: PTH109 - text for Ray
     for text in (*known.said, cluster.shares.text()):
         logger.info("%s", text)

@@ -8,7 +8,9 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import killed_actors
@@ -27,7 +29,9 @@ from deepfakebench_ext.common.types import Sample
 from deepfakebench_ext.engine import parts, ray_cluster, ray_parts
 from deepfakebench_ext.engine.ray_cluster import RayCluster, Shares, in_folder
 from deepfakebench_ext.engine.ray_parts import Came, Elsewhere
+from deepfakebench_ext.evaluation import bulk
 from deepfakebench_ext.evaluation.bulk import Known, score_elsewhere
+from deepfakebench_ext.evaluation.inputs import Input
 from deepfakebench_ext.evaluation.plan import Plan
 
 ROOT = Path(__file__).parents[2]
@@ -117,6 +121,24 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Plan, Known]:
     monkeypatch.setattr(parts, "_IMAGES", 12)
     plan = Plan.of(MadeScorer(), SAMPLES, output_dir=tmp_path / "made", workers=1)
     return plan, Known.of(plan, plan.report(plots=False))
+
+
+@pytest.mark.parametrize(("asked", "alone", "threads"), [(None, 16, 12), (None, 2, 2), (30, 30, 30)])
+def test_an_actor_reads_with_as_many_threads_as_one_process_would_on_its_cpus(
+    made: tuple[Plan, Known], monkeypatch: pytest.MonkeyPatch, asked: int | None, alone: int, threads: int
+) -> None:
+    plan, known = made
+    told: list[int] = []
+
+    def score(cluster: Any, how: Elsewhere, parts: Any, left: Sequence[int]) -> Iterator[Came]:
+        told.append(how.workers)
+        return _Ray(plan, {})(left)
+
+    monkeypatch.setattr(bulk, "scored_by_ray", score)
+    cluster: Any = SimpleNamespace(run=lambda *_: replace(known, workers=alone), shares=Shares(1, 12, 0))
+    request: Any = SimpleNamespace(workers=asked)
+    bulk.bulk(request, Input("made", SAMPLES), cluster)
+    assert told == [threads]
 
 
 class _Ray:
