@@ -6,8 +6,9 @@ from typing import Any
 
 import click
 
-from deepfakebench_ext.cli.evaluated import finish
-from deepfakebench_ext.cli.inputs import paths_of
+from deepfakebench_ext.cli.evaluate import request_of
+from deepfakebench_ext.cli.evaluated import finish, finish_known
+from deepfakebench_ext.cli.inputs import places_of
 from deepfakebench_ext.cli.options import (
     CONTEXT,
     DECIDING,
@@ -22,10 +23,8 @@ from deepfakebench_ext.cli.options import (
     VIDEO,
     WHOSE_FACE,
     SpacedCommand,
-    command_line,
     option,
     options,
-    record_of,
 )
 from deepfakebench_ext.cli.plans import detector_text, samples_text, say_plan
 from deepfakebench_ext.cli.terminal import note, warn
@@ -63,7 +62,7 @@ _CLUSTER = (
 
 
 @click.command("bulk", cls=SpacedCommand, epilog=_EXAMPLES, context_settings=CONTEXT)
-@click.argument("paths", nargs=-1, callback=paths_of)
+@click.argument("paths", nargs=-1, callback=places_of)
 @options(
     INPUT,
     DETECTOR,
@@ -81,23 +80,11 @@ _CLUSTER = (
 def bulk(address: str | None, actors: int | None, max_failures: float | None, **given: Any) -> None:
     """Score images and videos on a Ray cluster: the run that evaluate would write, whoever is killed."""
     from deepfakebench_ext.common.notices import untrained_head
-    from deepfakebench_ext.engine.input_options import FaceOptions, SamplingOptions
     from deepfakebench_ext.evaluation.finished import finished
-    from deepfakebench_ext.evaluation.request import EvaluationRequest
 
-    request = record_of(
-        EvaluationRequest,
-        given,
-        sampling=record_of(SamplingOptions, given),
-        faces=record_of(FaceOptions, given),
-        command=command_line(),
-        writes=not given["dry_run"],
-    )
+    request = request_of(given)
     if not given["dry_run"] and (known := finished(request)) is not None:
-        note(f"finished before, and nothing has changed since: {known.folder}")
-        if not known.trained:
-            warn(untrained_head(str(given["weights"])))
-        return finish({known.folder.name: known}, by_name=False, as_json=given["as_json"])
+        return finish_known(known, str(given["weights"]), as_json=given["as_json"])
     hush_transformers()
     settings = request.settings()
     (each,) = request.inputs(settings)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from deepfakebench_ext.cli.evaluated import finish
+from deepfakebench_ext.cli.evaluated import finish, finish_known
 from deepfakebench_ext.cli.inputs import places_of
 from deepfakebench_ext.cli.options import (
     CONTEXT,
@@ -70,17 +70,11 @@ _FEW = 20
 @options(INPUT, DATASET, COVERAGE, DETECTOR, OWN, VIDEO, FACES, WHOSE_FACE, DECIDING, RUNNING, SHARING, DRY_RUN, OUTPUT)
 def evaluate(**given: Any) -> None:
     """Score images, videos and datasets with a detector and write results with figures that can be trusted."""
-    from deepfakebench_ext.common.notices import untrained_head
     from deepfakebench_ext.evaluation.finished import finished
 
-    request, sharing = _request(given), Sharing.begin(given["shard"])
+    request, sharing = request_of(given), Sharing.begin(given["shard"])
     if not (given["dry_run"] or sharing.shard) and (known := finished(request)) is not None:
-        if not sharing.is_main:
-            return None
-        note(f"finished before, and nothing has changed since: {known.folder}")
-        if not known.trained:
-            warn(untrained_head(str(given["weights"])))
-        return finish({known.folder.name: known}, by_name=False, as_json=given["as_json"])
+        return finish_known(known, str(given["weights"]), as_json=given["as_json"]) if sharing.is_main else None
     hush_transformers()
     settings = request.settings()
     if given["coverage"]:
@@ -135,12 +129,13 @@ def say_preprocess(spec: PreprocessSpec) -> None:
     note(f"input: {spec.text()}")
 
 
-def _request(given: dict[str, Any]) -> EvaluationRequest:
+def request_of(given: dict[str, Any]) -> EvaluationRequest:
+    """The request that the options make, whether they name files or datasets."""
     from deepfakebench_ext.engine.dataset_inputs import DatasetOptions
     from deepfakebench_ext.engine.input_options import FaceOptions, SamplingOptions
     from deepfakebench_ext.evaluation.request import EvaluationRequest
 
-    if given["coverage"] and not given["test_dataset"]:
+    if given.get("coverage") and not given["test_dataset"]:
         raise ConfigError("--coverage means nothing without --test_dataset")
     if given["detector_timeout"] is not None and given["detector"] is None:
         raise ConfigError("--detector_timeout means nothing without --detector, whose samples it limits")

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deepfakebench_ext.cli.terminal import say, say_json, warn
+from deepfakebench_ext.cli.terminal import note, say, say_json, warn
 from deepfakebench_ext.common.errors import OutputError
 from deepfakebench_ext.common.wording import counted, noun_of, printable, rounded
 
@@ -44,6 +44,16 @@ def finish(results: Mapping[str, Evaluation], *, by_name: bool, as_json: bool) -
     if unscored:
         say(f"{counted(unscored, 'input')} could not be scored; {RESULTS_TEXT} says why", err=True)
         sys.exit(3)
+
+
+def finish_known(known: Evaluation, weights: str, *, as_json: bool) -> None:
+    """Print the figures of a run that ended before and was asked again, as `finish`."""
+    from deepfakebench_ext.common.notices import untrained_head
+
+    note(f"finished before, and nothing has changed since: {known.folder}")
+    if not known.trained:
+        warn(untrained_head(weights))
+    finish({known.folder.name: known}, by_name=False, as_json=as_json)
 
 
 def _leave_text(results: Mapping[str, Evaluation]) -> None:

@@ -18,6 +18,7 @@ import yaml
 from apis import serving
 
 from deepfakebench_ext.cli.bench import bench
+from deepfakebench_ext.cli.bulk import bulk
 from deepfakebench_ext.cli.compare import compare
 from deepfakebench_ext.cli.evaluate import evaluate
 from deepfakebench_ext.cli.main import run
@@ -209,5 +210,6 @@ def test_options_of_networks_are_refused(command: Command, tmp_path: Path, optio
 
 def test_a_limit_without_a_program_is_refused(command: Command, tmp_path: Path) -> None:
     tiny.photos(tmp_path / "photos", 1)
-    code, _, err = command(evaluate, "--detector_timeout", "5", "--image", "photos")
-    assert (code, "--detector_timeout means nothing without --detector" in err) == (2, True)
+    for verb in (evaluate, bulk):
+        code, _, err = command(verb, "--detector_timeout", "5", "--image", "photos")
+        assert (code, "--detector_timeout means nothing without --detector" in err) == (2, True)

@@ -60,6 +60,11 @@ def test_videos_and_folders_of_frames_score_as_those_on_the_disk(
     assert {row["key"] for row in rows_of(far)} == {"fake/a.mp4", "fake/none.mp4", "real/a.mp4", "real/frames/b"}
 
 
+def test_bulk_is_asked_for_urls_as_evaluate_is(detector: list[str], bucket: Path) -> None:
+    done = CliRunner().invoke(cli, ["bulk", "s3://data", *detector, "--dry_run"])
+    assert (done.exit_code, "would score s3://data: 6 samples (" in done.output) == (0, True), done.output
+
+
 def test_a_program_of_ones_own_is_given_fetched_files(bucket: Path, tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(
         "import pathlib\ndef score(paths):\n    return [pathlib.Path(p).stat().st_size % 100 / 100 for p in paths]\n"
