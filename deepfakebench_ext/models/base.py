@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, ClassVar, Literal
@@ -58,7 +58,7 @@ HEAD = ("fc_norm.", "head.")
 LABEL_ORDER = "label_order"
 
 
-class Detector(TorchScoring, ABC):
+class Detector(TorchScoring):
     """A detector under DeepfakeBench's contract, built as `DETECTOR[name](config)`.
 
     A subclass sets `backbone`, `head` and, where it has one, `fc_norm`, in `_build`, and says in `features` how an
@@ -132,10 +132,6 @@ class Detector(TorchScoring, ABC):
     def build_loss(self, config: Any) -> nn.Module:
         """Return the loss; part of DeepfakeBench's contract."""
         return nn.CrossEntropyLoss()
-
-    @abstractmethod
-    def features(self, data_dict: Mapping[str, Any]) -> torch.Tensor:
-        """Return (B, D) float32 features of `data_dict['image']`."""
 
     def normed(self, pooled: torch.Tensor) -> torch.Tensor:
         """Return the features (B, D) for what `pooled` returned: through `fc_norm`, where there is one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,7 +19,7 @@ from deepfakebench_ext.models.scoring import Output, Rows
 _CUDA = "cuda"
 
 
-class TorchScoring(nn.Module):
+class TorchScoring(nn.Module, ABC):
     """The part of `Detector` that meets `ScoringDetector`."""
 
     backbone: nn.Module
@@ -68,9 +69,9 @@ class TorchScoring(nn.Module):
         numbers: Rows = (rows if rows.dtype == torch.float64 else rows.float()).cpu().numpy()
         return numbers
 
+    @abstractmethod
     def features(self, data_dict: Mapping[str, Any]) -> torch.Tensor:
         """Return (B, D) float32 features of `data_dict['image']`."""
-        raise NotImplementedError
 
     def pooled(self, data_dict: Mapping[str, Any]) -> torch.Tensor:
         """Return what the backbone alone says, (B, D) float32; `Detector.normed` makes the features of it."""
