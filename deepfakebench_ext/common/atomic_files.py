@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import glob
 import os
 import secrets
@@ -65,7 +66,9 @@ def write_bytes_atomic(path: Path, data: bytes) -> None:
 
 
 def remove_unfinished(folder: Path, name: str = "*", *, deep: bool = False, shared: str = "") -> None:
-    """Remove what an atomic writer left behind when it was killed.
+    """Remove the files that an atomic writer left behind when it was killed.
+
+    A folder of `new_folder` is not of these: whoever makes it may be at work inside a run that others go on with.
 
     Args:
         folder: Where the files lie; nobody else writes them.
@@ -75,12 +78,12 @@ def remove_unfinished(folder: Path, name: str = "*", *, deep: bool = False, shar
     """
     pattern = f".{name if name == '*' else glob.escape(name)}.*.tmp"
     for path in folder.rglob(pattern) if deep else folder.glob(pattern):
-        if not shared or folder / shared not in path.parents:
+        if not path.is_dir() and (not shared or folder / shared not in path.parents):
             path.unlink()
 
 
 def remove_abandoned(folder: Path, name: str = "*") -> None:
-    """Remove what killed writers left in a folder that others may be writing: what is older than this process.
+    """Remove files that killed writers left in a folder that others may be writing: what is older than this process.
 
     Args:
         folder: Where the files lie.
@@ -89,7 +92,7 @@ def remove_abandoned(folder: Path, name: str = "*") -> None:
     wanted = name if name == "*" else glob.escape(name)
     for path in (*folder.glob(f".{wanted}.????????.tmp"), *(folder.glob(".probe-*") if name == "*" else ())):
         with contextlib.suppress(FileNotFoundError):  # another process removed it
-            if path.stat().st_mtime < _STARTED_S:
+            if path.stat().st_mtime < _STARTED_S and not path.is_dir():
                 path.unlink()
 
 
@@ -125,6 +128,8 @@ def check_writable(folder: Path) -> None:
 def new_folder(folder: Path) -> Iterator[Path]:
     """A folder under another name beside it, which becomes `folder` when the block ends well, and else is removed.
 
+    What is left of one by a process that was killed goes when the same folder is made again.
+
     Args:
         folder: Absent or empty.
 
@@ -134,15 +139,42 @@ def new_folder(folder: Path) -> Iterator[Path]:
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ConfigError(f"{folder} is there already; give another --output_dir, or move it away")
-    with making(folder):
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".tmp", dir=folder.absolute().parent))
+    with making(folder), contextlib.ExitStack() as held:
+        parent = folder.absolute().parent
+        parent.mkdir(parents=True, exist_ok=True)
+        _remove_killed(parent, folder.name)
+        unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".tmp", dir=parent))
         try:
+            with contextlib.suppress(OSError):  # where there are no locks, nobody has it for left
+                held.enter_context(_held(unfinished))
             yield unfinished
             unfinished.chmod(0o777 & ~_umask())
             unfinished.replace(folder)
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)  # nothing is left of it where all went well
+
+
+def _remove_killed(parent: Path, name: str) -> None:
+    """Remove what killed processes left of a new folder of that name; one that is being made is held."""
+    for path in parent.glob(f".{glob.escape(name)}.????????.tmp"):
+        with contextlib.suppress(OSError), _held(path):
+            if path.stat().st_mtime < _STARTED_S:  # between its making and its lock
+                shutil.rmtree(path, ignore_errors=True)
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Hold a folder while the block runs; the system takes it back when the process ends, however it ends.
+
+    Raises:
+        OSError: Another one holds it, or its file system knows no locks.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _umask() -> int:

@@ -5,7 +5,13 @@ import sys
 
 import pytest
 
-from deepfakebench_ext.common.atomic_files import atomic_writer, write_bytes_atomic
+from deepfakebench_ext.common.atomic_files import (
+    atomic_writer,
+    check_writable,
+    new_folder,
+    remove_unfinished,
+    write_bytes_atomic,
+)
 from deepfakebench_ext.common.errors import OutputError
 
 
@@ -124,3 +130,26 @@ def test_results_are_as_readable_as_the_users_other_files(tmp_path):
     write_bytes_atomic(tmp_path / "a.png", b"x")
     modes = {stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("plain.txt", "a.png")}
     assert len(modes) == 1
+
+
+def test_what_a_killed_process_left_of_a_new_folder_goes_and_what_is_being_made_stays(tmp_path):
+    left, other = tmp_path / ".new.12345678.tmp", tmp_path / ".newer.12345678.tmp"
+    for each in (left, other):
+        each.mkdir()
+        (each / "half").touch()
+        os.utime(each, (1, 1))
+    with new_folder(tmp_path / "new") as first:
+        os.utime(first, (1, 1))
+        with new_folder(tmp_path / "new") as second:
+            assert names(tmp_path) == sorted([first.name, second.name, other.name])
+        (tmp_path / "new").rmdir()
+    assert names(tmp_path) == [other.name, "new"]
+
+
+def test_a_folder_that_a_killed_process_left_keeps_nobody_from_writing_beside_it(tmp_path):
+    left = tmp_path / ".new.12345678.tmp"
+    left.mkdir()
+    os.utime(left, (1, 1))
+    check_writable(tmp_path)
+    remove_unfinished(tmp_path, deep=True)
+    assert names(tmp_path) == [left.name]
