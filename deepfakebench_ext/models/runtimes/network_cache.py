@@ -6,7 +6,7 @@ import contextlib
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Final
 
@@ -27,14 +27,25 @@ def networks_folder() -> Path:
 def held(kept: Path) -> Iterator[None]:
     """Hold a network's place, used just now: nobody else makes it, or removes it, while the block runs.
 
+    One that is there is taken as it is where nothing can be written, as in a container's image.
+
     Raises:
-        OSError: Its folder cannot be written.
+        OSError: Its folder cannot be written, and it is not there.
     """
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{kept}.lock"):
-        if kept.exists():
+    with _locked(kept):
+        with contextlib.suppress(OSError):  # not there yet, or another user's: it only ages
             os.utime(kept)
         yield
+
+
+def _locked(kept: Path) -> AbstractContextManager[object]:
+    try:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        return FileLock(f"{kept}.lock").acquire()
+    except OSError:
+        if not kept.exists():
+            raise
+        return nullcontext()
 
 
 def make_room(kept: Path) -> None:

@@ -165,6 +165,17 @@ def test_a_cache_that_cannot_be_written_is_said(monkeypatch, tmp_path, caplog):
     assert "cannot be written" in caplog.text
 
 
+def test_what_is_kept_is_scored_where_nothing_can_be_written(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "own"))
+    load_detector("clip.yaml", "clip.pth", runtime="openvino", **HOW)
+    (lock,) = tmp_path.glob("own/**/*.lock")
+    lock.unlink()
+    lock.mkdir()  # as on a disk that is read only, no lock can be had
+    monkeypatch.setattr(compiled, "_export", lambda *_: pytest.fail("was compiled again"))
+    again = load_detector("clip.yaml", "clip.pth", runtime="openvino", **HOW)
+    assert again.computing["runtime"]["name"] == "openvino"
+
+
 @pytest.mark.parametrize(
     ("runtime", "dtype", "said"),
     [
