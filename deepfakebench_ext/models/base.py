@@ -13,25 +13,17 @@ from torch import nn
 from torch.nn import functional
 from typing_extensions import Self
 
-from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.notices import untrained_head
 from deepfakebench_ext.common.types import LabelOrder, WeightsReport
 from deepfakebench_ext.data.preprocess.spec import PreprocessSpec
 from deepfakebench_ext.host import torchvision_ops, weights_path
 from deepfakebench_ext.models import quiet
-from deepfakebench_ext.models.architecture import Architecture
 from deepfakebench_ext.models.built_from import decide_preprocess, default_source, processor_folder
 from deepfakebench_ext.models.config import DetectorConfig, load_config
 from deepfakebench_ext.models.freezing import keep_frozen_in_inference
+from deepfakebench_ext.models.head_order import Head, decide_head_order
 from deepfakebench_ext.models.initialising import seeded
-from deepfakebench_ext.models.label_order import (
-    HOST_CONTRACT,
-    class_names,
-    decide_label_order,
-    has_names,
-    kept_order,
-    names_fit,
-)
+from deepfakebench_ext.models.label_order import kept_order
 from deepfakebench_ext.models.stored_thresholds import THRESHOLDS, Stored, stored_from
 from deepfakebench_ext.models.torch_scoring import TorchScoring
 from deepfakebench_ext.models.two_classes import two_class_logits
@@ -198,50 +190,13 @@ class Detector(TorchScoring):
         parameter = next(self.backbone.parameters())
         return images.to(parameter.device, parameter.dtype)
 
-    def head_order(
-        self, num_logits: int, *, trained: bool, architecture: Architecture, by_contract: bool, ours: bool
-    ) -> LabelOrder:
-        """Return how the head's logits become P(fake): by what its own file says, else by names, else by its layout.
-
-        Args:
-            num_logits: Width of the head.
-            trained: Whether the head came from the weights.
-            architecture: The transformers config, whose class names may be those of another model.
-            by_contract: Whether the weights are laid out as DeepfakeBench's own detector, 0 real and 1 fake.
-            ours: Whether they are laid out as a detector of this package.
+    def head_order(self, head: Head) -> LabelOrder:
+        """Return how the head's logits become P(fake).
 
         Raises:
-            ConfigError: Neither says.
+            ConfigError: Nothing says.
         """
-        new = self.settings.new_head or not trained
-        by_contract = by_contract or new or (ours and not names_fit(architecture.values, num_logits))
-        values = {} if new or (by_contract and architecture.lent) else architecture.values
-        id2label, label2id = class_names(values), values.get("label2id")
-        named = has_names(id2label, label2id)
-        asked, own = self.settings.fake_index, self.checkpoint.notes.get(LABEL_ORDER)
-        if asked is None and own is not None and (kept := kept_order(own, num_logits)):
-            return kept
-        if asked is None and num_logits == 2 and by_contract and (not named or NAMES_YAML in values):
-            return HOST_CONTRACT
-        try:
-            order = decide_label_order(
-                id2label,
-                num_logits,
-                label2id=label2id,
-                fake_index=asked,
-                problem_type=values.get("problem_type"),
-            )
-        except ConfigError as error:
-            raise ConfigError(
-                f"{self.source.spec}: {str(error).rstrip('.')}. If this head was trained for another task, "
-                "`new_head: true` in the detector YAML leaves it aside."
-            ) from error
-        if asked is None and by_contract and not architecture.of_weights and order.fake != (1,):
-            raise ConfigError(
-                f"{self.source.spec} is laid out as DeepfakeBench's own detectors, whose logit 1 means fake, and "
-                f"{architecture.where} names its classes {', '.join(order.names)}; say which holds with --fake_index"
-            )
-        return order
+        return decide_head_order(head, self.settings, self.source.spec, self.checkpoint.notes.get(LABEL_ORDER))
 
     @property
     def leaves_head_aside(self) -> bool:

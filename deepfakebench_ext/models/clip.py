@@ -13,6 +13,7 @@ from deepfakebench_ext.common.types import WeightsReport
 from deepfakebench_ext.models.architecture import Architecture, config_of, made
 from deepfakebench_ext.models.base import Detector
 from deepfakebench_ext.models.built_from import decide_architecture
+from deepfakebench_ext.models.head_order import Head
 from deepfakebench_ext.models.initialising import seeded, skeleton
 from deepfakebench_ext.models.svd import apply_svd, fold_svd
 from deepfakebench_ext.models.weights.keymaps import clip_layout
@@ -45,14 +46,14 @@ class HuggingFaceClip(Detector):
         with seeded(self.settings.seed):
             self.head = nn.Linear(self.vision.hidden_size, layout.head_width(state))
         mapped = self.fill(state, layout.names, folded)
-        order = self.head_order(
-            self.head.out_features,
+        head = Head(
+            num_logits=self.head.out_features,
             trained="head.weight" in mapped.state,
             architecture=architecture,
             by_contract=True,
             ours=True,
         )
-        report = self.make_report(mapped, order)
+        report = self.make_report(mapped, self.head_order(head))
         if self.settings.use_svd:
             apply_svd(self.backbone, self.settings.svd_rank)
         return report

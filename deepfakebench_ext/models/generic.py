@@ -18,6 +18,7 @@ from deepfakebench_ext.host.foreign import FOREIGN
 from deepfakebench_ext.models.architecture import FAILURES, Architecture, config_of, made
 from deepfakebench_ext.models.base import Detector
 from deepfakebench_ext.models.built_from import decide_architecture
+from deepfakebench_ext.models.head_order import Head
 from deepfakebench_ext.models.network import Network, read_network
 from deepfakebench_ext.models.weights import keymaps
 from deepfakebench_ext.models.weights.describe import describe
@@ -57,7 +58,7 @@ class HuggingFaceImage(Detector):
         trained = bool(mapped.state) and network.widths.keys() <= mapped.state.keys()
         ours = any(key.startswith("backbone.") for key in state)
         order = self.head_order(
-            config.num_labels, trained=trained, architecture=architecture, by_contract=False, ours=ours
+            Head(num_logits=config.num_labels, trained=trained, architecture=architecture, by_contract=False, ours=ours)
         )
         mapped.state = {_own_name(key, network.head): tensor for key, tensor in mapped.state.items()}
         return replace(self.make_report(mapped, order), head_trained=trained)

@@ -13,6 +13,7 @@ from deepfakebench_ext.common.types import WeightsReport
 from deepfakebench_ext.models.architecture import Architecture, config_of, made
 from deepfakebench_ext.models.base import Detector
 from deepfakebench_ext.models.built_from import decide_architecture
+from deepfakebench_ext.models.head_order import Head
 from deepfakebench_ext.models.initialising import seeded, skeleton
 from deepfakebench_ext.models.svd import fold_svd
 from deepfakebench_ext.models.weights.keymaps import videomae_layout
@@ -45,14 +46,14 @@ class HuggingFaceVideoMAE(Detector):
             self.fc_norm = nn.Identity() if self.pools_first_token else nn.LayerNorm(width)
             self.head = nn.Linear(width, 2 if self.leaves_head_aside else layout.head_width(state))
         mapped = self.fill(state, layout.names, folded)
-        order = self.head_order(
-            self.head.out_features,
+        head = Head(
+            num_logits=self.head.out_features,
             trained="head.weight" in mapped.state,
             architecture=architecture,
             by_contract=has_norm and has_fc_norm and not layout.of_transformers,
             ours=not layout.of_transformers,
         )
-        return self.make_report(mapped, order)
+        return self.make_report(mapped, self.head_order(head))
 
     @property
     def input_size(self) -> tuple[int, int]:
