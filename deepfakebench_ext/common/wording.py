@@ -66,6 +66,11 @@ def cut(text: str, most: int) -> str:
     return f"{text[: most // 2]} ... ({len(text)} characters) ... {text[-most // 4 :]}"
 
 
+def reason_of(error: BaseException, most: int) -> str:
+    """What an error says, on one line, without its middle where it is longer than `most` characters."""
+    return cut(printable(" ".join(str(error).split())), most)
+
+
 def shortened(text: str, most: int) -> str:
     """The text on one line, without its beginning where it is longer: the end of a long name tells more."""
     line = printable(text)

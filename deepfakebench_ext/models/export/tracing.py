@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from deepfakebench_ext.common.errors import ModelError
-from deepfakebench_ext.common.wording import cut, printable
+from deepfakebench_ext.common.wording import reason_of
 from deepfakebench_ext.data.preprocess.spec import output_size
 from deepfakebench_ext.models.base import Detector
 from deepfakebench_ext.models.export.record import BATCH, INPUT, Format
@@ -81,7 +81,7 @@ def failures_of(what: Format, network: ScoringNetwork, folder: Path | None = Non
         if folder is not None:
             _check_room(folder, sum(weight.nbytes for weight in network.state_dict().values()))
         source = network.detector.report.source
-        reason = cut(printable(" ".join(str(error).split())), _LONGEST)
+        reason = reason_of(error, _LONGEST)
         remedy = "" if what == "state_dict" else ". --format state_dict takes any detector that computes"
         raise ModelError(f"{source} cannot be exported as {what}: {type(error).__name__}: {reason}{remedy}") from error
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from deepfakebench_ext.common.errors import MissingExtraError, ModelError, WeightsError
 from deepfakebench_ext.common.version import installed
-from deepfakebench_ext.common.wording import cut, printable
+from deepfakebench_ext.common.wording import cut, printable, reason_of
 from deepfakebench_ext.models.export.record import INPUT, OUTPUT
 from deepfakebench_ext.models.weights.source import EXPORT_AGAIN
 
@@ -80,14 +80,12 @@ def is_installed(name: RuntimeName) -> bool:
 
 def unreadable(path: Path, runtime: RuntimeName, error: Exception) -> WeightsError:
     """Return the error for a file that a runtime does not take."""
-    reason = cut(printable(" ".join(str(error).split())), _LONGEST)
-    return WeightsError(f"{path} is no network that {runtime} can open: {reason}; {EXPORT_AGAIN}")
+    return WeightsError(f"{path} is no network that {runtime} can open: {reason_of(error, _LONGEST)}; {EXPORT_AGAIN}")
 
 
 def refused(path: Path, runtime: RuntimeName, error: Exception) -> ModelError:
     """Return the error for a batch that a runtime ends in."""
-    reason = cut(printable(" ".join(str(error).split())), _LONGEST)
-    return ModelError(f"{path}: {runtime} cannot compute it: {reason}")
+    return ModelError(f"{path}: {runtime} cannot compute it: {reason_of(error, _LONGEST)}")
 
 
 def check_rows(path: Path, runtime: RuntimeName, logits: Array, number: int) -> None:
