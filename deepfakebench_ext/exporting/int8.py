@@ -24,13 +24,13 @@ from deepfakebench_ext.exporting.quantising import quantised, save
 from deepfakebench_ext.metrics.pairs import compare_pairs
 from deepfakebench_ext.models.base import Detector
 from deepfakebench_ext.models.config import load_config
-from deepfakebench_ext.models.export.export import RUNTIMES, write_description
+from deepfakebench_ext.models.export.export import write_description
 from deepfakebench_ext.models.export.formats import write_network
 from deepfakebench_ext.models.export.parity import check, measure
 from deepfakebench_ext.models.export.record import ARTEFACTS, ExportRecord, Format, Gate
 from deepfakebench_ext.models.export.tracing import ScoringNetwork
 from deepfakebench_ext.models.runtimes.exported import ExportedDetector
-from deepfakebench_ext.models.runtimes.session import Array
+from deepfakebench_ext.models.runtimes.session import RUNTIMES, Array
 from deepfakebench_ext.models.scoring import ScoringDetector
 from deepfakebench_ext.models.weights.source import DETECTOR_YAML, resolve_weights
 

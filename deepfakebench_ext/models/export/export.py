@@ -31,11 +31,10 @@ from deepfakebench_ext.models.export.record import (
 )
 from deepfakebench_ext.models.export.tracing import ScoringNetwork, failures_of, input_shape
 from deepfakebench_ext.models.runtimes.openvino_session import OpenVinoSession, has_bfloat16
+from deepfakebench_ext.models.runtimes.session import RUNTIMES
 from deepfakebench_ext.models.weights.source import DETECTOR_YAML
 
 _TORCH = "torch"
-RUNTIMES: dict[Format, str] = {"onnx": "onnxruntime", "openvino": "openvino"}
-"""What runs a format."""
 # What a training says of itself, which is no part of what others run.
 _NOT_OF_AN_EXPORT = ("export", "fake_index", "training", "tuning", "weights")
 

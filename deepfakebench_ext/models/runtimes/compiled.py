@@ -21,7 +21,7 @@ from deepfakebench_ext.models.runtimes.exported import ExportedDetector
 from deepfakebench_ext.models.runtimes.network_cache import held, make_room, networks_folder
 from deepfakebench_ext.models.runtimes.onnx_session import check_onnx_number
 from deepfakebench_ext.models.runtimes.openvino_session import openvino_number
-from deepfakebench_ext.models.runtimes.session import RuntimeName, is_installed
+from deepfakebench_ext.models.runtimes.session import RUNTIMES, RuntimeName, is_installed
 from deepfakebench_ext.models.stored_thresholds import stored_as_json
 from deepfakebench_ext.models.weights.source import DETECTOR_YAML, Source, resolve_weights
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-FORMATS: dict[RuntimeName, Format] = {"onnxruntime": "onnx", "openvino": "openvino"}
+_FORMATS = {runtime: format_ for format_, runtime in RUNTIMES.items()}
 _MIB, _DIGITS = 2**20, 32
 
 
@@ -83,7 +83,7 @@ def compiled(
         ConfigError: A `dtype` that the runtime does not compute in.
     """
     (openvino_number if runtime == "openvino" else check_onnx_number)(dtype)  # not after minutes of compiling
-    format_ = FORMATS[runtime]
+    format_ = _FORMATS[runtime]
     kept = networks_folder() / f"{runtime}-{_key(settings, source, format_)}"
     try:
         with held(kept):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Final, Literal, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -13,10 +13,12 @@ import numpy.typing as npt
 from deepfakebench_ext.common.errors import MissingExtraError, ModelError, WeightsError
 from deepfakebench_ext.common.version import installed
 from deepfakebench_ext.common.wording import cut, printable, reason_of
-from deepfakebench_ext.models.export.record import INPUT, OUTPUT
+from deepfakebench_ext.models.export.record import INPUT, OUTPUT, Format
 from deepfakebench_ext.models.weights.source import EXPORT_AGAIN
 
 RuntimeName = Literal["onnxruntime", "openvino"]
+RUNTIMES: Final[dict[Format, RuntimeName]] = {"onnx": "onnxruntime", "openvino": "openvino"}
+"""What a format is proven equal in, and run by where nothing else is asked for."""
 _LONGEST = 300
 _FLOAT32 = ("f32", "tensor(float)")
 
