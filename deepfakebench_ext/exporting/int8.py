@@ -78,9 +78,9 @@ def export_int8(
     """
     check_disjoint(calibrated_on, gated_on)
     network, reader = ScoringNetwork(detector).eval(), make_reader(detector)
-    runtime, tried = RUNTIMES[format_], list[Gate]()
+    runtime, tried, groups = RUNTIMES[format_], list[Gate](), together(gated_on)
     with new_folder(folder) as unfinished, TemporaryDirectory(dir=unfinished) as plain:
-        before = scores_of(detector, reader, gated_on)
+        before = scores_of(detector, reader, gated_on, groups)
         _check_enough(before)
         inputs = calibration_inputs(detector, reader, calibrated_on)
         check(measure(network, write_network(network, format_, Path(plain)), runtime=runtime), detector.report.source)
@@ -88,7 +88,7 @@ def export_int8(
             save(format_, model, unfinished)
             write_description(detector, unfinished, format_, (), is_int8=True)
             int8 = _opened(unfinished)
-            after = scores_of(int8, make_reader(int8), gated_on)
+            after = scores_of(int8, make_reader(int8), gated_on, groups)
             tried.append(gate(before, after, int8.computing["dtype"], how))
             if passes(tried[-1]):
                 parity = measure(network, int8.session, runtime=runtime, precision=int8.computing["dtype"])
@@ -116,19 +116,25 @@ def calibration_inputs(detector: Detector, reader: Reader, samples: Sequence[Sam
     return inputs
 
 
-def scores_of(detector: ScoringDetector, reader: Reader, samples: Sequence[Sample]) -> Scored:
-    """Return the scores of all units of labelled samples that have one."""
-    labels = {sample.key: sample.label for sample in samples}
-    groups = dict(zip(labels, together(samples), strict=True))
+def scores_of(detector: ScoringDetector, reader: Reader, samples: Sequence[Sample], groups: Sequence[int]) -> Scored:
+    """Return the scores of all units of labelled samples that have one.
+
+    Args:
+        detector: Scores them.
+        reader: Its own.
+        samples: Labelled.
+        groups: Of each sample, as `together` says.
+    """
     if not samples:
         return Scored((), *(np.zeros(0, kind) for kind in (np.int64, np.float64, np.int64)))
+    known = {sample.key: (sample.label, group) for sample, group in zip(samples, groups, strict=True)}
     batches = predict(detector, reader, samples, batch_size=default_batch_size(detector), workers=default_workers())
     scored = [each for batch in batches for each in batch if each.score is not None]
     return Scored(
         tuple((each.key, each.index) for each in scored),
-        np.array([labels[each.key] for each in scored], dtype=np.int64),
+        np.array([known[each.key][0] for each in scored], dtype=np.int64),
         np.array([each.score for each in scored], dtype=np.float64),
-        np.array([groups[each.key] for each in scored], dtype=np.int64),
+        np.array([known[each.key][1] for each in scored], dtype=np.int64),
     )
 
 
