@@ -180,9 +180,8 @@ def edited(source: Path, path: Path, parts: Sequence[tuple[int | None, int]], fp
     movie = next(_boxes(film, b"moov", 0, len(film)))
     track = next(_boxes(film, b"trak", movie[0] + 8, movie[1]))
     start, end = next(_boxes(film, b"edts", track[0] + 8, track[1]))
-    delay = struct.unpack_from(">i", film, start + 28)[
-        0
-    ]  # of the first frame that is shown, from the encoder's B-frames
+    # Of the first frame that is shown, from the encoder's B-frames.
+    (delay,) = struct.unpack_from(">i", film, start + 28)
     rows = [
         (last * 1000 // fps, -1) if first is None else ((last - first) * 1000 // fps, delay + first * frame)
         for first, last in parts
