@@ -47,6 +47,9 @@ HALVES = {"resolution": 32, "mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]}
 
 CLIP_YAML: dict[str, Any] = {"model_name": "huggingface_clip", "architecture": CLIP, **HALVES}
 VIDEOMAE_YAML: dict[str, Any] = {"model_name": "huggingface_videomae", "architecture": VIDEOMAE, **HALVES}
+# To be trained from nothing, in a few epochs: wider parameters to begin with, and patches that are smaller than a face.
+CLIP_TO_TRAIN = {**CLIP_YAML, "architecture": {**CLIP, "initializer_factor": 2.0}}
+VIDEOMAE_TO_TRAIN = {**VIDEOMAE_YAML, "architecture": {**VIDEOMAE, "patch_size": 8, "initializer_range": 0.1}}
 
 Q_BIAS, QUERY_BIAS, QUERY_KEY_BIAS = "q_bias", "query.bias", "query.bias and key.bias"
 

@@ -19,10 +19,7 @@ from deepfakebench_ext.models.export.record import ARTEFACTS
 from deepfakebench_ext.models.loading import load_detector
 
 EQUAL = 1e-3
-BASES = {
-    "clip": {**tiny.CLIP_YAML, "architecture": {**tiny.CLIP, "initializer_factor": 2.0}},
-    "videomae": {**tiny.VIDEOMAE_YAML, "architecture": {**tiny.VIDEOMAE, "patch_size": 8, "initializer_range": 0.1}},
-}
+BASES = {"clip": tiny.CLIP_TO_TRAIN, "videomae": tiny.VIDEOMAE_TO_TRAIN}
 RECIPES = {"clip": {"epochs": 3}, "videomae": {"epochs": 5, "clips_per_video": 2}}
 DRAWN = {"batch_size": 16, "lr": 1e-3, "frames_per_video": 2, "val_frames": 2, "val_clips": 1}
 

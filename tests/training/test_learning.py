@@ -43,9 +43,8 @@ def pretrained(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("pretraining")
     seams.seam_pictures(folder / "train", 400, seed=1, horizontal=False)
     seams.seam_pictures(folder / "val", 40, seed=2, horizontal=False)
-    yaml = {**tiny.CLIP_YAML, "architecture": {**tiny.CLIP, "initializer_factor": 2.0}}
     recipe = {"epochs": 11, "batch_size": 16, "lr": 2e-3}
-    tuning(folder, values({"mode": "full"}, yaml, **recipe)).run(folder / "run")
+    tuning(folder, values({"mode": "full"}, tiny.CLIP_TO_TRAIN, **recipe)).run(folder / "run")
     return folder / "run/best"
 
 

@@ -13,13 +13,7 @@ from made_training import tuning, values
 
 from deepfakebench_ext.models.config import find_config
 
-NETWORKS = {
-    "huggingface_videomae": {
-        **tiny.VIDEOMAE_YAML,
-        "architecture": {**tiny.VIDEOMAE, "patch_size": 8, "initializer_range": 0.1},
-    },
-    "huggingface_clip": {**tiny.CLIP_YAML, "architecture": {**tiny.CLIP, "initializer_factor": 2.0}},
-}
+NETWORKS = {base["model_name"]: base for base in (tiny.VIDEOMAE_TO_TRAIN, tiny.CLIP_TO_TRAIN)}
 # Of a training here, in place of the recipe's.
 SHORT = {
     "epochs": 4,
