@@ -19,12 +19,14 @@ _WITHOUT = {
     "video": "films are decoded by OpenCV, which shows less of what is damaged",
     "faces": "dlib finds no faces",
     "plots": "no curves are drawn",
+    "parquet": "no Parquet is read or written",
     "remote": "s3://, gs:// and https:// are not read",
     "train": "nothing can be trained",
     "runtime": "exported networks are not scored, and --runtime is torch",
     "export": "no detector is exported for another runtime",
     "service": "nothing can be served",
     "cluster": "a service has no PostgreSQL and no Celery workers",
+    "ray": "nothing is scored over a Ray cluster",
     "host": "DeepfakeBench's own scripts and detectors may not be imported",
 }
 # Of which no version matters to anybody who reads; JSON has them.

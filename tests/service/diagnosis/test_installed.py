@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from configparser import ConfigParser
+from pathlib import Path
+
 import numpy as np
 
 from deepfakebench_ext.service.diagnosis.installed import compare_with
 
+ROOT = Path(__file__).parents[3]
 NUMPY = "numpy>=1"
 ABSENT = "nothing-of-that-name>=2"
 
@@ -29,6 +33,14 @@ def test_an_extra_is_missing_without_harm_until_it_is_asked_for() -> None:
     assert service.said.endswith(": nothing can be served")
     assert service.remedy == "pip install --upgrade 'deepfakebench-ext[service]'"
     assert list(compare_with(needs, ("service",)))[-1].is_lacking
+
+
+def test_every_extra_is_looked_at_but_those_of_whoever_works_on_this() -> None:
+    said = ConfigParser()
+    said.read(ROOT / "setup.cfg", encoding="utf-8")
+    extras = set(said["options.extras_require"]) - {"docs", "demo", "test"}
+    found = compare_with([f'{ABSENT}; extra == "{extra}"' for extra in extras], ())
+    assert {each.name for each in found} == {"packages", *(f"extra {extra}" for extra in extras)}
 
 
 def test_a_package_under_another_of_its_names_is_there() -> None:
