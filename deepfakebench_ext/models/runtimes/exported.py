@@ -34,7 +34,6 @@ class ExportedDetector:
     Attributes:
         settings: Its config.
         source: Its files.
-        report: What they are, of which weights.
         stored_thresholds: Those of the weights that it was made of.
         session: What runs it.
     """
@@ -59,10 +58,12 @@ class ExportedDetector:
             raise WeightsError(f"{self._yaml}: `export` names other inputs or outputs than this package writes")
         _check_files(source, record)
         self.session = self._opened(runtime, dtype)
-        self.report = self._reported(record.weights)
         self.stored_thresholds: Stored = config.thresholds
 
-    def _reported(self, report: WeightsReport) -> WeightsReport:
+    @cached_property
+    def report(self) -> WeightsReport:
+        """What its files are, of which weights."""
+        report = self._record.weights
         return WeightsReport(
             source=self.source.spec,
             kind=self.source.kind,
