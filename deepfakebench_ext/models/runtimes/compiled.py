@@ -54,7 +54,7 @@ class CompiledDetector(ExportedDetector):
             config.model_copy(update={"export": own.export}), source=resolve_weights(str(kept)), dtype=dtype
         )
         self.report = replace(self._record.weights, source=made_of.spec)
-        self.kept, self.source = self.source, made_of
+        self.source = made_of
         self.preprocess = decide_preprocess(config, processor_folder(made_of), self.input_size)
         self.stored_thresholds = own.thresholds
 
