@@ -19,7 +19,7 @@ from deepfakebench_ext.cli.options import (
 from deepfakebench_ext.cli.plans import detector_text, say_plan
 from deepfakebench_ext.cli.terminal import say, say_json
 from deepfakebench_ext.cli.values import OneOf, there
-from deepfakebench_ext.models.export.record import RUN_HERE, Format
+from deepfakebench_ext.models.export.record import Format
 from deepfakebench_ext.models.quiet import hush_transformers
 
 _EXAMPLES = """
@@ -102,6 +102,5 @@ def export(**said: Any) -> None:
         say(f"int8 ({gate.how}) on {gate.samples} against float32: {gate.text()}")
     files = ", ".join(f"{name} (SHA-256 {digest[:12]})" for name, digest in record.files.items())
     say(f"{files} in {request.output_dir}")
-    if record.format in (*RUN_HERE, "state_dict"):
-        what = "--image photos/" if detector.takes == "image" else "--video films/"
-        say(f"perf_huggingface.py --weights {request.output_dir} {what}")
+    if command := record.command(request.output_dir):
+        say(command)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from deepfakebench_ext.models.base import Detector
-from deepfakebench_ext.models.export.record import ARTEFACTS, RUN_HERE, ExportRecord
+from deepfakebench_ext.models.export.record import ARTEFACTS, ExportRecord
 
 _WHAT = {
     "onnx": "an ONNX network",
@@ -44,9 +44,8 @@ def export_card(detector: Detector, record: ExportRecord) -> str:
             f"{record.gate.text()}.",
         ]
     lines += ["", "Written with " + ", ".join(f"{each} {version}" for each, version in record.versions.items()) + "."]
-    if record.format in (*RUN_HERE, "state_dict"):
-        what = "--image photos/" if detector.takes == "image" else "--video films/"
-        lines += ["", "```", f"perf_huggingface.py --weights <this folder> {what}", "```"]
+    if command := record.command("<this folder>"):
+        lines += ["", "```", command, "```"]
     return "\n".join(lines) + "\n"
 
 

@@ -28,6 +28,7 @@ WRITERS: Final[dict[Format, tuple[str, ...]]] = {
 }
 """The packages that write a format, and run it."""
 _AXES_OF_CLIPS = 5
+_INPUTS = {"image": "--image photos/", "video": "--video films/"}
 LABELS = ("real", "fake")
 """What the two logits mean, whatever the order of the source's head."""
 
@@ -162,3 +163,9 @@ class ExportRecord(BaseModel):
     def takes(self) -> Literal["image", "video"]:
         """What one input is: a single frame, or the frames of a clip."""
         return "video" if len(self.inputs.get(INPUT, ())) == _AXES_OF_CLIPS else "image"
+
+    def command(self, weights: str) -> str | None:
+        """Return what is typed to score with it, where `weights` is its folder; None where nothing here does."""
+        if self.format not in (*RUN_HERE, "state_dict"):
+            return None
+        return f"perf_huggingface.py --weights {weights} {_INPUTS[self.takes]}"
