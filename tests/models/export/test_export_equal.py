@@ -66,6 +66,7 @@ def test_every_family_is_equal_for_any_batch(made, family):
         by_both = [each.logits(levels, detector.preprocess) for each in (detector, again)]
         np.testing.assert_allclose(*by_both, atol=1e-5)
     assert (again.takes, again.clip_len, again.report.head_trained) == (detector.takes, detector.clip_len, True)
+    assert again.report.sha256 == again.source.sha256()
     assert again.preprocess.to_dict() | {"source": ""} == detector.preprocess.to_dict() | {"source": ""}
 
 
