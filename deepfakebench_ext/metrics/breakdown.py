@@ -223,7 +223,7 @@ def _mean_auc(samples: Scored, places: _Groups, column: str) -> Figure:
         if one_class_reason(part.labels):
             continue
         own = auc_influence(part.labels, part.scores)
-        alone = alone or math.isnan(influence_variance(own.values, part.labels, part.clusters))
+        alone = alone or min(class_size(part.labels, label, part.clusters)[1] for label in (REAL, FAKE)) < 2
         aucs.append(own.auc)
         influence[chosen] += own.values
         is_used[chosen] = True
