@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
+_DENIED = b'<?xml version="1.0"?><Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>'
 _BUSY = b'<?xml version="1.0"?><Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>'
 SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 
@@ -24,12 +25,14 @@ class S3:
         requests: `METHOD /bucket/key`, in order; of a listing with its `?`.
         busy: How often each path is answered with 503 first.
         cut: How often the connection is cut in the middle of each path's content.
+        lists: Whether listings are permitted.
     """
 
     def __init__(self, port: int) -> None:
         self.requests: list[str] = []
         self.busy: Counter[str] = Counter()
         self.cut: Counter[str] = Counter()
+        self.lists = True
         self.lock = threading.Lock()
         self._behind = port
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
@@ -90,6 +93,8 @@ class _Handler(BaseHTTPRequestHandler):
             s3.cut[path] -= is_cut and not is_busy and self.command == "GET"
         if is_busy:
             return self._send(503, [("Content-Type", "application/xml")], _BUSY)
+        if "list-type" in self.path and not s3.lists:
+            return self._send(403, [("Content-Type", "application/xml")], _DENIED)
         connection = http.client.HTTPConnection("127.0.0.1", s3._behind)
         connection.request(self.command, self.path, headers=dict(self.headers))
         answer = connection.getresponse()

@@ -114,11 +114,11 @@ def ask(names: Iterable[str]) -> None:
             single += sorted(set(inside).difference(files))
         else:
             single += inside
-    if len(single) >= _SAID:
-        logger.info("asking for the state of %s files, each by itself, as no listing says it", f"{len(single):,}")
     with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="ask") as pool:
-        for _ in pool.map(_of_a_folder, many):
-            pass
+        for unlisted in pool.map(_of_a_folder, many):
+            single += unlisted
+        if len(single) >= _SAID:
+            logger.info("asking for the state of %s files, each by itself, as no listing says it", f"{len(single):,}")
         for _ in pool.map(_of_one, single):
             pass
 
@@ -145,10 +145,15 @@ def _asked(name: str) -> State:
     return folder_state(frames_in(name)) if is_folder(name) else state_of(name)
 
 
-def _of_a_folder(names: Sequence[str]) -> None:
-    found = beside(list(names))
+def _of_a_folder(names: list[str]) -> list[str]:
+    """Learn the states of a folder's files, and return those that have to be asked for one by one."""
+    try:
+        found = beside(names)
+    except MediaError:  # who may not list may read all the same
+        return names
     for name in names:
         _known[name] = str(found[name]) if name in found else ABSENT
+    return []
 
 
 def _of_one(name: str) -> None:

@@ -97,12 +97,12 @@ def beside(names: list[str]) -> dict[str, State]:
     """Return the states of files of one folder, as its listing has them; what is not there is left out.
 
     Raises:
-        FetchError, MissingExtraError: As `patiently`.
+        MediaError, FetchError, MissingExtraError: As `patiently`: it is not for us to list, say.
     """
     url, store = typed(names[0]).rpartition("/")[0], _store(names[0])
     try:
         found = patiently(lambda: store.ls(url, detail=True), url)
-    except MediaError:
+    except MissingError:
         return {}
     finally:
         forget_listings(names[0])

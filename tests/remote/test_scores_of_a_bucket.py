@@ -184,6 +184,17 @@ def test_an_object_that_is_gone_is_a_sample_without_a_score(
     assert "s3://data/set/real/none.png: no such file" in scores_of(tmp_path / "far").read_text()
 
 
+def test_rows_of_a_bucket_that_may_be_read_and_not_listed_are_scored(
+    perf: Command, s3: S3, photos: Path, tmp_path: Path
+) -> None:
+    s3.lists = False
+    rows = sorted(f"s3://data/{path.relative_to(photos.parent).as_posix()}" for path in photos.rglob("[0-9]*.png"))
+    (tmp_path / "urls.csv").write_text("\n".join(["path", *rows]))
+    assert perf("--manifest", "urls.csv", "--output_dir", "far")[0] == 0
+    assert column(tmp_path / "far", "path") == rows and all(column(tmp_path / "far", "score"))
+    assert all(s3.requests.count(f"HEAD /{row.removeprefix('s3://')}") == 1 for row in rows)
+
+
 @pytest.mark.parametrize(
     ("given", "says"),
     [
