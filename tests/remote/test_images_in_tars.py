@@ -17,7 +17,7 @@ from deepfakebench_ext.common.tar_names import shard_names
 from deepfakebench_ext.common.types import Sample
 from deepfakebench_ext.data.readers.at_hand import sample_at_hand
 from deepfakebench_ext.data.samples.folders import collect_samples
-from deepfakebench_ext.engine.file_inputs import gather_samples
+from deepfakebench_ext.engine.file_inputs import gather_given, gather_samples
 from deepfakebench_ext.engine.run_directory import digest_samples
 from deepfakebench_ext.remote.typed import place
 
@@ -89,6 +89,27 @@ def test_shards_of_one_name_go_by_their_folders(tmp_path: Path, s3: S3, images: 
     found = gather_samples(tmp_path / "sets/part{0..1}/set.tar")
     assert [s.key for s in found] == [f"part{number}/set.tar/{name}" for number in (0, 1) for name in images]
     assert [s.key for s in gather_samples("s3://data/*/set.tar")] == [s.key for s in found]
+
+
+def test_a_folder_above_is_said_to_label_a_tar_where_it_does(tmp_path: Path, s3: S3, images: dict[str, bytes]) -> None:
+    first, second, *_ = images.values()
+    (tmp_path / "sets/fake").mkdir(parents=True)
+    for number in (0, 1):
+        write_tar(tmp_path / f"sets/fake/plain-{number}.tar", {"0.png": first, "1.png": second})
+        write_tar(tmp_path / f"sets/fake/folders-{number}.tar", images)
+        write_tar(tmp_path / f"sets/fake/inside-{number}.tar", {"fake/0.png": first})
+        write_tar(tmp_path / f"sets/fake/beside-{number}.tar", {"0.png": first, "0.cls": b"0", "1.png": second})
+    s3.put("data", tmp_path / "sets")
+
+    def said(given: str) -> list[str]:
+        return [notice.text.partition("so ")[2].partition(";")[0] for notice in gather_given(given).notices]
+
+    for above in (f"{tmp_path}/sets/fake", "s3://data/fake"):
+        for name, count in (("plain-{0..1}", 4), ("plain-0", 2)):
+            by_name = f"{count} samples count as FAKE by the name of the directory 'fake' in its path"
+            assert said(f"{above}/{name}.tar") == [by_name]
+        for name in ("folders-{0..1}", "folders-0", "inside-{0..1}", "beside-{0..1}", "beside-1"):
+            assert said(f"{above}/{name}.tar") == []
 
 
 def test_a_changed_tar_is_another_run(tmp_path: Path, images: dict[str, bytes]) -> None:

@@ -12,6 +12,7 @@ from deepfakebench_ext.common.label_words import folder_claims, is_bare_claim
 from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.common.paths import plain_path
 from deepfakebench_ext.common.suffixes import is_image_name, is_video_name
+from deepfakebench_ext.common.tar_names import is_tar_name
 from deepfakebench_ext.common.types import FAKE, LABEL_NAMES, Label, Sample
 from deepfakebench_ext.common.urls import folder_names, folder_of, is_pattern, name_of, split_pattern
 
@@ -90,7 +91,9 @@ def labels_above_notices(groups: Iterable[tuple[Path | str, Sequence[Sample]]]) 
     """
     by_name: dict[tuple[str, Label], tuple[list[Path | str], int]] = {}
     for path, samples in groups:
-        if (found := _label_from_above(path, samples)) is not None:
+        found = _label_from_above(path, samples)
+        # What lies beside the images of a tar may say otherwise.
+        if found is not None and all(sample.label == found[1] for sample in samples):
             paths, count = by_name.get(found, ([], 0))
             by_name[found] = ([*paths, path], count + len(samples))
     return [_labelled_above(*found, *where) for found, where in by_name.items()]
@@ -110,6 +113,8 @@ def _label_from_url(url: str, samples: Sequence[Sample]) -> tuple[str, Label] | 
     root = split_pattern(url)[0] if is_pattern(url) else url.rstrip("/")
     if samples and samples[0].file == root and (is_image_name(name_of(root)) or is_video_name(name_of(root))):
         root = folder_of(root)
+    if is_tar_name(root):  # of part{0..9}/x.tar what is above
+        root = folder_of(root.partition("{")[0])
     inside = [sample.file[len(root) + 1 :].split("/") for sample in samples]
     folders = [parts[:-1] if is_image_name(parts[-1]) or is_video_name(parts[-1]) else parts for parts in inside]
     return label_in(folder_names(root)) if all(map(says_nothing, folders)) else None
