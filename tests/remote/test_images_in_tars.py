@@ -186,6 +186,16 @@ def test_a_file_that_tar_keeps_as_a_link_to_the_same_is_scored(tmp_path: Path, i
     assert contents(found)[-1] == contents(found)[0]
 
 
+def test_films_in_tars_are_said_to_be_left_aside(
+    tmp_path: Path, images: dict[str, bytes], caplog: pytest.LogCaptureFixture
+) -> None:
+    for number in (0, 1):
+        write_tar(tmp_path / f"set-{number}.tar", {**images, "real/a.MP4": b"x", "real/._b.mp4": b"x", "a.txt": b"x"})
+    assert len(gather_samples(tmp_path / "set-{0..1}.tar")) == 2 * len(images)
+    (said,) = caplog.messages
+    assert said.startswith(f"{tmp_path}/set-{{0..1}}.tar: left aside, as no image") and said.endswith(": 2 .mp4")
+
+
 def test_a_range_of_numbers_keeps_their_zeros() -> None:
     assert shard_names("d-{008..010}.tar") == ["d-008.tar", "d-009.tar", "d-010.tar"]
     assert shard_names("{0..1}/{0..1}.tar") == ["0/0.tar", "0/1.tar", "1/0.tar", "1/1.tar"]

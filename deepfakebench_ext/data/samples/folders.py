@@ -21,11 +21,10 @@ from deepfakebench_ext.data.samples.found import (
     LEFT_ASIDE,
     Found,
     check_kind,
-    counted_suffixes,
     is_of,
     nothing_found,
     samples_found,
-    wanted,
+    say_left_aside,
     without_pictures,
 )
 from deepfakebench_ext.data.samples.kinds import Kind
@@ -97,8 +96,7 @@ def _found(path: Path, kind: Kind) -> Found:
     found = [(parts, names) for parts, names in _walk(path, (), frozenset(), kind, others) if names]
     if not found:
         raise nothing_found(path, others.counts, kind)
-    if aside := {suffix: count for suffix, count in others.counts.items() if others.is_media(suffix)}:
-        logger.warning("%s: left aside, as no %s: %s", path, wanted(kind), counted_suffixes(aside))
+    say_left_aside(path, others.counts, kind, others.is_media)
     return found
 
 

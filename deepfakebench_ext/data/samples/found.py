@@ -89,23 +89,36 @@ def check_kind(path: Path | str, name: str, kind: Kind) -> None:
         ConfigError: It is none.
     """
     if not (is_video_name(name) if kind == "video" else is_of(name, kind)):
-        raise ConfigError(f"{path} is no {wanted(kind)}.{_other_kind([PurePosixPath(name).suffix.lower()], kind)}")
+        raise ConfigError(f"{path} is no {_wanted(kind)}.{_other_kind([PurePosixPath(name).suffix.lower()], kind)}")
 
 
 def nothing_found(path: Path | str, counts: Mapping[str, int], kind: Kind) -> ConfigError:
     """Return the error for a folder that holds nothing of the kind, by the suffixes of what it holds."""
-    return ConfigError(
-        f"{path} holds no {wanted(kind)}; it holds {counted_suffixes(counts)}.{_other_kind(counts, kind)}"
-    )
+    return ConfigError(f"{path} holds no {_wanted(kind)}; it holds {_counted(counts)}.{_other_kind(counts, kind)}")
 
 
-def counted_suffixes(suffixes: Mapping[str, int]) -> str:
+def say_left_aside(
+    path: Path | str, counts: Mapping[str, int], kind: Kind, is_media: Callable[[str], bool] = LEFT_ASIDE.__contains__
+) -> None:
+    """Warn of pictures and films that are left out, beside what is of the kind.
+
+    Args:
+        path: Where they lie.
+        counts: How many files of each suffix are not of the kind.
+        kind: What is looked for.
+        is_media: Whether files of a suffix are pictures or films.
+    """
+    if aside := {suffix: count for suffix, count in counts.items() if is_media(suffix)}:
+        logger.warning("%s: left aside, as no %s: %s", path, _wanted(kind), _counted(aside))
+
+
+def _counted(suffixes: Mapping[str, int]) -> str:
     """Return `2 .txt, 1 without suffix`, most frequent first."""
     ordered = sorted(suffixes.items(), key=lambda item: (-item[1], item[0]))
     return ", ".join(f"{count} {suffix or 'without suffix'}" for suffix, count in ordered) or "no files"
 
 
-def wanted(kind: Kind) -> str:
+def _wanted(kind: Kind) -> str:
     """Return what a kind is called, and by which suffixes it is known."""
     if kind != "video":
         others = " or video" if kind == "either" else ""

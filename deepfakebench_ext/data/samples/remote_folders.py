@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
@@ -14,21 +13,17 @@ from deepfakebench_ext.common.types import Label, Sample
 from deepfakebench_ext.common.urls import folder_names, folder_of, is_pattern, matches, name_of, split_pattern
 from deepfakebench_ext.data.samples.folder_labels import label_in, label_of, says_nothing
 from deepfakebench_ext.data.samples.found import (
-    LEFT_ASIDE,
     Found,
     check_kind,
-    counted_suffixes,
     is_of,
     nothing_found,
     samples_found,
-    wanted,
+    say_left_aside,
     without_pictures,
 )
 from deepfakebench_ext.data.samples.kinds import Kind
 from deepfakebench_ext.remote.states import folder_state, forget, known_state, remember
 from deepfakebench_ext.remote.stores import State, listed
-
-logger = logging.getLogger(__name__)
 
 
 def collect_remote(url: str, *, kind: Kind, is_labelled: bool = True) -> list[Sample]:
@@ -89,8 +84,7 @@ def _found(root: str, pattern: str, kind: Kind) -> Found:
             others[PurePosixPath(parts[-1]).suffix.lower()] += 1
     if not folders:
         raise _nothing("/".join(filter(None, [root, pattern])), others, kind)
-    if aside := {suffix: count for suffix, count in others.items() if suffix in LEFT_ASIDE}:
-        logger.warning("%s: left aside, as no %s: %s", root, wanted(kind), counted_suffixes(aside))
+    say_left_aside(root, others, kind)
     return [(parts, _remembered("/".join([root, *parts]), sorted(folders[parts]))) for parts in sorted(folders)]
 
 

@@ -16,7 +16,7 @@ from deepfakebench_ext.common.tar_names import is_compressed_tar_name, is_tar_na
 from deepfakebench_ext.common.types import Label, Sample
 from deepfakebench_ext.common.urls import folder_names, is_pattern, matches, name_of, split_pattern
 from deepfakebench_ext.data.samples.folder_labels import label_above, label_in, label_of, says_nothing
-from deepfakebench_ext.data.samples.found import nothing_found
+from deepfakebench_ext.data.samples.found import nothing_found, say_left_aside
 from deepfakebench_ext.data.samples.kinds import Kind
 from deepfakebench_ext.data.samples.label_text import label_of_text
 from deepfakebench_ext.remote.fetching import at_hand_as_asked
@@ -43,10 +43,12 @@ def collect_tars(given: Path | str, *, kind: Kind, is_labelled: bool = True) -> 
         raise ConfigError(f"{given} is compressed, so that nothing can be found in it; decompress it first (gunzip)")
     shards = _shards(given)
     samples: list[Sample] = []
+    others: Counter[str] = Counter()
     for shard, own in zip(shards, _names([str(shard) for shard in shards]), strict=True):
-        for name, label in _images(shard, is_labelled):
+        for name, label in _images(shard, is_labelled, others):
             key = path_key(f"{own}/{name}" if len(shards) > 1 else name)
             samples.append(Sample(key, f"{shard}/{name}", label))
+    say_left_aside(given, others, "image")
     return samples
 
 
@@ -83,16 +85,24 @@ def _shards(given: Path | str) -> list[Path | str]:
     return [f"{root}/{path}" for path in found]
 
 
-def _images(shard: Path | str, is_labelled: bool) -> Iterator[tuple[str, Label | None]]:
-    """Name and label of each image of a tar."""
+def _images(shard: Path | str, is_labelled: bool, others: Counter[str]) -> Iterator[tuple[str, Label | None]]:
+    """Name and label of each image of a tar; all else is counted in `others`, by its suffix."""
     with _at_hand(shard) as path:
         try:
             found = members(path)
         except MediaError as error:
             raise ConfigError(str(error).replace(str(path), str(shard))) from error
-        images = [name for name in found if is_image_name(name.rpartition("/")[2])]
+        images: list[str] = []
+        suffixes: Counter[str] = Counter()
+        for name in found:
+            last = name.rpartition("/")[2]
+            if is_image_name(last):
+                images.append(name)
+            elif not last.startswith("."):
+                suffixes[PurePosixPath(last).suffix.lower()] += 1
         if not images:
-            raise nothing_found(shard, Counter(PurePosixPath(name).suffix.lower() for name in found), "image")
+            raise nothing_found(shard, suffixes, "image")
+        others.update(suffixes)
         labels = _Labels(shard, path, found, images)
         for name in images:
             yield name, labels.of(name) if is_labelled else None
