@@ -26,6 +26,18 @@ class Place(NamedTuple):
     size: int
 
 
+class Members(NamedTuple):
+    """What lies in a tar.
+
+    Attributes:
+        files: By their names, in its order; of equal names the last, as tar itself takes it.
+        links: Names of symbolic links, and of links to what is not in it. They lead to no file here.
+    """
+
+    files: Mapping[str, Place]
+    links: frozenset[str]
+
+
 def holder(file: str) -> tuple[str, str] | None:
     """Return the tar that a file lies in, and its name there; None where it lies in none."""
     found = split_member(file)
@@ -42,8 +54,8 @@ def _is_file(path: str) -> bool:
     return os.path.isfile(path)  # noqa: PTH113
 
 
-def members(path: Path) -> Mapping[str, Place]:
-    """Return the files in a tar by their names, in its order; of equal names the last, as tar itself takes it.
+def members(path: Path) -> Members:
+    """Return what lies in a tar.
 
     Raises:
         MediaError: No tar, or one that is compressed or cut short.
@@ -54,8 +66,9 @@ def members(path: Path) -> Mapping[str, Place]:
 
 
 @lru_cache(maxsize=8)
-def _indexed(path: str, inode: int, size: int) -> Mapping[str, Place]:
+def _indexed(path: str, inode: int, size: int) -> Members:
     found: dict[str, Place] = {}
+    links: set[str] = set()
     try:
         with tarfile.open(path, "r:") as tar:
             while (member := tar.next()) is not None:
@@ -64,6 +77,10 @@ def _indexed(path: str, inode: int, size: int) -> Mapping[str, Place]:
                 if member.isreg() or target is not None:  # of a file that is there twice, tar keeps a link
                     found.pop(name, None)
                     found[name] = target or Place(member.offset_data, member.size)
+                    links.discard(name)
+                elif member.issym() or member.islnk():
+                    found.pop(name, None)
+                    links.add(name)
                 tar.members.clear()  # type: ignore[attr-defined]  # or it keeps a kilobyte of each
             last = int(tar.offset)
     except (tarfile.TarError, OSError, EOFError) as error:
@@ -73,7 +90,7 @@ def _indexed(path: str, inode: int, size: int) -> Mapping[str, Place]:
         raise MediaError(f"{path}: cut short: its last file ends at byte {end:,} of {size:,}")
     if not _is_end(path, last):  # tarfile takes what it cannot read, and nothing at all, for the end
         raise MediaError(f"{path}: damaged or cut short at byte {last:,}: no file and no end of a tar is there")
-    return found
+    return Members(found, frozenset(links))
 
 
 def _is_end(path: str, offset: int) -> bool:
@@ -101,9 +118,11 @@ def member_file(path: Path, name: str) -> Iterator[Path]:
     Raises:
         MediaError: There is none of that name.
     """
-    place = members(path).get(name)
+    files, links = members(path)
+    place = files.get(name)
     if place is None:
-        raise MediaError(f"{path}/{name}: no such file")
+        what = "a link, which is not followed in a tar" if name in links else "no such file"
+        raise MediaError(f"{path}/{name}: {what}")
     suffix = PurePosixPath(name).suffix
     with tempfile.NamedTemporaryFile(suffix=suffix) as file:
         file.write(read_member(path, place))

@@ -196,6 +196,30 @@ def test_films_in_tars_are_said_to_be_left_aside(
     assert said.startswith(f"{tmp_path}/set-{{0..1}}.tar: left aside, as no image") and said.endswith(": 2 .mp4")
 
 
+def test_links_in_a_tar_are_said_to_be_left_aside(
+    tmp_path: Path, images: dict[str, bytes], caplog: pytest.LogCaptureFixture
+) -> None:
+    path = write_tar(tmp_path / "set.tar", images)
+    with tarfile.open(path, "a") as tar:
+        for name, kind, target in (
+            ("real/by_name.png", tarfile.SYMTYPE, "000.png"),
+            ("real/away.png", tarfile.LNKTYPE, "none.png"),
+            ("real/000.png", tarfile.SYMTYPE, "001.png"),
+        ):
+            info = tarfile.TarInfo(name)
+            info.type, info.linkname = kind, target
+            tar.addfile(info)
+    assert [sample.key for sample in gather_samples(path)] == [name for name in images if name != "real/000.png"]
+    (said,) = caplog.messages
+    assert said == (
+        f"{path}: left aside, as a tar's links are not followed: 3 links, such as real/000.png; tar -h packs what they "
+        "lead to"
+    )
+    assert contents([Sample("x", f"{path}/real/away.png")]) == [
+        f"{path}/real/away.png: a link, which is not followed in a tar"
+    ]
+
+
 def test_a_range_of_numbers_keeps_their_zeros() -> None:
     assert shard_names("d-{008..010}.tar") == ["d-008.tar", "d-009.tar", "d-010.tar"]
     assert shard_names("{0..1}/{0..1}.tar") == ["0/0.tar", "0/1.tar", "1/0.tar", "1/1.tar"]

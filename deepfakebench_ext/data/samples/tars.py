@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -15,6 +16,7 @@ from deepfakebench_ext.common.suffixes import is_image_name
 from deepfakebench_ext.common.tar_names import is_compressed_tar_name, is_tar_name, shard_names
 from deepfakebench_ext.common.types import Label, Sample
 from deepfakebench_ext.common.urls import folder_names, is_pattern, matches, name_of, split_pattern
+from deepfakebench_ext.common.wording import counted
 from deepfakebench_ext.data.samples.folder_labels import label_above, label_in, label_of, says_nothing
 from deepfakebench_ext.data.samples.found import nothing_found, say_left_aside
 from deepfakebench_ext.data.samples.kinds import Kind
@@ -24,6 +26,8 @@ from deepfakebench_ext.remote.stores import listed
 from deepfakebench_ext.remote.tars import Place, members, read_member
 
 _LABELS = ("label", "cls")
+
+logger = logging.getLogger(__name__)
 
 
 def collect_tars(given: Path | str, *, kind: Kind, is_labelled: bool = True) -> list[Sample]:
@@ -89,9 +93,16 @@ def _images(shard: Path | str, is_labelled: bool, others: Counter[str]) -> Itera
     """Name and label of each image of a tar; all else is counted in `others`, by its suffix."""
     with _at_hand(shard) as path:
         try:
-            found = members(path)
+            found, links = members(path)
         except MediaError as error:
             raise ConfigError(str(error).replace(str(path), str(shard))) from error
+        if links:
+            logger.warning(
+                "%s: left aside, as a tar's links are not followed: %s, such as %s; tar -h packs what they lead to",
+                shard,
+                counted(len(links), "link"),
+                min(links),
+            )
         images: list[str] = []
         suffixes: Counter[str] = Counter()
         for name in found:
