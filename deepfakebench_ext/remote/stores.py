@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import closing
@@ -11,6 +12,7 @@ from typing import Any, Final, NamedTuple
 from deepfakebench_ext.common.errors import ConfigError, MediaError
 from deepfakebench_ext.common.suffixes import is_image_name
 from deepfakebench_ext.common.urls import WEB, scheme_of, shown
+from deepfakebench_ext.common.wording import counted
 from deepfakebench_ext.remote.failing import CutOffError, MissingError, patiently
 from deepfakebench_ext.remote.typed import typed
 
@@ -25,6 +27,8 @@ _OPTIONS: Final[dict[str, dict[str, Any]]] = {
     "https": {"use_listings_cache": False},
 }
 _SAME: Final = {"s3a": "s3", "gcs": "gs", "http": "https"}
+
+logger = logging.getLogger(__name__)
 
 
 class State(NamedTuple):
@@ -67,7 +71,8 @@ def state_of(name: str) -> State:
 def listed(folder: str) -> Iterator[tuple[str, State]]:
     """Yield the files below a folder, in all depths: each by its path relative to it, with its state.
 
-    Hidden ones are left out, and those in hidden folders.
+    Hidden ones are left out, and those in hidden folders; so are, with a warning, those whose keys go through `.` or
+    `..`.
 
     Raises:
         ConfigError: A server of the web, which lists nothing.
@@ -78,19 +83,29 @@ def listed(folder: str) -> Iterator[tuple[str, State]]:
         raise ConfigError(f"{shown(url)}: a web server lists no files; name each, or write a --manifest of them")
     try:
         found: Mapping[str, Any] = patiently(lambda: store.find(url, detail=True), url)
+    except MissingError:
+        found = {}
     except MediaError as error:
-        if isinstance(error, MissingError):
-            found = {}
-        else:
-            raise ConfigError(f"{error}") from error
+        raise ConfigError(f"{error}") from error
     start = len(store._strip_protocol(url).rstrip("/")) + 1
     if scheme_of(url) == "hf":
         start = len(store.resolve_path(url).unresolve().rstrip("/")) + 1
+    unnamed: list[str] = []
     for name, info in found.items():
         inside = name[start:]
-        if inside and not name.endswith("/") and info.get("type") == "file" and not _is_hidden(inside):
-            yield inside, _state(info)
+        if inside and not name.endswith("/") and info.get("type") == "file":
+            if not _is_hidden(inside):
+                yield inside, _state(info)
+            elif {".", ".."} & {*inside.split("/")}:
+                unnamed.append(inside)
     forget_listings(folder)
+    if unnamed:
+        logger.warning(
+            "%s: left aside, as no file below a folder can be called so: %s, such as %s",
+            shown(url),
+            counted(len(unnamed), "object"),
+            unnamed[0],
+        )
 
 
 def beside(names: list[str]) -> dict[str, State]:

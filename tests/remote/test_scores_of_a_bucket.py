@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import logging
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -142,6 +143,20 @@ def test_a_folder_without_a_name_is_not_the_one_above(perf: Command, s3: S3, pho
     assert "s3://data/set/real//000.png" in column(tmp_path / "far", "path")
     assert perf("s3://data/set/fake/000.png", "--output_dir", "fake")[0] == 0
     assert float(column(tmp_path / "fake", "score")[0]) == pytest.approx(float(scores["/000.png"]), abs=1e-6)
+
+
+def test_objects_that_no_file_can_be_called_as_are_said_to_be_left_aside(
+    s3: S3, photos: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = [sample.file for sample in gather_samples("s3://data/set")]
+    caplog.set_level(logging.WARNING)
+    caplog.clear()
+    for key in ("set/real/./x.png", "set/../y.png", "set/.hidden/z.png"):
+        s3.write(f"data/{key}", (photos / "real/000.png").read_bytes())
+    assert [sample.file for sample in gather_samples("s3://data/set")] == before
+    assert caplog.messages == [
+        "s3://data/set: left aside, as no file below a folder can be called so: 2 objects, such as ../y.png"
+    ]
 
 
 def test_the_case_of_a_scheme_says_nothing(s3: S3, photos: Path) -> None:
