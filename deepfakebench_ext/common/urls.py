@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from typing import Final
 
 from deepfakebench_ext.common.errors import ConfigError
@@ -20,6 +21,7 @@ SCHEMES: Final = {
 }
 """What is read, and the package that reads it."""
 WEB: Final = ("https", "http")
+_SAME: Final = {"s3a": "s3", "gcs": "gs", "http": "https"}
 _BEGINS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 # Within a text, up to what ends a URL in prose and in the messages of libraries.
 _WITHIN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://[^\s'\"<>|`]+")
@@ -90,6 +92,12 @@ def scheme_of(url: str) -> str:
     return url.partition("://")[0].lower()
 
 
+def store_scheme(url: str) -> str:
+    """Return the scheme by which a URL's store is asked: of `s3a`, `gcs` and `http` that of `s3`, `gs` and `https`."""
+    scheme = scheme_of(url)
+    return _SAME.get(scheme, scheme)
+
+
 def inner_path(url: str) -> str:
     """Return where in its bucket, host or repository something lies."""
     _, _, rest = shown(url).partition("://")
@@ -145,8 +153,6 @@ def matches(pattern: str, parts: Sequence[str]) -> bool:
 
 
 def _matches(patterns: list[str], parts: list[str]) -> bool:
-    from fnmatch import fnmatchcase
-
     if not patterns:
         return not parts
     if patterns[0] == "**":

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from deepfakebench_ext.common.errors import ExtError, FetchError, MediaError, MissingExtraError
-from deepfakebench_ext.common.urls import SCHEMES, scheme_of, shown, without_secrets
+from deepfakebench_ext.common.urls import SCHEMES, scheme_of, shown, store_scheme, without_secrets
 
 T = TypeVar("T")
 
@@ -102,7 +102,7 @@ def said(error: BaseException, url: str) -> ExtError:
     """Return the error for people, without secrets."""
     name, scheme, found = shown(url), scheme_of(url), list(_chain(error))
     status, code = _status(error), _code(error)
-    how = _HOW.get({"s3a": "s3", "gcs": "gs"}.get(scheme, scheme), "")
+    how = _HOW.get(store_scheme(url), "")
     own = next((each for each in found if isinstance(each, ExtError)), None)
     if own is not None:
         return own

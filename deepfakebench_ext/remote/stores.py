@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from deepfakebench_ext.common.errors import ConfigError, MediaError
 from deepfakebench_ext.common.suffixes import is_image_name
-from deepfakebench_ext.common.urls import WEB, scheme_of, shown
+from deepfakebench_ext.common.urls import WEB, scheme_of, shown, store_scheme
 from deepfakebench_ext.common.wording import counted
 from deepfakebench_ext.remote.failing import CutOffError, MissingError, patiently
 from deepfakebench_ext.remote.typed import typed
@@ -26,7 +26,6 @@ _OPTIONS: Final[dict[str, dict[str, Any]]] = {
     "hf": {},
     "https": {"use_listings_cache": False},
 }
-_SAME: Final = {"s3a": "s3", "gcs": "gs", "http": "https"}
 
 logger = logging.getLogger(__name__)
 
@@ -157,7 +156,7 @@ def chunks(name: str, state: State, start: int) -> Iterator[bytes]:
         Exception: The library's own; whoever asks again goes on where it stopped.
     """
     url, store = typed(name), _store(name)
-    kind = _kind(url)
+    kind = store_scheme(url)
     if kind in ("https", "hf"):
         yield from _streamed(store, url, state, start)
         return
@@ -230,13 +229,8 @@ def _is_hidden(path: str) -> bool:
     return any(part.startswith(".") or part == "__MACOSX" for part in path.split("/"))
 
 
-def _kind(url: str) -> str:
-    scheme = scheme_of(url)
-    return _SAME.get(scheme, scheme)
-
-
 def _store(name: str) -> Any:
-    return _opened(_kind(name), os.getpid())
+    return _opened(store_scheme(name), os.getpid())
 
 
 @lru_cache(maxsize=8)
