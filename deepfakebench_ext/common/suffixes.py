@@ -1,4 +1,4 @@
-"""Which files are taken for images and which for videos, by their names."""
+"""Which files are taken for images, for videos and for manifests, by their names."""
 
 from __future__ import annotations
 
@@ -23,3 +23,7 @@ _OF_VIDEOS = tuple(VIDEO_SUFFIXES)
 def is_video_name(name: str) -> bool:
     """Whether a file is taken for a video: one of VIDEO_SUFFIXES in any case, and not hidden (`.`, `._`)."""
     return not name.startswith(".") and name.lower().endswith(_OF_VIDEOS)
+
+
+MANIFEST_SUFFIXES = (".csv", ".json", ".parquet")
+"""Of files that list what is to be scored."""

@@ -11,7 +11,8 @@ from hashlib import sha256
 from typing import Final
 
 from deepfakebench_ext.common.errors import MediaError
-from deepfakebench_ext.common.suffixes import is_image_name, is_video_name
+from deepfakebench_ext.common.suffixes import MANIFEST_SUFFIXES, is_image_name, is_video_name
+from deepfakebench_ext.common.tar_names import is_tar_name
 from deepfakebench_ext.common.urls import folder_of, is_url, name_of, scheme_of
 from deepfakebench_ext.remote.failing import MissingError
 from deepfakebench_ext.remote.stores import State, beside, can_list, forget_listings, frames_in, state_of
@@ -21,7 +22,6 @@ ABSENT: Final = "absent"
 # From so many files of a folder on, it is listed: one request for a thousand, in place of one for each.
 _LISTED = 8
 _OF_CONTENT = ("md5:", "sha256:", "git:")
-_OTHERS = (".csv", ".json", ".parquet", ".tar")
 _AT_ONCE = 32
 _SAID = 1000
 
@@ -126,7 +126,9 @@ def ask(names: Iterable[str]) -> None:
 def is_folder(name: str) -> bool:
     """Return whether a URL is taken for a folder of frames: its name is none of a file that is read."""
     last = name_of(name)
-    return not (is_image_name(last) or is_video_name(last) or last.lower().endswith(_OTHERS))
+    return not (
+        is_image_name(last) or is_video_name(last) or is_tar_name(last) or last.lower().endswith(MANIFEST_SUFFIXES)
+    )
 
 
 def folder_state(images: Sequence[tuple[str, State]]) -> State:

@@ -10,6 +10,7 @@ from pathlib import Path
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.notices import Notice
 from deepfakebench_ext.common.paths import is_outside, path_key
+from deepfakebench_ext.common.suffixes import MANIFEST_SUFFIXES
 from deepfakebench_ext.common.types import LABEL_NAMES, Sample
 from deepfakebench_ext.common.urls import folder_of, is_pattern, is_url, split_pattern
 from deepfakebench_ext.data.samples.folder_labels import labels_above_notices
@@ -17,8 +18,6 @@ from deepfakebench_ext.data.samples.folders import collect_samples
 from deepfakebench_ext.data.samples.kinds import Kind
 from deepfakebench_ext.data.samples.manifest import read_manifest
 from deepfakebench_ext.remote.typed import place
-
-_MANIFESTS = (".csv", ".json", ".parquet")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +59,8 @@ def _found(path: Path | str, kind: Kind) -> Sequence[Sample]:
 
 def _is_manifest(path: Path | str) -> bool:
     if isinstance(path, str):
-        return path.lower().endswith(_MANIFESTS)
-    return path.suffix.lower() in _MANIFESTS and not path.is_dir()
+        return path.lower().endswith(MANIFEST_SUFFIXES)
+    return path.suffix.lower() in MANIFEST_SUFFIXES and not path.is_dir()
 
 
 def _once(groups: Sequence[tuple[Path | str, Sequence[Sample]]]) -> Iterator[Sample]:
