@@ -42,21 +42,21 @@ def collect_remote(url: str, *, kind: Kind, is_labelled: bool = True) -> list[Sa
         check_there(root)
         above = label_in(folder_names(folder_of(root))) if is_labelled else None
         return [Sample(path_key(name_of(root)), root, None if above is None else above[1])]
+
+    def place(parts: Sequence[str]) -> str:
+        return "/".join([root, *parts])
+
     found = _found(root, pattern, kind)
-    place = ["/".join([root, *parts]) for parts, _ in found]
     names = folder_names(root)
     labels: list[Label | None] = [None] * len(found)
     if is_labelled:
         if kind == "video":
-            found = [
-                (parts, without_pictures(at, names, parts, files))
-                for at, (parts, files) in zip(place, found, strict=True)
-            ]
+            found = [(parts, without_pictures(place(parts), names, parts, files)) for parts, files in found]
         labels = [label_of(parts, root=root) for parts, _ in found]
         if all(says_nothing(parts) for parts, _ in found):
             above = label_in(names)
             labels = [None if above is None else above[1]] * len(found)
-    return samples_found(lambda parts: "/".join([root, *parts]), found, labels, kind, name_of(root))
+    return samples_found(place, found, labels, kind, name_of(root))
 
 
 def check_there(url: str) -> None:
