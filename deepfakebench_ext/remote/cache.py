@@ -13,7 +13,6 @@ import os
 import secrets
 import shutil
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,7 +25,6 @@ Fill = Callable[[BinaryIO], None]
 _PART = ".part"
 _LOCK = ".evicting"
 _SCRATCH, _IN_USE = "scratch", ".in_use"
-_POLL_S = 0.05
 # Looked at once so much was added by this process, and left so full.
 _LOOK_SHARE, _KEEP_SHARE = 0.02, 0.9
 
@@ -126,8 +124,7 @@ class FileCache:
         path.parent.mkdir(exist_ok=True)
         part = path.with_name(path.name + _PART)
         with part.open("a+b") as file:
-            while not _locked(file):
-                time.sleep(_POLL_S)
+            fcntl.flock(file, fcntl.LOCK_EX)
             if not _is_at(file, part):  # another one finished it
                 return
             if path.exists():
