@@ -94,7 +94,7 @@ class RgbStore:
         """
         path = self.file(frame)
         try:
-            encoded = retried(regular(path).read_bytes)
+            encoded = retried(lambda: regular(path).read_bytes())
         except ValueError as error:
             raise MediaError(f"frame {frame!r}: no path can have these characters") from error
         except OSError as error:
