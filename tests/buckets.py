@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import pytest
 
@@ -63,12 +63,7 @@ class S3:
                 self.write(f"{bucket}/{file.relative_to(folder).as_posix()}", file.read_bytes())
 
     def write(self, path: str, content: bytes) -> None:
-        from urllib.parse import quote
-
         assert self.send("PUT", f"/{quote(path)}", content)[0] == 200
-
-    def asked(self, method: str, path: str) -> int:
-        return sum(line == f"{method} /{path}" for line in self.requests)
 
 
 class _Handler(BaseHTTPRequestHandler):
