@@ -137,6 +137,16 @@ def trimmed(source: Path, path: Path, first: int, fps: int = 25) -> None:
                 new.mux(packet)
 
 
+def thinned(source: Path, path: Path, missing: Container[int]) -> None:
+    """Copy the packets of a film but some, by number in order of decoding, as where they were lost on the way."""
+    with av.open(str(source)) as old, av.open(str(path), "w") as new:
+        stream = new.add_stream_from_template(old.streams.video[0])
+        for number, packet in enumerate(old.demux(video=0)):
+            if packet.size and number not in missing:
+                packet.stream = stream
+                new.mux(packet)
+
+
 def joined(sources: Sequence[Path], path: Path) -> None:
     """Copy the packets of films behind one another, by the first one's settings."""
     with av.open(str(path), "w") as new:

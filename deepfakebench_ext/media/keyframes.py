@@ -6,8 +6,9 @@ call frames keys from which decoding is right only after a while. PURE: bytes, n
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from deepfakebench_ext.media.nal_units import beginnings, length_bytes
 
+_KIND_BYTES = 2
 _IDR_H264 = 5
 _SETS_H264 = frozenset((7, 8))
 _IDR_HEVC = frozenset((16, 17, 18, 19, 20))
@@ -23,7 +24,7 @@ class KeyCheck:
     def __init__(self, codec: str, extradata: bytes | None) -> None:
         """Take FFmpeg's name of the codec and what the container says beside the packets."""
         self._codec = codec
-        self._length_bytes = _length_bytes(codec, extradata or b"")
+        self._length = length_bytes(codec, extradata or b"")
         self._sets_in_stream = False
 
     @property
@@ -33,10 +34,11 @@ class KeyCheck:
 
     def begins(self, packet: bytes) -> bool:
         """Return whether a keyframe's packet needs nothing from before it."""
-        if self._codec == "h264":
-            return self._units([unit[0] & 31 for unit in self._split(packet)], {_IDR_H264}, _SETS_H264)
-        if self._codec == "hevc":
-            return self._units([unit[0] >> 1 & 63 for unit in self._split(packet)], _IDR_HEVC, _SETS_HEVC)
+        if self._codec in ("h264", "hevc"):
+            units = [unit[0] for unit in beginnings(packet, self._length, _KIND_BYTES)]
+            if self._codec == "h264":
+                return self._units([unit & 31 for unit in units], {_IDR_H264}, _SETS_H264)
+            return self._units([unit >> 1 & 63 for unit in units], _IDR_HEVC, _SETS_HEVC)
         if self._codec == "vp8":
             return not packet[0] & 1
         if self._codec == "vp9":
@@ -49,28 +51,6 @@ class KeyCheck:
         elif sets.intersection(kinds) or self._sets_in_stream:
             return False
         return not begin.isdisjoint(kinds)
-
-    def _split(self, packet: bytes) -> Iterator[bytes]:
-        """The first bytes of each NAL unit."""
-        if not self._length_bytes:
-            start = packet.find(b"\0\0\1")
-            while 0 <= start < len(packet) - 3:
-                yield packet[start + 3 : start + 5]
-                start = packet.find(b"\0\0\1", start + 3)
-            return
-        at = 0
-        while at + self._length_bytes < len(packet):
-            begin = at + self._length_bytes
-            yield packet[begin : begin + 2]
-            at = begin + int.from_bytes(packet[at:begin], "big")
-
-
-def _length_bytes(codec: str, extradata: bytes) -> int:
-    """Bytes of the length before each NAL unit; 0 where start codes part them."""
-    at = {"h264": 4, "hevc": 21}.get(codec)
-    if at is None or len(extradata) <= at or extradata[0] != 1:
-        return 0
-    return (extradata[at] & 3) + 1
 
 
 def _is_vp9_key(first: int) -> bool:

@@ -14,6 +14,7 @@ from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from deepfakebench_ext.media.frame import Picture
+from deepfakebench_ext.media.frame_numbers import FrameNumbers
 from deepfakebench_ext.media.packet_index import PacketIndex, Stop
 from deepfakebench_ext.media.pyav_backend import decode_in_threads, opened, packets, picture_of
 
@@ -21,9 +22,9 @@ from deepfakebench_ext.media.pyav_backend import decode_in_threads, opened, pack
 def pictures_at(path: Path, index: PacketIndex, stops: Iterable[Stop]) -> Generator[tuple[int, Picture], None, None]:
     """Yield the number and the picture of each wanted frame, ascending, until anything is doubtful.
 
-    Doubtful are a search that ends at no known keyframe, or behind the frame, an error or a mark of damage, and a frame
-    at a time that no packet promised, or that comes in place of a wanted one. What is missing then has to be taken from
-    a sequential decode.
+    Doubtful are a search that ends at no known keyframe, or behind the frame, an error or a mark of damage, pictures
+    that are missing (`FrameNumbers`), and a frame at a time that no packet promised, or that comes in place of a wanted
+    one. What is missing then has to be taken from a sequential decode.
 
     Raises:
         MediaError: Not a video.
@@ -56,11 +57,16 @@ def _decoded(
     except av.error.FFmpegError:
         return
     wanted_pts = {index.pts[number] for number in stop.wanted}
+    context = stream.codec_context
+    numbers = FrameNumbers(context.extradata) if context.codec.canonical_name == "h264" else None
+    may_skip = numbers is None or numbers.knows
     for at, packet in enumerate(chain(packets(container, stream), [None])):
         if at == 0 and not _begins(packet, index, stop):
             return
-        needless = packet is not None and packet.pts not in wanted_pts
-        stream.codec_context.skip_frame = "NONREF" if needless else "DEFAULT"
+        if may_skip and numbers is not None and packet is not None and not numbers.follows(bytes(packet)):
+            return
+        needless = may_skip and packet is not None and packet.pts not in wanted_pts
+        context.skip_frame = "NONREF" if needless else "DEFAULT"
         try:
             frames = stream.decode(packet)
         except av.error.FFmpegError:

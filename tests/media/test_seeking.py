@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import av
 import numpy as np
 import pytest
-from videos import after_sound, damaged, edited, joined, piece, stamped_video, trimmed
+from videos import after_sound, damaged, edited, joined, piece, stamped_video, thinned, trimmed
 
 from deepfakebench_ext.common.errors import MediaError
 from deepfakebench_ext.media import pyav_backend, seeking, video
@@ -42,6 +42,7 @@ LAYERS = "ts_number_layers=3:ts_target_bitrate=100,200,400:ts_rate_decimator=4,2
 FURTHER = {
     "some closed.mkv": {"codec_options": {"forced-idr": "1", "x264-params": OPEN}, "keys": range(40, NUM_FRAMES, 60)},
     "sets.mp4": {"codec_options": {"x264-params": "repeat-headers=1:aud=1:slices=3"}},
+    "matrices.mp4": {"codec_options": {"x264-params": "cqm=jvt:bframes=3"}},
     "interlaced.mp4": {"codec_options": {"flags": "+ildct+ilme", "x264-params": "tff=1:bframes=3"}},
     "fields.mkv": {
         "codec": "libx265",
@@ -192,6 +193,14 @@ def test_a_recording_that_breaks_off_within_its_pictures_gives_the_same(film, tm
     (tmp_path / "v.mp4").write_bytes(whole[: whole.rindex(b"mdat", 0, len(whole) * 8 // 10) + 20])
     frames = list(every_frame(tmp_path / "v.mp4", backend="pyav"))
     check_same(list(read_frames(tmp_path / "v.mp4", [10, len(frames) - 1], backend="pyav")), frames)
+
+
+@pytest.mark.parametrize("name", ["pyramid.mp4", "interlaced.mp4", "matrices.mp4"])
+def test_pictures_that_never_arrived_are_made_up_for_as_in_a_sequential_decode(film, tmp_path, name):
+    thinned(film(name)[0], tmp_path / "v.mp4", (125, 171, 172, 230))
+    whole = list(every_frame(tmp_path / "v.mp4", backend="pyav"))
+    for number in range(122, len(whole), 5):
+        check_same(list(read_frames(tmp_path / "v.mp4", [number], backend="pyav")), whole)
 
 
 @pytest.mark.parametrize("first", [5, 24, 60])
