@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
 """How fast the evaluator is, as ratios measured side by side in one run, on CLIP ViT-L/14 with random weights.
 
-    python scripts/bench_evaluator.py            # all three, about 8 minutes on 2 cores
-    python scripts/bench_evaluator.py memory     # one of: loop, older, memory
+    python scripts/bench_evaluator.py            # all, about 9 minutes on 2 cores
+    python scripts/bench_evaluator.py memory     # one of: loop, older, memory, convolutions
 
 loop    the evaluator over ready 224-px crops, from the first file read to the last score written, against a bare loop
         of forward passes over the same pixels in the same batches and type. 1.0 means that all else costs nothing.
 older   against the older tool's way: one image at a time, float32, tensor to PIL and through the processor.
 memory  peak resident memory over 20,000 small images against that over 2,000, each in a process of its own.
+convolutions
+        ResNet-50 and ConvNeXt-T in bfloat16: forward passes as they are loaded, channels last, against channels first.
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ from deepfakebench_ext.data.preprocess.transform import resize_and_crop
 from deepfakebench_ext.engine.predictor import default_batch_size
 from deepfakebench_ext.media.image import read_rgb
 from deepfakebench_ext.models.base import Detector
+from deepfakebench_ext.models.loading import load_torch_detector
 from deepfakebench_ext.models.runtimes.exported import ExportedDetector
 
 TINY = {
@@ -162,9 +165,28 @@ def print_peak(folder: Path) -> None:
     print(peak_kib() / 1024)
 
 
+def convolutions(folder: Path) -> None:
+    """Print how many times faster networks of convolutions are with channels last."""
+    import transformers
+
+    for family in ("ResNet", "ConvNext"):
+        network = getattr(transformers, f"{family}ForImageClassification")
+        config = getattr(transformers, f"{family}Config")(id2label={0: "real", 1: "fake"})
+        network(config).save_pretrained(folder / family)
+        values = {"model_name": "huggingface_image", "mean": MEAN, "std": STD, "resolution": 224}
+        last, first = (load_torch_detector(values, str(folder / family), dtype="bfloat16") for _ in range(2))
+        for part in first.modules():
+            if isinstance(part, torch.nn.Conv2d):
+                part.to(memory_format=torch.contiguous_format)
+        samples = crops(folder / "crops", 32, 224)
+        ours, theirs = bare_loop(last, samples), bare_loop(first, samples)
+        ours(), theirs()
+        compare(f"convolutions, {family}: channels last / channels first", ours, theirs, images=(32, 32))
+
+
 def main() -> None:
     """Run the benchmarks named on the command line, or all."""
-    benchmarks = {"loop": loop, "older": older, "memory": memory}
+    benchmarks = {"loop": loop, "older": older, "memory": memory, "convolutions": convolutions}
     if sys.argv[1:2] == ["--peak"]:
         print_peak(Path(sys.argv[2]))
         return

@@ -55,6 +55,18 @@ def test_a_classifier_gives_its_own_logits_in_the_order_of_its_names(family: str
     assert detector.report.missing == ()
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+def test_convolutions_in_bfloat16_are_laid_out_channels_last_and_give_the_same(family: str, tmp_path: Path) -> None:
+    folder = tiny.save_folder(classifier(family, {0: "Real", 1: "Fake"}), tmp_path / "model")
+    detector = load_detector("huggingface_image", str(folder), dtype="bfloat16", device="cpu")
+    found = cls(detector, tiny.pixels())
+    layouts = [part for part in detector.backbone.modules() if isinstance(part, torch.nn.Conv2d)]
+    assert layouts and all(part.weight.is_contiguous(memory_format=torch.channels_last) for part in layouts)
+    for part in layouts:
+        part.to(memory_format=torch.contiguous_format)
+    torch.testing.assert_close(found, cls(detector, tiny.pixels()), atol=2e-2, rtol=0)
+
+
 def test_three_classes_are_one_minus_real(tmp_path: Path) -> None:
     model = tiny.vit_classifier({0: "Artificial", 1: "Deepfake", 2: "Real"})
     detector = load_detector("huggingface_image", str(tiny.save_folder(model, tmp_path / "m")), dtype="float32")
