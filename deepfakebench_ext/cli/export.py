@@ -18,7 +18,7 @@ from deepfakebench_ext.cli.options import (
 )
 from deepfakebench_ext.cli.plans import detector_text, say_plan
 from deepfakebench_ext.cli.terminal import say, say_json
-from deepfakebench_ext.cli.values import OneOf, there
+from deepfakebench_ext.cli.values import OneOf, on_this_machine, there
 from deepfakebench_ext.models.export.record import Format
 from deepfakebench_ext.models.quiet import hush_transformers
 
@@ -67,6 +67,7 @@ _WHAT = (
     ),
     option(
         "--output_dir",
+        callback=on_this_machine,
         metavar="DIR",
         required=True,
         group="output",

@@ -118,6 +118,8 @@ def there(ctx: click.Context, param: click.Parameter, value: str | None) -> str 
 
 def on_this_machine(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
     """Pass, as a callback, a path to which something will be written."""
+    if _is_checked(ctx, value) and not str(value).strip():
+        raise ConfigError(f"{_named(param)} is empty ({value!r}), maybe by a variable without a value; give a folder")
     if value is not None and is_url(value):
         raise ConfigError(
             f"{_named(param)} {shown(value)} is a URL, and results are written to this machine; give a folder"

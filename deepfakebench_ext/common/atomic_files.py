@@ -134,24 +134,36 @@ def new_folder(folder: Path) -> Iterator[Path]:
         folder: Absent or empty.
 
     Raises:
-        ConfigError: It holds something, or is a file.
+        ConfigError: As `check_new`.
         OutputError: It cannot be written, or the block itself raised an OSError.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ConfigError(f"{folder} is there already; give another --output_dir, or move it away")
+    check_new(folder)
     with making(folder), contextlib.ExitStack() as held:
-        parent = folder.absolute().parent
+        place = Path(os.path.realpath(folder))  # a link stays, and what it leads to is replaced
+        parent = place.parent
         parent.mkdir(parents=True, exist_ok=True)
-        _remove_killed(parent, folder.name)
-        unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".tmp", dir=parent))
+        _remove_killed(parent, place.name)
+        unfinished = Path(tempfile.mkdtemp(prefix=f".{place.name}.", suffix=".tmp", dir=parent))
         try:
             with contextlib.suppress(OSError):  # where there are no locks, nobody has it for left
                 held.enter_context(_held(unfinished))
             yield unfinished
             unfinished.chmod(0o777 & ~_umask())
-            unfinished.replace(folder)
+            unfinished.replace(place)
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)  # nothing is left of it where all went well
+
+
+def check_new(folder: Path) -> None:
+    """Pass a folder that is absent or empty, and not the current one, which would be another then than the shell's.
+
+    Raises:
+        ConfigError: It holds something, is a file, or the current folder.
+    """
+    if os.path.realpath(folder) == os.path.realpath("."):
+        raise ConfigError(f"{folder} is the current folder; give a new one below it by --output_dir")
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ConfigError(f"{folder} is there already; give another --output_dir, or move it away")
 
 
 def _remove_killed(parent: Path, name: str) -> None:

@@ -172,7 +172,8 @@ def _check_enough(scored: Scored) -> None:
     if min(real, fake) < FEWEST:
         raise ConfigError(
             f"--int8 is passed by labelled samples alone, at least {FEWEST} real and {FEWEST} fake ones apart from "
-            f"those of calibration; {real} real and {fake} fake were scored. Give more by --gate_on"
+            f"those of calibration; {real} real and {fake} fake were scored; a video's frames, and "
+            "copies of a picture, stay together. Give more by --gate_on"
         )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from deepfakebench_ext.common.atomic_files import check_new
 from deepfakebench_ext.common.errors import ConfigError
 from deepfakebench_ext.common.types import Sample
 from deepfakebench_ext.models.config import DetectorConfig
@@ -55,6 +56,16 @@ class ExportRequest(DetectorOptions):
     def format_meant(self) -> Format:
         """The format, said or not."""
         return self.format or ("openvino" if self.int8 else "onnx")
+
+    def settings(self) -> DetectorConfig:
+        """Return the detector's config.
+
+        Raises:
+            ConfigError: The folder holds something; or as `DetectorOptions`.
+            WeightsError: As `DetectorOptions`.
+        """
+        check_new(Path(self.output_dir))
+        return DetectorOptions.settings(self)
 
     def load(self, settings: DetectorConfig) -> Detector:
         """Return the detector, in float32 on the CPU, whatever it is scored in.

@@ -6,6 +6,7 @@ torch is imported where it computes, or has to make what a runtime then computes
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
@@ -119,7 +120,25 @@ def _asked(
     config: str | Path | Mapping[str, Any] | DetectorConfig, weights: str | Path | None
 ) -> tuple[DetectorConfig, Source | None]:
     settings = load_config(config)
+    _check_export_is_whole(settings, weights)
     return settings, resolve_weights(str(weights)) if weights is not None else _beside_its_yaml(settings)
+
+
+def _check_export_is_whole(settings: DetectorConfig, weights: str | Path | None) -> None:
+    """Pass settings of whose export all files are there, where the weights are their own folder.
+
+    Raises:
+        WeightsError: Files are missing.
+    """
+    if settings.export is None or settings.file is None or weights is None:
+        return
+    folder = settings.file.parent
+    absent = [name for name in settings.export.files if not (folder / name).is_file()]
+    if absent and os.path.realpath(os.path.expanduser(weights)) == os.path.realpath(folder):  # noqa: PTH111
+        raise WeightsError(
+            f"{folder} has no {' and no '.join(absent)}, which its {DETECTOR_YAML} names; copy the folder again, or "
+            f"{EXPORT_AGAIN}"
+        )
 
 
 def _in_torch(settings: DetectorConfig, fake_index: tuple[int, ...] | None) -> DetectorConfig:

@@ -81,6 +81,25 @@ def test_a_head_that_is_noise_is_said_and_can_be_refused(config, tmp_path):
         typed(export, *words[:-1], "y", "--require_trained_head")
 
 
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        ("", "--output_dir is empty"),
+        ("s3://bucket/exported", "is a URL"),
+        ("taken", "taken is there already"),
+        (".", "is the current folder"),
+    ],
+)
+def test_where_it_cannot_go_is_said_before_anything_is_loaded(tmp_path, monkeypatch, place, said):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "taken").write_text("a file")
+    folder = tiny.save_folder(tiny.vit_classifier(), tmp_path / "vit")
+    (folder / "model.safetensors").write_bytes(b"damaged")
+    result = CliRunner().invoke(export, ["--weights", str(folder), "--output_dir", place, "--dry_run"])
+    assert isinstance(result.exception, ConfigError)
+    assert said in str(result.exception)
+
+
 def test_a_format_that_is_none_is_answered(weights):
     with pytest.raises(ConfigError, match="allowed are onnx, openvino"):
         typed(export, "--weights", weights, "--format", "tflite", "--output_dir", "x")

@@ -2,6 +2,7 @@ import contextlib
 import os
 import stat
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +13,7 @@ from deepfakebench_ext.common.atomic_files import (
     remove_unfinished,
     write_bytes_atomic,
 )
-from deepfakebench_ext.common.errors import OutputError
+from deepfakebench_ext.common.errors import ConfigError, OutputError
 
 
 @contextlib.contextmanager
@@ -153,3 +154,18 @@ def test_a_folder_that_a_killed_process_left_keeps_nobody_from_writing_beside_it
     check_writable(tmp_path)
     remove_unfinished(tmp_path, deep=True)
     assert names(tmp_path) == [left.name]
+
+
+def test_a_new_folder_takes_the_place_of_an_empty_one_that_a_link_leads_to(tmp_path):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "link").symlink_to("disk")
+    with new_folder(tmp_path / "link") as unfinished:
+        (unfinished / "made").touch()
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "disk/made").is_file()
+
+
+def test_a_new_folder_is_not_the_current_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match=r"^\. is the current folder; give a new one"), new_folder(Path()):
+        pytest.fail("begun")

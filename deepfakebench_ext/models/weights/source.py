@@ -135,12 +135,14 @@ def resolve_config(spec: str) -> dict[str, Any]:
     """Return the `config.json` of a hub id or folder, without touching its weights.
 
     Raises:
-        WeightsError: Not found, not reachable, or not JSON.
+        WeightsError: Not found, not reachable, not JSON, or part of an export.
     """
     parsed = parse_weights(spec)
     if isinstance(parsed, HubId):
         return read_json(hub.fetch_config(parsed.repo, parsed.revision)[0])
     folder = parsed if parsed.is_dir() else parsed.parent
+    if not (folder / "config.json").is_file():
+        _check_no_export(folder)
     return read_json(folder / "config.json")
 
 
@@ -201,13 +203,31 @@ def _weight_files_of(folder: Path) -> tuple[Path, ...]:
     raise WeightsError(f"the folder {folder} has none of {', '.join(STANDARD_WEIGHTS)}.{hint}")
 
 
+def _check_no_export(folder: Path) -> None:
+    """Pass a folder in which no network of an export lies.
+
+    Raises:
+        WeightsError: One does; says what else would have to.
+    """
+    for network in (folder / name for name in EXPORTED):
+        if network.is_file():
+            _exported(network)
+            raise WeightsError(
+                f"{folder} is an export without its config.json; copy the folder again, or {EXPORT_AGAIN}"
+            )
+
+
 def _exported(network: Path) -> tuple[Path, ...]:
     """Return the files of an exported network.
 
     Raises:
         WeightsError: It is none of ours, or code that loading would run.
     """
-    if network.name not in EXPORTED or not (network.parent / DETECTOR_YAML).is_file():
+    described = (network.parent / DETECTOR_YAML).is_file()
+    if described and network.name not in EXPORTED:
+        names = ", ".join(EXPORTED)
+        raise WeightsError(f"{network} has none of the names of an export, {names}; rename it, or {EXPORT_AGAIN}")
+    if not described:
         raise WeightsError(
             f"{network} is a network without a {DETECTOR_YAML} beside it, which says how images are prepared and which "
             f"output is fake; {EXPORT_AGAIN}, and give DIR"

@@ -203,9 +203,7 @@ def test_weights_too_large_for_one_file_lie_beside_it_and_are_checked(tmp_path, 
     with pytest.raises(WeightsError, match=r"model\.onnx\.data is not the file that was exported"):
         loaded(folder)
     (folder / "model.onnx.data").unlink()
-    with pytest.raises(
-        WeightsError, match=r"holds model\.onnx, and its detector.yaml names model\.onnx, model\.onnx\.data"
-    ):
+    with pytest.raises(WeightsError, match=r"has no model\.onnx\.data, which its detector\.yaml names"):
         loaded(folder)
 
 
@@ -251,6 +249,34 @@ def test_a_lone_network_says_nothing_of_itself(made, tmp_path):
     lone = Path(shutil.copy(made("clip")[1] / "model.onnx", tmp_path / "model.onnx"))
     with pytest.raises(WeightsError, match=r"without a detector.yaml.*dfb-ext export --weights"):
         load_detector("huggingface_clip", str(lone))
+
+
+@pytest.mark.parametrize(
+    ("gone", "said"),
+    [
+        ("model.onnx", "has no model.onnx, which its detector.yaml names; copy the folder again"),
+        ("config.json", "is an export without its config.json; copy the folder again"),
+        ("detector.yaml", "without a detector.yaml beside it"),
+    ],
+)
+def test_a_file_that_is_gone_is_named_with_what_to_do(made, tmp_path, gone, said):
+    folder = copied(made, "clip", tmp_path)
+    (folder / gone).unlink()
+    with pytest.raises(WeightsError, match=said):
+        loaded(folder)
+
+
+def test_weights_in_a_folder_with_nothing_but_a_network_are_said_to_lack_its_description(made, tmp_path):
+    shutil.copy(made("clip")[1] / "model.onnx", tmp_path)
+    with pytest.raises(WeightsError, match=r"without a detector\.yaml beside it"):
+        loaded(tmp_path)
+
+
+def test_a_network_under_another_name_is_told_its_own(made, tmp_path):
+    folder = copied(made, "clip", tmp_path)
+    (folder / "model.onnx").rename(folder / "net.onnx")
+    with pytest.raises(WeightsError, match=r"net\.onnx has none of the names of an export, model\.onnx"):
+        loaded(folder / "net.onnx")
 
 
 @pytest.mark.parametrize(
