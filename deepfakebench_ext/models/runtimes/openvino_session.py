@@ -61,6 +61,8 @@ class OpenVinoSession:
             compiled: Any = core.compile_model(model, "CPU", how)
         except RuntimeError as error:
             raise unreadable(path, self.runtime, error) from error
+        except UnicodeDecodeError as error:  # of its own sentence, in which it quotes the file
+            raise unreadable(path, self.runtime, RuntimeError(error.object.decode(errors="replace"))) from error
         self.at_a_time: int = compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
         self._free = SimpleQueue[Any]()
         for _ in range(self.at_a_time):

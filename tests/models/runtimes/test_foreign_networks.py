@@ -173,3 +173,12 @@ def test_an_operator_that_is_none_is_refused_in_a_sentence(tmp_path, opened):
     path = network(tmp_path, nodes=[helper.make_node("Nothing", ["image"], ["logits"])])
     with pytest.raises(WeightsError, match=r"is no network that .* can open"):
         opened(path, (3, 4, 4), dtype="float32")
+
+
+def test_a_damaged_network_is_refused_in_a_sentence_though_openvino_quotes_its_bytes(tmp_path):
+    openvino = pytest.importorskip("openvino")
+    path = tmp_path / "model.xml"
+    openvino.save_model(openvino.Core().read_model(network(tmp_path)), str(path))
+    path.write_bytes(path.read_bytes().replace(b'type="MatMul"', b'type="\xff\xfe"'))
+    with pytest.raises(WeightsError, match=r"model\.xml is no network that openvino can open: Exception from"):
+        OpenVinoSession(path, (3, 4, 4), dtype="float32")
