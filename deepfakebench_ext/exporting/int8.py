@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -33,6 +34,8 @@ from deepfakebench_ext.models.runtimes.exported import ExportedDetector
 from deepfakebench_ext.models.runtimes.session import RUNTIMES, Array
 from deepfakebench_ext.models.scoring import ScoringDetector
 from deepfakebench_ext.models.weights.source import DETECTOR_YAML, resolve_weights
+
+logger = logging.getLogger(__name__)
 
 LARGEST_AUC_DIFFERENCE: Final = 0.002
 LARGEST_SCORE_DIFFERENCE: Final = 0.05
@@ -81,6 +84,7 @@ def export_int8(
     runtime, tried, groups = RUNTIMES[format_], list[Gate](), together(gated_on)
     with new_folder(folder) as unfinished, TemporaryDirectory(dir=unfinished) as plain:
         before = scores_of(detector, reader, gated_on, groups)
+        _warn_of_unread("the gate", gated_on, {key for key, _ in before.keys})
         _check_enough(before)
         inputs = calibration_inputs(detector, reader, calibrated_on)
         check(measure(network, write_network(network, format_, Path(plain)), runtime=runtime), detector.report.source)
@@ -110,10 +114,24 @@ def calibration_inputs(detector: Detector, reader: Reader, samples: Sequence[Sam
     apart = -(-len(samples) // _MOST_FOR_CALIBRATION) or 1
     each = _MOST_FOR_CALIBRATION // (len(samples[::apart]) or 1)
     units = (unit for sample in samples[::apart] for unit in islice(reader.units(sample), each))
-    inputs = [normalised(unit.pixels[None], detector.preprocess) for unit in units if unit.pixels is not None]
+    inputs, read = [], set[str]()
+    for unit in units:
+        if unit.pixels is not None:
+            inputs.append(normalised(unit.pixels[None], detector.preprocess))
+            read.add(unit.prediction.key)
     if not inputs:
         raise ConfigError("--calibrate_on: not one of its samples can be read")
+    _warn_of_unread("calibration", samples[::apart], read)
     return inputs
+
+
+def _warn_of_unread(what: str, samples: Sequence[Sample], read: Container[str]) -> None:
+    """Say how many samples were passed over."""
+    absent = [sample.key for sample in samples if sample.key not in read]
+    if absent:
+        logger.warning(
+            "%d of the %d samples of %s could not be read, such as %s", len(absent), len(samples), what, absent[0]
+        )
 
 
 def scores_of(detector: ScoringDetector, reader: Reader, samples: Sequence[Sample], groups: Sequence[int]) -> Scored:

@@ -110,6 +110,19 @@ def test_what_does_not_pass_leaves_nothing(tmp_path, labelled, monkeypatch):
     assert {path.name for path in tmp_path.iterdir()} == {"clip.pth"}
 
 
+def test_samples_that_cannot_be_read_are_said_of_both_sets(tmp_path, labelled, caplog):
+    broken = [tmp_path / "set" / name for name in ("real/0.png", "real/1.png", "fake/2.png")]
+    for number, picture in enumerate(sorted(labelled.rglob("*.png"))):
+        path = tmp_path / "set" / picture.relative_to(labelled)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"no picture %d" % number if path in broken else picture.read_bytes())
+    request = ExportRequest(output_dir=str(tmp_path / "x"), int8=True, calibrate_on=str(tmp_path / "set"))
+    record = request.export(exports.clip(tmp_path))
+    assert record.gate.real + record.gate.fake == 41
+    assert "1 of the 42 samples of the gate could not be read, such as real/1.png" in caplog.text
+    assert "2 of the 42 samples of calibration could not be read, such as" in caplog.text
+
+
 def test_too_few_or_no_labels_are_no_gate(tmp_path):
     tiny.photos(tmp_path / "few", 4)
     tiny.photos(tmp_path / "none", 4, labels=("a",))
