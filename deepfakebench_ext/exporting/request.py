@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from deepfakebench_ext.common.atomic_files import check_new
 from deepfakebench_ext.common.errors import ConfigError
@@ -37,11 +37,13 @@ class ExportRequest(DetectorOptions):
     gate_on: str | None = None
 
     def __post_init__(self) -> None:
-        """Pass options that go together.
+        """Pass a format that is known, and options that go together.
 
         Raises:
-            ConfigError: Samples without int8, int8 without samples, or in a format that has none.
+            ConfigError: Another format; samples without int8, int8 without samples, or in a format that has none.
         """
+        if self.format not in (None, *get_args(Format)):
+            raise ConfigError(f"--format {self.format!r} is not known; allowed are {', '.join(get_args(Format))}")
         if not self.int8 and (self.calibrate_on or self.gate_on):
             raise ConfigError("--calibrate_on and --gate_on mean nothing without --int8")
         if self.int8 and self.calibrate_on is None:

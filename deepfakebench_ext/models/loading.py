@@ -209,7 +209,7 @@ def _own_config(given: DetectorConfig, source: Source) -> DetectorConfig:
     if not is_its_name:
         raise ConfigError(
             f"{source.spec} brings the {DETECTOR_YAML} that it was exported with, a {own.model_name}; leave "
-            "--detector_config out"
+            f"--detector_config out (in Python: load_detector({str(own.file)!r}))"
         )
     return own
 

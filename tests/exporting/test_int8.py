@@ -136,6 +136,7 @@ def test_too_few_or_no_labels_are_no_gate(tmp_path):
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
+        ({"format": "ONNX"}, "--format 'ONNX' is not known; allowed are onnx, openvino, torch_export"),
         ({"int8": True}, "--int8 needs labelled samples"),
         ({"calibrate_on": "x"}, "mean nothing without --int8"),
         (

@@ -210,8 +210,11 @@ def test_weights_too_large_for_one_file_lie_beside_it_and_are_checked(tmp_path, 
 def test_a_config_of_another_detector_is_refused(made, tmp_path):
     folder = made("clip")[1]
     assert load_detector("huggingface_clip", str(folder)).report.head_trained
-    with pytest.raises(ConfigError, match="leave --detector_config out"):
+    with pytest.raises(
+        ConfigError, match=r"leave --detector_config out \(in Python: load_detector\('.*detector.yaml'\)"
+    ):
         load_detector("huggingface_image", str(folder))
+    assert load_detector(folder / "detector.yaml").source.spec == str(folder)
     (tmp_path / "mine.yaml").write_text("model_name: huggingface_clip\nfake_index: 0\n")
     with pytest.raises(ConfigError, match="leave --detector_config out"):
         load_detector(tmp_path / "mine.yaml", str(folder))
