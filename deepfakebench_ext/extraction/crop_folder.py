@@ -26,6 +26,7 @@ from deepfakebench_ext.engine.claims import Claims
 from deepfakebench_ext.extraction.places import Place
 
 _OURS = ".extract"
+_TRIES = 100  # each fails only where another process removed the same empty folder within microseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,16 +162,21 @@ class CropFolder(LockedFolder):
             # The frames last: where they are, so are their landmarks.
             for kind, place in (("landmarks", video.place.landmarks), ("frames", video.place.frames)):
                 if (aside / kind).is_dir():
-                    target = self.folder / place
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    self._move(aside / kind, target)
+                    self._move(aside / kind, self.folder / place)
             shutil.rmtree(aside)
 
     def _move(self, folder: Path, target: Path) -> None:
-        try:
-            folder.rename(target)
-        except OSError as error:  # another process extracted the same, where locks do not reach
-            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST) or folder_bytes([folder]) != folder_bytes([target]):
+        for left in reversed(range(_TRIES)):
+            try:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                folder.rename(target)
+                break
+            except FileNotFoundError:  # whoever removes another video takes the folders that are then empty with it
+                if not left:
+                    raise
+            except OSError as error:  # another process extracted the same, where locks do not reach
+                if error.errno in (errno.ENOTEMPTY, errno.EEXIST) and folder_bytes([folder]) == folder_bytes([target]):
+                    break
                 raise
 
     def fail(self, video: VideoFrames) -> None:

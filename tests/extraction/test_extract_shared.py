@@ -76,6 +76,24 @@ def test_a_shard_does_not_write_where_a_whole_extraction_does(monkeypatch: pytes
         extract("in", "out", sampling=THREE, shard=Shard(1, 2))
 
 
+@pytest.mark.parametrize("step", ["mkdir", "rename"])
+def test_a_folder_that_another_removes_as_empty_is_made_again(step: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    extract("in", "one", sampling=THREE)
+    own, removed = getattr(Path, step), set()
+
+    def before(path: Path, *how: Any, **named: Any) -> Any:
+        folder = (how[0] if step == "rename" else path).parent
+        if folder.name in ("frames", "landmarks", "real", "fake") and folder not in removed and folder.is_dir():
+            removed.add(folder)
+            folder.rmdir()  # as whoever removes what a killed process left of a video there
+        return own(path, *how, **named)
+
+    monkeypatch.setattr(Path, step, before)
+    extract("in", "some", sampling=THREE, workers=1)
+    assert len(removed) > 1
+    assert tree("some") == tree("one")
+
+
 def test_videos_that_two_get_have_the_same_files(monkeypatch: pytest.MonkeyPatch) -> None:
     extract("in", "one", sampling=THREE)
     monkeypatch.setattr(claims, "FileLock", ranks.NoLock)
