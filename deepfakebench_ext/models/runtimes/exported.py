@@ -178,7 +178,10 @@ def _check_files(source: Source, record: ExportRecord) -> None:
             f"{', '.join(sorted(record.files)) or 'none'} of a network in {record.format}; {EXPORT_AGAIN}"
         )
     for path in source.files:
-        found = sha256_of(path)
+        try:
+            found = sha256_of(path)
+        except OSError as error:
+            raise WeightsError(f"{path} cannot be read: {error.strerror}") from error
         if found != record.files[path.name]:
             raise WeightsError(
                 f"{path} is not the file that was exported: its SHA-256 is {found[:_DIGITS]}..., and {DETECTOR_YAML} "

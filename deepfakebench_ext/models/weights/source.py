@@ -92,11 +92,14 @@ def parse_weights(spec: str) -> Path | HubId:
     """Return the existing path or the hub id that `spec` means.
 
     Raises:
-        WeightsError: It looks like a path and nothing is there, or it is neither. The message shows near spellings.
+        WeightsError: It looks like a path and nothing is there, or it is neither; the message shows near spellings.
+            Or it may not be read.
     """
     # Not the methods of Path: these raise for an unknown `~user` and for a name too long to exist.
     path = Path(os.path.expanduser(spec))  # noqa: PTH111
     if spec and os.path.exists(path):  # noqa: PTH110
+        if not os.access(path, os.R_OK | (os.X_OK if path.is_dir() else 0)):
+            raise WeightsError(f"{path} cannot be read: permission denied")
         return path
     match = _HUB_ID.fullmatch(spec)
     first = spec.split("/")[0]

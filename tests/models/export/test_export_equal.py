@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -267,6 +268,19 @@ def test_a_file_that_is_gone_is_named_with_what_to_do(made, tmp_path, gone, said
     (folder / gone).unlink()
     with pytest.raises(WeightsError, match=said):
         loaded(folder)
+
+
+@pytest.mark.parametrize("name", [".", "model.onnx"])
+def test_what_may_not_be_read_is_said(made, tmp_path, name):
+    folder = copied(made, "clip", tmp_path)
+    (folder / name).chmod(0)
+    try:
+        if os.access(folder / name, os.R_OK):
+            pytest.skip("root may read everything")
+        with pytest.raises(WeightsError, match=r"cannot be read: [Pp]ermission denied"):
+            load_detector("huggingface_clip", str(folder))
+    finally:
+        (folder / name).chmod(0o755)
 
 
 def test_weights_in_a_folder_with_nothing_but_a_network_are_said_to_lack_its_description(made, tmp_path):
