@@ -23,7 +23,8 @@ from deepfakebench_ext.host.packages import detectors
 _TOWER = {"intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 4, "image_size": 224}
 CLIP = {**_TOWER, "hidden_size": 768, "patch_size": 56}
 EFFORT = {**_TOWER, "hidden_size": 1024, "patch_size": 56}
-VIDEOMAE = {**_TOWER, "hidden_size": 768, "patch_size": 56, "num_frames": 16}
+# As MCG-NJU/videomae-base, which DeepfakeBench's detector starts from, has it: with a layer norm at its end.
+VIDEOMAE = {**_TOWER, "hidden_size": 768, "patch_size": 56, "num_frames": 16, "use_mean_pooling": False}
 TIMESFORMER = {**_TOWER, "hidden_size": 768, "patch_size": 56, "num_frames": 8}
 _MIT = {"mit_hidden_size": 16, "mit_intermediate_size": 16, "mit_num_hidden_layers": 1, "mit_num_attention_heads": 1}
 XCLIP = {**_TOWER, **_MIT, "hidden_size": 768, "patch_size": 56, "num_frames": 8}
